@@ -1,0 +1,58 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+
+	awsevents "github.com/aws/aws-lambda-go/events"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/apigatewaymanagementapi"
+	"github.com/aws/aws-sdk-go-v2/service/apigatewaymanagementapi/types"
+
+	"bellhop/handlers"
+)
+
+// callback is a Poster by API Gateway's management API (its reference, "PostToConnection").
+type callback struct {
+	config aws.Config
+	client atomic.Pointer[apigatewaymanagementapi.Client]
+}
+
+// newCallback returns a Poster to url; if that is empty, to where the first event says it comes from.
+func newCallback(config aws.Config, url string) *callback {
+	c := &callback{config: config}
+	if url != "" {
+		c.open(url)
+	}
+	return c
+}
+
+func (c *callback) open(url string) {
+	c.client.Store(apigatewaymanagementapi.NewFromConfig(c.config, func(o *apigatewaymanagementapi.Options) {
+		o.BaseEndpoint = aws.String(url)
+	}))
+}
+
+// learn takes the address of the API from an event. One function serves one stage, so the first is as good as any.
+func (c *callback) learn(rc awsevents.APIGatewayWebsocketProxyRequestContext) {
+	if c.client.Load() == nil {
+		c.open("https://" + rc.DomainName + "/" + rc.Stage)
+	}
+}
+
+// Post implements handlers.Poster.
+func (c *callback) Post(ctx context.Context, connectionID string, data []byte) error {
+	_, err := c.client.Load().PostToConnection(ctx, &apigatewaymanagementapi.PostToConnectionInput{
+		ConnectionId: aws.String(connectionID), Data: data,
+	})
+	var gone *types.GoneException
+	var busy *types.LimitExceededException
+	switch {
+	case errors.As(err, &gone):
+		return handlers.ErrGone
+	case errors.As(err, &busy):
+		return handlers.ErrBusy
+	}
+	return err
+}

@@ -1,0 +1,204 @@
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+var update = flag.Bool("update", false, "rewrite what clients hear in testdata/conversations from a run in memory")
+
+// A home is somewhere a conversation can take place. Clients have names, which are their connection ids too.
+type home interface {
+	// connect opens a connection and returns the status of the handshake, 101 if it was let in.
+	connect(name, query string) (status int)
+	send(name, text string)
+	// drop ends a connection. If it is silent, Bellhop is not told: it finds out when it posts.
+	drop(name string, silent bool)
+	// heard returns what name has heard since the last call, once all that was sent before has been dealt with.
+	heard(name string) []string
+}
+
+// homes are where every conversation is replayed.
+var homes = map[string]func(*testing.T, *world) home{
+	"memory":  openMemory,
+	//SOCK
+}
+
+// TestConversations replays testdata/conversations. A file is a comment that says what it shows, then lines of
+//
+//	NAME connects [?QUERY] [and is refused with STATUS]
+//	NAME> what it sends        (if a client has not connected yet, it does)
+//	NAME< what it hears of it  (in order for one client; clients in any order)
+//	NAME drops                 (or "drops unnoticed": $disconnect never comes)
+//	clock +DURATION
+//	store fails, store works
+//	bursts of N                (what a client may send at once, for all that connect later)
+func TestConversations(t *testing.T) {
+	files, _ := filepath.Glob("testdata/conversations/*.txt")
+	if len(files) == 0 {
+		t.Fatal("no conversations found")
+	}
+	for _, file := range files {
+		c := readConversation(t, file)
+		if *update {
+			c.rewrite(t, c.replay(t, openMemory))
+			continue
+		}
+		for name, open := range homes {
+			t.Run(strings.TrimSuffix(filepath.Base(file), ".txt")+"/"+name, func(t *testing.T) {
+				c.check(t, c.replay(t, open))
+			})
+		}
+	}
+}
+
+// A conversation is a file, taken apart.
+type conversation struct {
+	file  string
+	steps []step
+}
+
+// A step is one thing that happens, and what is heard of it.
+type step struct {
+	number int      // of its line
+	text   string   // its line
+	before []string // comments and empty lines
+	want   map[string][]string
+}
+
+var heardLine = regexp.MustCompile(`^([\w-]+)< (.*)$`)
+
+func readConversation(t *testing.T, file string) conversation {
+	data, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.HasPrefix(string(data), "# ") {
+		t.Errorf("%s: the first line must be a comment that says what the conversation shows", file)
+	}
+	c := conversation{file: file}
+	var before []string
+	for i, line := range strings.Split(strings.TrimRight(string(data), "\n"), "\n") {
+		if m := heardLine.FindStringSubmatch(line); m != nil {
+			want := c.steps[len(c.steps)-1].want
+			want[m[1]] = append(want[m[1]], m[2])
+		} else if line == "" || strings.HasPrefix(line, "#") {
+			before = append(before, line)
+		} else {
+			c.steps = append(c.steps, step{number: i + 1, text: line, before: before, want: map[string][]string{}})
+			before = nil
+		}
+	}
+	return c
+}
+
+// replay does every step in a new home and returns what was heard of each.
+func (c *conversation) replay(t *testing.T, open func(*testing.T, *world) home) (got []map[string][]string) {
+	w := newWorld()
+	h := open(t, w)
+	var present []string
+	for _, s := range c.steps {
+		present = w.do(t, h, s, present)
+		heard := map[string][]string{}
+		for _, name := range present {
+			if events := h.heard(name); len(events) > 0 {
+				heard[name] = events
+			}
+		}
+		got = append(got, heard)
+	}
+	return got
+}
+
+var (
+	sendLine    = regexp.MustCompile(`^([\w-]+)> ?(.*)$`)
+	connectLine = regexp.MustCompile(`^([\w-]+) connects(?: \?(\S+))?(?: and is refused with (\d+))?$`)
+	dropLine    = regexp.MustCompile(`^([\w-]+) drops( unnoticed)?$`)
+	clockLine   = regexp.MustCompile(`^clock \+(\w+)$`)
+	storeLine   = regexp.MustCompile(`^store (fails|works)$`)
+	burstLine   = regexp.MustCompile(`^bursts of (\d+)$`)
+)
+
+// do does one step, and returns who is connected after it.
+func (w *world) do(t *testing.T, h home, s step, present []string) []string {
+	t.Helper()
+	if m := sendLine.FindStringSubmatch(s.text); m != nil {
+		if !slices.Contains(present, m[1]) {
+			present = w.connect(t, h, s, present, m[1], "", 101)
+		}
+		h.send(m[1], m[2])
+	} else if m := connectLine.FindStringSubmatch(s.text); m != nil {
+		status := 101
+		if m[3] != "" {
+			status, _ = strconv.Atoi(m[3])
+		}
+		present = w.connect(t, h, s, present, m[1], m[2], status)
+	} else if m := dropLine.FindStringSubmatch(s.text); m != nil {
+		h.drop(m[1], m[2] != "")
+		present = slices.DeleteFunc(present, func(name string) bool { return name == m[1] })
+	} else if m := clockLine.FindStringSubmatch(s.text); m != nil {
+		d, err := time.ParseDuration(m[1])
+		if err != nil {
+			t.Fatalf("line %d: %v", s.number, err)
+		}
+		w.clock.advance(d)
+	} else if m := storeLine.FindStringSubmatch(s.text); m != nil {
+		w.store.failing.Store(m[1] == "fails")
+	} else if m := burstLine.FindStringSubmatch(s.text); m != nil {
+		w.handler.Burst, _ = strconv.ParseFloat(m[1], 64)
+	} else {
+		t.Fatalf("line %d is not understood: %s", s.number, s.text)
+	}
+	return present
+}
+
+func (w *world) connect(t *testing.T, h home, s step, present []string, name, query string, want int) []string {
+	t.Helper()
+	if got := h.connect(name, query); got != want {
+		t.Fatalf("line %d: the handshake's status is %d, want %d", s.number, got, want)
+	}
+	if want == 101 {
+		present = append(present, name)
+	}
+	return present
+}
+
+func (c *conversation) check(t *testing.T, got []map[string][]string) {
+	for i, s := range c.steps {
+		if diff := cmp.Diff(s.want, got[i]); diff != "" {
+			t.Errorf("%s:%d: %s\nheard (-want +got):\n%s", c.file, s.number, s.text, diff)
+		}
+	}
+}
+
+// rewrite puts what was heard into the file, in the order in which clients are first named.
+func (c *conversation) rewrite(t *testing.T, got []map[string][]string) {
+	var b strings.Builder
+	var names []string
+	for i, s := range c.steps {
+		for _, line := range append(s.before, s.text) {
+			fmt.Fprintln(&b, line)
+		}
+		if name, _, _ := strings.Cut(strings.ReplaceAll(s.text, ">", " "), " "); !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+		for _, name := range names {
+			for _, event := range got[i][name] {
+				fmt.Fprintf(&b, "%s< %s\n", name, event)
+			}
+		}
+	}
+	if err := os.WriteFile(c.file, []byte(b.String()), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,161 @@
+package events
+
+import (
+	"math"
+	"strconv"
+)
+
+// Content is what an action is about: the members of its "content", as written.
+type Content struct {
+	text   string // the whole object, or empty if there was none
+	fields []field
+}
+
+// A field is one member of an object.
+type field struct {
+	name  string // what key stands for
+	key   string // the JSON string before the colon
+	value string // the JSON after it
+}
+
+// find returns the value of the first of names that is there and not null.
+func (c *Content) find(names ...string) (value string, ok bool) {
+	for _, name := range names {
+		for i := range c.fields {
+			if c.fields[i].name == name && c.fields[i].value != "null" {
+				return c.fields[i].value, true
+			}
+		}
+	}
+	return "", false
+}
+
+// A Readable is the content of an action, which knows the fields that it is read from.
+type Readable interface{ read(f *fields) }
+
+// Read fills r from c. It returns an *Error with MissingField, InvalidField or MessageTooLarge, which names the field.
+func (c *Content) Read(r Readable) error {
+	f := fields{content: c}
+	if r.read(&f); f.err != nil {
+		return f.err
+	}
+	return nil
+}
+
+// fields takes typed values out of a Content. The first thing wrong sticks, so that a reader need not ask each time. A
+// field of several names (the original dialect has its own) is called by the first, and null is as good as missing.
+type fields struct {
+	content *Content
+	err     *Error
+}
+
+func (f *fields) fail(code Code, name, message string) {
+	if f.err == nil {
+		f.err = &Error{Code: code, Field: name, Message: message}
+	}
+}
+
+// text returns a string of at most limit bytes, and whether it is there.
+func (f *fields) text(limit int, names ...string) (s string, ok bool) {
+	value, ok := f.content.find(names...)
+	if !ok {
+		return "", false
+	}
+	if value[0] != '"' {
+		f.fail(InvalidField, names[0], "Make \""+names[0]+"\" a string.")
+		return "", true
+	}
+	if s = unquote(value); len(s) > limit {
+		f.fail(MessageTooLarge, names[0], "Make \""+names[0]+"\" at most "+strconv.Itoa(limit)+" bytes long.")
+	}
+	return s, true
+}
+
+// need reports what is missing of names.
+func (f *fields) need(names ...string) {
+	for _, name := range names {
+		if _, ok := f.content.find(name); !ok {
+			f.fail(MissingField, name, "Add \""+name+"\" to \"content\".")
+		}
+	}
+}
+
+// connectionID returns the id of another connection, or "" if it is missing. API Gateway's ids have 16 characters and
+// are opaque.
+func (f *fields) connectionID(names ...string) string {
+	id, ok := f.text(math.MaxInt, names...)
+	if ok && (id == "" || len(id) > 128) {
+		f.fail(InvalidField, names[0], "Make \""+names[0]+"\" an id that an event has named.")
+	}
+	return id
+}
+
+// lobbyID returns an id in the alphabet of lobby ids, or "" if there is none.
+func (f *fields) lobbyID(name string) string {
+	id, _ := f.text(math.MaxInt, name)
+	if len(id) > 64 || !isName(id, "_-") {
+		f.fail(InvalidField, name, "Make \"lobby_id\" 1 to 64 of the characters A-Z a-z 0-9 _ and -.")
+	}
+	return id
+}
+
+// peerID returns an integer from 2 to 2147483647, or 0 if there is none. It may be written 2.0 or 2e0, as Godot does.
+func (f *fields) peerID(names ...string) int {
+	n, ok := f.integer(names...)
+	if ok && (n < 2 || n > math.MaxInt32) {
+		f.fail(InvalidField, names[0], "Make \""+names[0]+"\" an integer from 2 to 2147483647.")
+	}
+	return int(n)
+}
+
+// integer returns an integer that JSON can hold exactly (RFC 8259, section 6), and whether it is there.
+func (f *fields) integer(names ...string) (n int64, ok bool) {
+	value, ok := f.content.find(names...)
+	if !ok {
+		return 0, false
+	}
+	x, err := strconv.ParseFloat(value, 64)
+	if err != nil || x != math.Trunc(x) || math.Abs(x) > 1<<53 {
+		f.fail(InvalidField, names[0], "Make \""+names[0]+"\" an integer.")
+		return 0, true
+	}
+	return int64(x), true
+}
+
+// isName reports whether s has only ASCII letters, digits and the characters of more.
+func isName(s, more string) bool {
+next:
+	for i := range len(s) {
+		c := s[i]
+		if 'a' <= c|0x20 && c|0x20 <= 'z' || '0' <= c && c <= '9' {
+			continue
+		}
+		for j := range len(more) {
+			if c == more[j] {
+				continue next
+			}
+		}
+		return false
+	}
+	return true
+}
+
+// IsGame reports whether s is a valid name of a game: 1 to 64 ASCII letters, digits, dots, underscores and hyphens.
+func IsGame(s string) bool { return s != "" && len(s) <= 64 && isName(s, "._-") }
+
+// elements returns the elements of the JSON array value, each as a Content of its own, or false if one is no object.
+func elements(value string) (all []Content, ok bool) {
+	var m Message
+	m.reset(value)
+	if _, err := m.decoder.ReadToken(); err != nil || value[0] != '[' {
+		return nil, false
+	}
+	for m.decoder.PeekKind() != ']' {
+		if m.decoder.PeekKind() != '{' || m.readContent() != nil {
+			return nil, false
+		}
+		all = append(all, m.Content)
+		m.Content = Content{}
+	}
+	return all, true
+}

@@ -1,0 +1,221 @@
+// Package events is the wire of Bellhop: every message in both directions, the error codes, and how text becomes a
+// message. It knows nothing of lobbies or connections.
+//
+// Start at Message.Decode for what clients send, and at Append for what they hear. docs/protocol.md is the contract.
+package events
+
+import (
+	"bytes"
+	"io"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// Limits of the wire, in bytes unless they say otherwise (docs/protocol.md, "Limits").
+const (
+	MaxMessage    = 128 << 10 // API Gateway's own limit on a WebSocket message
+	MaxEvent      = 32 << 10  // one billed unit of API Gateway, and half of the buffer of Godot's WebSocketPeer
+	MaxRelayed    = 28 << 10  // an sdp, or the content of a candidate: leaves room for the rest of an event
+	MaxReason     = 256
+	MaxRequestID  = 128
+	MaxCandidates = 64 // in one batch
+	MaxNesting    = 64 // levels of objects and arrays; the message itself is the first
+	maxActionName = 64
+)
+
+// A Message is what a client sent: {"action": …, "content": {…}, "request_id": …}. Decode fills it; its strings share
+// the memory of the text that was decoded, so what is kept for longer is to be cloned. The zero value is ready, and one
+// Message decodes any number of texts, one after the other.
+type Message struct {
+	Action    string // as written, or empty if there was none of a sensible length
+	RequestID string // empty if there was none
+	Content   Content
+
+	text    string // what is decoded
+	copy    []byte // its bytes: the decoder does not read strings
+	reader  bytes.Buffer
+	decoder jsontext.Decoder
+	invalid *Error // the first thing wrong that is not the JSON itself
+}
+
+// Decode takes apart text, one frame of a client. It returns an *Error with InvalidJSON, InvalidMessage, InvalidField
+// or MessageTooLarge. Action and RequestID are set even then, if they could be read, so that the answer can carry them.
+func (m *Message) Decode(text string) error {
+	m.reset(text)
+	if len(text) > MaxMessage {
+		return &Error{Code: MessageTooLarge, Message: "Send messages of at most 128 KiB."}
+	}
+	if err := m.readMessage(); err != nil {
+		return err
+	}
+	if _, err := m.decoder.ReadToken(); err != io.EOF {
+		return m.syntax()
+	}
+	if m.invalid == nil && m.Action == "" {
+		m.fail(InvalidMessage, "Name what to do in \"action\", a string.")
+	}
+	if m.invalid != nil {
+		return m.invalid
+	}
+	return nil
+}
+
+func (m *Message) reset(text string) {
+	m.Action, m.RequestID, m.text, m.invalid = "", "", text, nil
+	m.Content.text, m.Content.fields = "", m.Content.fields[:0]
+	m.copy = append(m.copy[:0], text...)
+	m.reader = *bytes.NewBuffer(m.copy)
+	m.decoder.Reset(&m.reader)
+}
+
+func (m *Message) readMessage() error {
+	if m.decoder.PeekKind() != '{' {
+		m.fail(InvalidMessage, "Send a JSON object with \"action\" and \"content\".")
+		_, err := m.value()
+		return err
+	}
+	if _, err := m.decoder.ReadToken(); err != nil {
+		return m.syntax()
+	}
+	for m.decoder.PeekKind() != '}' {
+		if err := m.readTopLevel(); err != nil {
+			return err
+		}
+	}
+	if _, err := m.decoder.ReadToken(); err != nil {
+		return m.syntax()
+	}
+	return nil
+}
+
+// readTopLevel reads one member of the message. What is none of the three is checked and ignored.
+func (m *Message) readTopLevel() error {
+	name, err := m.value()
+	if err != nil {
+		return err
+	}
+	name = unquote(name)
+	if name == "content" && m.decoder.PeekKind() == '{' {
+		return m.readContent()
+	}
+	value, err := m.value()
+	if err != nil {
+		return err
+	}
+	switch name {
+	case "action":
+		m.setAction(value)
+	case "content":
+		if value != "null" {
+			m.fail(InvalidMessage, "Make \"content\" an object, or leave it out.")
+		}
+	case "request_id":
+		m.setRequestID(value)
+	}
+	return nil
+}
+
+func (m *Message) setAction(value string) {
+	if value[0] != '"' {
+		m.fail(InvalidMessage, "Make \"action\" a string.")
+		return
+	}
+	if m.Action = unquote(value); len(m.Action) > maxActionName {
+		m.Action = ""
+		m.fail(UnknownAction, "No action has a name of over 64 bytes.")
+	}
+}
+
+func (m *Message) setRequestID(value string) {
+	switch {
+	case value == "null":
+	case value[0] != '"':
+		m.fail(InvalidMessage, "Make \"request_id\" a string of at most 128 bytes.")
+	default:
+		if m.RequestID = unquote(value); len(m.RequestID) > MaxRequestID {
+			m.RequestID = ""
+			m.fail(InvalidField, "Make \"request_id\" a string of at most 128 bytes.")
+			m.invalid.Field = "request_id"
+		}
+	}
+}
+
+func (m *Message) readContent() error {
+	if _, err := m.decoder.ReadToken(); err != nil {
+		return m.syntax()
+	}
+	start := m.decoder.InputOffset() - 1
+	for m.decoder.PeekKind() != '}' {
+		key, err := m.value()
+		if err != nil {
+			return err
+		}
+		value, err := m.value()
+		if err != nil {
+			return err
+		}
+		m.Content.fields = append(m.Content.fields, field{name: unquote(key), key: key, value: value})
+	}
+	if _, err := m.decoder.ReadToken(); err != nil {
+		return m.syntax()
+	}
+	m.Content.text = m.text[start:m.decoder.InputOffset()]
+	return nil
+}
+
+// value checks the next value, or name of a member, and returns its text.
+func (m *Message) value() (string, error) {
+	switch m.decoder.PeekKind() {
+	case '{', '[':
+		return m.nested()
+	}
+	v, err := m.decoder.ReadValue()
+	if err != nil {
+		return "", m.syntax()
+	}
+	end := int(m.decoder.InputOffset())
+	return m.text[end-len(v) : end], nil
+}
+
+// nested is value for objects and arrays. It goes token by token, since jsontext itself would allow 10,000 levels. Past
+// our own limit it reads on: a request_id may follow.
+func (m *Message) nested() (string, error) {
+	if _, err := m.decoder.ReadToken(); err != nil {
+		return "", m.syntax()
+	}
+	start, outside := m.decoder.InputOffset()-1, m.decoder.StackDepth()-1
+	for depth := outside + 1; depth > outside; depth = m.decoder.StackDepth() {
+		if depth > MaxNesting {
+			m.fail(MessageTooLarge, "Nest objects and arrays at most 64 levels deep.")
+		}
+		if _, err := m.decoder.ReadToken(); err != nil {
+			return "", m.syntax()
+		}
+	}
+	return m.text[start:m.decoder.InputOffset()], nil
+}
+
+func (m *Message) fail(code Code, message string) {
+	if m.invalid == nil {
+		m.invalid = &Error{Code: code, Message: message}
+	}
+}
+
+// syntax is the error for text that is not JSON as RFC 8259 and RFC 7493 (I-JSON) have it: also a name that occurs
+// twice in one object, invalid UTF-8, and text after the value.
+func (m *Message) syntax() error {
+	if m.invalid != nil && m.invalid.Code == MessageTooLarge {
+		return m.invalid // the decoder has a limit of its own
+	}
+	return &Error{Code: InvalidJSON, Message: "Send one JSON object a message: in UTF-8, each name once, nothing after it."}
+}
+
+// unquote returns the string that the JSON string quoted stands for. It has been checked before.
+func unquote(quoted string) string {
+	if strings.IndexByte(quoted, '\\') < 0 {
+		return quoted[1 : len(quoted)-1]
+	}
+	b, _ := jsontext.AppendUnquote(nil, quoted)
+	return string(b)
+}

@@ -1,0 +1,106 @@
+package events
+
+import (
+	"bytes"
+	"encoding/json"
+)
+
+// An Event is the content of a message to a client. Its name goes before it on the wire.
+type Event interface{ EventName() string }
+
+// Append appends e as a client hears it: {"event": …, "content": {…}, "request_id": …}, the last only if it is not
+// empty.
+func Append(b []byte, e Event, requestID string) ([]byte, error) {
+	buf := bytes.NewBuffer(b)
+	enc := json.NewEncoder(buf)
+	enc.SetEscapeHTML(false) // nobody reads events as HTML, and messages about < and > should read as written
+	err := enc.Encode(struct {
+		Event     string `json:"event"`
+		Content   Event  `json:"content"`
+		RequestID string `json:"request_id,omitempty"`
+	}{e.EventName(), e, requestID})
+	return bytes.TrimSuffix(buf.Bytes(), []byte("\n")), err
+}
+
+// LobbyStarted answers start_lobby. PeerID is the host's, 1.
+type LobbyStarted struct {
+	LobbyID      string `json:"lobby_id"`
+	ConnectionID string `json:"connection_id"`
+	PeerID       int    `json:"peer_id"`
+}
+
+// RequestToJoin tells a host that somebody waits. PeerID is the number they get unless the host chooses another.
+type RequestToJoin struct {
+	ConnectionID string `json:"connection_id"`
+	PeerID       int    `json:"peer_id"`
+}
+
+// RequestAccepted tells a joiner that they are in.
+type RequestAccepted struct {
+	HostConnectionID string `json:"host_connection_id"`
+	ConnectionID     string `json:"connection_id"` // their own
+	PeerID           int    `json:"peer_id"`       // their own
+	LobbyID          string `json:"lobby_id"`
+}
+
+// RequestRejected tells a joiner that they are not in, and why.
+type RequestRejected struct {
+	LobbyID string `json:"lobby_id"`
+	Code    Code   `json:"code"`
+	Reason  string `json:"reason"`
+}
+
+// RequestCancelled tells a host that somebody waits no longer.
+type RequestCancelled struct {
+	ConnectionID string `json:"connection_id"`
+}
+
+// LobbyClosed tells a member that the lobby is no more. Reason is closed, host_left or timed_out.
+type LobbyClosed struct {
+	LobbyID string `json:"lobby_id"`
+	Reason  string `json:"reason"`
+}
+
+// LobbyLeft answers leave_lobby.
+type LobbyLeft struct {
+	LobbyID string `json:"lobby_id"`
+}
+
+// PeerLeft tells a peer's peers that their place is given up. Reason is left or timed_out.
+type PeerLeft struct {
+	ConnectionID string `json:"connection_id"`
+	PeerID       int    `json:"peer_id"`
+	Reason       string `json:"reason"`
+}
+
+// PeerDisconnected tells a peer's peers that their connection dropped; the place is held until ResumeUntil (RFC 3339).
+type PeerDisconnected struct {
+	ConnectionID string `json:"connection_id"`
+	PeerID       int    `json:"peer_id"`
+	ResumeUntil  string `json:"resume_until"`
+}
+
+// Done answers an action that has a request_id and no event of its own. After accept_request it says who came in.
+type Done struct {
+	ConnectionID string `json:"connection_id,omitempty"`
+	PeerID       int    `json:"peer_id,omitempty"`
+}
+
+// Pong answers ping with the same content.
+type Pong struct{ Content json.RawMessage }
+
+// MarshalJSON implements json.Marshaler.
+func (p Pong) MarshalJSON() ([]byte, error) { return p.Content, nil }
+
+// EventName implements Event, as do those below.
+func (LobbyStarted) EventName() string     { return "lobby_started" }
+func (RequestToJoin) EventName() string    { return "request_to_join" }
+func (RequestAccepted) EventName() string  { return "request_accepted" }
+func (RequestRejected) EventName() string  { return "request_rejected" }
+func (RequestCancelled) EventName() string { return "request_cancelled" }
+func (LobbyClosed) EventName() string      { return "lobby_closed" }
+func (LobbyLeft) EventName() string        { return "lobby_left" }
+func (PeerLeft) EventName() string         { return "peer_left" }
+func (PeerDisconnected) EventName() string { return "peer_disconnected" }
+func (Done) EventName() string             { return "done" }
+func (Pong) EventName() string             { return "pong" }

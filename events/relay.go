@@ -1,0 +1,186 @@
+package events
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// A Relay is the content of an action that one peer sends to another: a session description or ICE candidates. Its
+// values have been checked; AppendEvent copies them as they were written.
+type Relay interface {
+	Readable
+	// Peer is the connection it is meant for.
+	Peer() string
+	// AppendEvent appends the event that the peer hears: the sender's id, then the members of content in their order.
+	// For a peer that speaks the original dialect it leaves out what that dialect does not have.
+	AppendEvent(b []byte, sender string, original bool) []byte
+}
+
+// SessionDescription is an offer or an answer (RFC 8829) on its way to ConnectionID.
+type SessionDescription struct {
+	ConnectionID string
+	kind         string // the JSON of its session_type
+	kindField    string // where that stood: "session_type", or "type" as RTCSessionDescription.toJSON() has it
+	content      *Content
+}
+
+// Peer implements Relay.
+func (c *SessionDescription) Peer() string { return c.ConnectionID }
+
+func (c *SessionDescription) read(f *fields) {
+	c.ConnectionID = readPeer(f)
+	c.content, c.kindField = f.content, "session_type"
+	if _, ok := f.content.find("session_type"); !ok {
+		if _, ok := f.content.find("type"); ok {
+			c.kindField = "type"
+		}
+	}
+	f.need(c.kindField)
+	kind, _ := f.text(MaxRelayed, c.kindField)
+	switch kind {
+	case "offer", "answer", "pranswer", "rollback":
+		c.kind = `"` + kind + `"`
+	default:
+		f.fail(InvalidField, c.kindField, "Make \""+c.kindField+"\" one of offer, answer, pranswer and rollback.")
+	}
+	c.readSDP(f, kind)
+}
+
+func (c *SessionDescription) readSDP(f *fields, kind string) {
+	value, ok := f.content.find("sdp")
+	switch {
+	case !ok && kind == "rollback":
+	case !ok:
+		f.need("sdp")
+	case value[0] != '"' || len(value) == 2 && kind != "rollback":
+		f.fail(InvalidField, "sdp", "Make \"sdp\" a string, the session description as your WebRTC library gives it.")
+	case len(value)-2 > MaxRelayed:
+		f.fail(MessageTooLarge, "sdp", "Make \"sdp\" at most 28 KiB long, as JSON.")
+	case f.content.size() > MaxEvent-512:
+		f.fail(MessageTooLarge, "content", "Make \"content\" at most 31 KiB long, as JSON.")
+	}
+}
+
+// AppendEvent implements Relay.
+func (c *SessionDescription) AppendEvent(b []byte, sender string, original bool) []byte {
+	b = append(b, `{"event":"received_session_description","content":{"connection_id":`...)
+	b, _ = jsontext.AppendQuote(b, sender)
+	b = append(b, `,"session_type":`...)
+	b = append(b, c.kind...)
+	return c.content.appendRest(b, c.kindField, original, originalDescription)
+}
+
+// readPeer reads whom a relay is for. That name goes out again as the sender's, so nothing may pass for it with a receiver
+// that tells names apart less strictly than JSON does, as Go's encoding/json.
+func readPeer(f *fields) string {
+	f.need("connection_id")
+	for i := range f.content.fields {
+		if name := f.content.fields[i].name; name != "connection_id" && strings.EqualFold(name, "connection_id") {
+			f.fail(InvalidField, "connection_id", "Write \"connection_id\" once, in lower case.")
+		}
+	}
+	return f.connectionID("connection_id")
+}
+
+// ICECandidate is one candidate (RFC 8839), or a batch, on its way to ConnectionID.
+type ICECandidate struct {
+	ConnectionID string
+	content      *Content
+}
+
+// Peer implements Relay.
+func (c *ICECandidate) Peer() string { return c.ConnectionID }
+
+func (c *ICECandidate) read(f *fields) {
+	c.ConnectionID, c.content = readPeer(f), f.content
+	if batch, ok := f.content.find("candidates"); ok {
+		readCandidates(f, batch)
+	} else {
+		readCandidate(f)
+	}
+	if f.content.size() > MaxRelayed {
+		f.fail(MessageTooLarge, "content", "Make \"content\" at most 28 KiB long, as JSON; send the candidates in several messages.")
+	}
+}
+
+// readCandidates checks a batch. It fails on "candidates" as a whole, and says what is wrong with the element at fault.
+func readCandidates(f *fields, batch string) {
+	all, ok := elements(batch)
+	if !ok || len(all) == 0 || len(all) > MaxCandidates {
+		f.fail(InvalidField, "candidates", "Make \"candidates\" an array of 1 to 64 candidates, each an object.")
+		return
+	}
+	for i := range all {
+		one := fields{content: &all[i]}
+		if readCandidate(&one); one.err != nil {
+			f.fail(InvalidField, "candidates", "Give each of \"candidates\" a valid \""+one.err.Field+"\".")
+			return
+		}
+	}
+}
+
+// readCandidate checks one candidate, in the shape of RTCIceCandidate.toJSON() (W3C WebRTC, RTCIceCandidateInit) or in
+// that of Godot's WebRTCPeerConnection.ice_candidate_created.
+func readCandidate(f *fields) {
+	if value, ok := f.content.find("candidate"); ok {
+		if value[0] != '"' {
+			f.fail(InvalidField, "candidate", "Make \"candidate\" a string; spread RTCIceCandidate.toJSON() into \"content\".")
+		}
+		f.text(MaxRelayed, "sdpMid")
+		f.integer("sdpMLineIndex")
+		f.text(MaxRelayed, "usernameFragment")
+		return
+	}
+	if !f.content.hasAny("media", "index", "name") {
+		f.fail(MissingField, "candidate", "Add \"candidate\", or \"media\", \"index\" and \"name\", or \"candidates\" to \"content\".")
+		return
+	}
+	f.need("media", "index", "name")
+	f.text(MaxRelayed, "media")
+	f.integer("index")
+	f.text(MaxRelayed, "name")
+}
+
+// AppendEvent implements Relay.
+func (c *ICECandidate) AppendEvent(b []byte, sender string, original bool) []byte {
+	b = append(b, `{"event":"received_ice_candidate","content":{"connection_id":`...)
+	b, _ = jsontext.AppendQuote(b, sender)
+	return c.content.appendRest(b, "", original, originalCandidate)
+}
+
+// What the original dialect has in these two events, beside connection_id and session_type.
+var (
+	originalDescription = []string{"sdp"}
+	originalCandidate   = []string{"media", "index", "name", "candidate", "sdpMid", "sdpMLineIndex", "usernameFragment", "candidates"}
+)
+
+// appendRest ends an event with the members of c but connection_id, which is the sender's now, and skip. If filter is
+// true, only those in allowed are left.
+func (c *Content) appendRest(b []byte, skip string, filter bool, allowed []string) []byte {
+	for i := range c.fields {
+		m := &c.fields[i]
+		if m.name == "connection_id" || m.name == skip || filter && !slices.Contains(allowed, m.name) {
+			continue
+		}
+		b = append(b, ',')
+		b = append(b, m.key...)
+		b = append(b, ':')
+		b = append(b, m.value...)
+	}
+	return append(b, "}}"...)
+}
+
+// size is the length of the members of c as JSON, in bytes.
+func (c *Content) size() (n int) {
+	for i := range c.fields {
+		n += len(c.fields[i].key) + len(c.fields[i].value) + len(`:,`)
+	}
+	return n
+}
+
+func (c *Content) hasAny(names ...string) bool {
+	_, ok := c.find(names...)
+	return ok
+}

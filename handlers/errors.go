@@ -1,0 +1,144 @@
+package handlers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"time"
+
+	"bellhop/events"
+	"bellhop/store"
+)
+
+// wireErrors is what clients hear of an error of ours. What is not here is our fault: internal, and logged. An error in
+// one with a rejects answers join_lobby as request_rejected with that code.
+var wireErrors = []struct {
+	err     error
+	code    events.Code
+	field   string
+	message string
+	rejects events.Code
+}{
+	{err: store.ErrExists, code: events.LobbyExists, message: "That lobby id is taken; choose another or leave it out."},
+	{err: store.ErrAlreadyIn, code: events.AlreadyInLobby, message: "Leave the lobby you are in, or wait for, before you start or join another."},
+	{err: store.ErrNotIn, code: events.NotInLobby, message: "Start or join a lobby first."},
+	{err: store.ErrNotHost, code: events.NotHost, message: "Leave this to the lobby's host."},
+	{err: store.ErrNotWaiting, code: events.RequestNotFound, message: "Nobody with that id waits for your lobby."},
+	{err: store.ErrSeveralWaiting, code: events.MissingField, field: "connection_id", message: "Several are waiting; add \"connection_id\" to \"content\"."},
+	{err: store.ErrPeerIDTaken, code: events.InvalidField, field: "peer_id", message: "Make \"peer_id\" a number that nobody in this lobby has ever had."},
+	{err: store.ErrNotLinked, code: events.PeerNotFound, message: "Send only to a peer in your lobby, by the id that an event has named."},
+	{err: store.ErrFull, code: events.LobbyFull, message: "The lobby is full; wait for a place.", rejects: events.LobbyFull},
+	{err: store.ErrNotFound, code: events.Internal, message: "There is no lobby with that id; check the spelling.", rejects: events.LobbyNotFound},
+	{err: store.ErrHostAway, code: events.Internal, message: "The host's connection is gone; try again in a minute.", rejects: events.HostUnavailable},
+	{err: ErrBusy, code: events.RateLimited, message: "The receiver takes no more for now; slow down."},
+}
+
+// A rejected is why a join_lobby came to nothing.
+type rejected struct {
+	lobbyID string
+	err     error
+}
+
+func (r rejected) Error() string { return r.err.Error() }
+func (r rejected) Unwrap() error { return r.err }
+
+func rejection(lobbyID string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return rejected{lobbyID, err}
+}
+
+// answer tells the sender what err means to them. With none they have been told already, or need not be.
+func (h *Handler) answer(ctx context.Context, req *request, err error) {
+	if err == nil {
+		return
+	}
+	e := h.event(ctx, req, err)
+	if err := h.reply(ctx, req, e); err != nil {
+		// An unknown connection has no dialect and no lobby, yet may be there to listen.
+		err = h.tell(ctx, letter{to: req.conn, event: e, requestID: req.RequestID})
+		if err != nil && !errors.Is(err, ErrGone) {
+			h.logFault(ctx, req.conn, req.reference, req.known(), err)
+		}
+	}
+}
+
+// event turns err into what the sender hears. One that is our fault is logged here.
+func (h *Handler) event(ctx context.Context, req *request, err error) events.Event {
+	var wire *events.Error
+	if errors.As(err, &wire) {
+		e := *wire
+		e.Action = req.Action
+		return &e
+	}
+	var r rejected
+	isJoin := errors.As(err, &r)
+	for _, w := range wireErrors {
+		switch {
+		case !errors.Is(err, w.err):
+		case isJoin && w.rejects != "":
+			return events.RequestRejected{LobbyID: r.lobbyID, Code: w.rejects, Reason: w.message}
+		case w.code == events.RateLimited:
+			return &events.Error{Code: w.code, Message: w.message, Action: req.Action, RetryAfterMS: busyRetry.Milliseconds()}
+		case w.code != events.Internal:
+			return &events.Error{Code: w.code, Message: w.message, Action: req.Action, Field: w.field}
+		}
+	}
+	h.logFault(ctx, req.conn, req.reference, req.known(), err)
+	return &events.Error{
+		Code: events.Internal, Action: req.Action, Reference: req.reference,
+		Message: "Try again; if it stays, tell whoever runs this server the reference.",
+	}
+}
+
+// busyRetry is what a sender is told to wait when the receiver's outbox is full: a phone empties one in about that time.
+const busyRetry = time.Second
+
+// logFault is the one line that stands in the log for what clients hear as internal. Errors of ours hold no content.
+func (h *Handler) logFault(ctx context.Context, conn, reference, action string, err error) {
+	h.Log.LogAttrs(ctx, slog.LevelError, "internal", slog.String("reference", reference),
+		slog.String("connection_id", conn), slog.String("action", action), slog.Any("error", err))
+}
+
+// contain ends a panic of a goroutine, or of a route, in the log.
+func (h *Handler) contain(ctx context.Context) {
+	if p := recover(); p != nil {
+		h.logFault(ctx, "", "", "", asPanic(p))
+	}
+}
+
+// known is the action's name if there is such an action: anything else is content, which no log holds.
+func (req *request) known() string {
+	if actions[req.Action] == nil {
+		return ""
+	}
+	return req.Action
+}
+
+func asPanic(p any) error { return fmt.Errorf("panic: %v\n%s", p, debug.Stack()) }
+
+func tooFast(wait time.Duration) error {
+	return &events.Error{
+		Code: events.RateLimited, RetryAfterMS: max(1, wait.Milliseconds()),
+		Message: "Slow down, and try this again after retry_after_ms milliseconds.",
+	}
+}
+
+func unknownAction() error {
+	known := strings.Join(slices.Sorted(maps.Keys(actions)), ", ")
+	return &events.Error{Code: events.UnknownAction, Message: "Use one of " + known + "."}
+}
+
+// unknownConnection is the error for a message of a connection that has never been let in, or is cleared up after.
+func unknownConnection(err error) error {
+	if errors.Is(err, store.ErrNotFound) {
+		return errors.New("message of an unknown connection")
+	}
+	return err
+}

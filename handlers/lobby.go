@@ -1,0 +1,202 @@
+package handlers
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"bellhop/events"
+	"bellhop/store"
+)
+
+// startLobby opens a lobby with the sender as its host.
+func (h *Handler) startLobby(ctx context.Context, req *request) error {
+	var c events.StartLobby
+	if err := req.Content.Read(&c); err != nil {
+		return err
+	}
+	if c.LobbyID != "" {
+		return h.startAs(ctx, req, strings.Clone(c.LobbyID))
+	}
+	for range 5 { // with a million lobbies open, one id in 500 is taken
+		if err := h.startAs(ctx, req, h.NewID()); !errors.Is(err, store.ErrExists) {
+			return err
+		}
+	}
+	return errors.New("no free lobby id found")
+}
+
+func (h *Handler) startAs(ctx context.Context, req *request, id string) error {
+	c, err := h.enter(ctx, req, id)
+	if err != nil {
+		return err
+	}
+	l := store.NewLobby(c.Game, id, store.Member{Conn: req.conn, Original: c.Original, Since: c.Pointer.Since})
+	l.ExpiresAt = req.now.Add(store.LobbyTTL)
+	if err := h.create(ctx, l); err != nil {
+		h.release(ctx, req.conn, c.Pointer)
+		return err
+	}
+	return h.reply(ctx, req, events.LobbyStarted{LobbyID: id, ConnectionID: req.conn, PeerID: store.HostPeerID})
+}
+
+// create adds l. A lobby that stands in its place though its time is over is closed first.
+func (h *Handler) create(ctx context.Context, l store.Lobby) error {
+	err := h.Store.CreateLobby(ctx, l)
+	if !errors.Is(err, store.ErrExists) {
+		return err
+	}
+	if _, lapsed := h.read(ctx, l.Key()); errors.Is(lapsed, store.ErrNotFound) {
+		return h.Store.CreateLobby(ctx, l)
+	}
+	return err
+}
+
+// joinLobby asks a lobby's host to let the sender in.
+func (h *Handler) joinLobby(ctx context.Context, req *request) error {
+	var c events.JoinLobby
+	if err := req.Content.Read(&c); err != nil {
+		return err
+	}
+	at, err := h.enter(ctx, req, c.LobbyID)
+	if err != nil {
+		return err
+	}
+	id := c.LobbyID
+	l, err := h.update(ctx, nil, at.Key(), func(l *store.Lobby) error {
+		id = l.ID
+		return l.Request(store.Request{
+			Conn: req.conn, Original: at.Original, Since: at.Pointer.Since, RequestID: strings.Clone(req.RequestID),
+		})
+	})
+	if err == nil {
+		err = h.askHost(ctx, req, l)
+	}
+	if err != nil {
+		h.release(ctx, req.conn, at.Pointer)
+	}
+	return rejection(id, err)
+}
+
+// askHost tells the host of l that the sender waits. If that cannot be done, the sender waits no longer.
+func (h *Handler) askHost(ctx context.Context, req *request, l *store.Lobby) error {
+	host, r := l.Host(), l.Waiting[len(l.Waiting)-1]
+	err := h.tell(ctx, letter{to: host.Conn, original: host.Original, event: requestToJoin(r)})
+	if err == nil {
+		return nil
+	}
+	_, undo := h.update(ctx, nil, l.Key(), func(l *store.Lobby) error {
+		l.Withdraw(req.conn)
+		if errors.Is(err, ErrGone) {
+			return l.Drop(host.Conn, h.Now().Add(h.Grace).UTC())
+		}
+		return nil
+	})
+	switch {
+	case undo != nil && !errors.Is(undo, store.ErrNotFound):
+		return undo
+	case errors.Is(err, ErrGone):
+		return store.ErrHostAway
+	}
+	return err
+}
+
+func requestToJoin(r store.Request) events.RequestToJoin {
+	return events.RequestToJoin{ConnectionID: r.Conn, PeerID: r.PeerID}
+}
+
+// acceptRequest lets in somebody who waits.
+func (h *Handler) acceptRequest(ctx context.Context, req *request) error {
+	var c events.AcceptRequest
+	if err := req.Content.Read(&c); err != nil {
+		return err
+	}
+	var m store.Member
+	var r store.Request
+	l, err := h.updateOwn(ctx, req, func(l *store.Lobby) (err error) {
+		m, r, err = l.Accept(req.conn, c.ConnectionID, c.PeerID)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	err = h.tell(ctx, letter{to: m.Conn, original: m.Original, requestID: r.RequestID, event: events.RequestAccepted{
+		HostConnectionID: req.conn, ConnectionID: m.Conn, PeerID: m.PeerID, LobbyID: l.ID,
+	}})
+	if err != nil {
+		return h.takeBack(ctx, l, m, err)
+	}
+	return h.done(ctx, req, events.Done{ConnectionID: m.Conn, PeerID: m.PeerID})
+}
+
+// takeBack takes out m, who was accepted but could not be told because of cause.
+func (h *Handler) takeBack(ctx context.Context, l *store.Lobby, m store.Member, cause error) error {
+	_, err := h.update(ctx, nil, l.Key(), func(l *store.Lobby) error {
+		l.Forget(m.Conn)
+		return nil
+	})
+	switch {
+	case err != nil && !errors.Is(err, store.ErrNotFound):
+		return err
+	case errors.Is(cause, ErrGone):
+		return store.ErrNotWaiting
+	}
+	return cause
+}
+
+// rejectJoinRequest sends away somebody who waits.
+func (h *Handler) rejectJoinRequest(ctx context.Context, req *request) error {
+	var c events.RejectJoinRequest
+	if err := req.Content.Read(&c); err != nil {
+		return err
+	}
+	var r store.Request
+	l, err := h.updateOwn(ctx, req, func(l *store.Lobby) (err error) {
+		r, err = l.Reject(req.conn, c.ConnectionID)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if c.Reason == "" {
+		c.Reason = "The host declined."
+	}
+	err = h.tell(ctx, letter{to: r.Conn, original: r.Original, requestID: r.RequestID, event: events.RequestRejected{
+		LobbyID: l.ID, Code: events.RejectedByHost, Reason: c.Reason,
+	}})
+	if err != nil && !errors.Is(err, ErrGone) {
+		return err
+	}
+	return h.done(ctx, req, events.Done{})
+}
+
+// leaveLobby gives up the sender's place, or its request for one.
+func (h *Handler) leaveLobby(ctx context.Context, req *request) error {
+	var id string
+	_, err := h.updateOwn(ctx, req, func(l *store.Lobby) error {
+		id = l.ID
+		return l.Leave(req.conn)
+	})
+	if err != nil {
+		return err
+	}
+	return h.reply(ctx, req, events.LobbyLeft{LobbyID: id})
+}
+
+// closeLobby ends the sender's lobby for all in it. The original's guests say it too when they leave.
+func (h *Handler) closeLobby(ctx context.Context, req *request) error {
+	c, _, err := h.connection(ctx, req)
+	if err != nil {
+		return err
+	}
+	_, err = h.updateOwn(ctx, req, func(l *store.Lobby) error {
+		if c.Original && l.Host().Conn != req.conn {
+			return l.Leave(req.conn)
+		}
+		return l.Close(req.conn)
+	})
+	if c.Original && errors.Is(err, store.ErrNotIn) {
+		return nil
+	}
+	return err
+}

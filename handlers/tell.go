@@ -1,0 +1,221 @@
+package handlers
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+	"sync"
+	"time"
+
+	"bellhop/events"
+	"bellhop/store"
+)
+
+// A letter is an event for one connection.
+type letter struct {
+	to        string
+	original  bool // speaks the original dialect
+	event     events.Event
+	requestID string // of the action that the event answers
+}
+
+// tell posts l. An event that the original dialect does not have is not sent to who speaks that.
+func (h *Handler) tell(ctx context.Context, l letter) error {
+	if l.original {
+		if l.event = events.Original(l.event); l.event == nil {
+			return nil
+		}
+	}
+	data, err := events.Append(nil, l.event, l.requestID)
+	if err != nil {
+		return err
+	}
+	return h.Poster.Post(ctx, l.to, data)
+}
+
+// reply answers the sender. One that is gone meanwhile is cleared up after, and nobody is left to hear an error.
+func (h *Handler) reply(ctx context.Context, req *request, e events.Event) error {
+	c, _, err := h.connection(ctx, req)
+	if err != nil {
+		return err
+	}
+	err = h.tell(ctx, letter{to: req.conn, original: c.Original, event: e, requestID: req.RequestID})
+	if !errors.Is(err, ErrGone) {
+		return err
+	}
+	if c.Pointer.LobbyID != "" { // $disconnect may have been handled before the sender came into the lobby
+		if _, err := h.drop(ctx, c.Key(), req.conn); err != nil {
+			return err
+		}
+	}
+	return h.gone(ctx, req.conn)
+}
+
+// done answers an action that has no event of its own, if the sender has asked for an answer: it saves a billed message.
+func (h *Handler) done(ctx context.Context, req *request, e events.Done) error {
+	if req.RequestID == "" {
+		return nil
+	}
+	return h.reply(ctx, req, e)
+}
+
+// read returns the lobby as it is now, after those who were away for too long have lost their places; or
+// store.ErrNotFound.
+func (h *Handler) read(ctx context.Context, key store.Key) (*store.Lobby, error) {
+	l, err := h.Store.Lobby(ctx, key)
+	if err != nil || !l.Due(h.Now()) {
+		return l, err
+	}
+	return h.update(ctx, nil, key, func(*store.Lobby) error { return nil })
+}
+
+// updateOwn is update for the lobby that the sender is in, or waits for. It returns store.ErrNotIn if there is none.
+func (h *Handler) updateOwn(ctx context.Context, req *request, rule func(*store.Lobby) error) (l *store.Lobby, err error) {
+	err = h.inLobby(ctx, req, func(key store.Key) error {
+		l, err = h.update(ctx, req, key, func(l *store.Lobby) error {
+			if !l.Lists(req.conn) {
+				return store.ErrNotIn
+			}
+			return rule(l)
+		})
+		if errors.Is(err, store.ErrNotFound) {
+			return store.ErrNotIn
+		}
+		return err
+	})
+	return l, err
+}
+
+// update applies rule to the lobby and tells everybody concerned what has changed. Places held for too long are given up
+// first; a lobby that ends by that is store.ErrNotFound. req is the action that asks for it, nil if it is none that hears
+// of the change.
+func (h *Handler) update(ctx context.Context, req *request, key store.Key, rule func(*store.Lobby) error) (*store.Lobby, error) {
+	now := h.Now()
+	var ended bool
+	l, err := store.UpdateLobby(ctx, h.Store, key, func(l *store.Lobby) error {
+		l.ExpiresAt = now.Add(store.LobbyTTL)
+		l.Lapse(now)
+		if ended = l.Closed; ended {
+			return nil
+		}
+		return rule(l)
+	})
+	if err != nil {
+		return nil, err
+	}
+	h.announce(ctx, req, l)
+	if ended {
+		return nil, store.ErrNotFound
+	}
+	return l, nil
+}
+
+// announce tells those concerned what has changed in l, and frees those who are in it no longer.
+func (h *Handler) announce(ctx context.Context, req *request, l *store.Lobby) {
+	var letters []letter
+	for _, c := range l.Changes {
+		letters = append(letters, lettersFor(l, c)...)
+	}
+	if req != nil {
+		for i := range letters {
+			if letters[i].to == req.conn {
+				letters[i].requestID = req.RequestID
+			}
+		}
+	}
+	var free []func()
+	at := strings.ToLower(l.ID)
+	for _, p := range l.Gone() {
+		free = append(free, func() { h.release(ctx, p.Conn, store.Pointer{LobbyID: at, Since: p.Since}) })
+	}
+	for _, conn := range h.deliver(ctx, letters, free) {
+		if _, err := h.drop(ctx, l.Key(), conn); err != nil {
+			h.logFault(ctx, conn, "", "announce", err)
+		}
+	}
+}
+
+// lettersFor is who hears what: docs/protocol.md has it as a table.
+func lettersFor(l *store.Lobby, c store.Change) (letters []letter) {
+	var e events.Event
+	switch c.Kind {
+	case store.Left:
+		e = events.PeerLeft{ConnectionID: c.Conn, PeerID: c.PeerID, Reason: c.Reason}
+	case store.Disconnected:
+		e = events.PeerDisconnected{ConnectionID: c.Conn, PeerID: c.PeerID, ResumeUntil: wireTime(c.Until)}
+	case store.Cancelled:
+		e = events.RequestCancelled{ConnectionID: c.Conn}
+	case store.Closed:
+		e = events.LobbyClosed{LobbyID: l.ID, Reason: c.Reason}
+	}
+	for _, m := range c.To {
+		if !m.Away() {
+			letters = append(letters, letter{to: m.Conn, original: m.Original, event: e})
+		}
+	}
+	if c.Kind == store.Closed {
+		for _, r := range c.Requests {
+			letters = append(letters, letter{to: r.Conn, original: r.Original, requestID: r.RequestID, event: events.RequestRejected{
+				LobbyID: l.ID, Code: events.LobbyClosedCode, Reason: "The lobby has closed.",
+			}})
+		}
+	}
+	return letters
+}
+
+// deliver posts letters and calls chores, all at the same time but the letters to one connection, which keep their
+// order. It returns those whose connection is gone. What else fails is logged: the action itself has been done.
+func (h *Handler) deliver(ctx context.Context, letters []letter, chores []func()) (gone []string) {
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	for _, chore := range chores {
+		wg.Go(func() {
+			defer h.contain(ctx)
+			chore()
+		})
+	}
+	for _, to := range byRecipient(letters) {
+		wg.Go(func() {
+			defer h.contain(ctx)
+			if err := h.tellAll(ctx, to); errors.Is(err, ErrGone) {
+				mu.Lock()
+				defer mu.Unlock()
+				gone = append(gone, to[0].to)
+			}
+		})
+	}
+	wg.Wait()
+	return gone
+}
+
+func byRecipient(letters []letter) (groups [][]letter) {
+	at := map[string]int{}
+	for _, l := range letters {
+		i, ok := at[l.to]
+		if !ok {
+			i = len(groups)
+			at[l.to], groups = i, append(groups, nil)
+		}
+		groups[i] = append(groups[i], l)
+	}
+	return groups
+}
+
+// tellAll posts letters to one connection, one after the other. It returns ErrGone, and logs what else goes wrong.
+func (h *Handler) tellAll(ctx context.Context, letters []letter) error {
+	for _, l := range letters {
+		err := h.tell(ctx, l)
+		if errors.Is(err, ErrGone) {
+			return err
+		}
+		if err != nil {
+			h.Log.LogAttrs(ctx, slog.LevelWarn, "event not delivered", slog.String("connection_id", l.to),
+				slog.String("event", l.event.EventName()), slog.Any("error", err))
+		}
+	}
+	return nil
+}
+
+// wireTime is RFC 3339 in UTC, to the second: how times are written in events.
+func wireTime(t time.Time) string { return t.UTC().Format(time.RFC3339) }

@@ -1,0 +1,168 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net/url"
+	"regexp"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	awsevents "github.com/aws/aws-lambda-go/events"
+
+	"bellhop/handlers"
+	"bellhop/store"
+)
+
+// A world is what a conversation needs to be the same each time: its clock, its ids, its faults.
+type world struct {
+	clock   *clock
+	store   *faultyStore
+	handler *handlers.Handler
+	ids     []string // of lobbies yet to be made
+}
+
+func newWorld() *world {
+	w := &world{clock: &clock{now: time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)}, ids: []string{"BCDFGH", "JKLMNP", "QRSTVW", "XZ2345"}}
+	w.store = &faultyStore{Store: store.NewMemory(w.clock.Now)}
+	return w
+}
+
+// handle wires a Handler as main does.
+func (w *world) handle(p handlers.Poster) *handlers.Handler {
+	w.handler = handlers.New(handlers.Config{
+		Store: w.store, Poster: p, Now: w.clock.Now, NewID: w.nextID, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+	})
+	return w.handler
+}
+
+func (w *world) nextID() (id string) {
+	id, w.ids = w.ids[0], w.ids[1:]
+	return id
+}
+
+// A clock stands still until it is told to go on.
+type clock struct {
+	mu  sync.Mutex
+	now time.Time
+}
+
+func (c *clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+func (c *clock) advance(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(d)
+}
+
+// A faultyStore is a real store that can be cut off.
+type faultyStore struct {
+	store.Store
+	failing atomic.Bool
+}
+
+func (s *faultyStore) fault() error {
+	if s.failing.Load() {
+		return errors.New("store: connection refused")
+	}
+	return nil
+}
+
+func (s *faultyStore) Lobby(ctx context.Context, key store.Key) (*store.Lobby, error) {
+	if err := s.fault(); err != nil {
+		return nil, err
+	}
+	return s.Store.Lobby(ctx, key)
+}
+
+func (s *faultyStore) Point(ctx context.Context, id string, from, to store.Pointer) (store.Connection, error) {
+	if err := s.fault(); err != nil {
+		return store.Connection{}, err
+	}
+	return s.Store.Point(ctx, id, from, to)
+}
+
+func (s *faultyStore) PutConnection(ctx context.Context, c store.Connection) error {
+	if err := s.fault(); err != nil {
+		return err
+	}
+	return s.Store.PutConnection(ctx, c)
+}
+
+// memoryHome calls the Handler, and keeps what it posts.
+type memoryHome struct {
+	handler *handlers.Handler
+	mu      sync.Mutex
+	inbox   map[string][]string // of those that are connected
+}
+
+func openMemory(_ *testing.T, w *world) home {
+	h := &memoryHome{inbox: map[string][]string{}}
+	h.handler = w.handle(h)
+	return h
+}
+
+func (h *memoryHome) event(name, route, body string, query map[string]string) int {
+	e := awsevents.APIGatewayWebsocketProxyRequest{Body: body, QueryStringParameters: query}
+	e.RequestContext.ConnectionID, e.RequestContext.RouteKey, e.RequestContext.RequestID = name, route, "a-reference"
+	r, err := h.handler.Handle(context.Background(), e)
+	if err != nil {
+		return 502
+	}
+	return r.StatusCode
+}
+
+func (h *memoryHome) connect(name, query string) int {
+	values, _ := url.ParseQuery(query)
+	single := map[string]string{}
+	for k, v := range values {
+		single[k] = v[len(v)-1]
+	}
+	status := h.event(name, "$connect", "", single)
+	if status == 200 {
+		status = 101
+		h.inbox[name] = []string{}
+	}
+	return status
+}
+
+func (h *memoryHome) send(name, text string) { h.event(name, "$default", text, nil) }
+
+func (h *memoryHome) drop(name string, silent bool) {
+	delete(h.inbox, name)
+	if !silent {
+		h.event(name, "$disconnect", "", nil)
+	}
+}
+
+func (h *memoryHome) heard(name string) []string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	events := h.inbox[name]
+	h.inbox[name] = []string{}
+	return events
+}
+
+func (h *memoryHome) Post(_ context.Context, name string, data []byte) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.inbox[name] == nil {
+		return handlers.ErrGone
+	}
+	h.inbox[name] = append(h.inbox[name], withoutReference(string(data)))
+	return nil
+}
+
+var reference = regexp.MustCompile(`"reference":"[^"]+"`)
+
+func withoutReference(event string) string {
+	return reference.ReplaceAllString(event, `"reference":"…"`)
+}

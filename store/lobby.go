@@ -1,0 +1,220 @@
+package store
+
+import (
+	"errors"
+	"slices"
+	"time"
+)
+
+// Limits of a lobby, docs/protocol.md, "Limits".
+const (
+	DefaultMaxPlayers = 8 // the host counts
+	MaxWaiting        = 64
+	HostPeerID        = 1
+)
+
+// What a rule may say no with. A rule that returns an error has changed nothing.
+var (
+	ErrAlreadyIn      = errors.New("connection is in the lobby, or waits for it")
+	ErrNotIn          = errors.New("connection is not in the lobby")
+	ErrNotHost        = errors.New("connection is not the host")
+	ErrHostAway       = errors.New("host's connection is gone")
+	ErrFull           = errors.New("lobby is full")
+	ErrNotWaiting     = errors.New("connection does not wait")
+	ErrSeveralWaiting = errors.New("several connections wait")
+	ErrPeerIDTaken    = errors.New("peer id was used before")
+	ErrNotLinked      = errors.New("connections are not linked")
+)
+
+// A Lobby is where players meet: one host, members, and who waits to be let in. It is a plain value. Its methods are
+// the rules, all of them: they know no clock and no storage, and what they change others hear of through Changes.
+//
+// A Lobby that a Store has returned is shared and must not be changed, but in the function given to UpdateLobby.
+type Lobby struct {
+	Game       string
+	ID         string    // as the host spelled it
+	Members    []Member  // the host too, in the order they came
+	Waiting    []Request // in the order they came
+	MaxPlayers int
+	HostID     int     // the host's peer id
+	Used       peerIDs // every peer id that a member ever had
+	Promised   int     // the highest peer id that was ever used, or promised to who waits
+	Closed     bool    // nobody is in it: its id is free
+	Version    int64   // counts writes; the store's
+	ExpiresAt  time.Time
+
+	Changes []Change `dynamodbav:"-"` // what happened since it was read; never stored
+	before  *Lobby   // as it was read
+}
+
+// A Member has a place in a lobby.
+type Member struct {
+	Conn      string
+	PeerID    int
+	Original  bool      // speaks the original dialect: hears its names, and cannot resume
+	Since     int64     // when its connection was pointed at this lobby: Pointer.Since
+	AwayUntil time.Time // its connection dropped, and the place is held until then; zero if it is there
+}
+
+// Away reports whether m's connection is gone.
+func (m Member) Away() bool { return !m.AwayUntil.IsZero() }
+
+// A Request is somebody who waits to be let in. They are nobody's peer yet.
+type Request struct {
+	Conn      string
+	PeerID    int // promised
+	Original  bool
+	Since     int64
+	RequestID string // of the join_lobby that is to be answered
+}
+
+// NewLobby returns a lobby in which only its host is.
+func NewLobby(game, id string, host Member) Lobby {
+	host.PeerID = HostPeerID
+	return Lobby{
+		Game: game, ID: id, Members: []Member{host}, MaxPlayers: DefaultMaxPlayers, HostID: HostPeerID,
+		Used: peerIDs{{HostPeerID, HostPeerID}}, Promised: HostPeerID,
+	}
+}
+
+// Key is where the lobby is kept.
+func (l *Lobby) Key() Key { return LobbyKey(l.Game, l.ID) }
+
+// Host returns the host.
+func (l *Lobby) Host() Member {
+	for _, m := range l.Members {
+		if m.PeerID == l.HostID {
+			return m
+		}
+	}
+	return Member{} // of a lobby that is closed
+}
+
+// Member returns the member whose connection is conn.
+func (l *Lobby) Member(conn string) (Member, bool) {
+	if i := l.member(conn); i >= 0 {
+		return l.Members[i], true
+	}
+	return Member{}, false
+}
+
+// Lists reports whether conn is in the lobby or waits for it.
+func (l *Lobby) Lists(conn string) bool { return l.member(conn) >= 0 || l.waiting(conn) >= 0 }
+
+func (l *Lobby) member(conn string) int {
+	for i := range l.Members {
+		if l.Members[i].Conn == conn {
+			return i
+		}
+	}
+	return -1
+}
+
+func (l *Lobby) waiting(conn string) int {
+	return slices.IndexFunc(l.Waiting, func(r Request) bool { return r.Conn == conn })
+}
+
+// Request lets r wait for the host's word, and promises it a peer id. It returns ErrAlreadyIn, ErrHostAway or ErrFull.
+func (l *Lobby) Request(r Request) error {
+	switch {
+	case l.Lists(r.Conn):
+		return ErrAlreadyIn
+	case l.Host().Away():
+		return ErrHostAway
+	case len(l.Members) >= l.MaxPlayers, len(l.Waiting) >= MaxWaiting:
+		return ErrFull
+	}
+	r.PeerID = l.nextPeerID()
+	l.Promised = max(l.Promised, r.PeerID)
+	l.Waiting = append(l.Waiting, r)
+	return nil
+}
+
+// Accept makes conn, who waits, a member; if conn is empty, the only one who waits. Its peer id is want, if that is not
+// zero, else the one it was promised. It returns the member and the request it was, or ErrNotHost, ErrNotWaiting,
+// ErrSeveralWaiting, ErrFull or ErrPeerIDTaken.
+func (l *Lobby) Accept(host, conn string, want int) (Member, Request, error) {
+	if conn == "" && len(l.Waiting) == 1 {
+		conn = l.Waiting[0].Conn
+	}
+	i := l.waiting(conn)
+	switch {
+	case l.Host().Conn != host:
+		return Member{}, Request{}, ErrNotHost
+	case conn == "" && len(l.Waiting) > 1:
+		return Member{}, Request{}, ErrSeveralWaiting
+	case i < 0:
+		return Member{}, Request{}, ErrNotWaiting
+	case len(l.Members) >= l.MaxPlayers:
+		return Member{}, Request{}, ErrFull
+	case want != 0 && l.Used.has(want):
+		return Member{}, Request{}, ErrPeerIDTaken
+	}
+	r := l.Waiting[i]
+	if want == 0 {
+		if want = r.PeerID; l.Used.has(want) { // the host gave it to somebody else meanwhile
+			want = l.nextPeerID()
+		}
+	}
+	m := Member{Conn: r.Conn, PeerID: want, Original: r.Original, Since: r.Since}
+	l.Waiting = slices.Delete(l.Waiting, i, i+1)
+	l.Members = append(l.Members, m)
+	l.Used, l.Promised = l.Used.add(want), max(l.Promised, want)
+	return m, r, nil
+}
+
+// Reject sends conn away. It returns ErrNotHost or ErrNotWaiting.
+func (l *Lobby) Reject(host, conn string) (Request, error) {
+	if l.Host().Conn != host {
+		return Request{}, ErrNotHost
+	}
+	return l.Withdraw(conn)
+}
+
+// Withdraw takes back conn's request, and nobody hears of it. It returns ErrNotWaiting.
+func (l *Lobby) Withdraw(conn string) (Request, error) {
+	i := l.waiting(conn)
+	if i < 0 {
+		return Request{}, ErrNotWaiting
+	}
+	r := l.Waiting[i]
+	l.Waiting = slices.Delete(l.Waiting, i, i+1)
+	return r, nil
+}
+
+// Forget takes conn out again, who came in a moment ago and turned out not to be there, and nobody hears of it.
+func (l *Lobby) Forget(conn string) {
+	l.Members = slices.DeleteFunc(l.Members, func(m Member) bool { return m.Conn == conn && m.PeerID != l.HostID })
+}
+
+// Peer returns the member to, if from may talk to it: whether those two are linked is decided here alone. In a star
+// the host is linked with each member. It returns ErrNotLinked.
+func (l *Lobby) Peer(from, to string) (Member, error) {
+	i, j := l.member(from), l.member(to)
+	if i < 0 || j < 0 || !l.linked(&l.Members[i], &l.Members[j]) {
+		return Member{}, ErrNotLinked
+	}
+	return l.Members[j], nil
+}
+
+func (l *Lobby) linked(a, b *Member) bool {
+	return a.PeerID != b.PeerID && (a.PeerID == l.HostID || b.PeerID == l.HostID)
+}
+
+// links returns those that m is linked to, the host first.
+func (l *Lobby) links(m Member) (peers []Member) {
+	for _, other := range l.Members {
+		if l.linked(&m, &other) {
+			peers = append(peers, other)
+		}
+	}
+	return peers
+}
+
+// Clone returns a copy of l that shares no memory with it and has no Changes.
+func (l *Lobby) Clone() Lobby {
+	c := *l
+	c.Members, c.Waiting, c.Used = slices.Clone(l.Members), slices.Clone(l.Waiting), slices.Clone(l.Used)
+	c.Changes, c.before = nil, nil
+	return c
+}

@@ -1,0 +1,185 @@
+package store
+
+import (
+	"context"
+	"hash/maphash"
+	"sync"
+	"time"
+)
+
+// Memory is a Store for one process. It forgets everything when that ends.
+type Memory struct {
+	lobbies     sharded[Key, *Lobby]
+	connections sharded[string, Connection]
+}
+
+// NewMemory returns an empty Memory that tells the time by now.
+func NewMemory(now func() time.Time) *Memory {
+	m := &Memory{}
+	m.lobbies.init(now, func(l *Lobby) time.Time { return l.ExpiresAt })
+	m.connections.init(now, func(c Connection) time.Time { return c.ExpiresAt })
+	return m
+}
+
+// CreateLobby implements Store.
+func (m *Memory) CreateLobby(ctx context.Context, l Lobby) error {
+	return m.lobbies.update(ctx, l.Key(), func(_ *Lobby, found bool) (*Lobby, bool, error) {
+		if found {
+			return nil, false, ErrExists
+		}
+		l := l.Clone()
+		l.Version = 1
+		return &l, true, nil
+	})
+}
+
+// Lobby implements Store.
+func (m *Memory) Lobby(ctx context.Context, key Key) (*Lobby, error) { return m.lobbies.get(ctx, key) }
+
+// SwapLobby implements Store.
+func (m *Memory) SwapLobby(ctx context.Context, l Lobby) error {
+	return m.lobbies.update(ctx, l.Key(), func(old *Lobby, found bool) (*Lobby, bool, error) {
+		if !found || old.Version != l.Version {
+			return nil, false, ErrConflict
+		}
+		l := l.Clone()
+		l.Version++
+		return &l, !l.Closed, nil
+	})
+}
+
+// PutConnection implements Store.
+func (m *Memory) PutConnection(ctx context.Context, c Connection) error {
+	return m.connections.update(ctx, c.ID, func(Connection, bool) (Connection, bool, error) { return c, true, nil })
+}
+
+// Connection implements Store.
+func (m *Memory) Connection(ctx context.Context, id string) (Connection, error) {
+	return m.connections.get(ctx, id)
+}
+
+// Point implements Store.
+func (m *Memory) Point(ctx context.Context, id string, from, to Pointer) (is Connection, err error) {
+	err = m.connections.update(ctx, id, func(c Connection, found bool) (Connection, bool, error) {
+		is = c
+		switch {
+		case !found:
+			return c, false, ErrNotFound
+		case c.Pointer != from:
+			return c, true, ErrConflict
+		}
+		is.Pointer = to
+		return is, true, nil
+	})
+	return is, err
+}
+
+// DeleteConnection implements Store.
+func (m *Memory) DeleteConnection(ctx context.Context, id string) (was Connection, err error) {
+	err = m.connections.update(ctx, id, func(c Connection, found bool) (Connection, bool, error) {
+		was = c
+		if !found {
+			return c, false, ErrNotFound
+		}
+		return c, false, nil
+	})
+	return was, err
+}
+
+// Len returns how many lobbies and connections are kept, those that have expired and not been noticed included.
+func (m *Memory) Len() (lobbies, connections int) { return m.lobbies.len(), m.connections.len() }
+
+// sharded is a map whose values expire, in parts that are locked apart.
+type sharded[K ~string, V any] struct {
+	now     func() time.Time
+	expires func(V) time.Time
+	seed    maphash.Seed
+	shards  [64]shard[K, V]
+}
+
+type shard[K ~string, V any] struct {
+	mu     sync.RWMutex
+	values map[K]V
+	writes int // since the last sweep
+}
+
+func (s *sharded[K, V]) init(now func() time.Time, expires func(V) time.Time) {
+	s.now, s.expires, s.seed = now, expires, maphash.MakeSeed()
+	for i := range s.shards {
+		s.shards[i].values = map[K]V{}
+	}
+}
+
+func (s *sharded[K, V]) shard(key K) *shard[K, V] {
+	return &s.shards[maphash.String(s.seed, string(key))%uint64(len(s.shards))]
+}
+
+// live looks key up. The shard is locked.
+func (s *sharded[K, V]) live(sh *shard[K, V], key K) (v V, found bool) {
+	v, found = sh.values[key]
+	if found && !s.now().Before(s.expires(v)) {
+		var none V
+		return none, false
+	}
+	return v, found
+}
+
+func (s *sharded[K, V]) get(ctx context.Context, key K) (v V, err error) {
+	if err := ctx.Err(); err != nil {
+		return v, err
+	}
+	sh := s.shard(key)
+	sh.mu.RLock()
+	defer sh.mu.RUnlock()
+	v, found := s.live(sh, key)
+	if !found {
+		return v, ErrNotFound
+	}
+	return v, nil
+}
+
+// update replaces the value at key by what change returns, or deletes it if keep is false; with an error it does
+// neither.
+func (s *sharded[K, V]) update(ctx context.Context, key K, change func(v V, found bool) (next V, keep bool, err error)) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	sh := s.shard(key)
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	next, keep, err := change(s.live(sh, key))
+	if err != nil {
+		return err
+	}
+	if keep {
+		sh.values[key] = next
+	} else {
+		delete(sh.values, key)
+	}
+	s.sweep(sh)
+	return nil
+}
+
+// sweep deletes what has expired once a shard has seen as many writes as it has values, so that a write costs the same
+// however many there are.
+func (s *sharded[K, V]) sweep(sh *shard[K, V]) {
+	if sh.writes++; sh.writes < len(sh.values)+64 {
+		return
+	}
+	sh.writes = 0
+	now := s.now()
+	for k, v := range sh.values {
+		if !now.Before(s.expires(v)) {
+			delete(sh.values, k)
+		}
+	}
+}
+
+func (s *sharded[K, V]) len() (n int) {
+	for i := range s.shards {
+		s.shards[i].mu.RLock()
+		n += len(s.shards[i].values)
+		s.shards[i].mu.RUnlock()
+	}
+	return n
+}

@@ -1,0 +1,130 @@
+// Package store holds lobbies and connections: what they are, the rules by which lobbies change, and where they are
+// kept between two messages.
+//
+// Start at Lobby for the rules and at Store for the contract; UpdateLobby is how a rule is applied to a lobby that is
+// kept. NewMemory opens the Store for one process.
+package store
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"strings"
+	"time"
+)
+
+// How long what nobody touches is kept. API Gateway ends every connection after 2 hours (developer guide, "Quotas for
+// configuring and running a WebSocket API"), so after 3 nobody is left to miss it.
+const (
+	LobbyTTL      = 3 * time.Hour
+	ConnectionTTL = 3 * time.Hour
+)
+
+// What a Store says no with.
+var (
+	ErrNotFound = errors.New("not found")
+	ErrExists   = errors.New("exists already")
+	ErrConflict = errors.New("changed since it was read")
+)
+
+// A Key is where a lobby is kept: ids that differ only in case share one.
+type Key string
+
+// LobbyKey returns the key of the lobby id in game. Neither may contain "#", so no two share a key by accident.
+func LobbyKey(game, id string) Key { return Key(game + "#" + strings.ToLower(id)) }
+
+// A Connection is what is known of a client from when it connects until it is gone.
+type Connection struct {
+	ID        string
+	Game      string
+	Original  bool    // opened with protocol=original
+	Pointer   Pointer // where it is, if anywhere
+	ExpiresAt time.Time
+}
+
+// A Pointer says which lobby of its game a connection is in, or on its way into; the lobby itself is the truth. Whoever
+// follows a pointer checks that the lobby lists the connection.
+type Pointer struct {
+	LobbyID string // in lower case; empty: none
+	Since   int64  // when it was set, in milliseconds since 1970
+}
+
+// Key returns where the lobby is kept that c points to.
+func (c *Connection) Key() Key { return LobbyKey(c.Game, c.Pointer.LobbyID) }
+
+// A Store keeps what one invocation leaves for the next. Its methods may be called at once from many processes. Each
+// touches one item, atomically; a write is visible to every read that begins after it has returned. What has expired is
+// not there, whether or not it has been deleted. Values are copied in; what comes out is a snapshot that may be shared,
+// never changes, and must not be changed. An error that is not named is the backend's and may pass; it wraps ctx.Err()
+// if ctx ended first, and then the write may or may not have happened.
+type Store interface {
+	// CreateLobby adds l, as version 1. It returns ErrExists if there is one with l.Key(); of many at once for one key
+	// exactly one succeeds.
+	CreateLobby(ctx context.Context, l Lobby) error
+
+	// Lobby returns the lobby, or ErrNotFound.
+	Lobby(ctx context.Context, key Key) (*Lobby, error)
+
+	// SwapLobby puts l, made from version l.Version, in the place of that version, and adds one to it; or deletes the
+	// lobby, if l is closed. It returns ErrConflict if what is there is not that version, or nothing.
+	SwapLobby(ctx context.Context, l Lobby) error
+
+	// PutConnection adds c or replaces it.
+	PutConnection(ctx context.Context, c Connection) error
+
+	// Connection returns the connection, or ErrNotFound.
+	Connection(ctx context.Context, id string) (Connection, error)
+
+	// Point changes where connection id points, if it points to from now, and returns the connection as it is then. It
+	// returns ErrConflict, with the connection as it is, if it points elsewhere, or ErrNotFound.
+	Point(ctx context.Context, id string, from, to Pointer) (Connection, error)
+
+	// DeleteConnection takes the connection away and returns what it was, or ErrNotFound.
+	DeleteConnection(ctx context.Context, id string) (Connection, error)
+}
+
+// maxAttempts bounds how often a write is tried that others keep coming before. The chance that one of 64 players who
+// all write at once loses so often, with the waits below, is nil.
+const maxAttempts = 32
+
+// UpdateLobby applies rule to the lobby and keeps what becomes of it, as one step: if somebody else wrote meanwhile,
+// rule is applied anew to what they left, so it must do nothing but change its argument and set variables of its
+// caller. It returns the lobby with its Changes; ErrNotFound; what rule returned, and then nothing was written; or
+// ErrConflict after many attempts.
+func UpdateLobby(ctx context.Context, s Store, key Key, rule func(*Lobby) error) (*Lobby, error) {
+	for attempt := range maxAttempts {
+		old, err := s.Lobby(ctx, key)
+		if err != nil {
+			return nil, err
+		}
+		l := old.Clone()
+		l.before = old
+		if err := rule(&l); err != nil {
+			return nil, err
+		}
+		if err = s.SwapLobby(ctx, l); err == nil {
+			l.Version++
+			return &l, nil
+		}
+		if !errors.Is(err, ErrConflict) {
+			return nil, err
+		}
+		if err := pause(ctx, attempt); err != nil {
+			return nil, err
+		}
+	}
+	return nil, ErrConflict
+}
+
+// pause waits before another attempt: at first not at all, then a random time of up to 2 ms more each time.
+func pause(ctx context.Context, attempt int) error {
+	if attempt == 0 {
+		return ctx.Err()
+	}
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(rand.N(time.Duration(attempt) * 2 * time.Millisecond)):
+		return nil
+	}
+}
