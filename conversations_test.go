@@ -31,7 +31,7 @@ type home interface {
 // homes are where every conversation is replayed.
 var homes = map[string]func(*testing.T, *world) home{
 	"memory":  openMemory,
-	//SOCK
+	"sockets": openSockets,
 }
 
 // TestConversations replays testdata/conversations. A file is a comment that says what it shows, then lines of

@@ -1,0 +1,387 @@
+package apigateway
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+// A connection is a client's WebSocket. One goroutine reads from it and invokes the integration, message by message and
+// in order; any goroutine may post to it.
+type connection struct {
+	gateway     *Gateway
+	id          string
+	net         net.Conn
+	raw         syscall.RawConn // nil where readiness cannot be asked for
+	connectedAt int64           // ms since 1970
+	active      atomic.Int64    // ms since 1970 of the last message in either direction
+	host        string
+	sourceIP    string
+	userAgent   string
+	decoder     decoder
+
+	// What the closures below hand to and from the system calls they wrap. They are made once, not for every call.
+	chunk      *chunk
+	read       int
+	readErr    error
+	isReadable func(fd uintptr) bool
+	writeSome  func(fd uintptr) bool
+
+	mu       sync.Mutex
+	queue    []byte // frames that the system has not taken yet
+	taken    int    // bytes of queue that the system has
+	writeErr error
+	writing  bool    // a goroutine sees to the queue
+	ending   *ending // how the connection ends, once that is known: nothing is posted any more
+}
+
+// closeTime is how long a client has to hang up after the close frame.
+const closeTime = 2 * time.Second
+
+// stallTime is how long a client may take nothing of what waits for it before it counts as lost.
+const stallTime = 30 * time.Second
+
+// chunkSize is what is read at once. A goroutine holds a chunk only while there is something in it, so an idle
+// connection has none.
+const chunkSize = 16 << 10
+
+type chunk [chunkSize]byte
+
+var chunks = sync.Pool{New: func() any { return new(chunk) }}
+
+// take gives the connection its network connection.
+func (c *connection) take(conn net.Conn) {
+	c.net = conn
+	if c.raw = rawConn(conn); c.raw != nil {
+		c.isReadable, c.writeSome = c.readNow, c.writeNow
+	}
+}
+
+// serve reads until the connection ends. The chunk begins with what came along with the handshake.
+func (c *connection) serve(early []byte) {
+	defer c.gateway.running.Done()
+	end := c.receive(early)
+	if end != nil {
+		c.close(*end)
+	}
+	c.awaitHangup()
+	c.net.Close()
+	c.gateway.unregister(c)
+	c.mu.Lock()
+	e := *c.ending
+	c.mu.Unlock()
+	c.gateway.disconnected(c, e)
+}
+
+// receive handles messages until the client or the network ends the connection, and returns how, or until this side
+// has: then nil.
+func (c *connection) receive(early []byte) *ending {
+	for {
+		data, err := early, error(nil)
+		if early = nil; len(data) == 0 {
+			data, err = c.wait()
+		}
+		if len(data) > 0 {
+			if end := c.handle(data); end != nil {
+				return end
+			}
+		}
+		c.release()
+		switch {
+		case c.isEnding():
+			return nil
+		case err != nil:
+			return &endLost
+		}
+	}
+}
+
+// handle deals with the messages in data.
+func (c *connection) handle(data []byte) *ending {
+	held := &cork{Context: context.Background()}
+	defer held.draw()
+	for len(data) > 0 {
+		opcode, payload, rest, end := c.decoder.next(data)
+		if end != nil {
+			return end
+		}
+		data = rest
+		switch opcode {
+		case opText:
+			c.gateway.message(held, c, string(payload))
+			if c.isEnding() {
+				return nil
+			}
+		case opPing:
+			c.pong(payload)
+			held.add(c)
+		case opClose:
+			e, wrong := readClose(payload)
+			if wrong != nil {
+				return wrong
+			}
+			return &e
+		}
+	}
+	return nil
+}
+
+// wait returns what the client sends next. It is valid until release.
+func (c *connection) wait() ([]byte, error) {
+	if c.raw == nil {
+		if c.chunk == nil {
+			c.chunk = chunks.Get().(*chunk)
+		}
+		n, err := c.net.Read(c.chunk[:])
+		return c.chunk[:n], err
+	}
+	if err := c.raw.Read(c.isReadable); err != nil {
+		return nil, err
+	}
+	if c.readErr == nil && c.read == 0 {
+		return nil, io.EOF
+	}
+	return c.chunk[:max(c.read, 0)], c.readErr
+}
+
+// readNow reads what is there, and returns false if nothing is.
+func (c *connection) readNow(fd uintptr) bool {
+	if c.chunk == nil {
+		c.chunk = chunks.Get().(*chunk)
+	}
+	c.read, c.readErr = readFD(fd, c.chunk[:])
+	if errors.Is(c.readErr, syscall.EAGAIN) {
+		c.release()
+		return false
+	}
+	return true
+}
+
+func (c *connection) release() {
+	if c.chunk != nil {
+		chunks.Put(c.chunk)
+		c.chunk = nil
+	}
+}
+
+// awaitHangup throws away what still comes, so that the close frame is not lost to a reset.
+func (c *connection) awaitHangup() {
+	defer c.release()
+	for {
+		if _, err := c.wait(); err != nil {
+			return
+		}
+	}
+}
+
+func (c *connection) isEnding() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.ending != nil
+}
+
+// close sends what is queued and a close frame, and hangs up when they are out or closeTime is over. It returns false if
+// the connection is ending already.
+func (c *connection) close(e ending) bool {
+	c.mu.Lock()
+	if c.ending != nil {
+		c.mu.Unlock()
+		return false
+	}
+	c.ending = &e
+	if e.code != 1006 {
+		c.queue = appendClose(c.grow(), e)
+	}
+	c.mu.Unlock()
+	c.net.SetDeadline(time.Now().Add(closeTime))
+	if e.code == 1006 {
+		c.net.Close()
+	}
+	c.flush()
+	return true
+}
+
+// enqueue queues a message. Whoever does must see to it that flush is called.
+func (c *connection) enqueue(data []byte) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case c.ending != nil:
+		return ErrGone
+	case len(c.queue)-c.taken+len(data) > maxOutbox:
+		return ErrLimitExceeded
+	}
+	c.queue = appendMessage(c.grow(), data)
+	return nil
+}
+
+// pong queues the answer to a ping. A client that sends pings and reads nothing gets no more of them than the outbox
+// holds: RFC 6455, section 5.5.3, lets the last ping be answered alone.
+func (c *connection) pong(payload []byte) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.ending == nil && len(c.queue)-c.taken < maxOutbox/2 {
+		c.queue = appendFrame(c.grow(), 0x80|opPong, payload)
+	}
+}
+
+// queues are the buffers of outboxes: an idle connection has none.
+var queues = sync.Pool{New: func() any { b := make([]byte, 0, 4<<10); return &b }}
+
+// grow returns the queue to append to.
+func (c *connection) grow() []byte {
+	if c.queue == nil {
+		c.queue = *queues.Get().(*[]byte)
+	}
+	return c.queue
+}
+
+// flush gives the system as much of the queue as it takes at once. If something is left, a goroutine sees to it.
+func (c *connection) flush() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.writing || len(c.queue) == 0 {
+		return
+	}
+	if c.raw != nil {
+		if err := c.raw.Write(c.writeSome); err != nil {
+			c.writeErr = err
+		}
+	}
+	switch {
+	case c.writeErr != nil:
+		c.drop()
+		c.net.Close() // what the reading goroutine notices
+	case c.taken < len(c.queue):
+		c.writing = true
+		go c.writeRest()
+	default:
+		c.sent()
+	}
+}
+
+// writeNow writes as much as can be written without waiting.
+func (c *connection) writeNow(fd uintptr) bool {
+	n, err := writeFD(fd, c.queue[c.taken:])
+	if n > 0 {
+		c.taken += n
+	}
+	if err != nil && !errors.Is(err, syscall.EAGAIN) {
+		c.writeErr = err
+	}
+	return true
+}
+
+// writeRest waits for the client to take what is queued.
+func (c *connection) writeRest() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for c.taken < len(c.queue) {
+		part := c.queue[c.taken:]
+		ending := c.ending != nil
+		c.mu.Unlock()
+		if !ending { // closing has set a deadline of its own
+			c.net.SetWriteDeadline(time.Now().Add(stallTime))
+		}
+		n, err := c.net.Write(part)
+		c.mu.Lock()
+		c.taken += n
+		if err != nil && !(errors.Is(err, os.ErrDeadlineExceeded) && n > 0) {
+			c.writeErr = err
+			c.drop()
+			c.net.Close()
+			break
+		}
+	}
+	c.writing = false
+	if c.writeErr == nil {
+		c.sent()
+	}
+}
+
+// sent is called when all that was queued is with the system.
+func (c *connection) sent() {
+	c.drop()
+	if c.ending == nil {
+		return
+	}
+	if half, ok := c.net.(interface{ CloseWrite() error }); ok && !c.ending.asked {
+		half.CloseWrite() // and the client may still be sending: see awaitHangup
+	} else {
+		c.net.Close()
+	}
+}
+
+// drop empties the queue.
+func (c *connection) drop() {
+	if b := c.queue[:0]; cap(b) <= 64<<10 {
+		queues.Put(&b)
+	}
+	c.queue, c.taken = nil, 0
+}
+
+// A cork holds back the flushes of what is posted while a chunk of a sender's messages is dealt with: a client that is
+// sent three messages by then gets them in one write. It is the context of the invocations it is for.
+type cork struct {
+	context.Context
+	since int64 // ms since 1970 of the last flush
+	mu    sync.Mutex
+	held  []*connection
+	one   [1]*connection // most messages go to one
+	drawn bool           // nothing is held any more
+}
+
+// corkTime is how long, in ms, a message may be held while others are dealt with: an integration may be slow.
+const corkTime = 2
+
+type corkKey struct{}
+
+// Value implements context.Context.
+func (k *cork) Value(key any) any {
+	if key == (corkKey{}) {
+		return k
+	}
+	return nil
+}
+
+// add takes over the flush of a connection, and returns false when it is too late for that.
+func (k *cork) add(c *connection) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.drawn {
+		return false
+	}
+	if slices.Contains(k.held, c) {
+		return true
+	}
+	if k.held == nil {
+		k.held = k.one[:0]
+	}
+	k.held = append(k.held, c)
+	return true
+}
+
+// flush flushes what is held.
+func (k *cork) flush() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, c := range k.held {
+		c.flush()
+	}
+	k.held = nil
+}
+
+// draw flushes what is held, and holds nothing from now on.
+func (k *cork) draw() {
+	k.mu.Lock()
+	k.drawn = true
+	k.mu.Unlock()
+	k.flush()
+}

@@ -1,0 +1,263 @@
+package apigateway
+
+import (
+	"encoding/binary"
+	"unicode/utf8"
+)
+
+// Opcodes of RFC 6455, section 5.2.
+const (
+	opContinuation = 0x0
+	opText         = 0x1
+	opBinary       = 0x2
+	opClose        = 0x8
+	opPing         = 0x9
+	opPong         = 0xA
+)
+
+// An ending is how a connection ends: a status code of RFC 6455, section 7.4, and a reason.
+type ending struct {
+	code   int
+	reason string
+	asked  bool // by a close frame of the client's, after which it sends nothing
+}
+
+// The endings that a client brings upon itself.
+var (
+	endBinary      = &ending{code: 1003, reason: "Binary messages are not supported"}
+	endLongFrame   = &ending{code: 1009, reason: "A frame is over 32 KiB"}
+	endLongMessage = &ending{code: 1009, reason: "A message is over 128 KiB"}
+	endReason      = &ending{code: 1007, reason: "The close reason is not UTF-8"}
+)
+
+// endLost is when a connection ends without a close frame. Its code is never sent.
+var endLost = ending{code: 1006, reason: "Connection lost"}
+
+func violation(reason string) *ending { return &ending{code: 1002, reason: reason} }
+
+var (
+	endReserved     = violation("A reserved bit is set")
+	endOpcode       = violation("Unknown opcode")
+	endUnmasked     = violation("A client's frame must be masked")
+	endControl      = violation("A control frame is fragmented or over 125 bytes")
+	endLength       = violation("A frame's length is not in its shortest form")
+	endContinuation = violation("A continuation without a message")
+	endInterleaved  = violation("A message within a message")
+	endCloseCode    = violation("The close frame's status code is not one to be sent")
+)
+
+// A decoder makes messages of a client's bytes, however they are cut. It checks all that RFC 6455 demands of frames,
+// and API Gateway's two limits, but not that text is UTF-8: that is left to who reads it, who can answer instead of
+// closing. The zero value is ready, and holds no buffer between messages.
+type decoder struct {
+	header  [14]byte // of the frame that is being read
+	have    int      // bytes of header
+	mask    [4]byte
+	masked  int    // bytes of the payload that have been unmasked
+	left    int    // bytes of the payload that are still to come
+	opcode  byte   // of the frame
+	final   bool   // the frame is its message's last
+	inside  bool   // the frame's header is complete
+	message byte   // opcode of the message that has begun; 0 if none has
+	text    []byte // what has come of that message
+	control []byte // what has come of a control frame
+}
+
+// next reads data, which it overwrites, up to the end of the first message or control frame in it. It returns that with
+// its opcode and what of data is left, or opcode 0 if data ended before. The payload is valid until the next call. After
+// an ending it must not be called again.
+func (d *decoder) next(data []byte) (opcode byte, payload, rest []byte, end *ending) {
+	for {
+		if !d.inside {
+			ok := false
+			if data, ok, end = d.readHeader(data); end != nil || !ok {
+				return 0, nil, nil, end
+			}
+		}
+		n := min(d.left, len(data))
+		part, whole := data[:n], n == d.left
+		unmask(part, d.mask, d.masked)
+		data, d.left, d.masked = data[n:], d.left-n, d.masked+n
+		if d.opcode >= opClose {
+			d.control = append(d.control, part...)
+			if !whole {
+				return 0, nil, nil, nil
+			}
+			payload, d.control, d.inside = d.control, nil, false
+			return d.opcode, payload, data, nil
+		}
+		if whole && d.final && len(d.text) == 0 { // the message lies in data as a whole
+			d.inside, d.message, d.text = false, 0, nil
+			return opText, part, data, nil
+		}
+		d.text = append(d.text, part...)
+		if !whole {
+			return 0, nil, nil, nil
+		}
+		d.inside = false
+		if d.final {
+			payload, d.text, d.message = d.text, nil, 0
+			return opText, payload, data, nil
+		}
+	}
+}
+
+// readHeader reads what data has of a header, and checks it when it is whole.
+func (d *decoder) readHeader(data []byte) (rest []byte, ok bool, end *ending) {
+	for d.have < 2 || d.have < headerSize(d.header[1]) {
+		if len(data) == 0 {
+			return nil, false, nil
+		}
+		want := 2
+		if d.have >= 2 {
+			want = headerSize(d.header[1])
+		}
+		n := copy(d.header[d.have:want], data)
+		data, d.have = data[n:], d.have+n
+		if d.have == 2 {
+			if end := d.checkFirst(); end != nil { // before the rest, which may never come
+				return nil, false, end
+			}
+		}
+	}
+	size := d.have
+	d.have = 0
+	length := uint64(d.header[1] & 0x7F)
+	switch length {
+	case 126:
+		length = uint64(binary.BigEndian.Uint16(d.header[2:]))
+		if length < 126 {
+			return nil, false, endLength
+		}
+	case 127:
+		length = binary.BigEndian.Uint64(d.header[2:])
+		if length < 1<<16 || length >= 1<<63 {
+			return nil, false, endLength
+		}
+	}
+	if length > MaxFrame {
+		return nil, false, endLongFrame
+	}
+	if d.opcode < opClose && len(d.text)+int(length) > MaxMessage {
+		return nil, false, endLongMessage
+	}
+	copy(d.mask[:], d.header[size-4:size])
+	d.left, d.masked, d.inside = int(length), 0, true
+	return data, true, nil
+}
+
+// checkFirst checks a header's first two bytes.
+func (d *decoder) checkFirst() *ending {
+	first, second := d.header[0], d.header[1]
+	d.final, d.opcode = first&0x80 != 0, first&0x0F
+	switch {
+	case first&0x70 != 0:
+		return endReserved
+	case second&0x80 == 0:
+		return endUnmasked
+	}
+	switch d.opcode {
+	case opText, opBinary:
+		if d.message != 0 {
+			return endInterleaved
+		}
+		if d.opcode == opBinary {
+			return endBinary
+		}
+		d.message = d.opcode
+	case opContinuation:
+		if d.message == 0 {
+			return endContinuation
+		}
+	case opClose, opPing, opPong:
+		if !d.final || second&0x7F > 125 {
+			return endControl
+		}
+	default:
+		return endOpcode
+	}
+	return nil
+}
+
+// headerSize returns the bytes of a masked frame's header, by its second byte.
+func headerSize(second byte) int {
+	switch second & 0x7F {
+	case 126:
+		return 2 + 2 + 4
+	case 127:
+		return 2 + 8 + 4
+	default:
+		return 2 + 4
+	}
+}
+
+// unmask applies a mask to what comes at an offset of a payload, eight bytes at a time.
+func unmask(b []byte, mask [4]byte, offset int) {
+	for ; len(b) > 0 && offset%4 != 0; offset++ {
+		b[0] ^= mask[offset%4]
+		b = b[1:]
+	}
+	wide := uint64(binary.LittleEndian.Uint32(mask[:]))
+	wide |= wide << 32
+	for len(b) >= 32 {
+		binary.LittleEndian.PutUint64(b, binary.LittleEndian.Uint64(b)^wide)
+		binary.LittleEndian.PutUint64(b[8:], binary.LittleEndian.Uint64(b[8:])^wide)
+		binary.LittleEndian.PutUint64(b[16:], binary.LittleEndian.Uint64(b[16:])^wide)
+		binary.LittleEndian.PutUint64(b[24:], binary.LittleEndian.Uint64(b[24:])^wide)
+		b = b[32:]
+	}
+	for i := range b {
+		b[i] ^= mask[i%4]
+	}
+}
+
+// readClose takes a client's close frame apart. Without a code it is 1005, which is never sent.
+func readClose(payload []byte) (e ending, wrong *ending) {
+	if len(payload) == 0 {
+		return ending{1005, "Client-side close frame status not set", true}, nil
+	}
+	if len(payload) == 1 {
+		return e, endCloseCode
+	}
+	e = ending{int(binary.BigEndian.Uint16(payload)), string(payload[2:]), true}
+	switch {
+	case e.code >= 3000 && e.code < 5000, e.code >= 1000 && e.code <= 1003, e.code >= 1007 && e.code <= 1014:
+	default:
+		return e, endCloseCode
+	}
+	if !utf8.ValidString(e.reason) {
+		return e, endReason
+	}
+	return e, nil
+}
+
+// appendMessage appends data as text frames of at most MaxFrame.
+func appendMessage(b, data []byte) []byte {
+	opcode := byte(opText)
+	for len(data) > MaxFrame {
+		b = appendFrame(b, opcode, data[:MaxFrame])
+		data, opcode = data[MaxFrame:], opContinuation
+	}
+	return appendFrame(b, 0x80|opcode, data)
+}
+
+// appendFrame appends a frame that is not masked, as a server's are not. Its first byte is final bit and opcode.
+func appendFrame(b []byte, first byte, payload []byte) []byte {
+	switch n := len(payload); {
+	case n < 126:
+		b = append(b, first, byte(n))
+	case n < 1<<16:
+		b = append(b, first, 126, byte(n>>8), byte(n))
+	default:
+		b = binary.BigEndian.AppendUint64(append(b, first, 127), uint64(n))
+	}
+	return append(b, payload...)
+}
+
+// appendClose appends the frame that says how a connection ends.
+func appendClose(b []byte, e ending) []byte {
+	if e.code == 1005 {
+		return appendFrame(b, 0x80|opClose, nil)
+	}
+	return appendFrame(b, 0x80|opClose, append(binary.BigEndian.AppendUint16(nil, uint16(e.code)), e.reason...))
+}

@@ -1,0 +1,216 @@
+// Package apigateway is the WebSocket side of Amazon API Gateway for one API with three routes ($connect, $disconnect,
+// $default) and one integration: it turns connections into the events an AWS_PROXY integration gets, and lets that
+// integration post to them. What it does is what AWS does, limits and close codes included, so that what works here
+// works when deployed; docs/design.md says where AWS leaves room and what is done with it.
+//
+// Start with New, mount the Gateway as an http.Handler, call Sweep once a second, and Shutdown at the end.
+package apigateway
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+	"unicode/utf8"
+
+	awsevents "github.com/aws/aws-lambda-go/events"
+)
+
+// Quotas of API Gateway, which cannot be raised ("Quotas for configuring and running a WebSocket API").
+const (
+	MaxFrame   = 32 << 10  // bytes of payload in one frame
+	MaxMessage = 128 << 10 // bytes in one message, in either direction
+	maxURL     = 4096      // characters
+)
+
+// maxOutbox is how many bytes wait for a client that does not read; AWS documents that there is a limit, not which.
+const maxOutbox = 256 << 10
+
+var (
+	// ErrGone says that there is no such connection, or not yet, or no more. API Gateway's GoneException, 410.
+	ErrGone = errors.New("apigateway: the connection is gone")
+	// ErrLimitExceeded says that the client reads more slowly than it is sent to, and this message was not taken.
+	// API Gateway's LimitExceededException, 429.
+	ErrLimitExceeded = errors.New("apigateway: too much waits for the connection")
+	// ErrPayloadTooLarge says that a message is over MaxMessage. API Gateway's PayloadTooLargeException, 413.
+	ErrPayloadTooLarge = errors.New("apigateway: the message is over 128 KiB")
+)
+
+// An Invoker is the integration of all routes. Its context ends with the call: what is posted under it is held until
+// the messages that came in with this one have been dealt with, and then leaves in one write a connection.
+type Invoker func(context.Context, awsevents.APIGatewayWebsocketProxyRequest) (awsevents.APIGatewayProxyResponse, error)
+
+// Config says what a Gateway is made of. Only Invoke is required.
+type Config struct {
+	Invoke Invoker
+	Stage  string // as events name it; "local" if empty
+	APIID  string // as events name it; "local" if empty
+	Log    *slog.Logger
+	Now    func() time.Time
+	// NewConnectionID makes ids for tests that compare them; nil makes ids like those of AWS.
+	NewConnectionID func() string
+	// Idle is how long a connection may be without a message in either direction; AWS has 10 minutes, the default.
+	Idle time.Duration
+	// Lifetime is how long a connection may last; AWS has 2 hours, the default.
+	Lifetime time.Duration
+}
+
+// A Gateway holds the connections of one API. It is safe for concurrent use.
+type Gateway struct {
+	Config
+	shards   [64]shard
+	open     atomic.Int64
+	draining atomic.Bool
+	running  sync.WaitGroup // one for every connection, from $connect until $disconnect has returned
+	second   atomic.Pointer[stamp]
+}
+
+// A shard is a part of the registry, so that connections do not wait for one another's posts.
+type shard struct {
+	sync.RWMutex
+	connections map[string]*connection
+}
+
+// New returns a Gateway with no connections.
+func New(c Config) *Gateway {
+	c.Stage, c.APIID = cmp.Or(c.Stage, "local"), cmp.Or(c.APIID, "local")
+	c.Idle, c.Lifetime = cmp.Or(c.Idle, 10*time.Minute), cmp.Or(c.Lifetime, 2*time.Hour)
+	if c.Log == nil {
+		c.Log = slog.Default()
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.NewConnectionID == nil {
+		c.NewConnectionID = newConnectionID
+	}
+	g := &Gateway{Config: c}
+	for i := range g.shards {
+		g.shards[i].connections = map[string]*connection{}
+	}
+	return g
+}
+
+// Connections returns how many connections are open.
+func (g *Gateway) Connections() int { return int(g.open.Load()) }
+
+// Post sends data as one text message. Its errors are ErrGone, ErrLimitExceeded and ErrPayloadTooLarge; nil means that
+// the message was taken, not that it was received.
+func (g *Gateway) Post(ctx context.Context, connectionID string, data []byte) error {
+	if len(data) > MaxMessage {
+		return ErrPayloadTooLarge
+	}
+	c := g.find(connectionID)
+	if c == nil {
+		return ErrGone
+	}
+	if !utf8.Valid(data) {
+		g.Log.Warn("what was posted is not UTF-8; its invalid bytes are replaced", "connection", connectionID)
+		data = bytes.ToValidUTF8(data, []byte("\uFFFD"))
+	}
+	if err := c.enqueue(data); err != nil {
+		return err
+	}
+	c.active.Store(g.Now().UnixMilli())
+	if held, ok := ctx.Value(corkKey{}).(*cork); !ok || !held.add(c) {
+		c.flush()
+	}
+	return nil
+}
+
+// Disconnect closes a connection as a DELETE of @connections does. Its error is ErrGone.
+func (g *Gateway) Disconnect(connectionID string) error {
+	c := g.find(connectionID)
+	if c == nil || !c.close(ending{code: 1000, reason: "Connection Closed Normally"}) {
+		return ErrGone
+	}
+	return nil
+}
+
+// Sweep closes the connections that have been idle for, or have lasted, too long.
+func (g *Gateway) Sweep() {
+	now := g.Now().UnixMilli()
+	for _, c := range g.all() {
+		switch {
+		case now-c.connectedAt >= g.Lifetime.Milliseconds():
+			c.close(ending{code: 1001, reason: "Connection duration exceeded"})
+		case now-c.active.Load() >= g.Idle.Milliseconds():
+			c.close(ending{code: 1001, reason: "Going away"})
+		}
+	}
+}
+
+// Shutdown refuses new connections, closes all with 1001, and waits until their $disconnect has returned. If ctx ends
+// before, it cuts what is left and returns an error that says how many.
+func (g *Gateway) Shutdown(ctx context.Context) error {
+	g.draining.Store(true)
+	for _, c := range g.all() {
+		c.close(ending{code: 1001, reason: "Going away"})
+	}
+	done := make(chan struct{})
+	go func() { g.running.Wait(); close(done) }()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+	}
+	left := g.all()
+	for _, c := range left {
+		c.net.Close()
+	}
+	return fmt.Errorf("apigateway: %d connections did not end in time: %w", len(left), ctx.Err())
+}
+
+func (g *Gateway) shard(id string) *shard {
+	// FNV-1a over an id that is random already.
+	h := uint32(2166136261)
+	for i := range len(id) {
+		h = (h ^ uint32(id[i])) * 16777619
+	}
+	return &g.shards[h%uint32(len(g.shards))]
+}
+
+func (g *Gateway) find(id string) *connection {
+	s := g.shard(id)
+	s.RLock()
+	defer s.RUnlock()
+	return s.connections[id]
+}
+
+func (g *Gateway) register(c *connection) {
+	s := g.shard(c.id)
+	s.Lock()
+	s.connections[c.id] = c
+	s.Unlock()
+	g.open.Add(1)
+	if g.draining.Load() { // Shutdown may have looked before
+		c.close(ending{code: 1001, reason: "Going away"})
+	}
+}
+
+func (g *Gateway) unregister(c *connection) {
+	s := g.shard(c.id)
+	s.Lock()
+	delete(s.connections, c.id)
+	s.Unlock()
+	g.open.Add(-1)
+}
+
+// all returns the connections of this moment.
+func (g *Gateway) all() []*connection {
+	var all []*connection
+	for i := range g.shards {
+		s := &g.shards[i]
+		s.RLock()
+		for _, c := range s.connections {
+			all = append(all, c)
+		}
+		s.RUnlock()
+	}
+	return all
+}

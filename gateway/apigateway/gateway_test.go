@@ -1,0 +1,664 @@
+package apigateway
+
+import (
+	"bufio"
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"regexp"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	awsevents "github.com/aws/aws-lambda-go/events"
+	"github.com/coder/websocket"
+	gocmp "github.com/google/go-cmp/cmp"
+)
+
+type event = awsevents.APIGatewayWebsocketProxyRequest
+
+type response = awsevents.APIGatewayProxyResponse
+
+var ok = response{StatusCode: 200}
+
+// echo is an integration that sends every message back.
+func echo(g **Gateway) Invoker {
+	return func(ctx context.Context, e event) (response, error) {
+		if e.RequestContext.EventType != "MESSAGE" {
+			return ok, nil
+		}
+		return ok, (*g).Post(ctx, e.RequestContext.ConnectionID, []byte(e.Body))
+	}
+}
+
+// serve starts a gateway for a test, and returns it with the address of its server.
+func serve(t testing.TB, c Config) (g *Gateway, address string) {
+	if c.Invoke == nil {
+		c.Invoke = echo(&g)
+	}
+	c.Log = cmp.Or(c.Log, slog.New(slog.DiscardHandler))
+	g = New(c)
+	server := httptest.NewServer(g)
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+		defer cancel()
+		if err := g.Shutdown(ctx); err != nil {
+			t.Error(err)
+		}
+		server.Close()
+	})
+	return g, strings.TrimPrefix(server.URL, "http://")
+}
+
+// A client is one end of a connection, byte for byte.
+type client struct {
+	t testing.TB
+	net.Conn
+	in *bufio.Reader
+}
+
+const handshake = "GET /local?game=chess HTTP/1.1\r\nHost: example.test:3000\r\nConnection: keep-alive, Upgrade\r\nUpgrade: WebSocket\r\n" +
+	"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+
+// dial sends a handshake with further headers, and what follows it, and reads the answer.
+func dial(t testing.TB, address, headers, rest string) (client, *http.Response) {
+	t.Helper()
+	conn, err := net.Dial("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	conn.SetDeadline(time.Now().Add(20 * time.Second))
+	c := client{t, conn, bufio.NewReader(conn)}
+	c.send([]byte(handshake + headers + "\r\n" + rest))
+	r, err := http.ReadResponse(c.in, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c, r
+}
+
+// connect returns a client that has been let in.
+func connect(t testing.TB, address string) client {
+	t.Helper()
+	c, r := dial(t, address, "", "")
+	if r.StatusCode != http.StatusSwitchingProtocols {
+		t.Fatalf("the handshake's status is %d", r.StatusCode)
+	}
+	return c
+}
+
+func (c client) send(b []byte) {
+	c.t.Helper()
+	if _, err := c.Write(b); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+// receive reads a frame.
+func (c client) receive() (first byte, payload string) {
+	c.t.Helper()
+	h := c.read(2)
+	n := uint64(h[1])
+	switch n {
+	case 126:
+		n = uint64(binary.BigEndian.Uint16(c.read(2)))
+	case 127:
+		n = binary.BigEndian.Uint64(c.read(8))
+	}
+	return h[0], string(c.read(int(n)))
+}
+
+func (c client) read(n int) []byte {
+	c.t.Helper()
+	b := make([]byte, n)
+	if _, err := io.ReadFull(c.in, b); err != nil {
+		c.t.Fatalf("cannot read: %v", err)
+	}
+	return b
+}
+
+// want reads a frame and compares it.
+func (c client) want(first byte, payload string) {
+	c.t.Helper()
+	if f, p := c.receive(); f != first || p != payload {
+		c.t.Fatalf("received frame %#x %.200q, want %#x %.200q", f, p, first, payload)
+	}
+}
+
+// wantEnd reads a close frame and the end of the connection.
+func (c client) wantEnd(e ending) {
+	c.t.Helper()
+	want := binary.BigEndian.AppendUint16(nil, uint16(e.code))
+	if e.code == 1005 {
+		want = nil
+	}
+	c.want(closing, string(append(want, e.reason...)))
+	if _, err := c.in.ReadByte(); err != io.EOF {
+		c.t.Fatalf("after the close frame came %v, want the end", err)
+	}
+}
+
+// recorder is an integration that keeps what it is invoked with.
+type recorder chan event
+
+func (r recorder) invoke(_ context.Context, e event) (response, error) {
+	r <- e
+	return ok, nil
+}
+
+// TestEvents: the three events have what AWS sends, and nothing else.
+func TestEvents(t *testing.T) {
+	now := time.Date(2030, 3, 24, 10, 15, 30, 123e6, time.UTC)
+	r := make(recorder, 10)
+	_, address := serve(t, Config{Invoke: r.invoke, Stage: "dev", APIID: "q1w2e3r4t5", Now: func() time.Time { return now }})
+	c, _ := dial(t, address, "User-Agent: demo/1.0\r\nOrigin: https://game.test\r\nX-Amzn-Trace-Id: Root=1\r\n", "")
+	c.send(frame(text, " {\"a\":1}\r\n"))
+	c.send(frame(closing, "\x03\xe9bye"))
+	var got []event
+	connection, ids := "", map[string]bool{}
+	for range 3 {
+		e := <-r
+		x := &e.RequestContext
+		ids[x.RequestID] = true
+		for _, id := range []string{x.ConnectionID, x.RequestID} {
+			if !regexp.MustCompile(`^[\w-]{11}[CF][\w-]{3}=$`).MatchString(id) {
+				t.Errorf("id %q does not look like one of AWS", id)
+			}
+		}
+		if connection = cmp.Or(connection, x.ConnectionID); x.ConnectionID != connection || x.ExtendedRequestID != x.RequestID {
+			t.Errorf("ids do not agree: %+v", x)
+		}
+		x.RequestID, x.ExtendedRequestID, x.ConnectionID = "R", "R", "C"
+		if x.MessageID != nil {
+			ids[x.MessageID.(string)] = true
+			x.MessageID = "M"
+		}
+		got = append(got, e)
+	}
+	if len(ids) != 4 {
+		t.Errorf("3 request ids and a message id are %d different ones", len(ids))
+	}
+	about := func(kind, route string) awsevents.APIGatewayWebsocketProxyRequestContext {
+		return awsevents.APIGatewayWebsocketProxyRequestContext{
+			RouteKey: route, EventType: kind, RequestID: "R", ExtendedRequestID: "R", ConnectionID: "C",
+			RequestTime: "24/Mar/2030:10:15:30 +0000", RequestTimeEpoch: now.UnixMilli(), ConnectedAt: now.UnixMilli(),
+			MessageDirection: "IN", Stage: "dev", APIID: "q1w2e3r4t5", DomainName: "example.test",
+			Identity: awsevents.APIGatewayRequestIdentity{SourceIP: "127.0.0.1", UserAgent: "demo/1.0"},
+		}
+	}
+	headers := map[string]string{
+		"Host": "example.test:3000", "Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+		"User-Agent": "demo/1.0", "Origin": "https://game.test", "X-Amzn-Trace-Id": "Root=1",
+		"X-Forwarded-For": "127.0.0.1", "X-Forwarded-Port": "3000", "X-Forwarded-Proto": "http",
+	}
+	left := map[string]string{"Host": "example.test", "x-api-key": "", "X-Forwarded-For": "", "x-restapi": ""}
+	want := []event{
+		{RequestContext: about("CONNECT", "$connect"), Headers: headers, MultiValueHeaders: multi(headers),
+			QueryStringParameters: map[string]string{"game": "chess"}, MultiValueQueryStringParameters: map[string][]string{"game": {"chess"}}},
+		{RequestContext: about("MESSAGE", "$default"), Body: " {\"a\":1}\r\n"},
+		{RequestContext: about("DISCONNECT", "$disconnect"), Headers: left, MultiValueHeaders: multi(left)},
+	}
+	reason := "bye"
+	want[1].RequestContext.MessageID = "M"
+	want[2].RequestContext.DisconnectStatusCode, want[2].RequestContext.DisconnectReason = 1001, &reason
+	if diff := gocmp.Diff(want, got); diff != "" {
+		t.Errorf("events (-want +got):\n%s", diff)
+	}
+}
+
+func multi(single map[string]string) map[string][]string {
+	m := map[string][]string{}
+	for k, v := range single {
+		m[k] = []string{v}
+	}
+	return m
+}
+
+// TestHandshake: who is let in, and with which answer the others are not.
+func TestHandshake(t *testing.T) {
+	get := func(old, new string) string { return strings.Replace(handshake+"\r\n", old, new, 1) }
+	for _, test := range []struct {
+		name    string
+		request string
+		answer  response
+		failure error
+		status  int
+		body    string
+		header  string // Name: value
+	}{
+		{"let in", get("", ""), ok, nil, 101, "", "Sec-Websocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo="},
+		{"let in by any 2xx", get("", ""), response{StatusCode: 204}, nil, 101, "", ""},
+		{"a subprotocol is not chosen by itself", get("Host", "Sec-WebSocket-Protocol: a, b\r\nHost"), ok, nil, 101, "", "Sec-Websocket-Protocol: "},
+		{"a subprotocol is chosen by $connect", get("Host", "Sec-WebSocket-Protocol: a, b\r\nHost"),
+			response{StatusCode: 200, Headers: map[string]string{"sec-websocket-protocol": "b"}}, nil, 101, "", "Sec-Websocket-Protocol: b"},
+		{"a header cannot be smuggled in", get("", ""),
+			response{StatusCode: 200, Headers: map[string]string{"Sec-WebSocket-Protocol": "b\r\nX: y"}}, nil, 101, "", "X: "},
+		{"refused", get("", ""), response{StatusCode: 403, Body: "not you"}, nil, 403, "not you", ""},
+		{"failed", get("", ""), ok, errors.New("no"), 502, `{"message":"Internal server error"}`, ""},
+		{"panicked", get("Host", "X-Panic: 1\r\nHost"), ok, nil, 502, `{"message":"Internal server error"}`, ""},
+		{"malformed", get("", ""), response{}, nil, 502, `{"message":"Internal server error"}`, ""},
+		{"no upgrade", "GET / HTTP/1.1\r\nHost: a\r\n\r\n", ok, nil, 426, `{"message":"Connect with a WebSocket client"}`, "Upgrade: websocket"},
+		{"another version", get("Version: 13", "Version: 8"), ok, nil, 426, `{"message":"Only version 13 of the WebSocket protocol is supported"}`, "Sec-Websocket-Version: 13"},
+		{"a short key", get("dGhlIHNhbXBsZSBub25jZQ==", "AAEC"), ok, nil, 400, `{"message":"Sec-WebSocket-Key must be 16 bytes in base64"}`, ""},
+		{"a POST", get("GET", "POST"), ok, nil, 400, `{"message":"A WebSocket handshake is a GET of HTTP/1.1"}`, ""},
+		{"a URL over 4096 characters", get("/local", "/"+strings.Repeat("a", 4100)), ok, nil, 414, `{"message":"The URL is over 4096 characters"}`, ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			_, address := serve(t, Config{Invoke: func(_ context.Context, e event) (response, error) {
+				if e.RequestContext.EventType == "CONNECT" && e.Headers["X-Panic"] != "" {
+					panic("connect")
+				}
+				return test.answer, test.failure
+			}})
+			conn, err := net.Dial("tcp", address)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			io.WriteString(conn, test.request)
+			r, err := http.ReadResponse(bufio.NewReader(conn), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			body := ""
+			if r.StatusCode != 101 {
+				b, _ := io.ReadAll(r.Body)
+				body = string(b)
+			}
+			if r.StatusCode != test.status || body != test.body {
+				t.Errorf("answered %d %q, want %d %q", r.StatusCode, body, test.status, test.body)
+			}
+			if name, value, found := strings.Cut(test.header, ": "); found && r.Header.Get(name) != value {
+				t.Errorf("header %s is %q, want %q", name, r.Header.Get(name), value)
+			}
+		})
+	}
+}
+
+// TestNobodyIsThereBeforeConnectReturns: a post during $connect finds nothing, and if the client has hung up by the
+// end of it, $disconnect runs.
+func TestNobodyIsThereBeforeConnectReturns(t *testing.T) {
+	var g *Gateway
+	entered, leave, ended := make(chan error, 1), make(chan bool), make(chan event, 1)
+	g, address := serve(t, Config{Invoke: func(ctx context.Context, e event) (response, error) {
+		switch e.RequestContext.EventType {
+		case "CONNECT":
+			entered <- g.Post(ctx, e.RequestContext.ConnectionID, []byte("early"))
+			<-leave
+		case "DISCONNECT":
+			ended <- e
+		}
+		return ok, nil
+	}})
+	conn, err := net.Dial("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	io.WriteString(conn, handshake+"\r\n")
+	if err := <-entered; err != ErrGone {
+		t.Errorf("a post during $connect returned %v, want ErrGone", err)
+	}
+	conn.Close()
+	close(leave)
+	if e := <-ended; e.RequestContext.DisconnectStatusCode != 1006 {
+		t.Errorf("the connection ended with %d, want 1006", e.RequestContext.DisconnectStatusCode)
+	}
+}
+
+// TestMessages: whatever was sent along with the handshake, in fragments, with pings, comes in order.
+func TestMessages(t *testing.T) {
+	_, address := serve(t, Config{})
+	c, _ := dial(t, address, "", string(join(frame(text, "first"), frame(moreText, "sec"))))
+	c.send(join(frame(ping, "are you there?"), frame(final, "ond"), frame(text, "")))
+	c.want(text, "first")
+	c.want(0x80|opPong, "are you there?")
+	c.want(text, "second")
+	c.want(text, "")
+	c.send(frame(text, big))
+	c.want(text, big)
+	c.send(join(frame(moreText, big), frame(final, "rest")))
+	c.want(opText, big) // what leaves is in frames of at most 32 KiB too
+	c.want(final, "rest")
+	for i := range 1000 {
+		c.send(frame(text, fmt.Sprint(i)))
+	}
+	for i := range 1000 {
+		c.want(text, fmt.Sprint(i))
+	}
+	c.send(frame(closing, "\x0f\xa0bye"))
+	c.wantEnd(ending{code: 4000, reason: "bye"})
+}
+
+// TestEndings: every way in which a connection ends, as the client and as $disconnect see it.
+func TestEndings(t *testing.T) {
+	now := time.Now()
+	var clock sync.Mutex
+	advance := func(d time.Duration) {
+		clock.Lock()
+		defer clock.Unlock()
+		now = now.Add(d)
+	}
+	ends := make(recorder, 10)
+	var g *Gateway
+	config := Config{
+		NewConnectionID: func() string { return "fox" },
+		Now: func() time.Time {
+			clock.Lock()
+			defer clock.Unlock()
+			return now
+		},
+		Invoke: func(ctx context.Context, e event) (response, error) {
+			if e.RequestContext.EventType == "DISCONNECT" {
+				return ends.invoke(ctx, e)
+			}
+			return echo(&g)(ctx, e)
+		},
+	}
+	after := func(d time.Duration) func(client) {
+		return func(client) { advance(d); g.Sweep() }
+	}
+	sends := func(frames ...[]byte) func(client) {
+		return func(c client) { c.send(join(frames...)) }
+	}
+	for _, test := range []struct {
+		name string
+		end  func(client)
+		code int
+		why  string
+		wire int // if the client hears another code, or -1 if none
+	}{
+		{"the client closes", sends(frame(closing, "\x03\xe8")), 1000, "", 0},
+		{"the client closes without a code", sends(frame(closing, "")), 1005, "Client-side close frame status not set", -2},
+		{"the client hangs up", func(c client) { c.Close() }, 1006, "Connection lost", -1},
+		{"the client hangs up within a message", func(c client) { c.send(frame(text, "abc")[:7]); c.Close() }, 1006, "Connection lost", -1},
+		{"the integration closes", func(client) { g.Disconnect("fox") }, 1000, "Connection Closed Normally", 0},
+		{"idle for 10 minutes", after(10 * time.Minute), 1001, "Going away", 0},
+		{"open for 2 hours", func(c client) {
+			for range 13 {
+				advance(9*time.Minute + 30*time.Second)
+				c.send(frame(text, "still here"))
+				c.want(text, "still here")
+				g.Sweep()
+			}
+			after(4 * time.Minute)(c)
+		}, 1001, "Connection duration exceeded", 0},
+		{"a ping does not count as activity", func(c client) {
+			advance(9 * time.Minute)
+			c.send(frame(ping, ""))
+			c.want(0x80|opPong, "")
+			after(time.Minute)(c)
+		}, 1001, "Going away", 0},
+		{"shut down", func(client) { go g.Shutdown(context.Background()) }, 1001, "Going away", 0},
+		{"binary", sends(frame(0x80|opBinary, "x")), 1003, endBinary.reason, 0},
+		{"a long frame", sends(frame(text, big+"x")), 1009, endLongFrame.reason, 0},
+		{"a long message", sends(frame(moreText, big), frame(more, big), frame(more, big), frame(more, big), frame(final, "x")), 1009, endLongMessage.reason, 0},
+		{"a long frame, of which more comes than is read", sends(frame(text, strings.Repeat(big, 64))), 1009, endLongFrame.reason, 0},
+		{"no mask", sends(appendFrame(nil, text, []byte("x"))), 1002, endUnmasked.reason, 0},
+		{"a bad close code", sends(frame(closing, "\x03\xee")), 1002, endCloseCode.reason, 0},
+		{"a bad close reason", sends(frame(closing, "\x03\xe8\xff")), 1007, endReason.reason, 0},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			var address string
+			g, address = serve(t, config)
+			c := connect(t, address)
+			c.send(frame(text, "hello"))
+			c.want(text, "hello")
+			test.end(c)
+			switch test.wire {
+			case 0:
+				c.wantEnd(ending{code: test.code, reason: test.why})
+			case -2:
+				c.wantEnd(ending{code: 1005})
+			}
+			c.Close()
+			x := (<-ends).RequestContext
+			if x.DisconnectStatusCode != int64(test.code) || *x.DisconnectReason != test.why {
+				t.Errorf("$disconnect got %d %q, want %d %q", x.DisconnectStatusCode, *x.DisconnectReason, test.code, test.why)
+			}
+			if err := g.Post(context.Background(), "fox", nil); err != ErrGone {
+				t.Errorf("a post afterwards returned %v, want ErrGone", err)
+			}
+		})
+	}
+}
+
+// TestOneDisconnect: however many ways a connection ends in at once, $disconnect runs once.
+func TestOneDisconnect(t *testing.T) {
+	var ended atomic.Int64
+	g, address := serve(t, Config{Invoke: func(_ context.Context, e event) (response, error) {
+		if e.RequestContext.EventType == "DISCONNECT" {
+			ended.Add(1)
+		}
+		return ok, nil
+	}})
+	const connections = 50
+	var all sync.WaitGroup
+	for range connections {
+		c := connect(t, address)
+		all.Go(func() { c.Write(frame(closing, "")) })
+		all.Go(func() { c.Write(frame(0x80|opBinary, "")) })
+		all.Go(func() { c.Close() })
+	}
+	for _, c := range g.all() {
+		all.Go(func() { g.Disconnect(c.id) })
+	}
+	all.Wait()
+	if err := g.Shutdown(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if ended.Load() != connections || g.Connections() != 0 {
+		t.Errorf("$disconnect ran %d times for %d connections; %d are open", ended.Load(), connections, g.Connections())
+	}
+}
+
+// TestIntegrationFailure: API Gateway tells the client itself, and the connection stays.
+func TestIntegrationFailure(t *testing.T) {
+	var log bytes.Buffer
+	_, address := serve(t, Config{
+		NewConnectionID: func() string { return "fox" }, Log: slog.New(slog.NewTextHandler(&log, nil)),
+		Invoke: func(_ context.Context, e event) (response, error) {
+			switch e.Body {
+			case "fail":
+				return ok, errors.New("no")
+			case "panic":
+				panic("oh")
+			case "malformed":
+				return response{}, nil
+			}
+			return ok, nil
+		},
+	})
+	c := connect(t, address)
+	for _, how := range []string{"fail", "panic", "malformed", "fail"} {
+		c.send(frame(text, how))
+		_, got := c.receive()
+		if !regexp.MustCompile(`^\{"message": "Internal server error", "connectionId":"fox", "requestId":"[\w-]{15}="\}$`).MatchString(got) {
+			t.Errorf("%s: the client hears %s", how, got)
+		}
+	}
+	if n := strings.Count(log.String(), "level=ERROR"); n != 4 {
+		t.Errorf("4 failures made %d log lines:\n%s", n, &log)
+	}
+}
+
+// TestSlowReader: what a client does not read is bounded, costs the others nothing, and all that was taken arrives.
+func TestSlowReader(t *testing.T) {
+	id := make(chan string, 2)
+	var g *Gateway
+	g, address := serve(t, Config{Invoke: func(ctx context.Context, e event) (response, error) {
+		if e.RequestContext.EventType == "CONNECT" {
+			id <- e.RequestContext.ConnectionID
+		}
+		return echo(&g)(ctx, e)
+	}})
+	slow, fast := connect(t, address), connect(t, address)
+	slowID := <-id
+	fast.send(frame(text, "a")) // that is answered only once it is registered, as slow is by then
+	fast.want(text, "a")
+	slow.send(frame(text, "a"))
+	slow.want(text, "a")
+	taken := 0
+	var err error
+	for ; err == nil && taken < 10_000; taken++ {
+		err = g.Post(t.Context(), slowID, []byte(big))
+	}
+	if taken--; err != ErrLimitExceeded {
+		t.Fatalf("after %d posts of 32 KiB to who does not read: %v, want ErrLimitExceeded", taken, err)
+	}
+	fast.send(frame(text, "still here"))
+	fast.want(text, "still here")
+	for range taken {
+		slow.want(text, big)
+	}
+	slow.send(frame(text, "and back"))
+	slow.want(text, "and back")
+	if err := g.Post(t.Context(), slowID, make([]byte, MaxMessage+1)); err != ErrPayloadTooLarge {
+		t.Errorf("a post over 128 KiB returned %v, want ErrPayloadTooLarge", err)
+	}
+	if err := g.Post(t.Context(), slowID, []byte("a\xffb")); err != nil {
+		t.Error(err)
+	}
+	slow.want(text, "a\uFFFDb")
+}
+
+// TestPingFlood: a client that sends pings and reads nothing does not make the gateway hold more and more.
+func TestPingFlood(t *testing.T) {
+	g, address := serve(t, Config{})
+	c := connect(t, address)
+	flood := bytes.Repeat(frame(ping, big[:125]), 1000)
+	c.SetWriteDeadline(time.Now().Add(time.Second))
+	for range 200 { // 25 MB
+		if _, err := c.Write(flood); err != nil {
+			break
+		}
+	}
+	for _, c := range g.all() {
+		c.mu.Lock()
+		if n := len(c.queue) - c.taken; n > maxOutbox {
+			t.Errorf("%d bytes of pongs wait", n)
+		}
+		c.mu.Unlock()
+	}
+}
+
+// TestPostsDoNotMix: messages from many at once arrive whole, and those of one in order.
+func TestPostsDoNotMix(t *testing.T) {
+	var g *Gateway
+	id := make(chan string, 1)
+	g, address := serve(t, Config{Invoke: func(ctx context.Context, e event) (response, error) {
+		if e.RequestContext.EventType == "MESSAGE" {
+			id <- e.RequestContext.ConnectionID
+		}
+		return ok, nil
+	}})
+	c := connect(t, address)
+	c.send(frame(text, "hello"))
+	to := <-id
+	const posters, posts = 8, 200
+	filler := strings.Repeat("x", 1500)
+	for p := range posters {
+		go func() {
+			for n := range posts {
+				for g.Post(context.Background(), to, fmt.Appendf(nil, "%d %d %s", p, n, filler)) == ErrLimitExceeded {
+					time.Sleep(time.Millisecond) // as AWS wants it: later
+				}
+			}
+		}()
+	}
+	var next [posters]int
+	for range posters * posts {
+		_, message := c.receive()
+		var p, n int
+		var rest string
+		if fmt.Sscan(message, &p, &n, &rest); rest != filler || next[p] != n {
+			t.Fatalf("received %.20q…, want %d of poster %d", message, next[p], p)
+		}
+		next[p]++
+	}
+}
+
+// TestAnotherLibrary: a client of a library that checks what it receives is content.
+func TestAnotherLibrary(t *testing.T) {
+	_, address := serve(t, Config{})
+	c, _, err := websocket.Dial(t.Context(), "ws://"+address, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.SetReadLimit(MaxMessage)
+	for _, size := range []int{0, 1, 125, 126, 4000, MaxFrame} {
+		want := strings.Repeat("é", size/2)
+		if err := c.Write(t.Context(), websocket.MessageText, []byte(want)); err != nil {
+			t.Fatal(err)
+		}
+		if _, got, err := c.Read(t.Context()); err != nil || string(got) != want {
+			t.Fatalf("%d bytes came back as %d: %v", size, len(got), err)
+		}
+	}
+	if err := c.Close(websocket.StatusNormalClosure, "done"); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestWithoutRawConn: a connection that gives no access to its file descriptor, such as one of TLS, works as well.
+func TestWithoutRawConn(t *testing.T) {
+	var g *Gateway
+	g = New(Config{Invoke: echo(&g), Log: slog.New(slog.DiscardHandler)})
+	server := httptest.NewTLSServer(g)
+	defer server.Close()
+	c, _, err := websocket.Dial(t.Context(), server.URL, &websocket.DialOptions{HTTPClient: server.Client()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.SetReadLimit(MaxMessage)
+	for range 100 {
+		if err := c.Write(t.Context(), websocket.MessageText, []byte(big)); err != nil {
+			t.Fatal(err)
+		}
+		if _, got, err := c.Read(t.Context()); err != nil || string(got) != big {
+			t.Fatalf("%d bytes came back: %v", len(got), err)
+		}
+	}
+	go c.Read(t.Context()) // answers the close frame
+	if err := g.Shutdown(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+// BenchmarkRelay measures a 1500-byte message from one client to another, with both ends in this process.
+func BenchmarkRelay(b *testing.B) {
+	ids := make(chan string, 2)
+	var g *Gateway
+	var peer string
+	g, address := serve(b, Config{Invoke: func(ctx context.Context, e event) (response, error) {
+		switch e.RequestContext.EventType {
+		case "CONNECT":
+			ids <- e.RequestContext.ConnectionID
+		case "MESSAGE":
+			return ok, g.Post(ctx, peer, []byte(e.Body))
+		}
+		return ok, nil
+	}})
+	from, to := connect(b, address), connect(b, address)
+	<-ids
+	peer = <-ids
+	from.SetDeadline(time.Time{})
+	to.SetDeadline(time.Time{})
+	message := frame(text, big[:1500])
+	received := make([]byte, len(appendFrame(nil, text, []byte(big[:1500]))))
+	b.ReportAllocs()
+	for b.Loop() {
+		from.Write(message)
+		io.ReadFull(to.in, received)
+	}
+}

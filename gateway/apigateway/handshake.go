@@ -1,0 +1,163 @@
+package apigateway
+
+import (
+	"bufio"
+	"context"
+	"crypto/sha1"
+	"encoding/base64"
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// handshakeTime is how long a client has to take the answer to its handshake.
+const handshakeTime = 10 * time.Second
+
+// ServeHTTP implements http.Handler: it invokes $connect, and answers 101 only after that has returned. A status other
+// than 2xx of $connect refuses, and becomes the handshake's with its body; an integration that fails is a 502.
+func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if status, problem := g.check(r); status != 0 {
+		refuse(w, status, problem)
+		return
+	}
+	g.running.Add(1)
+	now := g.Now()
+	c := &connection{
+		gateway: g, id: g.NewConnectionID(), connectedAt: now.UnixMilli(),
+		host: hostname(r.Host), sourceIP: hostname(r.RemoteAddr), userAgent: strings.Clone(r.UserAgent()),
+	}
+	c.active.Store(c.connectedAt)
+	// A client that leaves now must not leave a half-made connection: what $connect has begun, it ends.
+	answer, err := g.connect(context.WithoutCancel(r.Context()), c, r, now)
+	if err != nil {
+		g.Log.Error("the integration failed", "route", "$connect", "connection", c.id, "error", err)
+		refuse(w, http.StatusBadGateway, "Internal server error")
+		g.running.Done()
+		return
+	}
+	if answer.StatusCode < 200 || answer.StatusCode > 299 {
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(answer.StatusCode)
+		fmt.Fprint(w, answer.Body)
+		g.running.Done()
+		return
+	}
+	early, err := c.upgrade(w, r, headerOf(answer.Headers, answer.MultiValueHeaders, "Sec-WebSocket-Protocol"))
+	if err != nil {
+		g.disconnected(c, endLost)
+		g.running.Done()
+		return
+	}
+	g.register(c)
+	go c.serve(early) // a new goroutine, since net/http's has a deep stack by now, and keeps the request
+}
+
+// check returns what is wrong with a handshake by RFC 6455, section 4.2.1, or 0.
+func (g *Gateway) check(r *http.Request) (status int, problem string) {
+	key, err := base64.StdEncoding.DecodeString(r.Header.Get("Sec-WebSocket-Key"))
+	switch {
+	case len(r.RequestURI) > maxURL:
+		return http.StatusRequestURITooLong, "The URL is over 4096 characters"
+	case !lists(r.Header["Connection"], "upgrade"), !lists(r.Header["Upgrade"], "websocket"):
+		return http.StatusUpgradeRequired, "Connect with a WebSocket client"
+	case r.Method != http.MethodGet, !r.ProtoAtLeast(1, 1):
+		return http.StatusBadRequest, "A WebSocket handshake is a GET of HTTP/1.1"
+	case r.Header.Get("Sec-WebSocket-Version") != "13":
+		return http.StatusUpgradeRequired, "Only version 13 of the WebSocket protocol is supported"
+	case err != nil || len(key) != 16:
+		return http.StatusBadRequest, "Sec-WebSocket-Key must be 16 bytes in base64"
+	case g.draining.Load():
+		return http.StatusServiceUnavailable, "The gateway is shutting down"
+	}
+	return 0, ""
+}
+
+// refuse answers a handshake in API Gateway's form.
+func refuse(w http.ResponseWriter, status int, message string) {
+	w.Header().Set("Content-Type", "application/json")
+	if status == http.StatusUpgradeRequired {
+		w.Header().Set("Connection", "Upgrade")
+		w.Header().Set("Upgrade", "websocket")
+		w.Header().Set("Sec-WebSocket-Version", "13")
+	}
+	w.WriteHeader(status)
+	fmt.Fprintf(w, `{"message":%q}`, message)
+}
+
+// upgrade takes the network connection over from net/http and answers 101. It returns what the client has sent since.
+func (c *connection) upgrade(w http.ResponseWriter, r *http.Request, protocol string) (early []byte, err error) {
+	conn, buffered, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		return nil, err
+	}
+	c.take(conn)
+	answer := "HTTP/1.1 101 Switching Protocols\r\nDate: " + time.Now().UTC().Format(http.TimeFormat) +
+		"\r\nConnection: upgrade\r\nupgrade: websocket\r\nsec-websocket-accept: " + accept(r.Header.Get("Sec-WebSocket-Key")) + "\r\n"
+	if protocol != "" {
+		answer += "sec-websocket-protocol: " + protocol + "\r\n"
+	}
+	conn.SetDeadline(time.Now().Add(handshakeTime))
+	if _, err = conn.Write([]byte(answer + "\r\n")); err == nil {
+		early, err = unread(buffered.Reader)
+	}
+	if err == nil {
+		err = conn.SetDeadline(time.Time{})
+	}
+	if err != nil {
+		conn.Close()
+	}
+	return early, err
+}
+
+// unread returns what net/http has read too much, as bytes of their own: its buffer is not to be kept.
+func unread(r *bufio.Reader) ([]byte, error) {
+	b, err := r.Peek(r.Buffered())
+	return append([]byte(nil), b...), err
+}
+
+// accept is RFC 6455's proof that the handshake was understood (section 4.2.2).
+func accept(key string) string {
+	sum := sha1.Sum([]byte(key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
+	return base64.StdEncoding.EncodeToString(sum[:])
+}
+
+// lists tells whether a header of comma-separated values has one, in any case.
+func lists(header []string, value string) bool {
+	for _, line := range header {
+		for part := range strings.SplitSeq(line, ",") {
+			if strings.EqualFold(strings.TrimSpace(part), value) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// headerOf returns a header of an answer, whose names have any case. A value that would break the line has no effect.
+func headerOf(single map[string]string, multi map[string][]string, name string) string {
+	value := ""
+	for n, v := range single {
+		if strings.EqualFold(n, name) {
+			value = v
+		}
+	}
+	for n, v := range multi {
+		if strings.EqualFold(n, name) && len(v) > 0 {
+			value = v[len(v)-1]
+		}
+	}
+	if strings.ContainsAny(value, "\r\n") {
+		return ""
+	}
+	return value
+}
+
+// hostname returns HOST of HOST:PORT, as a string that does not keep a longer one alive.
+func hostname(address string) string {
+	if host, _, err := net.SplitHostPort(address); err == nil {
+		address = host
+	}
+	return strings.Clone(address)
+}

@@ -1,0 +1,158 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	awsevents "github.com/aws/aws-lambda-go/events"
+	"github.com/coder/websocket"
+
+	"bellhop/gateway/apigateway"
+	"bellhop/handlers"
+)
+
+// socketHome is the gateway, with clients of another WebSocket library.
+type socketHome struct {
+	t       *testing.T
+	gateway *apigateway.Gateway
+	url     string
+	next    string // the id of the connection that is being made
+	clients map[string]*client
+	deaf    sync.Map    // names of those whose end Bellhop is not told of
+	ended   chan string // names of those whose end has been dealt with
+}
+
+// A client is one end of a WebSocket, and what it has received and nobody has asked for yet.
+type client struct {
+	*websocket.Conn
+	inbox []string
+}
+
+// gatewayPoster is a handlers.Poster to a gateway's sockets.
+type gatewayPoster struct{ *apigateway.Gateway }
+
+func (p gatewayPoster) Post(ctx context.Context, id string, data []byte) error {
+	err := p.Gateway.Post(ctx, id, data)
+	if errors.Is(err, apigateway.ErrGone) {
+		return handlers.ErrGone
+	}
+	return err
+}
+
+// fence is a message that comes back by itself: what was sent before it has then been dealt with.
+const fence = "fence"
+
+func openSockets(t *testing.T, w *world) home {
+	h := &socketHome{t: t, clients: map[string]*client{}, ended: make(chan string, 100)}
+	h.gateway = apigateway.New(apigateway.Config{
+		Invoke: h.invoke(w), Now: w.clock.Now, NewConnectionID: func() string { return h.next },
+		Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+	})
+	w.handle(gatewayPoster{h.gateway})
+	server := httptest.NewServer(h.gateway)
+	h.url = "ws" + strings.TrimPrefix(server.URL, "http")
+	t.Cleanup(func() {
+		for name, c := range h.clients {
+			h.deaf.Store(name, true)
+			c.CloseNow()
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		h.gateway.Shutdown(ctx)
+		server.Close()
+	})
+	return h
+}
+
+func (h *socketHome) invoke(w *world) apigateway.Invoker {
+	done := awsevents.APIGatewayProxyResponse{StatusCode: 200}
+	return func(ctx context.Context, e awsevents.APIGatewayWebsocketProxyRequest) (awsevents.APIGatewayProxyResponse, error) {
+		name := e.RequestContext.ConnectionID
+		if e.Body == fence {
+			return done, h.gateway.Post(ctx, name, []byte(fence))
+		}
+		if e.RequestContext.EventType != "DISCONNECT" {
+			return w.handler.Handle(ctx, e)
+		}
+		defer func() { h.ended <- name }()
+		if _, deaf := h.deaf.Load(name); deaf {
+			return done, nil
+		}
+		return w.handler.Handle(ctx, e)
+	}
+}
+
+func (h *socketHome) context() context.Context {
+	ctx, cancel := context.WithTimeout(h.t.Context(), 20*time.Second)
+	h.t.Cleanup(cancel)
+	return ctx
+}
+
+func (h *socketHome) connect(name, query string) int {
+	h.next = name
+	c, r, err := websocket.Dial(h.context(), h.url+"/?"+query, nil)
+	if r == nil {
+		h.t.Fatal(err)
+	}
+	if err == nil {
+		c.SetReadLimit(1 << 20)
+		h.clients[name] = &client{Conn: c}
+	} else if body, _ := io.ReadAll(r.Body); len(body) == 0 && r.StatusCode == http.StatusBadRequest {
+		h.t.Error("a handshake was refused without a word")
+	}
+	return r.StatusCode
+}
+
+func (h *socketHome) send(name, text string) {
+	h.write(name, text)
+	h.sync(name)
+}
+
+func (h *socketHome) write(name, text string) {
+	h.t.Helper()
+	if err := h.clients[name].Write(h.context(), websocket.MessageText, []byte(text)); err != nil {
+		h.t.Fatalf("%s cannot send: %v", name, err)
+	}
+}
+
+// sync receives until what has been sent so far has been dealt with.
+func (h *socketHome) sync(name string) {
+	h.t.Helper()
+	h.write(name, fence)
+	c := h.clients[name]
+	for {
+		_, data, err := c.Read(h.context())
+		if err != nil {
+			h.t.Fatalf("%s cannot receive: %v", name, err)
+		}
+		if string(data) == fence {
+			return
+		}
+		c.inbox = append(c.inbox, withoutReference(string(data)))
+	}
+}
+
+func (h *socketHome) heard(name string) (events []string) {
+	h.sync(name)
+	c := h.clients[name]
+	events, c.inbox = c.inbox, nil
+	return events
+}
+
+func (h *socketHome) drop(name string, silent bool) {
+	if silent {
+		h.deaf.Store(name, true)
+	}
+	h.clients[name].Close(websocket.StatusNormalClosure, "")
+	delete(h.clients, name)
+	for <-h.ended != name {
+	}
+}
