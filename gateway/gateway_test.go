@@ -1,0 +1,178 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net"
+	"net/http"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/coder/websocket"
+)
+
+// An output is what a program has written so far.
+type output struct {
+	mu      sync.Mutex
+	text    bytes.Buffer
+	changed chan struct{}
+}
+
+func newOutput() *output { return &output{changed: make(chan struct{}, 1)} }
+
+func (o *output) Write(b []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	select {
+	case o.changed <- struct{}{}:
+	default:
+	}
+	return o.text.Write(b)
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.String()
+}
+
+// find waits until a pattern is there, and returns what it matched.
+func (o *output) find(t *testing.T, pattern string) string {
+	t.Helper()
+	deadline := time.After(30 * time.Second)
+	for {
+		if m := regexp.MustCompile(pattern).FindString(o.String()); m != "" {
+			return m
+		}
+		select {
+		case <-o.changed:
+		case <-deadline:
+			t.Fatalf("%s was not written; there is only:\n%s", pattern, o)
+		}
+	}
+}
+
+// start runs the gateway as main does, until the test ends, and returns its WebSocket URL.
+func start(t *testing.T, args ...string) (url string) {
+	t.Helper()
+	ctx, stop := context.WithCancel(context.Background())
+	stdout, stderr, ended := newOutput(), newOutput(), make(chan error, 1)
+	go func() { ended <- run(ctx, append([]string{"-listen", "127.0.0.1:0"}, args...), stdout, stderr) }()
+	t.Cleanup(func() {
+		stop()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+		if stderr.String() != "" {
+			t.Errorf("the gateway complained:\n%s", stderr)
+		}
+	})
+	return stdout.find(t, `ws://\S+`)
+}
+
+// TestProgram builds the program and runs it as people do: it says where it is, a second one says that the port is
+// taken and what to do, and at the end clients are told.
+func TestProgram(t *testing.T) {
+	program := filepath.Join(t.TempDir(), "gateway")
+	if out, err := exec.Command("go", "build", "-o", program, ".").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	for _, signal := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
+		first, stdout := exec.Command(program, "-listen", "127.0.0.1:0"), newOutput()
+		first.Stdout, first.Stderr = stdout, stdout
+		if err := first.Start(); err != nil {
+			t.Fatal(err)
+		}
+		defer first.Process.Kill()
+		url := stdout.find(t, `ws://\S+`)
+
+		said, err := exec.Command(program, "-listen", strings.TrimPrefix(url, "ws://")).CombinedOutput()
+		if err == nil || !strings.Contains(string(said), "is taken") || !strings.Contains(string(said), "-listen") {
+			t.Errorf("on a port that is taken: %v\n%s", err, said)
+		}
+
+		c, _, err := websocket.Dial(t.Context(), url, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		first.Process.Signal(signal)
+		if _, _, err := c.Read(t.Context()); websocket.CloseStatus(err) != websocket.StatusGoingAway {
+			t.Errorf("after %v the client hears %v, want status 1001", signal, err)
+		}
+		if err := first.Wait(); err != nil {
+			t.Errorf("after %v: %v\n%s", signal, err, stdout)
+		}
+	}
+}
+
+// TestArguments: -h teaches, and what is wrong is said with what to do.
+func TestArguments(t *testing.T) {
+	for _, test := range []struct {
+		args []string
+		want string // of what is said on standard error, or of the error
+	}{
+		{[]string{"-h"}, "open http://127.0.0.1:3000"},
+		{[]string{"serve"}, `unknown argument "serve"; -h lists what there is`},
+		{[]string{"-rate", "0"}, "-rate must be at least 1"},
+		{[]string{"-listen", "3000"}, "give -listen as HOST:PORT"},
+		{[]string{"-listen", "127.0.0.1:http!"}, "give -listen as HOST:PORT"},
+	} {
+		var stderr strings.Builder
+		err := run(t.Context(), test.args, io.Discard, &stderr)
+		if err == nil || !strings.Contains(stderr.String()+err.Error(), test.want) {
+			t.Errorf("gateway %s says %v and\n%s\nwant %s", strings.Join(test.args, " "), err, &stderr, test.want)
+		}
+	}
+}
+
+// TestPaths: a browser gets the page, with the URL as it sees it, and clients connect with or without the stage.
+func TestPaths(t *testing.T) {
+	address := strings.TrimPrefix(start(t, "-stage", "dev"), "ws://")
+	for _, test := range []struct {
+		path    string
+		upgrade bool
+		status  int
+		body    string
+	}{
+		{"/", false, 200, "ws://" + address},
+		{"/", true, 101, ""},
+		{"/dev", true, 101, ""},
+		{"/dev?game=chess", true, 101, ""},
+		{"/dev/", true, 101, ""},
+		{"/?game=no%20such", true, 400, "game"},
+		{"/?protocol=none", true, 400, "protocol"},
+		{"/prod", true, 403, `{"message":"Forbidden"}`},
+		{"/dev", false, 426, "WebSocket"},
+		{"/favicon.ico", false, 404, ""},
+	} {
+		conn, err := net.Dial("tcp", address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		r, _ := http.NewRequest("GET", "http://"+address+test.path, nil)
+		if test.upgrade {
+			r.Header = http.Header{"Connection": {"Upgrade"}, "Upgrade": {"websocket"},
+				"Sec-Websocket-Version": {"13"}, "Sec-Websocket-Key": {"dGhlIHNhbXBsZSBub25jZQ=="}}
+		}
+		answer, err := (&http.Transport{Dial: func(string, string) (net.Conn, error) { return conn, nil }}).RoundTrip(r)
+		if err != nil {
+			t.Fatalf("%s: %v", test.path, err)
+		}
+		body := ""
+		if answer.StatusCode != 101 {
+			b, _ := io.ReadAll(answer.Body)
+			body = string(b)
+		}
+		if answer.StatusCode != test.status || !strings.Contains(body, test.body) {
+			t.Errorf("%s, upgrade %v: %d %s; want %d and %q", test.path, test.upgrade, answer.StatusCode, body, test.status, test.body)
+		}
+	}
+}
