@@ -162,7 +162,7 @@ func TestPaths(t *testing.T) {
 			r.Header = http.Header{"Connection": {"Upgrade"}, "Upgrade": {"websocket"},
 				"Sec-Websocket-Version": {"13"}, "Sec-Websocket-Key": {"dGhlIHNhbXBsZSBub25jZQ=="}}
 		}
-		answer, err := (&http.Transport{Dial: func(string, string) (net.Conn, error) { return conn, nil }}).RoundTrip(r)
+		answer, err := (&http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) { return conn, nil }}).RoundTrip(r)
 		if err != nil {
 			t.Fatalf("%s: %v", test.path, err)
 		}
