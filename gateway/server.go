@@ -96,7 +96,7 @@ func servePage(w http.ResponseWriter, r *http.Request) {
 		scheme = "wss://"
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'")
+	w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; connect-src *")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	page.Execute(w, scheme+r.Host)
 }
