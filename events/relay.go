@@ -58,8 +58,9 @@ func (c *SessionDescription) readSDP(f *fields, kind string) {
 		f.fail(InvalidField, "sdp", "Make \"sdp\" a string, the session description as your WebRTC library gives it.")
 	case len(value)-2 > MaxRelayed:
 		f.fail(MessageTooLarge, "sdp", "Make \"sdp\" at most 28 KiB long, as JSON.")
-	case f.content.size() > MaxEvent-512:
-		f.fail(MessageTooLarge, "content", "Make \"content\" at most 31 KiB long, as JSON.")
+	}
+	if f.content.size() > MaxEvent-512 {
+		f.fail(MessageTooLarge, "content", "Make \"content\" at most 31.5 KiB long, as JSON.")
 	}
 }
 
@@ -69,7 +70,7 @@ func (c *SessionDescription) AppendEvent(b []byte, sender string, original bool)
 	b, _ = jsontext.AppendQuote(b, sender)
 	b = append(b, `,"session_type":`...)
 	b = append(b, c.kind...)
-	return c.content.appendRest(b, c.kindField, original, originalDescription)
+	return c.content.appendRest(b, original, originalDescription, "session_type", c.kindField)
 }
 
 // readPeer reads whom a relay is for. That name goes out again as the sender's, so nothing may pass for it with a receiver
@@ -147,7 +148,7 @@ func readCandidate(f *fields) {
 func (c *ICECandidate) AppendEvent(b []byte, sender string, original bool) []byte {
 	b = append(b, `{"event":"received_ice_candidate","content":{"connection_id":`...)
 	b, _ = jsontext.AppendQuote(b, sender)
-	return c.content.appendRest(b, "", original, originalCandidate)
+	return c.content.appendRest(b, original, originalCandidate)
 }
 
 // What the original dialect has in these two events, beside connection_id and session_type.
@@ -156,12 +157,12 @@ var (
 	originalCandidate   = []string{"media", "index", "name", "candidate", "sdpMid", "sdpMLineIndex", "usernameFragment", "candidates"}
 )
 
-// appendRest ends an event with the members of c but connection_id, which is the sender's now, and skip. If filter is
-// true, only those in allowed are left.
-func (c *Content) appendRest(b []byte, skip string, filter bool, allowed []string) []byte {
+// appendRest ends an event with the members of c but connection_id, which is the sender's now, and those in skip. If
+// filter is true, only those in allowed are left.
+func (c *Content) appendRest(b []byte, filter bool, allowed []string, skip ...string) []byte {
 	for i := range c.fields {
 		m := &c.fields[i]
-		if m.name == "connection_id" || m.name == skip || filter && !slices.Contains(allowed, m.name) {
+		if m.name == "connection_id" || slices.Contains(skip, m.name) || filter && !slices.Contains(allowed, m.name) {
 			continue
 		}
 		b = append(b, ',')

@@ -67,6 +67,8 @@ func parse(args []string, stderr io.Writer) (o options, err error) {
 	switch {
 	case f.NArg() > 0:
 		return o, fmt.Errorf("unknown argument %q; -h lists what there is", f.Arg(0))
+	case o.lifetime > 2*time.Hour:
+		return o, errors.New("-lifetime must be at most 2h, as on AWS: what is known of a connection is kept for 3 hours")
 	case o.rate < 1 || o.grace <= 0 || o.idle <= 0 || o.lifetime <= 0:
 		return o, errors.New("-rate must be at least 1, and -grace, -idle and -lifetime more than 0")
 	}

@@ -124,24 +124,36 @@ func (h *Handler) acceptRequest(ctx context.Context, req *request) error {
 		HostConnectionID: req.conn, ConnectionID: m.Conn, PeerID: m.PeerID, LobbyID: l.ID,
 	}})
 	if err != nil {
-		return h.takeBack(ctx, l, m, err)
+		return h.takeBack(ctx, l, r, err)
 	}
 	return h.done(ctx, req, events.Done{ConnectionID: m.Conn, PeerID: m.PeerID})
 }
 
-// takeBack takes out m, who was accepted but could not be told because of cause.
-func (h *Handler) takeBack(ctx context.Context, l *store.Lobby, m store.Member, cause error) error {
+// takeBack undoes the host's word to r, who could not be told because of cause: one who is gone is forgotten, and else
+// waits again.
+func (h *Handler) takeBack(ctx context.Context, l *store.Lobby, r store.Request, cause error) error {
+	gone := errors.Is(cause, ErrGone)
+	back := !gone && h.pointBack(ctx, l, r)
 	_, err := h.update(ctx, nil, l.Key(), func(l *store.Lobby) error {
-		l.Forget(m.Conn)
+		if l.Forget(r.Conn); back {
+			l.Readmit(r)
+		}
 		return nil
 	})
 	switch {
 	case err != nil && !errors.Is(err, store.ErrNotFound):
 		return err
-	case errors.Is(cause, ErrGone):
+	case gone:
 		return store.ErrNotWaiting
 	}
 	return cause
+}
+
+// pointBack makes r point at l again, if nothing has come between.
+func (h *Handler) pointBack(ctx context.Context, l *store.Lobby, r store.Request) bool {
+	to := store.Pointer{LobbyID: strings.ToLower(l.ID), Since: r.Since}
+	c, err := h.Store.Point(ctx, r.Conn, store.Pointer{}, to)
+	return err == nil || errors.Is(err, store.ErrConflict) && c.Pointer == to
 }
 
 // rejectJoinRequest sends away somebody who waits.
@@ -165,22 +177,32 @@ func (h *Handler) rejectJoinRequest(ctx context.Context, req *request) error {
 		LobbyID: l.ID, Code: events.RejectedByHost, Reason: c.Reason,
 	}})
 	if err != nil && !errors.Is(err, ErrGone) {
-		return err
+		return h.takeBack(ctx, l, r, err)
 	}
 	return h.done(ctx, req, events.Done{})
 }
 
 // leaveLobby gives up the sender's place, or its request for one.
 func (h *Handler) leaveLobby(ctx context.Context, req *request) error {
-	var id string
-	_, err := h.updateOwn(ctx, req, func(l *store.Lobby) error {
-		id = l.ID
-		return l.Leave(req.conn)
-	})
+	l, err := h.updateOwn(ctx, req, func(l *store.Lobby) error { return l.Leave(req.conn) })
 	if err != nil {
 		return err
 	}
-	return h.reply(ctx, req, events.LobbyLeft{LobbyID: id})
+	if err := h.answerJoin(ctx, req, l); err != nil {
+		return err
+	}
+	return h.reply(ctx, req, events.LobbyLeft{LobbyID: l.ID})
+}
+
+// answerJoin answers the join_lobby of a sender who has just taken it back, if an answer was asked for.
+func (h *Handler) answerJoin(ctx context.Context, req *request, l *store.Lobby) error {
+	for _, c := range l.Changes {
+		if c.Kind == store.Cancelled && c.Conn == req.conn && c.Requests[0].RequestID != "" {
+			return h.tell(ctx, letter{to: req.conn, original: c.Requests[0].Original, requestID: c.Requests[0].RequestID,
+				event: &events.Error{Code: events.NotInLobby, Message: "You took the request back.", Action: "join_lobby"}})
+		}
+	}
+	return nil
 }
 
 // closeLobby ends the sender's lobby for all in it. The original's guests say it too when they leave.
@@ -189,14 +211,17 @@ func (h *Handler) closeLobby(ctx context.Context, req *request) error {
 	if err != nil {
 		return err
 	}
-	_, err = h.updateOwn(ctx, req, func(l *store.Lobby) error {
+	l, err := h.updateOwn(ctx, req, func(l *store.Lobby) error {
 		if c.Original && l.Host().Conn != req.conn {
 			return l.Leave(req.conn)
 		}
 		return l.Close(req.conn)
 	})
-	if c.Original && errors.Is(err, store.ErrNotIn) {
+	switch {
+	case c.Original && errors.Is(err, store.ErrNotIn):
 		return nil
+	case err != nil:
+		return err
 	}
-	return err
+	return h.answerJoin(ctx, req, l)
 }

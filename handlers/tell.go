@@ -93,9 +93,11 @@ func (h *Handler) updateOwn(ctx context.Context, req *request, rule func(*store.
 func (h *Handler) update(ctx context.Context, req *request, key store.Key, rule func(*store.Lobby) error) (*store.Lobby, error) {
 	now := h.Now()
 	var ended bool
+	var lapsed int
 	l, err := store.UpdateLobby(ctx, h.Store, key, func(l *store.Lobby) error {
 		l.ExpiresAt = now.Add(store.LobbyTTL)
 		l.Lapse(now)
+		lapsed = len(l.Changes)
 		if ended = l.Closed; ended {
 			return nil
 		}
@@ -104,24 +106,23 @@ func (h *Handler) update(ctx context.Context, req *request, key store.Key, rule 
 	if err != nil {
 		return nil, err
 	}
-	h.announce(ctx, req, l)
+	h.announce(ctx, req, l, lapsed)
 	if ended {
 		return nil, store.ErrNotFound
 	}
 	return l, nil
 }
 
-// announce tells those concerned what has changed in l, and frees those who are in it no longer.
-func (h *Handler) announce(ctx context.Context, req *request, l *store.Lobby) {
+// announce tells those concerned what has changed in l, and frees those who are in it no longer. What changed first,
+// lapsed of the changes, is not req's doing and so no answer to it.
+func (h *Handler) announce(ctx context.Context, req *request, l *store.Lobby, lapsed int) {
 	var letters []letter
-	for _, c := range l.Changes {
-		letters = append(letters, lettersFor(l, c)...)
-	}
-	if req != nil {
-		for i := range letters {
-			if letters[i].to == req.conn {
-				letters[i].requestID = req.RequestID
+	for i, c := range l.Changes {
+		for _, letter := range lettersFor(l, c) {
+			if req != nil && letter.to == req.conn && i >= lapsed {
+				letter.requestID = req.RequestID
 			}
+			letters = append(letters, letter)
 		}
 	}
 	var free []func()

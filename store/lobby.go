@@ -40,7 +40,7 @@ type Lobby struct {
 	Used       peerIDs // every peer id that a member ever had
 	Promised   int     // the highest peer id that was ever used, or promised to who waits
 	Closed     bool    // nobody is in it: its id is free
-	Version    int64   // counts writes; the store's
+	Version    int64   // grows with every write; the store's
 	ExpiresAt  time.Time
 
 	Changes []Change `dynamodbav:"-"` // what happened since it was read; never stored
@@ -185,6 +185,13 @@ func (l *Lobby) Withdraw(conn string) (Request, error) {
 // Forget takes conn out again, who came in a moment ago and turned out not to be there, and nobody hears of it.
 func (l *Lobby) Forget(conn string) {
 	l.Members = slices.DeleteFunc(l.Members, func(m Member) bool { return m.Conn == conn && m.PeerID != l.HostID })
+}
+
+// Readmit lets r wait again, whom the host's word could not be told.
+func (l *Lobby) Readmit(r Request) {
+	if !l.Lists(r.Conn) {
+		l.Waiting = append(l.Waiting, r)
+	}
 }
 
 // Peer returns the member to, if from may talk to it: whether those two are linked is decided here alone. In a star

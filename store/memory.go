@@ -28,7 +28,7 @@ func (m *Memory) CreateLobby(ctx context.Context, l Lobby) error {
 			return nil, false, ErrExists
 		}
 		l := l.Clone()
-		l.Version = 1
+		l.Version = firstVersion()
 		return &l, true, nil
 	})
 }

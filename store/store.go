@@ -58,8 +58,8 @@ func (c *Connection) Key() Key { return LobbyKey(c.Game, c.Pointer.LobbyID) }
 // never changes, and must not be changed. An error that is not named is the backend's and may pass; it wraps ctx.Err()
 // if ctx ended first, and then the write may or may not have happened.
 type Store interface {
-	// CreateLobby adds l, as version 1. It returns ErrExists if there is one with l.Key(); of many at once for one key
-	// exactly one succeeds.
+	// CreateLobby adds l, with a version that no lobby before it had. It returns ErrExists if there is one with l.Key();
+	// of many at once for one key exactly one succeeds.
 	CreateLobby(ctx context.Context, l Lobby) error
 
 	// Lobby returns the lobby, or ErrNotFound.
@@ -82,6 +82,10 @@ type Store interface {
 	// DeleteConnection takes the connection away and returns what it was, or ErrNotFound.
 	DeleteConnection(ctx context.Context, id string) (Connection, error)
 }
+
+// firstVersion returns what a new lobby counts its writes from. It is not 1 for all, or who has read a lobby that has
+// ended since could write it over the next one that took its id.
+func firstVersion() int64 { return 1 + rand.Int64N(1<<52) }
 
 // maxAttempts bounds how often a write is tried that others keep coming before. The chance that one of 64 players who
 // all write at once loses so often, with the waits below, is nil.
