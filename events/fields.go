@@ -147,6 +147,7 @@ func IsGame(s string) bool { return s != "" && len(s) <= 64 && isName(s, "._-") 
 func elements(value string) (all []Content, ok bool) {
 	var m Message
 	m.reset(value)
+	m.open()
 	if _, err := m.decoder.ReadToken(); err != nil || value[0] != '[' {
 		return nil, false
 	}

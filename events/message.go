@@ -42,10 +42,19 @@ type Message struct {
 // Decode takes apart text, one frame of a client. It returns an *Error with InvalidJSON, InvalidMessage, InvalidField
 // or MessageTooLarge. Action and RequestID are set even then, if they could be read, so that the answer can carry them.
 func (m *Message) Decode(text string) error {
-	m.reset(text)
-	if len(text) > MaxMessage {
+	if m.reset(text); len(text) > MaxMessage {
 		return &Error{Code: MessageTooLarge, Message: "Send messages of at most 128 KiB."}
 	}
+	if m.readPlain() {
+		return nil
+	}
+	m.reset(text)
+	return m.readAny()
+}
+
+// readAny reads whatever m.text is by jsontext, and says what is wrong with it.
+func (m *Message) readAny() error {
+	m.open()
 	if err := m.readMessage(); err != nil {
 		return err
 	}
@@ -64,7 +73,11 @@ func (m *Message) Decode(text string) error {
 func (m *Message) reset(text string) {
 	m.Action, m.RequestID, m.text, m.invalid = "", "", text, nil
 	m.Content.text, m.Content.fields = "", m.Content.fields[:0]
-	m.copy = append(m.copy[:0], text...)
+}
+
+// open makes the decoder read m.text from its beginning.
+func (m *Message) open() {
+	m.copy = append(m.copy[:0], m.text...)
 	m.reader = *bytes.NewBuffer(m.copy)
 	m.decoder.Reset(&m.reader)
 }

@@ -64,7 +64,7 @@ func (h *Handler) done(ctx context.Context, req *request, e events.Done) error {
 // store.ErrNotFound.
 func (h *Handler) read(ctx context.Context, key store.Key) (*store.Lobby, error) {
 	l, err := h.Store.Lobby(ctx, key)
-	if err != nil || !l.Due(h.Now()) {
+	if err != nil || !l.Holds() || !l.Due(h.Now()) {
 		return l, err
 	}
 	return h.update(ctx, nil, key, func(*store.Lobby) error { return nil })

@@ -95,6 +95,9 @@ func (l *Lobby) Close(host string) error {
 	return nil
 }
 
+// Holds reports whether l holds the place of somebody who is away.
+func (l *Lobby) Holds() bool { return slices.ContainsFunc(l.Members, Member.Away) }
+
 // Due reports whether Lapse would change l.
 func (l *Lobby) Due(now time.Time) bool {
 	return slices.ContainsFunc(l.Members, func(m Member) bool { return m.lapsed(now) })

@@ -331,7 +331,8 @@ func (c *connection) drop() {
 // sent three messages by then gets them in one write. It is the context of the invocations it is for.
 type cork struct {
 	context.Context
-	since int64 // ms since 1970 of the last flush
+	now   atomic.Int64 // ms since 1970, when the message that is dealt with came
+	since int64        // the same, at the last flush
 	mu    sync.Mutex
 	held  []*connection
 	one   [1]*connection // most messages go to one

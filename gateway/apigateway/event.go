@@ -21,28 +21,33 @@ type request struct{ id, messageID string }
 
 // newRequest makes both ids in one allocation.
 func newRequest() request {
-	var b [32]byte
-	writeID(b[:16], 0x05)
-	writeID(b[16:], 0x02)
-	ids := string(b[:])
-	return request{ids[:16], ids[16:]}
+	var raw [16]byte
+	binary.LittleEndian.PutUint64(raw[:], rand.Uint64())
+	binary.LittleEndian.PutUint64(raw[8:], rand.Uint64())
+	var ids [32]byte
+	writeID(ids[:16], raw[:11], requestID)
+	writeID(ids[16:], raw[5:], messageID)
+	text := string(ids[:])
+	return request{text[:16], text[16:]}
 }
 
-// writeID writes 16 characters that look like an id of AWS: 11 bytes in URL-safe base64, the ninth of which says of
-// what (2 a connection or message, 5 a request).
-func writeID(dst []byte, kind byte) {
-	var b [16]byte
-	binary.LittleEndian.PutUint64(b[:], rand.Uint64())
-	binary.LittleEndian.PutUint64(b[8:], rand.Uint64())
-	b[8] = kind
-	base64.URLEncoding.Encode(dst, b[:11])
+// Ids of AWS are 11 bytes in URL-safe base64; the ninth says of what.
+const (
+	messageID = 0x02 // or a connection
+	requestID = 0x05
+)
+
+// writeID writes the 16 characters of an id, whose ninth byte it changes.
+func writeID(dst, raw []byte, kind byte) {
+	raw[8] = kind
+	base64.URLEncoding.Encode(dst, raw)
 }
 
 // newConnectionID makes an id that cannot be guessed, since who has one may be posted to.
 func newConnectionID() string {
 	var b [11]byte
 	cryptorand.Read(b[:])
-	b[8] = 0x02
+	b[8] = messageID
 	return base64.URLEncoding.EncodeToString(b[:])
 }
 
@@ -89,6 +94,7 @@ func (g *Gateway) message(held *cork, c *connection, body string) {
 	now, id := g.Now(), newRequest()
 	ms := now.UnixMilli()
 	c.active.Store(ms)
+	held.now.Store(ms)
 	if held.since == 0 {
 		held.since = ms
 	} else if ms-held.since >= corkTime {

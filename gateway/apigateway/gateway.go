@@ -116,10 +116,13 @@ func (g *Gateway) Post(ctx context.Context, connectionID string, data []byte) er
 	if err := c.enqueue(data); err != nil {
 		return err
 	}
-	c.active.Store(g.Now().UnixMilli())
-	if held, ok := ctx.Value(corkKey{}).(*cork); !ok || !held.add(c) {
-		c.flush()
+	held, ok := ctx.Value(corkKey{}).(*cork)
+	if ok && held.add(c) {
+		c.active.Store(held.now.Load())
+		return nil
 	}
+	c.active.Store(g.Now().UnixMilli())
+	c.flush()
 	return nil
 }
 

@@ -1,0 +1,190 @@
+// Command bench says what Bellhop costs on this machine: server CPU per relayed message and memory per idle connection,
+// beside a bare WebSocket relay without any protocol, the floor, measured in the same minutes with the same clients. A
+// time alone says little about another machine; the ratio of the two travels better.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"slices"
+	"strings"
+	"syscall"
+	"text/tabwriter"
+	"time"
+)
+
+const usage = `What Bellhop costs on this machine, beside a bare relay (the floor): microseconds of server CPU for one relayed
+1500-byte message, and memory for one idle connection. Close what else keeps the machine busy, and trust the ratio
+more than the times. The whole table takes about a minute.
+
+  go run ./gateway/bench                         the whole table
+  go run ./gateway/bench -rounds 1 -idle 0       a first look, in a quarter of a minute
+  go run ./gateway/bench -time 10s -rounds 5     less noise
+
+Flags:
+`
+
+var (
+	pairs  = flag.Int("pairs", 50, "`number` of pairs of clients; in each, one sends to the other")
+	length = flag.Duration("time", 3*time.Second, "`time` that each measurement sends, after a sixth of it to warm up")
+	rounds = flag.Int("rounds", 3, "`number` of times that the floor and Bellhop take turns")
+	idle   = flag.Int("idle", 5000, "`number` of connections for the measurement of idle memory; 0 skips it")
+	floor  = flag.Bool("serve-floor", false, "be the floor's server, as bench starts it, and measure nothing")
+)
+
+// depths are the numbers of messages that each pair keeps in flight: many let a server do several at once, one does not.
+var depths = [...]int{8, 1}
+
+func main() {
+	flag.Usage = func() {
+		fmt.Fprint(os.Stderr, usage)
+		flag.PrintDefaults()
+	}
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	err := run(ctx)
+	if err != nil && ctx.Err() != nil {
+		err = errors.New("interrupted") // which shows first as a lost connection
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context) error {
+	switch {
+	case flag.NArg() > 0:
+		return fmt.Errorf("unknown argument %q; -h lists what there is", flag.Arg(0))
+	case *floor:
+		return serveFloor()
+	case *pairs < 1 || *rounds < 1 || *length <= 0 || *idle < 0:
+		return errors.New("-pairs and -rounds must be at least 1, -time more than 0, and -idle at least 0")
+	}
+	if err := allowFiles(max(2**pairs, *idle) + 200); err != nil {
+		return err
+	}
+	dir, err := os.MkdirTemp("", "bellhop-bench-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	servers, err := build(ctx, dir)
+	if err != nil {
+		return err
+	}
+	var costs [2][len(depths)][]float64 // µs a message, by server, depth and round
+	var memory []string
+	for round := range *rounds {
+		for i, s := range servers {
+			for d, depth := range depths {
+				us, err := relayCost(ctx, s, depth)
+				if err != nil {
+					return fmt.Errorf("%s, %d in flight: %w", s.name, depth, err)
+				}
+				fmt.Fprintf(os.Stderr, "round %d of %d  %-8s %d in flight  %6.2f µs\n", round+1, *rounds, s.name, depth, us)
+				costs[i][d] = append(costs[i][d], us)
+			}
+		}
+	}
+	for _, s := range servers {
+		if *idle == 0 {
+			break
+		}
+		kib, err := idleMemory(ctx, s)
+		if err != nil {
+			return fmt.Errorf("%s, %d idle: %w", s.name, *idle, err)
+		}
+		fmt.Fprintf(os.Stderr, "memory        %-8s %d idle  %6.1f KiB each\n", s.name, *idle, kib)
+		memory = append(memory, fmt.Sprintf("%s %.1f KiB", s.name, kib))
+	}
+	w := tabwriter.NewWriter(os.Stdout, 0, 0, 4, ' ', 0)
+	fmt.Fprintf(w, "server CPU per relayed %d-byte message (%d pairs), µs", messageSize, *pairs)
+	for _, depth := range depths {
+		fmt.Fprintf(w, "\t%d in flight", depth)
+	}
+	for i, s := range servers {
+		fmt.Fprintf(w, "\n  %s", s.name)
+		for d := range depths {
+			fmt.Fprintf(w, "\t%s", strings.Trim(fmt.Sprintf("%.2f", costs[i][d]), "[]"))
+		}
+	}
+	fmt.Fprint(w, "\n  bellhop / floor (median)")
+	for d := range depths {
+		fmt.Fprintf(w, "\t%.2f", medianRatio(costs[1][d], costs[0][d]))
+	}
+	fmt.Fprintln(w)
+	w.Flush()
+	if memory != nil {
+		fmt.Printf("idle memory per connection (%d): %s\n", *idle, strings.Join(memory, ", "))
+	}
+	return nil
+}
+
+// medianRatio compares what was measured one after the other: a machine that slows down slows both.
+func medianRatio(a, b []float64) float64 {
+	ratios := make([]float64, len(a))
+	for i := range a {
+		ratios[i] = a[i] / b[i]
+	}
+	slices.Sort(ratios)
+	return (ratios[(len(ratios)-1)/2] + ratios[len(ratios)/2]) / 2
+}
+
+// relayCost returns the server CPU of one relayed message, in µs. Each measurement has a new server.
+func relayCost(ctx context.Context, s server, depth int) (float64, error) {
+	p, err := start(ctx, s.command)
+	if err != nil {
+		return 0, err
+	}
+	defer p.stop()
+	l, err := connect(s, p.url, *pairs)
+	defer l.close()
+	if err != nil {
+		return 0, err
+	}
+	if _, err := l.run(ctx, depth, *length/6); err != nil { // fills pools and grows stacks
+		return 0, err
+	}
+	before, err := cpuTime(p.Pid)
+	if err != nil {
+		return 0, err
+	}
+	messages, err := l.run(ctx, depth, *length)
+	if err != nil {
+		return 0, err
+	}
+	after, err := cpuTime(p.Pid)
+	return (after - before).Seconds() * 1e6 / float64(messages), err
+}
+
+// idleMemory returns what a connection that says nothing adds to the server's resident memory, in KiB. It counts what
+// the server's process holds, garbage of the handshakes included, and not the kernel's socket buffers.
+func idleMemory(ctx context.Context, s server) (float64, error) {
+	p, err := start(ctx, s.command)
+	if err != nil {
+		return 0, err
+	}
+	defer p.stop()
+	const first = 50 // what a server loads or allocates once, with its first clients, is not divided among the rest
+	var before int
+	for i := range first + *idle {
+		if i == first {
+			if before, err = p.settledMemory(ctx); err != nil {
+				return 0, err
+			}
+		}
+		conn, err := dial(p.url + s.query(i/2, string("ab"[i%2])))
+		if err != nil {
+			return 0, fmt.Errorf("connection %d: %w", i+1, err)
+		}
+		defer conn.Close()
+	}
+	after, err := p.settledMemory(ctx)
+	return float64(after-before) / float64(*idle), err
+}

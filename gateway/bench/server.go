@@ -1,0 +1,100 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+)
+
+// A server is one of the two that are compared, and how two clients become a pair on it.
+type server struct {
+	name    string
+	command []string                                                          // starts it
+	query   func(pair int, side string) string                                // what a client of side a or b connects with
+	meet    func(host, joiner net.Conn, pair int) (message []byte, err error) // returns what the host can send then
+	arrives string                                                            // what that begins with when it arrives
+}
+
+// build returns the floor and Bellhop, which it builds into dir.
+func build(ctx context.Context, dir string) ([]server, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	module, err := exec.CommandContext(ctx, "go", "env", "GOMOD").Output()
+	if err != nil {
+		return nil, fmt.Errorf("go env GOMOD: %w; bench needs the go command, to build Bellhop", err)
+	}
+	bellhop := filepath.Join(dir, "gateway")
+	cmd := exec.CommandContext(ctx, "go", "build", "-o", bellhop, "./gateway")
+	cmd.Dir = filepath.Dir(strings.TrimSpace(string(module)))
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("go build ./gateway: %w; run bench inside Bellhop's source tree\n%s", err, out)
+	}
+	return []server{{
+		name:    "floor",
+		command: []string{self, "-serve-floor"},
+		query:   func(pair int, side string) string { return fmt.Sprintf("?pair=%d&side=%s", pair, side) },
+		meet:    func(net.Conn, net.Conn, int) ([]byte, error) { return description("the-other-end"), nil },
+		arrives: `{"action":"set_session_description",`,
+	}, {
+		name:    "bellhop",
+		command: []string{bellhop, "-listen", "127.0.0.1:0", "-rate", "1000000000"},
+		query:   func(int, string) string { return "?game=bench" },
+		meet:    meetInLobby,
+		arrives: `{"event":"received_session_description",`,
+	}}, nil
+}
+
+// messageSize is the bytes of a message: a data channel's offer with a few candidates.
+const messageSize = 1500
+
+// description returns a session description for a peer, messageSize bytes long. Its text has the lines of an SDP, since
+// their escaped ends are part of what a server has to read.
+func description(peer string) []byte {
+	b := fmt.Appendf(nil, `{"action":"set_session_description","content":{"connection_id":%q,"session_type":"offer","sdp":"v=0\r\n`, peer)
+	const line, end = `a=candidate:1 1 udp 2113937151 192.0.2.1 54400 typ host\r\n`, `"}}`
+	for len(b)+len(line)+len(end) <= messageSize {
+		b = append(b, line...)
+	}
+	b = append(b, strings.Repeat("x", messageSize-len(b)-len(end))...)
+	return append(b, end...)
+}
+
+// meetInLobby brings a pair together in a lobby of its own.
+func meetInLobby(host, joiner net.Conn, pair int) ([]byte, error) {
+	lobby := fmt.Sprintf(`{"lobby_id":"bench-%d"}`, pair)
+	if _, err := ask(host, "start_lobby", lobby, host, "lobby_started"); err != nil {
+		return nil, err
+	}
+	id, err := ask(joiner, "join_lobby", lobby, host, "request_to_join")
+	if err != nil {
+		return nil, err
+	}
+	_, err = ask(host, "accept_request", fmt.Sprintf(`{"connection_id":%q}`, id), joiner, "request_accepted")
+	return description(id), err
+}
+
+// ask sends an action, waits for the event that must come of it, and returns the connection id in that.
+func ask(from net.Conn, action, content string, to net.Conn, event string) (id string, err error) {
+	from.Write(appendMasked(nil, fmt.Appendf(nil, `{"action":%q,"content":%s}`, action, content))) // an error comes back when reading
+	payload, _, err := readText(to)
+	if err != nil {
+		return "", fmt.Errorf("%s: no %s: %w", action, event, err)
+	}
+	var e struct {
+		Event   string
+		Content struct {
+			ConnectionID string `json:"connection_id"`
+		}
+	}
+	if err := json.Unmarshal(payload, &e); err != nil || e.Event != event {
+		return "", fmt.Errorf("%s: no %s but %s", action, event, payload)
+	}
+	return e.Content.ConnectionID, nil
+}
