@@ -7,10 +7,9 @@ import (
 	"html/template"
 	"log/slog"
 	"net/http"
+	"runtime/debug"
 	"strings"
 	"time"
-
-	awsevents "github.com/aws/aws-lambda-go/events"
 
 	"bellhop/gateway/apigateway"
 	"bellhop/handlers"
@@ -25,24 +24,21 @@ type server struct {
 
 // newServer wires the parts: the sockets invoke the Handler, and the Handler posts to the sockets.
 func newServer(o options, log *slog.Logger) *server {
-	var h *handlers.Handler
-	g := apigateway.New(apigateway.Config{
-		Invoke: func(ctx context.Context, e awsevents.APIGatewayWebsocketProxyRequest) (awsevents.APIGatewayProxyResponse, error) {
-			return h.Handle(ctx, e)
-		},
-		Stage: o.stage, Log: log, Idle: o.idle, Lifetime: o.lifetime,
+	post := new(poster)
+	h := handlers.New(handlers.Config{
+		Store: store.NewMemory(time.Now), Poster: post, Log: log, Grace: o.grace, Rate: o.rate,
 	})
-	h = handlers.New(handlers.Config{
-		Store: store.NewMemory(time.Now), Poster: poster{g}, Log: log, Grace: o.grace, Rate: o.rate,
+	post.Gateway = apigateway.New(apigateway.Config{
+		Invoke: h.Handle, Stage: o.stage, Log: log, Idle: o.idle, Lifetime: o.lifetime,
 	})
-	return &server{stage: o.stage, sockets: g}
+	return &server{stage: o.stage, sockets: post.Gateway}
 }
 
 // poster is a handlers.Poster to the sockets of a gateway.
 type poster struct{ *apigateway.Gateway }
 
 // Post implements handlers.Poster.
-func (p poster) Post(ctx context.Context, connectionID string, data []byte) error {
+func (p *poster) Post(ctx context.Context, connectionID string, data []byte) error {
 	switch err := p.Gateway.Post(ctx, connectionID, data); {
 	case errors.Is(err, apigateway.ErrGone):
 		return handlers.ErrGone
@@ -53,19 +49,30 @@ func (p poster) Post(ctx context.Context, connectionID string, data []byte) erro
 	}
 }
 
-// sweep closes what has been idle for too long, until ctx ends.
+// sweep closes what has been idle for too long, until ctx ends. When many clients have come or gone and it is quiet
+// again, it gives back the memory that only their coming and going took.
 func (s *server) sweep(ctx context.Context) {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
+	var before, settled int
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			s.sockets.Sweep()
 		}
+		s.sockets.Sweep()
+		now := s.sockets.Connections()
+		if now == before && max(now-settled, settled-now) >= manyConnections {
+			debug.FreeOSMemory()
+			settled = now
+		}
+		before = now
 	}
 }
+
+// manyConnections is how many leave behind enough garbage to be worth a collection of its own, some 10 MB.
+const manyConnections = 1000
 
 // ServeHTTP implements http.Handler.
 func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {

@@ -12,6 +12,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -138,7 +139,7 @@ func (g *Gateway) Disconnect(connectionID string) error {
 // Sweep closes the connections that have been idle for, or have lasted, too long.
 func (g *Gateway) Sweep() {
 	now := g.Now().UnixMilli()
-	for _, c := range g.all() {
+	for c := range g.all() {
 		switch {
 		case now-c.connectedAt >= g.Lifetime.Milliseconds():
 			c.close(ending{code: 1001, reason: "Connection duration exceeded"})
@@ -152,7 +153,7 @@ func (g *Gateway) Sweep() {
 // before, it cuts what is left and returns an error that says how many.
 func (g *Gateway) Shutdown(ctx context.Context) error {
 	g.draining.Store(true)
-	for _, c := range g.all() {
+	for c := range g.all() {
 		c.close(ending{code: 1001, reason: "Going away"})
 	}
 	done := make(chan struct{})
@@ -162,11 +163,12 @@ func (g *Gateway) Shutdown(ctx context.Context) error {
 		return nil
 	case <-ctx.Done():
 	}
-	left := g.all()
-	for _, c := range left {
+	left := 0
+	for c := range g.all() {
 		c.net.Close()
+		left++
 	}
-	return fmt.Errorf("apigateway: %d connections did not end in time: %w", len(left), ctx.Err())
+	return fmt.Errorf("apigateway: %d connections did not end in time: %w", left, ctx.Err())
 }
 
 func (g *Gateway) shard(id string) *shard {
@@ -204,16 +206,24 @@ func (g *Gateway) unregister(c *connection) {
 	g.open.Add(-1)
 }
 
-// all returns the connections of this moment.
-func (g *Gateway) all() []*connection {
-	var all []*connection
-	for i := range g.shards {
-		s := &g.shards[i]
-		s.RLock()
-		for _, c := range s.connections {
-			all = append(all, c)
+// all yields the connections of this moment. Those of a shard are locked meanwhile, so they must not be unregistered.
+func (g *Gateway) all() iter.Seq[*connection] {
+	return func(yield func(*connection) bool) {
+		for i := range g.shards {
+			if !g.shards[i].all(yield) {
+				return
+			}
 		}
-		s.RUnlock()
 	}
-	return all
+}
+
+func (s *shard) all(yield func(*connection) bool) bool {
+	s.RLock()
+	defer s.RUnlock()
+	for _, c := range s.connections {
+		if !yield(c) {
+			return false
+		}
+	}
+	return true
 }

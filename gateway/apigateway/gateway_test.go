@@ -450,7 +450,7 @@ func TestOneDisconnect(t *testing.T) {
 		all.Go(func() { c.Write(frame(0x80|opBinary, "")) })
 		all.Go(func() { c.Close() })
 	}
-	for _, c := range g.all() {
+	for c := range g.all() {
 		all.Go(func() { g.Disconnect(c.id) })
 	}
 	all.Wait()
@@ -543,7 +543,7 @@ func TestPingFlood(t *testing.T) {
 			break
 		}
 	}
-	for _, c := range g.all() {
+	for c := range g.all() {
 		c.mu.Lock()
 		if n := len(c.queue) - c.taken; n > maxOutbox {
 			t.Errorf("%d bytes of pongs wait", n)

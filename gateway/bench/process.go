@@ -50,7 +50,7 @@ func start(ctx context.Context, command []string) (*process, error) {
 	return nil, fmt.Errorf("the server did not print a ws:// address in %v; try it by hand: %s", patience, strings.Join(command, " "))
 }
 
-// settledMemory waits until the server's memory stands still for a second, and returns it in KiB.
+// settledMemory waits until the server's memory stands still for five seconds, and returns it in KiB.
 func (p *process) settledMemory(ctx context.Context) (int, error) {
 	const tolerance = 64 // KiB: among 5,000 connections, a hundredth of one KiB
 	var last []int
@@ -60,7 +60,7 @@ func (p *process) settledMemory(ctx context.Context) (int, error) {
 			return 0, err
 		}
 		last = append(last, kib)
-		if n := len(last) - 10; n >= 0 && slices.Max(last[n:])-slices.Min(last[n:]) <= tolerance {
+		if n := len(last) - 50; n >= 0 && slices.Max(last[n:])-slices.Min(last[n:]) <= tolerance {
 			return kib, nil
 		}
 		select {
