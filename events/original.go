@@ -56,6 +56,8 @@ func originalError(e *Error) Event {
 		return e
 	case e.Code == LobbyExists:
 		return originalCreationFailed{"Lobby ID already exists."}
+	case e.Reference != "":
+		return originalCreationFailed{e.Message + " It is " + e.Reference + "."}
 	}
 	return originalCreationFailed{e.Message}
 }

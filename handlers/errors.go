@@ -60,8 +60,8 @@ func (h *Handler) answer(ctx context.Context, req *request, err error) {
 		return
 	}
 	e := h.event(ctx, req, err)
-	if err := h.reply(ctx, req, e); err != nil {
-		// An unknown connection has no dialect and no lobby, yet may be there to listen.
+	if err := caught(func() error { return h.reply(ctx, req, e) }); err != nil {
+		// Whom the store does not know, or cannot say for now, has no dialect and no lobby, yet may be there to listen.
 		err = h.tell(ctx, letter{to: req.conn, event: e, requestID: req.RequestID})
 		if err != nil && !errors.Is(err, ErrGone) {
 			h.logFault(ctx, req.conn, req.reference, req.known(), err)
@@ -119,6 +119,16 @@ func (req *request) known() string {
 		return ""
 	}
 	return req.Action
+}
+
+// caught returns what do returns, or what it panics with.
+func caught(do func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = asPanic(p)
+		}
+	}()
+	return do()
 }
 
 func asPanic(p any) error { return fmt.Errorf("panic: %v\n%s", p, debug.Stack()) }

@@ -142,17 +142,12 @@ func (h *Handler) message(ctx context.Context, a arrival) awsevents.APIGatewayPr
 	defer requests.Put(req)
 	req.conn, req.reference, req.now = a.conn, a.reference, h.Now()
 	req.session = h.sessions.of(a.conn)
-	h.answer(ctx, req, h.act(ctx, req, a.body))
+	h.answer(ctx, req, caught(func() error { return h.act(ctx, req, a.body) }))
 	return status(200)
 }
 
 // act dispatches by the message's action.
-func (h *Handler) act(ctx context.Context, req *request, body string) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = asPanic(p)
-		}
-	}()
+func (h *Handler) act(ctx context.Context, req *request, body string) error {
 	invalid := req.Decode(body)
 	if wait := req.session.spend(req.now, h.Rate, h.Burst); wait > 0 {
 		return tooFast(wait)

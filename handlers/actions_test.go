@@ -1,0 +1,65 @@
+package handlers
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// goldenText returns all of testdata/conversations.
+func goldenText(t *testing.T) string {
+	t.Helper()
+	files, _ := filepath.Glob("../testdata/conversations/*.txt")
+	var all strings.Builder
+	for _, file := range files {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all.Write(data)
+	}
+	return all.String()
+}
+
+// TestEveryActionIsShown guards that whoever adds an action, or another name for one, adds a conversation that has it.
+func TestEveryActionIsShown(t *testing.T) {
+	golden := goldenText(t)
+	for action := range actions {
+		if !strings.Contains(golden, `"action":"`+action+`","content"`) && !strings.Contains(golden, `> {"action":"`+action+`"`) {
+			t.Errorf("no conversation has the action %s", action)
+		}
+	}
+}
+
+// TestEveryCodeIsShown guards that every code of package events is heard in some conversation.
+func TestEveryCodeIsShown(t *testing.T) {
+	golden := goldenText(t)
+	file, err := parser.ParseFile(token.NewFileSet(), "../events/errors.go", nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	codes := 0
+	ast.Inspect(file, func(n ast.Node) bool {
+		c, ok := n.(*ast.ValueSpec)
+		if !ok || len(c.Values) != 1 {
+			return true
+		}
+		if typed, ok := c.Type.(*ast.Ident); !ok || typed.Name != "Code" {
+			return true
+		}
+		codes++
+		code, _ := strconv.Unquote(c.Values[0].(*ast.BasicLit).Value)
+		if !strings.Contains(golden, `"code":"`+code+`"`) {
+			t.Errorf("no conversation has the code %s", code)
+		}
+		return true
+	})
+	if codes < 15 {
+		t.Errorf("only %d codes found", codes)
+	}
+}

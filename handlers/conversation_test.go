@@ -1,0 +1,353 @@
+package handlers
+
+import (
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+	"pgregory.net/rapid"
+
+	"bellhop/events"
+	"bellhop/store"
+)
+
+// FuzzConversation guards what holds whatever four clients say and do, in two processes over one store: an event is valid
+// JSON of at most 32 KiB; nothing is ever our fault, and the log stays empty; a request_id comes back exactly once, to
+// its sender, or at the latest when a wait is over; who waits hears only the end of it; who is in no lobby may start or
+// join one; and nobody hears anything but of the lobby they are in.
+func FuzzConversation(f *testing.F) {
+	files, _ := filepath.Glob("../testdata/conversations/*.txt")
+	if len(files) == 0 {
+		f.Fatal("no conversations found")
+	}
+	for _, file := range files {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(script(string(data)))
+	}
+	f.Fuzz(func(t *testing.T, script []byte) { converse(t, script) })
+}
+
+// TestConversationsAtRandom guards the same where fuzzing takes long to get: in a lobby of three with one who waits.
+func TestConversationsAtRandom(t *testing.T) {
+	const start, join = `{"action":"start_lobby","content":{"lobby_id":"Fox"}}`, `{"action":"join_lobby","content":{"lobby_id":"fox"}}`
+	const accept = `{"action":"accept_request"}`
+	lobby := []byte{stepByte(0, start), stepByte(1, join), stepByte(0, accept), stepByte(2, join), stepByte(0, accept), stepByte(3, join)}
+	var likely []byte
+	for i, step := range steps {
+		if step != "says" && step != "connects" && step != "connects chess" {
+			likely = append(likely, byte(4*i), byte(4*i+1), byte(4*i+2), byte(4*i+3))
+		}
+	}
+	script := rapid.SliceOfN(rapid.SampledFrom(likely), maxSteps/2, maxSteps/2)
+	rapid.Check(t, func(t *rapid.T) { converse(t, append(lobby, script.Draw(t, "script")...)) })
+}
+
+// maxSteps of a minute each are less than what a connection, or a lobby that nobody touches, is kept.
+const maxSteps = 150
+
+// steps are what a byte of a script stands for: the client is its remainder by 4, the step the quotient. In a message @2
+// is the connection id of client 2, and # the number of the step.
+var steps = []string{
+	"says", // what follows: the length in two bytes, and the text
+	"drops", "drops unnoticed", "connects", "connects original", "connects chess", "clock +1s", "clock +16s", "clock +61s",
+	"other process",
+	`{"action":"start_lobby","content":{"lobby_id":"fox"},"request_id":"#"}`,
+	`{"action":"start_lobby","content":{"lobby_id":"Fox"}}`,
+	`{"action":"start_lobby","content":{"lobby_id":"hen"},"request_id":"#"}`,
+	`{"action":"start_lobby","request_id":"#"}`,
+	`{"action":"join_lobby","content":{"lobby_id":"fox"},"request_id":"#"}`,
+	`{"action":"join_lobby","content":{"lobby_id":"FOX"},"request_id":"#"}`,
+	`{"action":"join_lobby","content":{"lobby_id":"fox"}}`,
+	`{"action":"join_lobby","content":{"lobby_id":"hen"},"request_id":"#"}`,
+	`{"action":"accept_request","request_id":"#"}`,
+	`{"action":"accept_request"}`,
+	`{"action":"accept_request","content":{"connection_id":"@0"},"request_id":"#"}`,
+	`{"action":"accept_request","content":{"connection_id":"@1"},"request_id":"#"}`,
+	`{"action":"accept_request","content":{"connection_id":"@2","peer_id":3},"request_id":"#"}`,
+	`{"action":"accept_join_request","content":{"player_connection_id":"@3","player_peer_id":2.0},"request_id":"#"}`,
+	`{"action":"reject_join_request","content":{"connection_id":"@0"},"request_id":"#"}`,
+	`{"action":"reject_join_request","content":{"connection_id":"@1","reason":"No."}}`,
+	`{"action":"reject_join_request","content":{"player_connection_id":"@2"},"request_id":"#"}`,
+	`{"action":"set_session_description","content":{"connection_id":"@0","session_type":"offer","sdp":"v=0","seq":[#]},"request_id":"#"}`,
+	`{"action":"set_session_description","content":{"connection_id":"@1","type":"answer","sdp":"v=0"}}`,
+	`{"action":"set_session_description","content":{"connection_id":"@2","type":"rollback"},"request_id":"#"}`,
+	`{"action":"send_session_description","content":{"connection_id":"@3","session_type":"offer","sdp":"v=0"},"request_id":"#"}`,
+	`{"action":"set_session_description","content":{"connection_id":"@0","type":"offer","sdp":"` + strings.Repeat("s", events.MaxRelayed) + `"}}`,
+	`{"action":"set_session_description","content":{"connection_id":"@1","type":"offer","sdp":"s","x":"` + strings.Repeat("x", events.MaxEvent-600) + `"}}`,
+	`{"action":"send_ice_candidate","content":{"connection_id":"@0","candidate":""},"request_id":"#"}`,
+	`{"action":"send_ice_candidate","content":{"connection_id":"@1","media":"0","index":0.0,"name":"n"},"request_id":"#"}`,
+	`{"action":"send_ice_candidate","content":{"connection_id":"@2","candidates":[{"candidate":"c"}]}}`,
+	`{"action":"send_ice_candidate","content":{"connection_id":"nobody","candidate":""},"request_id":"#"}`,
+	`{"action":"leave_lobby","request_id":"#"}`,
+	`{"action":"leave_lobby"}`,
+	`{"action":"close_lobby","request_id":"#"}`,
+	`{"action":"close_lobby"}`,
+	`{"action":"ping","content":{"x":"` + strings.Repeat("\u2028", events.MaxRelayed/3-3) + `"},"request_id":"#"}`,
+	`{"action":"dance","request_id":"#"}`,
+	`{"request_id":"#","action":"start_lobby","content":{"lobby_id":`,
+	`{"request_id":"#","action":"start_lobby","content":[]}`,
+}
+
+func stepByte(client int, step string) byte { return byte(4*slices.Index(steps, step) + client) }
+
+// script makes a script of a golden conversation. Whoever is its fifth client is its first again.
+func script(golden string) (script []byte) {
+	var names []string
+	line := regexp.MustCompile(`(?m)^([\w-]+)(> ?| connects \?protocol=| )(.*)$`)
+	for _, m := range line.FindAllStringSubmatch(golden, -1) {
+		if !slices.Contains(names, m[1]) {
+			names = append(names, m[1])
+		}
+	}
+	for _, m := range line.FindAllStringSubmatch(golden, -1) {
+		client, step := slices.Index(names, m[1])%4, m[3]
+		switch {
+		case m[2][0] == '>':
+			for i, name := range names {
+				step = strings.ReplaceAll(step, `"`+name+`"`, fmt.Sprintf(`"@%d"`, i%4))
+			}
+			script = append(binary.BigEndian.AppendUint16(append(script, stepByte(client, "says")), uint16(len(step))), step...)
+		case m[1] == "clock":
+			script = append(script, stepByte(0, "clock +61s"))
+		case m[2] != " ":
+			script = append(script, stepByte(client, "connects original"))
+		case slices.Contains(steps, step):
+			script = append(script, stepByte(client, step))
+		}
+	}
+	return script
+}
+
+// A conversation is four clients and what is still to be said to them.
+type conversation struct {
+	*world
+	processes [2]*Handler
+	ids       [4]string // of the clients' connections, or of their last
+	opened    int       // connections so far
+	step      int
+	owed      map[string]map[string]int // of each connection, by request_id: answers that are still to come
+}
+
+func converse(t rapid.TB, script []byte) {
+	c := &conversation{world: newWorld(unwrapped), owed: map[string]map[string]int{}}
+	c.Burst = 5
+	made := 0
+	c.NewID = func() string { made++; return fmt.Sprint("made-", made) }
+	c.processes = [2]*Handler{c.Handler, New(c.Config)}
+	for ; len(script) > 0 && c.step < maxSteps; c.step++ {
+		client, step := int(script[0]%4), steps[int(script[0]/4)%len(steps)]
+		if script = script[1:]; step == "says" && len(script) >= 2 {
+			n := min(int(binary.BigEndian.Uint16(script)), len(script)-2)
+			step, script = string(script[2:2+n]), script[2+n:]
+		}
+		c.do(t, client, step)
+	}
+}
+
+func (c *conversation) do(t rapid.TB, client int, step string) {
+	switch step {
+	case "drops", "drops unnoticed":
+		c.drop(t, client, step == "drops")
+	case "connects", "says":
+		c.open(t, client, nil)
+	case "connects original":
+		c.open(t, client, map[string]string{"protocol": "original"})
+	case "connects chess":
+		c.open(t, client, map[string]string{"game": "chess"})
+	case "clock +1s":
+		c.wait(time.Second)
+	case "clock +16s":
+		c.wait(16 * time.Second)
+	case "clock +61s":
+		c.wait(61 * time.Second)
+	case "other process":
+		c.processes[0], c.processes[1] = c.processes[1], c.processes[0]
+		c.Handler = c.processes[0]
+	default:
+		if !c.connected(c.ids[client]) {
+			c.open(t, client, nil)
+		}
+		replace := []string{"#", fmt.Sprint(c.step)}
+		for i, id := range c.ids {
+			replace = append(replace, fmt.Sprint("@", i), id)
+		}
+		c.say(t, c.ids[client], strings.NewReplacer(replace...).Replace(step))
+	}
+}
+
+func (c *conversation) open(t rapid.TB, client int, query map[string]string) {
+	c.drop(t, client, true)
+	conn := fmt.Sprintf("%c%d", 'a'+client, c.opened) // ids are never used again
+	if c.opened++; c.connect(conn, query) != 200 {
+		t.Fatalf("step %d: the connection is refused", c.step)
+	}
+	c.ids[client], c.owed[conn] = conn, map[string]int{}
+}
+
+func (c *conversation) drop(t rapid.TB, client int, noticed bool) {
+	conn := c.ids[client]
+	if !c.connected(conn) {
+		return
+	}
+	before := c.places(t)
+	c.mu.Lock()
+	delete(c.inbox, conn)
+	c.mu.Unlock()
+	if noticed {
+		c.check(t, conn, "$disconnect", "", before, "")
+	}
+}
+
+func (c *conversation) connected(conn string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.inbox[conn] != nil
+}
+
+func (c *conversation) say(t rapid.TB, conn, text string) {
+	var m events.Message
+	var j events.JoinLobby
+	m.Decode(text)
+	if m.Content.Read(&j); m.RequestID != "" {
+		c.owed[conn][m.RequestID]++
+	}
+	c.check(t, conn, "$default", text, c.places(t), j.LobbyID)
+}
+
+// A place is the lobby that a connection is in, or waits for; the zero place is none.
+type place struct {
+	game    string
+	lobby   *store.Lobby
+	waits   bool
+	dialect bool // speaks the original
+}
+
+func (p place) is(key store.Key) bool { return p.lobby != nil && p.lobby.Key() == key }
+
+// places returns where everybody is who is connected.
+func (c *conversation) places(t rapid.TB) map[string]place {
+	all := map[string]place{}
+	for _, conn := range c.ids {
+		if !c.connected(conn) {
+			continue
+		}
+		at, err := c.Store.Connection(context.Background(), conn)
+		if err != nil {
+			t.Fatalf("step %d: %s: %v", c.step, conn, err)
+		}
+		p := place{game: at.Game, dialect: at.Original}
+		if l, err := c.Store.Lobby(context.Background(), at.Key()); err == nil && l.Lists(conn) {
+			_, in := l.Member(conn)
+			p.lobby, p.waits = l, !in
+		}
+		all[conn] = p
+	}
+	return all
+}
+
+// A line is an event as the checks need it.
+type line struct {
+	Event     string `json:"event"`
+	RequestID string `json:"request_id"`
+	Content   struct {
+		Code         string `json:"code"`
+		ConnectionID string `json:"connection_id"`
+	} `json:"content"`
+}
+
+// check has the sender's event handled, which may name a lobby, and looks at what everybody hears of it.
+func (c *conversation) check(t rapid.TB, sender, route, text string, before map[string]place, named string) {
+	fail := func(format string, args ...any) {
+		t.Helper()
+		t.Fatalf("step %d, %s by %s: %.300s\n%s", c.step, route, sender, text, fmt.Sprintf(format, args...))
+	}
+	if status := c.invoke(sender, route, text, "reference", nil); status != 200 {
+		fail("status %d", status)
+	}
+	after := c.places(t)
+	keys := []store.Key{store.LobbyKey(before[sender].game, named)}
+	for _, p := range []place{before[sender], after[sender]} {
+		if p.lobby != nil {
+			keys = append(keys, p.lobby.Key())
+		}
+	}
+	for _, p := range before {
+		if p.lobby != nil && p.lobby.Due(c.clock()) { // whoever comes by lets it lapse
+			keys = append(keys, p.lobby.Key())
+		}
+	}
+	for conn, inbox := range c.heard() {
+		for _, data := range inbox {
+			var e line
+			if err := json.Unmarshal([]byte(data), &e); err != nil || !jsontext.Value(data).IsValid() || e.Event == "" || len(data) > events.MaxEvent {
+				fail("%s hears %d bytes (%v): %s", conn, len(data), err, data)
+			}
+			if e.RequestID != "" {
+				c.owed[conn][e.RequestID]--
+			}
+			if why := mayNotHear(conn, sender, e, before[conn], before[sender], after[conn], keys); why != "" {
+				fail("%s hears %s\nthough %s", conn, data, why)
+			}
+		}
+	}
+	for conn, p := range after {
+		open := 0
+		for id, n := range c.owed[conn] {
+			if open += n; n < 0 {
+				fail("%s hears request_id %q once too often", conn, id)
+			}
+		}
+		if open > 1 && !p.dialect || open == 1 && !p.waits && !p.dialect {
+			fail("%s lacks an answer: %v", conn, c.owed[conn])
+		}
+	}
+	if lines := c.logged(); len(lines) > 0 {
+		fail("the log says %q", lines)
+	}
+}
+
+// mayNotHear says why conn should not have heard e, which the sender has caused in a lobby; keys are the lobbies that it could.
+func mayNotHear(conn, sender string, e line, at, from, after place, keys []store.Key) string {
+	relayed := strings.HasPrefix(e.Event, "received_session") || strings.HasPrefix(e.Event, "received_ice")
+	_, waitEnds := slices.BinarySearch([]string{"join_request_accepted", "join_request_rejected", "request_accepted", "request_rejected"}, e.Event)
+	_, hostOnly := slices.BinarySearch([]string{"received_join_request", "request_cancelled", "request_to_join"}, e.Event)
+	switch {
+	case e.Content.Code == string(events.Internal):
+		return "nothing is wrong with the store"
+	case e.Content.Code == string(events.AlreadyInLobby) && at.lobby == nil:
+		return "it is in no lobby"
+	case conn == sender && relayed:
+		return "it is the sender"
+	case conn == sender:
+		return ""
+	case at.lobby == nil:
+		return "it is in no lobby"
+	case !slices.ContainsFunc(keys, at.is):
+		return "it is in another lobby"
+	case e.Event == "error":
+		return "it did nothing"
+	case at.waits != waitEnds:
+		return fmt.Sprintf("it waits: %v", at.waits)
+	case hostOnly && at.lobby.Host().Conn != conn:
+		return "it is not the host"
+	case relayed && (e.Content.ConnectionID != sender || from.waits || from.lobby == nil || !from.is(at.lobby.Key())):
+		return "the sender is not its peer"
+	case relayed && at.lobby.Host().Conn != conn && at.lobby.Host().Conn != sender:
+		return "neither is the host"
+	case e.Content.ConnectionID != "" && !at.lobby.Lists(e.Content.ConnectionID) && !(after.lobby != nil && after.lobby.Lists(e.Content.ConnectionID)):
+		return "that connection is not in the lobby"
+	}
+	return ""
+}

@@ -1,0 +1,253 @@
+package handlers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"bellhop/store"
+)
+
+// A faultyStore is a real store. What fault returns, its methods return; they panic if fault does.
+type faultyStore struct {
+	store.Store
+	fault func(method string) error
+}
+
+func (s *faultyStore) CreateLobby(ctx context.Context, l store.Lobby) error {
+	if err := s.fault("CreateLobby"); err != nil {
+		return err
+	}
+	return s.Store.CreateLobby(ctx, l)
+}
+
+func (s *faultyStore) Lobby(ctx context.Context, key store.Key) (*store.Lobby, error) {
+	if err := s.fault("Lobby"); err != nil {
+		return nil, err
+	}
+	return s.Store.Lobby(ctx, key)
+}
+
+func (s *faultyStore) SwapLobby(ctx context.Context, l store.Lobby) error {
+	if err := s.fault("SwapLobby"); err != nil {
+		return err
+	}
+	return s.Store.SwapLobby(ctx, l)
+}
+
+func (s *faultyStore) PutConnection(ctx context.Context, c store.Connection) error {
+	if err := s.fault("PutConnection"); err != nil {
+		return err
+	}
+	return s.Store.PutConnection(ctx, c)
+}
+
+func (s *faultyStore) Connection(ctx context.Context, id string) (store.Connection, error) {
+	if err := s.fault("Connection"); err != nil {
+		return store.Connection{}, err
+	}
+	return s.Store.Connection(ctx, id)
+}
+
+func (s *faultyStore) Point(ctx context.Context, id string, from, to store.Pointer) (store.Connection, error) {
+	if err := s.fault("Point"); err != nil {
+		return store.Connection{}, err
+	}
+	return s.Store.Point(ctx, id, from, to)
+}
+
+func (s *faultyStore) DeleteConnection(ctx context.Context, id string) (store.Connection, error) {
+	if err := s.fault("DeleteConnection"); err != nil {
+		return store.Connection{}, err
+	}
+	return s.Store.DeleteConnection(ctx, id)
+}
+
+// wishes are an action each, by somebody in the lobby that openFox opens, whom it would succeed for.
+var wishes = map[string]struct{ by, text, answer string }{
+	"start_lobby":              {"stranger", `{"lobby_id":"hen"}`, "lobby_started"},
+	"join_lobby":               {"stranger", `{"lobby_id":"fox"}`, ""},
+	"accept_request":           {"host", `{"connection_id":"waiter"}`, "done"},
+	"accept_join_request":      {"host", `{"player_connection_id":"waiter"}`, "done"},
+	"reject_join_request":      {"host", `{"connection_id":"waiter"}`, "done"},
+	"set_session_description":  {"host", `{"connection_id":"guest","type":"offer","sdp":"v=0"}`, "done"},
+	"send_session_description": {"guest", `{"connection_id":"host","type":"answer","sdp":"v=0"}`, "done"},
+	"send_ice_candidate":       {"guest", `{"connection_id":"host","candidate":""}`, "done"},
+	"leave_lobby":              {"guest", `{}`, "lobby_left"},
+	"close_lobby":              {"host", `{}`, "lobby_closed"},
+	"ping":                     {"guest", `{}`, "pong"},
+}
+
+// TestFaults guards that a store that fails, or panics, at any one place costs the sender one answer, with a reference
+// that stands in exactly one line of the log; and that the same action works once the store does, in this process or
+// another.
+func TestFaults(t *testing.T) {
+	if diff := cmp.Diff(slices.Sorted(maps.Keys(actions)), slices.Sorted(maps.Keys(wishes))); diff != "" {
+		t.Fatalf("the actions that are tried (-all +tried):\n%s", diff)
+	}
+	for _, method := range []string{"CreateLobby", "Lobby", "SwapLobby", "Connection", "Point", "all"} {
+		for _, kind := range []string{"fails", "panics"} {
+			for action := range wishes {
+				t.Run(method+" "+kind+"/"+action, func(t *testing.T) { testFault(t, method, kind, action) })
+			}
+		}
+	}
+}
+
+func testFault(t *testing.T, method, kind, action string) {
+	faulty := false
+	w := newWorld(func(s store.Store) store.Store {
+		return &faultyStore{s, func(m string) error {
+			switch {
+			case !faulty || method != m && method != "all":
+				return nil
+			case kind == "panics":
+				panic("no store")
+			}
+			return errors.New("no store")
+		}}
+	})
+	w.openFox(t)
+	w.Handler = New(w.Config) // another process, which knows nobody
+	wish := wishes[action]
+	body := fmt.Sprintf(`{"action":%q,"content":%s,"request_id":"r1"}`, action, wish.text)
+
+	faulty = true
+	w.invoke(wish.by, "$default", body, "reference-1", nil)
+	faulty = false
+	answers := answersTo(w.heard()[wish.by], "r1")
+	lines := slices.DeleteFunc(w.logged(), func(line string) bool { return !strings.Contains(line, "reference=reference-1") })
+	switch told := len(answers) == 1 && strings.Contains(answers[0], `"code":"internal"`); {
+	case told && !strings.Contains(answers[0], `"reference":"reference-1"`), told != (len(lines) == 1), len(lines) > 1:
+		t.Errorf("the sender hears %q, and the log says %.120q", answers, lines)
+	case !told && !isAnswer(answers, wish.answer):
+		t.Errorf("the sender hears %q, want %s or internal", answers, wish.answer)
+	case !told:
+		return // this action does without that method
+	}
+
+	w.wait(claimSettles) // a start or join that got halfway is forgotten by then
+	w.invoke(wish.by, "$default", strings.Replace(body, "r1", "r2", 1), "reference-2", nil)
+	if again := answersTo(w.heard()[wish.by], "r2"); !isAnswer(again, wish.answer) {
+		t.Errorf("once the store works, the sender hears %q, want %s", again, wish.answer)
+	}
+	if lines := w.logged(); len(lines) > 0 {
+		t.Errorf("once the store works, the log says %q", lines)
+	}
+}
+
+func answersTo(heard []string, requestID string) []string {
+	return slices.DeleteFunc(heard, func(event string) bool { return !strings.HasSuffix(event, `,"request_id":"`+requestID+`"}`) })
+}
+
+// isAnswer reports whether the answers are one, called name, or none if name is empty.
+func isAnswer(answers []string, name string) bool {
+	return name == "" && len(answers) == 0 || len(answers) == 1 && name != "" && strings.HasPrefix(answers[0], `{"event":"`+name+`",`)
+}
+
+// TestReferenceInTheOriginalDialect guards that a client of the original dialect, whose lobby_creation_failed has no key
+// for it, is told the reference that it is asked to pass on.
+func TestReferenceInTheOriginalDialect(t *testing.T) {
+	w := newWorld(func(s store.Store) store.Store {
+		return &faultyStore{s, func(method string) error { return map[string]error{"CreateLobby": errors.New("no store")}[method] }}
+	})
+	w.connect("ann", map[string]string{"protocol": "original"})
+	w.invoke("ann", "$default", `{"action":"start_lobby"}`, "reference-1", nil)
+	if heard := w.heard()["ann"]; len(heard) != 1 || !strings.Contains(heard[0], "reference-1") {
+		t.Errorf("the sender hears %q, want the reference", heard)
+	}
+}
+
+// TestFaultyHandshakes guards that a store that fails, or panics, refuses a connection with 500, and leaves one line.
+func TestFaultyHandshakes(t *testing.T) {
+	for route, method := range map[string]string{"$connect": "PutConnection", "$disconnect": "DeleteConnection"} {
+		for kind, fault := range map[string]func() error{
+			"fails": func() error { return errors.New("no store") }, "panics": func() error { panic("no store") },
+		} {
+			t.Run(method+" "+kind, func(t *testing.T) {
+				w := newWorld(func(s store.Store) store.Store {
+					return &faultyStore{s, func(m string) error {
+						if m == method {
+							return fault()
+						}
+						return nil
+					}}
+				})
+				if status := w.invoke("ann", route, "", "reference-1", nil); status != 500 {
+					t.Errorf("status %d, want 500", status)
+				}
+				if lines := w.logged(); len(lines) != 1 || !strings.Contains(lines[0], "no store") {
+					t.Errorf("the log says %q, want one line", lines)
+				}
+			})
+		}
+	}
+}
+
+// TestBusyReceivers guards that somebody who reads too slowly to be told of an action is rate_limited to who acts, who
+// is told for how long to wait; and that the action then counts as not done: it works when it is tried again.
+func TestBusyReceivers(t *testing.T) {
+	for action, busy := range map[string]string{
+		"join_lobby": "host", "accept_request": "waiter", "reject_join_request": "waiter",
+		"set_session_description": "guest", "send_ice_candidate": "host",
+	} {
+		t.Run(action, func(t *testing.T) {
+			w, wish := newWorld(unwrapped), wishes[action]
+			w.openFox(t)
+			for i, id := range []string{"r1", "r2"} {
+				w.busy = map[int]string{0: busy}[i]
+				w.invoke(wish.by, "$default", fmt.Sprintf(`{"action":%q,"content":%s,"request_id":%q}`, action, wish.text, id), "reference", nil)
+				heard := w.heard()
+				answers := answersTo(heard[wish.by], id)
+				switch tooFast := regexp.MustCompile(`"code":"rate_limited".*"retry_after_ms":1000\b`); {
+				case i == 0 && (len(answers) != 1 || !tooFast.MatchString(answers[0]) || len(heard[busy]) > 0):
+					t.Errorf("while %s is busy, they hear %q", busy, heard)
+				case i == 1 && (!isAnswer(answers, wish.answer) || len(heard[busy]) != 1):
+					t.Errorf("when %s is busy no longer, they hear %q", busy, heard)
+				}
+			}
+			if lines := w.logged(); len(lines) > 0 {
+				t.Errorf("the log says %q", lines)
+			}
+		})
+	}
+}
+
+// TestSessionsAreForgotten guards that a process that runs for long remembers no more than so many connections, and
+// forgets who has left.
+func TestSessionsAreForgotten(t *testing.T) {
+	var s sessions
+	for i := range maxSessions * len(s.shards) {
+		s.of(fmt.Sprint(i))
+	}
+	for i := range s.shards {
+		if n := len(s.shards[i].of); n > maxSessions {
+			t.Fatalf("a shard holds %d sessions", n)
+		}
+	}
+	first := s.of("ann")
+	if s.of("ann") != first {
+		t.Error("a session is forgotten at once")
+	}
+	if s.forget("ann"); s.of("ann") == first {
+		t.Error("a session outlives its connection")
+	}
+	w := newWorld(unwrapped)
+	w.connect("ann", nil)
+	w.invoke("ann", "$default", `{"action":"ping"}`, "", nil)
+	w.wait(time.Second)
+	w.invoke("ann", "$disconnect", "", "", nil)
+	for i := range w.sessions.shards {
+		if n := len(w.sessions.shards[i].of); n > 0 {
+			t.Errorf("%d sessions outlive their connections", n)
+		}
+	}
+}

@@ -1,0 +1,119 @@
+package handlers
+
+import (
+	"bytes"
+	"context"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	awsevents "github.com/aws/aws-lambda-go/events"
+
+	"bellhop/store"
+)
+
+// A world is a Handler over a real store, and what its clients have heard. Its clock stands still until it is moved.
+type world struct {
+	*Handler
+	log   bytes.Buffer
+	mu    sync.Mutex
+	now   time.Time
+	inbox map[string][]string // of those that are connected
+	busy  string              // who takes no more for now
+}
+
+// newWorld returns a world whose handler is as wrap makes its store.
+func newWorld(wrap func(store.Store) store.Store) *world {
+	w := &world{now: time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC), inbox: map[string][]string{}}
+	w.Handler = New(Config{Store: wrap(store.NewMemory(w.clock)), Poster: w, Now: w.clock, Log: slog.New(slog.NewTextHandler(&w.log, nil))})
+	return w
+}
+
+func unwrapped(s store.Store) store.Store { return s }
+
+func (w *world) clock() time.Time {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.now
+}
+
+func (w *world) wait(d time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.now = w.now.Add(d)
+}
+
+// invoke handles one event of API Gateway and returns its status.
+func (w *world) invoke(conn, route, body, reference string, query map[string]string) int {
+	e := awsevents.APIGatewayWebsocketProxyRequest{Body: body, QueryStringParameters: query}
+	e.RequestContext.ConnectionID, e.RequestContext.RouteKey, e.RequestContext.RequestID = conn, route, reference
+	r, err := w.Handle(context.Background(), e)
+	if err != nil {
+		return 502
+	}
+	return r.StatusCode
+}
+
+func (w *world) connect(conn string, query map[string]string) int {
+	status := w.invoke(conn, "$connect", "", "connects", query)
+	if status == 200 {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.inbox[conn] = []string{}
+	}
+	return status
+}
+
+func (w *world) Post(_ context.Context, conn string, data []byte) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	switch {
+	case w.inbox[conn] == nil:
+		return ErrGone
+	case w.busy == conn:
+		return ErrBusy
+	}
+	w.inbox[conn] = append(w.inbox[conn], string(data))
+	return nil
+}
+
+// heard returns what everybody has heard since the last call.
+func (w *world) heard() map[string][]string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	heard := map[string][]string{}
+	for conn, events := range w.inbox {
+		if w.inbox[conn] = []string{}; len(events) > 0 {
+			heard[conn] = events
+		}
+	}
+	return heard
+}
+
+// logged returns the lines of the log since the last call.
+func (w *world) logged() (lines []string) {
+	lines = strings.FieldsFunc(w.log.String(), func(r rune) bool { return r == '\n' })
+	w.log.Reset()
+	return lines
+}
+
+// openFox has three connect and a lobby begin: host's, with guest in it and waiter in front of it.
+func (w *world) openFox(t *testing.T) {
+	t.Helper()
+	for _, conn := range []string{"host", "guest", "waiter", "stranger"} {
+		if status := w.connect(conn, nil); status != 200 {
+			t.Fatalf("%s is refused with %d", conn, status)
+		}
+	}
+	for _, say := range [][2]string{
+		{"host", `{"action":"start_lobby","content":{"lobby_id":"fox"}}`},
+		{"guest", `{"action":"join_lobby","content":{"lobby_id":"fox"}}`},
+		{"host", `{"action":"accept_request"}`},
+		{"waiter", `{"action":"join_lobby","content":{"lobby_id":"fox"},"request_id":"waiting"}`},
+	} {
+		w.invoke(say[0], "$default", say[1], "", nil)
+	}
+	w.heard()
+}
