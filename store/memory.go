@@ -101,6 +101,7 @@ type shard[K ~string, V any] struct {
 	mu     sync.RWMutex
 	values map[K]V
 	writes int // since the last sweep
+	kept   int // by the last sweep
 }
 
 func (s *sharded[K, V]) init(now func() time.Time, expires func(V) time.Time) {
@@ -160,10 +161,10 @@ func (s *sharded[K, V]) update(ctx context.Context, key K, change func(v V, foun
 	return nil
 }
 
-// sweep deletes what has expired once a shard has seen as many writes as it has values, so that a write costs the same
-// however many there are.
+// sweep deletes what has expired once a shard has seen as many writes as the last sweep left values, so that a write
+// costs the same however many there are.
 func (s *sharded[K, V]) sweep(sh *shard[K, V]) {
-	if sh.writes++; sh.writes < len(sh.values)+64 {
+	if sh.writes++; sh.writes < sh.kept+64 {
 		return
 	}
 	sh.writes = 0
@@ -173,6 +174,7 @@ func (s *sharded[K, V]) sweep(sh *shard[K, V]) {
 			delete(sh.values, k)
 		}
 	}
+	sh.kept = len(sh.values)
 }
 
 func (s *sharded[K, V]) len() (n int) {

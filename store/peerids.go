@@ -13,8 +13,16 @@ type peerIDs [][2]int
 // become one, and the ids between them count as used.
 const maxRanges = 256
 
-func (s peerIDs) has(id int) bool {
-	return slices.ContainsFunc(s, func(r [2]int) bool { return r[0] <= id && id <= r[1] })
+func (s peerIDs) has(id int) bool { return s.after(id) != id }
+
+// after returns the lowest id that s does not have, from id on.
+func (s peerIDs) after(id int) int {
+	for _, r := range s {
+		if r[0] <= id && id <= r[1] {
+			return r[1] + 1 // ranges do not touch
+		}
+	}
+	return id
 }
 
 // add returns s with id, which it did not have.
@@ -57,9 +65,9 @@ func (l *Lobby) nextPeerID() int {
 	if l.Promised < math.MaxInt32 {
 		return l.Promised + 1
 	}
-	id := 2
-	for l.Used.has(id) || slices.ContainsFunc(l.Waiting, func(r Request) bool { return r.PeerID == id }) {
-		id++
+	id := l.Used.after(HostPeerID)
+	for slices.ContainsFunc(l.Waiting, func(r Request) bool { return r.PeerID == id }) {
+		id = l.Used.after(id + 1)
 	}
 	return id
 }

@@ -1,0 +1,161 @@
+package store_test
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"bellhop/store"
+)
+
+// visit lets somebody in as want, or as the next peer if that is zero, and out again.
+func visit(l *store.Lobby, want int) (int, error) {
+	if err := l.Request(store.Request{Conn: "visitor"}); err != nil {
+		return 0, err
+	}
+	m, _, err := l.Accept("host", "visitor", want)
+	if err != nil {
+		l.Withdraw("visitor")
+		return 0, err
+	}
+	l.Changes = nil
+	return m.PeerID, l.Leave("visitor")
+}
+
+// top is the highest peer id there is: WebRTC in Godot has 32 bits for it, with a sign.
+const top = math.MaxInt32
+
+// TestPeerIDs guards which numbers visitors get, one after the other, and in how many ranges they are remembered. A
+// want of 0 leaves it to the lobby.
+func TestPeerIDs(t *testing.T) {
+	for name, tt := range map[string]struct {
+		wants, got []int
+		used       [][2]int
+	}{
+		"nobody came":                     {used: [][2]int{{1, 1}}},
+		"each the next, in one range":     {[]int{0, 0, 0}, []int{2, 3, 4}, [][2]int{{1, 4}}},
+		"a promise is not made again":     {[]int{40, 0, 30, 0}, []int{40, 41, 30, 43}, [][2]int{{1, 1}, {30, 30}, {40, 41}, {43, 43}}},
+		"two ranges meet":                 {[]int{4, 2, 3}, []int{4, 2, 3}, [][2]int{{1, 4}}},
+		"below a range":                   {[]int{9, 8, 7}, []int{9, 8, 7}, [][2]int{{1, 1}, {7, 9}}},
+		"the top, then from the bottom":   {[]int{top, 0, 0}, []int{top, 2, 3}, [][2]int{{1, 3}, {top, top}}},
+		"the top, and the bottom has any": {[]int{top, 3, 2, 5, 0, 0}, []int{top, 3, 2, 5, 4, 6}, [][2]int{{1, 6}, {top, top}}},
+		"one below the top":               {[]int{top - 1, 0, 0}, []int{top - 1, top, 2}, [][2]int{{1, 2}, {top - 1, top}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := lobbyOf("blue-fox")
+			var got []int
+			for _, want := range tt.wants {
+				id, err := visit(&l, want)
+				wantErr(t, "visit", err, nil)
+				got = append(got, id)
+			}
+			if diff := cmp.Diff(tt.got, got); diff != "" {
+				t.Errorf("peer ids (-want +got):\n%s", diff)
+			}
+			if diff := cmp.Diff(tt.used, [][2]int(l.Used)); diff != "" {
+				t.Errorf("used (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestPromises guards that each of those who wait together is promised another number, and a refused one's number goes
+// to nobody else, not even once the top is used up.
+func TestPromises(t *testing.T) {
+	for name, tt := range map[string]struct {
+		first int // chosen for the first visitor
+		want  []int
+	}{
+		"from the bottom": {2, []int{3, 4, 5}},
+		"past the top":    {top, []int{2, 3, 4}},
+		"at the top":      {top - 1, []int{top, 2, 3}},
+	} {
+		l := lobbyOf("blue-fox")
+		_, err := visit(&l, tt.first)
+		wantErr(t, "visit", err, nil)
+		for i, want := range tt.want {
+			wantErr(t, "Request", l.Request(store.Request{Conn: fmt.Sprint("guest", i)}), nil)
+			if got := l.Waiting[i].PeerID; got != want {
+				t.Errorf("%s: guest%d was promised %d, want %d", name, i, got, want)
+			}
+		}
+	}
+	l := lobbyOf("blue-fox")
+	wantErr(t, "Request", l.Request(store.Request{Conn: "ann"}), nil)
+	wantErr(t, "Reject", reject("host", "ann")(&l), nil)
+	if id, err := visit(&l, 0); id != 3 || err != nil {
+		t.Errorf("after one that was rejected comes %d, %v, want 3", id, err)
+	}
+}
+
+// drawPeerID draws ids that are near each other, or at the ends, or anywhere.
+func drawPeerID() *rapid.Generator[int] {
+	return rapid.OneOf(rapid.IntRange(1, 20), rapid.IntRange(top-10, top), rapid.IntRange(1, top), rapid.Just(0))
+}
+
+// TestPeerIDsNeverComeBack guards, whatever the host chooses, that a number that somebody had goes to nobody again, and
+// that as long as few are remembered every other is free.
+func TestPeerIDsNeverComeBack(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		l, had := lobbyOf("blue-fox"), map[int]bool{store.HostPeerID: true}
+		for _, want := range rapid.SliceOfN(drawPeerID(), 1, 100).Draw(t, "wants") {
+			id, err := visit(&l, want)
+			switch {
+			case had[want] && err != store.ErrPeerIDTaken:
+				t.Fatalf("visit(%d) = %v, and it was taken", want, err)
+			case !had[want] && (err != nil || want != 0 && id != want):
+				t.Fatalf("visit(%d) = %d, %v, and it was free", want, id, err)
+			case err == nil && (had[id] || id > top):
+				t.Fatalf("visit(%d) = %d, which is not to be had", want, id)
+			case err == nil:
+				had[id] = true
+			}
+			checkInvariants(t, &l)
+		}
+	})
+}
+
+// TestManyPeerIDs guards that a host who scatters the numbers can make a lobby remember only so much, and that what was
+// used stays used all the same.
+func TestManyPeerIDs(t *testing.T) {
+	l := lobbyOf("blue-fox")
+	var had []int
+	for i := range 1000 {
+		id, err := visit(&l, 2+i*7919%100_003*1000) // far apart, and in no order
+		if errors.Is(err, store.ErrPeerIDTaken) {
+			continue // one of those that were given up to save room
+		}
+		wantErr(t, "visit", err, nil)
+		had = append(had, id)
+		checkInvariants(t, &l)
+	}
+	if len(l.Used) != 256 || len(had) < 500 {
+		t.Errorf("%d of 1000 numbers were free, in %d ranges", len(had), len(l.Used))
+	}
+	for _, id := range had {
+		if _, err := visit(&l, id); err != store.ErrPeerIDTaken {
+			t.Fatalf("visit(%d) = %v, and it was taken", id, err)
+		}
+	}
+}
+
+// TestNextPeerIDIsFound guards that the lowest free number is found at once though nearly all are used: a host who has
+// used up the top, and scatters, must not be able to keep the server counting.
+func TestNextPeerIDIsFound(t *testing.T) {
+	l := lobbyOf("blue-fox")
+	l.Used, l.Promised = [][2]int{{1, top - 5}, {top, top}}, top
+	start := time.Now()
+	for _, want := range []int{top - 4, top - 3} {
+		if id, err := visit(&l, 0); id != want || err != nil {
+			t.Errorf("visit = %d, %v, want %d", id, err, want)
+		}
+	}
+	if took := time.Since(start); took > time.Second {
+		t.Errorf("it took %v", took)
+	}
+}
