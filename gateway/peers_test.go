@@ -38,11 +38,13 @@ func TestPeersConnect(t *testing.T) {
 			host.send("start_lobby", map[string]any{"lobby_id": lobby})
 			host.await("lobby_started")
 			heard := make(chan string, 2*test.joiners)
-			go host.play(heard)
+			var playing sync.WaitGroup
+			t.Cleanup(playing.Wait) // they stop when the test's context ends, just before
+			playing.Go(func() { host.play(heard) })
 			for i := range test.joiners {
 				joiner := newPlayer(t, url, fmt.Sprintf("joiner %d", i), test.style)
 				joiner.send("join_lobby", map[string]any{"lobby_id": strings.ToUpper(lobby)})
-				go joiner.play(heard)
+				playing.Go(func() { joiner.play(heard) })
 			}
 			got := map[string]int{}
 			for range 2 * test.joiners {
@@ -123,12 +125,16 @@ func (p *player) await(event string) (s heardEvent) {
 	return s
 }
 
-// play does what Bellhop's events ask for, until the connection ends, and reports what is heard on data channels.
+// play does what Bellhop's events ask for, until the test's context ends, and reports what is heard on data channels.
 func (p *player) play(heard chan<- string) {
 	for {
 		var s heardEvent
 		_, data, err := p.ws.Read(p.t.Context())
+		if p.t.Context().Err() != nil {
+			return // all players leave now, and what one hears of that is no part of the game
+		}
 		if err != nil {
+			p.t.Errorf("%s hears no more: %v", p.name, err)
 			return
 		}
 		if err := json.Unmarshal(data, &s); err != nil {
