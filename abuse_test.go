@@ -61,7 +61,8 @@ var mistakes = []struct{ what, send, hear string }{
 	{"action is an object", `{"action":{"action":"ping"},"request_id":"r"}`, noMessage + `"Make \"action\" a string."},"request_id":"r"}`},
 	{"unknown action", `{"action":"drop table","request_id":"r"}`, unknown(`,"action":"drop table"},"request_id":"r"}`)},
 	{"an action of another case", `{"action":"Ping"}`, unknown(`,"action":"Ping"}}`)},
-	{"a long action", `{"action":"` + strings.Repeat("a", 65) + `"}`, `{"event":"error","content":{"code":"unknown_action","message":"No action has a name of over 64 bytes."}}`},
+	{"a long action", `{"action":"` + strings.Repeat("a", 65) + `"}`, unknown(`,"action":"` + strings.Repeat("a", 64) + `"}}`)},
+	{"a wrong action and a long request_id", `{"action":5,"request_id":"` + strings.Repeat("r", 129) + `"}`, noMessage + `"Make \"action\" a string."}}`},
 	{"content is an array", `{"action":"ping","content":[]}`, noMessage + `"Make \"content\" an object, or leave it out.","action":"ping"}}`},
 	{"content is text", `{"action":"ping","content":"{}"}`, noMessage + `"Make \"content\" an object, or leave it out.","action":"ping"}}`},
 	{"request_id is a number", `{"action":"ping","request_id":1}`, noMessage + noID + `,"action":"ping"}}`},
@@ -171,6 +172,7 @@ func TestRefusedHandshakes(t *testing.T) {
 			for _, query := range []string{
 				"protocol=klingon", "protocol=Original", "protocol=original%20", "game=", "game=a/b", "game=a%23b", "game=%00", "game=f%C3%BCchse",
 				"game=" + strings.Repeat("a", 65), "game=chess&protocol=klingon", "game=chess&game=a/b",
+				"protocol=",
 			} {
 				if status := h.connect("ann", query); status != 400 {
 					t.Errorf("?%s: status %d, want 400", query, status)

@@ -69,6 +69,8 @@ func parse(args []string, stderr io.Writer) (o options, err error) {
 		return o, fmt.Errorf("unknown argument %q; -h lists what there is", f.Arg(0))
 	case o.lifetime > 2*time.Hour:
 		return o, errors.New("-lifetime must be at most 2h, as on AWS: what is known of a connection is kept for 3 hours")
+	case o.grace > time.Hour:
+		return o, errors.New("-grace must be at most 1h: a lobby is kept for 3 hours after its last change")
 	case o.rate < 1 || o.grace <= 0 || o.idle <= 0 || o.lifetime <= 0:
 		return o, errors.New("-rate must be at least 1, and -grace, -idle and -lifetime more than 0")
 	}
@@ -87,8 +89,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 	log := slog.New(slog.NewTextHandler(stderr, nil))
 	s := newServer(o, log)
-	web := &http.Server{Handler: s, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 32 << 10,
-		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn)}
+	// These bound a request; a WebSocket, once open, is bound by the sockets' own times. API Gateway gives $connect 29 s.
+	web := &http.Server{Handler: s, ReadTimeout: 10 * time.Second, WriteTimeout: 40 * time.Second, IdleTimeout: time.Minute,
+		MaxHeaderBytes: 32 << 10, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn)}
 	failed := make(chan error, 1)
 	go func() { failed <- web.Serve(listener) }()
 	go s.sweep(ctx)
@@ -130,5 +133,7 @@ func drain(web *http.Server, s *server, stdout io.Writer) error {
 	ctx, cancel := context.WithTimeout(context.Background(), drainTime)
 	defer cancel()
 	fmt.Fprintf(stdout, "Closing %d connections.\n", s.sockets.Connections())
-	return errors.Join(s.sockets.Shutdown(ctx), web.Shutdown(ctx))
+	err := s.sockets.Shutdown(ctx)
+	web.Close() // what is left are requests for the page
+	return err
 }

@@ -99,7 +99,7 @@ var page = template.Must(template.New("page").Parse(pageText))
 
 func servePage(w http.ResponseWriter, r *http.Request) {
 	scheme := "ws://"
-	if r.TLS != nil {
+	if r.TLS != nil || r.Header.Get("X-Forwarded-Proto") == "https" { // a web server with TLS may stand in front
 		scheme = "wss://"
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")

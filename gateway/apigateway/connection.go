@@ -45,9 +45,6 @@ type connection struct {
 // closeTime is how long a client has to hang up after the close frame.
 const closeTime = 2 * time.Second
 
-// stallTime is how long a client may take nothing of what waits for it before it counts as lost.
-const stallTime = 30 * time.Second
-
 // chunkSize is what is read at once. A goroutine holds a chunk only while there is something in it, so an idle
 // connection has none.
 const chunkSize = 16 << 10
@@ -285,11 +282,10 @@ func (c *connection) writeRest() {
 	defer c.mu.Unlock()
 	for c.taken < len(c.queue) {
 		part := c.queue[c.taken:]
-		ending := c.ending != nil
-		c.mu.Unlock()
-		if !ending { // closing has set a deadline of its own
-			c.net.SetWriteDeadline(time.Now().Add(stallTime))
+		if c.ending == nil { // closing has set a deadline of its own
+			c.net.SetWriteDeadline(time.Now().Add(c.gateway.Stall))
 		}
+		c.mu.Unlock()
 		n, err := c.net.Write(part)
 		c.mu.Lock()
 		c.taken += n
@@ -301,9 +297,13 @@ func (c *connection) writeRest() {
 		}
 	}
 	c.writing = false
-	if c.writeErr == nil {
-		c.sent()
+	if c.writeErr != nil {
+		return
 	}
+	if c.ending == nil {
+		c.net.SetWriteDeadline(time.Time{}) // or it would end what is written later, when nobody waits
+	}
+	c.sent()
 }
 
 // sent is called when all that was queued is with the system.

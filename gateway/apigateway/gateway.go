@@ -59,6 +59,8 @@ type Config struct {
 	Idle time.Duration
 	// Lifetime is how long a connection may last; AWS has 2 hours, the default.
 	Lifetime time.Duration
+	// Stall is how long a client may take nothing of what waits for it before it counts as lost; 30 seconds by default.
+	Stall time.Duration
 }
 
 // A Gateway holds the connections of one API. It is safe for concurrent use.
@@ -66,7 +68,8 @@ type Gateway struct {
 	Config
 	shards   [64]shard
 	open     atomic.Int64
-	draining atomic.Bool
+	entrance sync.RWMutex   // between coming in and Shutdown
+	draining bool           // nobody comes in any more
 	running  sync.WaitGroup // one for every connection, from $connect until $disconnect has returned
 	second   atomic.Pointer[stamp]
 }
@@ -81,6 +84,7 @@ type shard struct {
 func New(c Config) *Gateway {
 	c.Stage, c.APIID = cmp.Or(c.Stage, "local"), cmp.Or(c.APIID, "local")
 	c.Idle, c.Lifetime = cmp.Or(c.Idle, 10*time.Minute), cmp.Or(c.Lifetime, 2*time.Hour)
+	c.Stall = cmp.Or(c.Stall, 30*time.Second)
 	if c.Log == nil {
 		c.Log = slog.Default()
 	}
@@ -152,7 +156,9 @@ func (g *Gateway) Sweep() {
 // Shutdown refuses new connections, closes all with 1001, and waits until their $disconnect has returned. If ctx ends
 // before, it cuts what is left and returns an error that says how many.
 func (g *Gateway) Shutdown(ctx context.Context) error {
-	g.draining.Store(true)
+	g.entrance.Lock()
+	g.draining = true
+	g.entrance.Unlock()
 	for c := range g.all() {
 		c.close(ending{code: 1001, reason: "Going away"})
 	}
@@ -169,6 +175,17 @@ func (g *Gateway) Shutdown(ctx context.Context) error {
 		left++
 	}
 	return fmt.Errorf("apigateway: %d connections did not end in time: %w", left, ctx.Err())
+}
+
+// enter counts a connection that begins, and returns false if none may.
+func (g *Gateway) enter() bool {
+	g.entrance.RLock()
+	defer g.entrance.RUnlock()
+	if g.draining {
+		return false
+	}
+	g.running.Add(1)
+	return true
 }
 
 func (g *Gateway) shard(id string) *shard {
@@ -193,7 +210,9 @@ func (g *Gateway) register(c *connection) {
 	s.connections[c.id] = c
 	s.Unlock()
 	g.open.Add(1)
-	if g.draining.Load() { // Shutdown may have looked before
+	g.entrance.RLock()
+	defer g.entrance.RUnlock()
+	if g.draining { // Shutdown may have looked before
 		c.close(ending{code: 1001, reason: "Going away"})
 	}
 }

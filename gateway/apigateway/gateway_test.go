@@ -252,6 +252,7 @@ func TestHandshake(t *testing.T) {
 		{"another version", get("Version: 13", "Version: 8"), ok, nil, 426, `{"message":"Only version 13 of the WebSocket protocol is supported"}`, "Sec-Websocket-Version: 13"},
 		{"a short key", get("dGhlIHNhbXBsZSBub25jZQ==", "AAEC"), ok, nil, 400, `{"message":"Sec-WebSocket-Key must be 16 bytes in base64"}`, ""},
 		{"a POST", get("GET", "POST"), ok, nil, 400, `{"message":"A WebSocket handshake is a GET of HTTP/1.1"}`, ""},
+		{"a malformed query", get("/local", "/local?game=%zz"), ok, nil, 400, `{"message":"The URL's query is malformed"}`, ""},
 		{"a URL over 4096 characters", get("/local", "/"+strings.Repeat("a", 4100)), ok, nil, 414, `{"message":"The URL is over 4096 characters"}`, ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -530,6 +531,80 @@ func TestSlowReader(t *testing.T) {
 		t.Error(err)
 	}
 	slow.want(text, "a\uFFFDb")
+}
+
+// TestSlowReaderRecovers: who was slow and has caught up is sent to like everybody else, also once the time is over that
+// it might have taken.
+func TestSlowReaderRecovers(t *testing.T) {
+	const stall = time.Second
+	var g *Gateway
+	id := make(chan string, 1)
+	g, address := serve(t, Config{Stall: stall, Invoke: func(ctx context.Context, e event) (response, error) {
+		if e.RequestContext.EventType == "CONNECT" {
+			id <- e.RequestContext.ConnectionID
+		}
+		return echo(&g)(ctx, e)
+	}})
+	slow := connect(t, address)
+	slow.send(frame(text, "here"))
+	slow.want(text, "here")
+	to, taken := <-id, 0
+	for g.Post(t.Context(), to, []byte(big)) == nil {
+		taken++
+	}
+	for range taken {
+		slow.want(text, big)
+	}
+	for caughtUp := time.Now(); time.Since(caughtUp) < 2*stall; {
+		if err := g.Post(t.Context(), to, []byte("more")); err != nil {
+			t.Fatal(err)
+		}
+		slow.want(text, "more")
+	}
+}
+
+// TestShutdownWhileConnecting: who comes in while the gateway shuts down is either refused, or told and waited for.
+func TestShutdownWhileConnecting(t *testing.T) {
+	var inside atomic.Int64
+	g, address := serve(t, Config{Invoke: func(_ context.Context, e event) (response, error) {
+		switch e.RequestContext.EventType {
+		case "CONNECT":
+			inside.Add(1)
+		case "DISCONNECT":
+			inside.Add(-1)
+		}
+		return ok, nil
+	}})
+	var clients sync.WaitGroup
+	started := make(chan bool, 16)
+	for range 16 {
+		clients.Go(func() {
+			for first := true; ; first = false {
+				conn, err := net.Dial("tcp", address)
+				if err != nil {
+					return
+				}
+				io.WriteString(conn, handshake+"\r\n")
+				r, err := http.ReadResponse(bufio.NewReader(conn), nil)
+				if first {
+					started <- true
+				}
+				if conn.Close(); err != nil || r.StatusCode == http.StatusServiceUnavailable {
+					return
+				}
+			}
+		})
+	}
+	for range 16 {
+		<-started
+	}
+	if err := g.Shutdown(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if n := inside.Load(); n != 0 {
+		t.Errorf("%d connections have not ended", n)
+	}
+	clients.Wait()
 }
 
 // TestPingFlood: a client that sends pings and reads nothing does not make the gateway hold more and more.

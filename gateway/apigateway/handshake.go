@@ -8,9 +8,14 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 )
+
+// sendBuffer is how many bytes the system may hold for a client, beside what waits in its outbox: enough for a fast one far
+// away, and not the megabytes to which it would grow for one that does not read.
+const sendBuffer = 128 << 10
 
 // handshakeTime is how long a client has to take the answer to its handshake.
 const handshakeTime = 10 * time.Second
@@ -22,7 +27,10 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		refuse(w, status, problem)
 		return
 	}
-	g.running.Add(1)
+	if !g.enter() {
+		refuse(w, http.StatusServiceUnavailable, "The gateway is shutting down")
+		return
+	}
 	now := g.Now()
 	c := &connection{
 		gateway: g, id: g.NewConnectionID(), connectedAt: now.UnixMilli(),
@@ -57,6 +65,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // check returns what is wrong with a handshake by RFC 6455, section 4.2.1, or 0.
 func (g *Gateway) check(r *http.Request) (status int, problem string) {
 	key, err := base64.StdEncoding.DecodeString(r.Header.Get("Sec-WebSocket-Key"))
+	_, badQuery := url.ParseQuery(r.URL.RawQuery)
 	switch {
 	case len(r.RequestURI) > maxURL:
 		return http.StatusRequestURITooLong, "The URL is over 4096 characters"
@@ -68,8 +77,8 @@ func (g *Gateway) check(r *http.Request) (status int, problem string) {
 		return http.StatusUpgradeRequired, "Only version 13 of the WebSocket protocol is supported"
 	case err != nil || len(key) != 16:
 		return http.StatusBadRequest, "Sec-WebSocket-Key must be 16 bytes in base64"
-	case g.draining.Load():
-		return http.StatusServiceUnavailable, "The gateway is shutting down"
+	case badQuery != nil:
+		return http.StatusBadRequest, "The URL's query is malformed"
 	}
 	return 0, ""
 }
@@ -93,6 +102,9 @@ func (c *connection) upgrade(w http.ResponseWriter, r *http.Request, protocol st
 		return nil, err
 	}
 	c.take(conn)
+	if tcp, ok := conn.(*net.TCPConn); ok {
+		tcp.SetWriteBuffer(sendBuffer)
+	}
 	answer := "HTTP/1.1 101 Switching Protocols\r\nDate: " + time.Now().UTC().Format(http.TimeFormat) +
 		"\r\nConnection: upgrade\r\nupgrade: websocket\r\nsec-websocket-accept: " + accept(r.Header.Get("Sec-WebSocket-Key")) + "\r\n"
 	if protocol != "" {
