@@ -1,7 +1,7 @@
 # All that is done to Bellhop, a line or two each. `make` alone lists it.
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help run test unit fuzz bench golden fmt lint
+.PHONY: help run test unit fuzz bench golden fmt lint tools
 
 # How long each fuzz test looks for something new in `make test`.
 FUZZTIME ?= 5s
@@ -12,7 +12,7 @@ help: ## list the targets
 run: ## a working server, with a page to try it on, at http://127.0.0.1:3000
 	go run ./gateway
 
-test: lint unit fuzz ## everything that CI runs
+test: tools lint unit fuzz ## everything that CI runs
 
 # -race needs a C compiler; the marks of tests that start are left out, so that what is shown are results.
 unit: ## the tests alone, under the race detector
@@ -34,6 +34,18 @@ bench: ## what a relayed message and an idle connection cost, beside a bare rela
 golden: ## rewrite what is heard in testdata/conversations; read the diff as code
 	go test . -run TestConversations -count=1 -update
 	@git --no-pager diff --stat testdata/conversations
+
+# The tests' DynamoDB: an open emulator that is held to the behaviour of Amazon's by a public suite.
+DYNOXIDE := .cache/dynamodb/bin/dynoxide
+
+tools: ## install what the tests need and is missing, into .cache
+	@if [ -z "$$DYNAMODB_ENDPOINT" ] && ! command -v dynoxide >/dev/null; then $(MAKE) --no-print-directory $(DYNOXIDE); fi
+
+$(DYNOXIDE):
+	@command -v cargo >/dev/null || { echo "the tests want a DynamoDB: install Rust 1.88 or later, or set DYNAMODB_ENDPOINT to one"; exit $${CI:+1}; }
+	@! command -v cargo >/dev/null || { echo "building a DynamoDB emulator for the tests, once, in 1 to 3 minutes"; \
+		cargo install dynoxide-rs --version 3.2.0 --locked --quiet --no-default-features \
+			--features native-sqlite,http-server,cli --root .cache/dynamodb; }
 
 fmt: ## format the code
 	gofmt -w .

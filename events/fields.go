@@ -3,6 +3,7 @@ package events
 import (
 	"math"
 	"strconv"
+	"strings"
 )
 
 // Content is what an action is about: the members of its "content", as written.
@@ -124,18 +125,11 @@ func (f *fields) integer(names ...string) (n int64, ok bool) {
 
 // isName reports whether s has only ASCII letters, digits and the characters of more.
 func isName(s, more string) bool {
-next:
 	for i := range len(s) {
 		c := s[i]
-		if 'a' <= c|0x20 && c|0x20 <= 'z' || '0' <= c && c <= '9' {
-			continue
+		if ('a' > c|0x20 || c|0x20 > 'z') && ('0' > c || c > '9') && strings.IndexByte(more, c) < 0 {
+			return false
 		}
-		for j := range len(more) {
-			if c == more[j] {
-				continue next
-			}
-		}
-		return false
 	}
 	return true
 }

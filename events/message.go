@@ -134,9 +134,8 @@ func (m *Message) setAction(value string) {
 		m.fail(InvalidMessage, "Make \"action\" a string.")
 		return
 	}
-	if m.Action = unquote(value); len(m.Action) > maxActionName {
-		m.Action = ""
-		m.fail(UnknownAction, "No action has a name of over 64 bytes.")
+	if m.Action = unquote(value); len(m.Action) > maxActionName { // there is none such, and the answer need not repeat it all
+		m.Action = strings.ToValidUTF8(m.Action[:maxActionName], "")
 	}
 }
 
@@ -148,8 +147,7 @@ func (m *Message) setRequestID(value string) {
 	default:
 		if m.RequestID = unquote(value); len(m.RequestID) > MaxRequestID {
 			m.RequestID = ""
-			m.fail(InvalidField, "Make \"request_id\" a string of at most 128 bytes.")
-			m.invalid.Field = "request_id"
+			m.refuse(&Error{Code: InvalidField, Field: "request_id", Message: "Make \"request_id\" a string of at most 128 bytes."})
 		}
 	}
 }
@@ -209,9 +207,12 @@ func (m *Message) nested() (string, error) {
 	return m.text[start:m.decoder.InputOffset()], nil
 }
 
-func (m *Message) fail(code Code, message string) {
+func (m *Message) fail(code Code, message string) { m.refuse(&Error{Code: code, Message: message}) }
+
+// refuse keeps e, if it is the first thing wrong.
+func (m *Message) refuse(e *Error) {
 	if m.invalid == nil {
-		m.invalid = &Error{Code: code, Message: message}
+		m.invalid = e
 	}
 }
 

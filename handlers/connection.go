@@ -18,15 +18,13 @@ func (h *Handler) connect(ctx context.Context, a arrival) awsevents.APIGatewayPr
 	c := store.Connection{ID: a.conn, Game: "default", ExpiresAt: h.Now().Add(store.ConnectionTTL)}
 	if game, ok := a.query["game"]; ok {
 		if c.Game = strings.Clone(game); !events.IsGame(game) {
-			return refuse("Make the parameter \"game\" 1 to 64 of the characters A-Z a-z 0-9 . _ and -.")
+			return refuse("Make the parameter game 1 to 64 of the characters A-Z a-z 0-9 . _ and -.")
 		}
 	}
-	switch a.query["protocol"] {
-	case "", "bellhop":
-	case "original":
-		c.Original = true
-	default:
-		return refuse("Make the parameter \"protocol\" bellhop or original.")
+	if protocol, ok := a.query["protocol"]; ok {
+		if c.Original = protocol == "original"; !c.Original && protocol != "bellhop" {
+			return refuse("Make the parameter protocol bellhop or original.")
+		}
 	}
 	if err := h.Store.PutConnection(ctx, c); err != nil {
 		h.logFault(ctx, a.conn, a.reference, "$connect", err)
@@ -36,7 +34,7 @@ func (h *Handler) connect(ctx context.Context, a arrival) awsevents.APIGatewayPr
 }
 
 func refuse(why string) awsevents.APIGatewayProxyResponse {
-	return awsevents.APIGatewayProxyResponse{StatusCode: 400, Body: why + "\n"}
+	return awsevents.APIGatewayProxyResponse{StatusCode: 400, Body: `{"message":"` + why + `"}`}
 }
 
 // disconnect clears up after a client whose connection is gone. API Gateway does not promise that it says so.

@@ -60,12 +60,11 @@ func (h *Handler) answer(ctx context.Context, req *request, err error) {
 		return
 	}
 	e := h.event(ctx, req, err)
-	if err := caught(func() error { return h.reply(ctx, req, e) }); err != nil {
-		// Whom the store does not know, or cannot say for now, has no dialect and no lobby, yet may be there to listen.
-		err = h.tell(ctx, letter{to: req.conn, event: e, requestID: req.RequestID})
-		if err != nil && !errors.Is(err, ErrGone) {
-			h.logFault(ctx, req.conn, req.reference, req.known(), err)
-		}
+	// Whom the store does not know, or cannot say for now, has no dialect and no lobby, yet may be there to listen.
+	var c store.Connection
+	caught(func() (err error) { c, _, err = h.connection(ctx, req); return err })
+	if err := caught(func() error { return h.say(ctx, req, c, e) }); err != nil {
+		h.logFault(ctx, req.conn, req.reference, req.known(), err)
 	}
 }
 
@@ -106,7 +105,7 @@ func (h *Handler) logFault(ctx context.Context, conn, reference, action string, 
 		slog.String("connection_id", conn), slog.String("action", action), slog.Any("error", err))
 }
 
-// contain ends a panic of a goroutine, or of a route, in the log.
+// contain ends a panic of a goroutine in the log.
 func (h *Handler) contain(ctx context.Context) {
 	if p := recover(); p != nil {
 		h.logFault(ctx, "", "", "", asPanic(p))
@@ -135,7 +134,7 @@ func asPanic(p any) error { return fmt.Errorf("panic: %v\n%s", p, debug.Stack())
 
 func tooFast(wait time.Duration) error {
 	return &events.Error{
-		Code: events.RateLimited, RetryAfterMS: max(1, wait.Milliseconds()),
+		Code: events.RateLimited, RetryAfterMS: (wait + time.Millisecond - 1).Milliseconds(),
 		Message: "Slow down, and try this again after retry_after_ms milliseconds.",
 	}
 }

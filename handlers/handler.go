@@ -110,15 +110,20 @@ func init() { // not above, since the answer to an unknown action lists the tabl
 // Handle does what one event asks for. It never returns an error: whatever goes wrong, the client hears of it in an
 // event, and the log once.
 func (h *Handler) Handle(ctx context.Context, e awsevents.APIGatewayWebsocketProxyRequest) (r awsevents.APIGatewayProxyResponse, err error) {
-	r.StatusCode = 500
-	defer h.contain(ctx)
 	route, ok := routes[e.RequestContext.RouteKey]
 	if !ok {
 		route = (*Handler).message
 	}
-	return route(h, ctx, arrival{
+	a := arrival{
 		conn: e.RequestContext.ConnectionID, reference: e.RequestContext.RequestID, body: e.Body, query: e.QueryStringParameters,
-	}), nil
+	}
+	defer func() {
+		if p := recover(); p != nil {
+			h.logFault(ctx, a.conn, a.reference, e.RequestContext.RouteKey, asPanic(p))
+			r = status(500)
+		}
+	}()
+	return route(h, ctx, a), nil
 }
 
 // A request is one message on its way through an action.

@@ -22,6 +22,8 @@ type world struct {
 	now   time.Time
 	inbox map[string][]string // of those that are connected
 	busy  string              // who takes no more for now
+	// meanwhile, if set, happens while an event is on its way to a connection. What it returns, the post does.
+	meanwhile func(conn, event string) error
 }
 
 // newWorld returns a world whose handler is as wrap makes its store.
@@ -67,6 +69,11 @@ func (w *world) connect(conn string, query map[string]string) int {
 }
 
 func (w *world) Post(_ context.Context, conn string, data []byte) error {
+	if w.meanwhile != nil {
+		if err := w.meanwhile(conn, string(data)); err != nil {
+			return err
+		}
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	switch {
@@ -77,6 +84,14 @@ func (w *world) Post(_ context.Context, conn string, data []byte) error {
 	}
 	w.inbox[conn] = append(w.inbox[conn], string(data))
 	return nil
+}
+
+// drop ends a connection.
+func (w *world) drop(conn string) {
+	w.mu.Lock()
+	delete(w.inbox, conn)
+	w.mu.Unlock()
+	w.invoke(conn, "$disconnect", "", "", nil)
 }
 
 // heard returns what everybody has heard since the last call.

@@ -32,10 +32,12 @@ func (h *Handler) startAs(ctx context.Context, req *request, id string) error {
 		return err
 	}
 	l := store.NewLobby(c.Game, id, store.Member{Conn: req.conn, Original: c.Original, Since: c.Pointer.Since})
-	l.ExpiresAt = req.now.Add(store.LobbyTTL)
-	if err := h.create(ctx, l); err != nil {
+	l.ExpiresAt = l.Lasts(req.now)
+	if err := h.create(ctx, l); errors.Is(err, store.ErrExists) {
 		h.release(ctx, req.conn, c.Pointer)
 		return err
+	} else if err != nil {
+		return err // it may be there all the same, and then the sender is its host
 	}
 	return h.reply(ctx, req, events.LobbyStarted{LobbyID: id, ConnectionID: req.conn, PeerID: store.HostPeerID})
 }
@@ -69,25 +71,33 @@ func (h *Handler) joinLobby(ctx context.Context, req *request) error {
 			Conn: req.conn, Original: at.Original, Since: at.Pointer.Since, RequestID: strings.Clone(req.RequestID),
 		})
 	})
-	if err == nil {
+	switch {
+	case err == nil:
 		err = h.askHost(ctx, req, l)
-	}
-	if err != nil {
+	case isRefusal(err):
 		h.release(ctx, req.conn, at.Pointer)
 	}
 	return rejection(id, err)
 }
 
-// askHost tells the host of l that the sender waits. If that cannot be done, the sender waits no longer.
+// isRefusal reports whether err says that the sender was not let wait, and not that nobody knows.
+func isRefusal(err error) bool {
+	return errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrHostAway) || errors.Is(err, store.ErrFull)
+}
+
+// askHost tells the host of l that the sender waits. If that cannot be done, the sender waits no longer, unless somebody
+// has answered meanwhile: then the sender knows already.
 func (h *Handler) askHost(ctx context.Context, req *request, l *store.Lobby) error {
 	host, r := l.Host(), l.Waiting[len(l.Waiting)-1]
 	err := h.tell(ctx, letter{to: host.Conn, original: host.Original, event: requestToJoin(r)})
 	if err == nil {
 		return nil
 	}
+	var waits bool
 	_, undo := h.update(ctx, nil, l.Key(), func(l *store.Lobby) error {
-		l.Withdraw(req.conn)
-		if errors.Is(err, ErrGone) {
+		_, answered := l.Withdraw(req.conn)
+		waits = answered == nil
+		if errors.Is(err, ErrGone) && l.Host().Conn == host.Conn {
 			return l.Drop(host.Conn, h.Now().Add(h.Grace).UTC())
 		}
 		return nil
@@ -95,6 +105,8 @@ func (h *Handler) askHost(ctx context.Context, req *request, l *store.Lobby) err
 	switch {
 	case undo != nil && !errors.Is(undo, store.ErrNotFound):
 		return undo
+	case undo != nil || !waits:
+		return nil
 	case errors.Is(err, ErrGone):
 		return store.ErrHostAway
 	}
@@ -124,18 +136,16 @@ func (h *Handler) acceptRequest(ctx context.Context, req *request) error {
 		HostConnectionID: req.conn, ConnectionID: m.Conn, PeerID: m.PeerID, LobbyID: l.ID,
 	}})
 	if err != nil {
-		return h.takeBack(ctx, l, r, err)
+		return h.undoAccept(ctx, l, r, err)
 	}
 	return h.done(ctx, req, events.Done{ConnectionID: m.Conn, PeerID: m.PeerID})
 }
 
-// takeBack undoes the host's word to r, who could not be told because of cause: one who is gone is forgotten, and else
-// waits again.
-func (h *Handler) takeBack(ctx context.Context, l *store.Lobby, r store.Request, cause error) error {
+// undoAccept takes out again a member who could not be told because of cause, and lets one who is there wait as before.
+func (h *Handler) undoAccept(ctx context.Context, l *store.Lobby, r store.Request, cause error) error {
 	gone := errors.Is(cause, ErrGone)
-	back := !gone && h.pointBack(ctx, l, r)
 	_, err := h.update(ctx, nil, l.Key(), func(l *store.Lobby) error {
-		if l.Forget(r.Conn); back {
+		if l.Forget(r.Conn) && !gone {
 			l.Readmit(r)
 		}
 		return nil
@@ -147,13 +157,6 @@ func (h *Handler) takeBack(ctx context.Context, l *store.Lobby, r store.Request,
 		return store.ErrNotWaiting
 	}
 	return cause
-}
-
-// pointBack makes r point at l again, if nothing has come between.
-func (h *Handler) pointBack(ctx context.Context, l *store.Lobby, r store.Request) bool {
-	to := store.Pointer{LobbyID: strings.ToLower(l.ID), Since: r.Since}
-	c, err := h.Store.Point(ctx, r.Conn, store.Pointer{}, to)
-	return err == nil || errors.Is(err, store.ErrConflict) && c.Pointer == to
 }
 
 // rejectJoinRequest sends away somebody who waits.
@@ -177,9 +180,29 @@ func (h *Handler) rejectJoinRequest(ctx context.Context, req *request) error {
 		LobbyID: l.ID, Code: events.RejectedByHost, Reason: c.Reason,
 	}})
 	if err != nil && !errors.Is(err, ErrGone) {
-		return h.takeBack(ctx, l, r, err)
+		return h.undoReject(ctx, l, r, err)
 	}
 	return h.done(ctx, req, events.Done{})
+}
+
+// undoReject lets somebody wait again who could not be told because of cause, if they have gone nowhere else.
+func (h *Handler) undoReject(ctx context.Context, l *store.Lobby, r store.Request, cause error) error {
+	to := store.Pointer{LobbyID: strings.ToLower(l.ID), Since: r.Since}
+	c, err := h.Store.Point(ctx, r.Conn, store.Pointer{}, to)
+	switch {
+	case errors.Is(err, store.ErrNotFound), errors.Is(err, store.ErrConflict) && c.Pointer != to:
+		return cause
+	case err != nil && !errors.Is(err, store.ErrConflict):
+		return err
+	}
+	_, err = h.update(ctx, nil, l.Key(), func(l *store.Lobby) error {
+		l.Readmit(r)
+		return nil
+	})
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	return cause
 }
 
 // leaveLobby gives up the sender's place, or its request for one.

@@ -34,15 +34,23 @@ func (h *Handler) tell(ctx context.Context, l letter) error {
 	return h.Poster.Post(ctx, l.to, data)
 }
 
-// reply answers the sender. One that is gone meanwhile is cleared up after, and nobody is left to hear an error.
+// reply answers the sender, whose action has been done.
 func (h *Handler) reply(ctx context.Context, req *request, e events.Event) error {
 	c, _, err := h.connection(ctx, req)
 	if err != nil {
 		return err
 	}
-	err = h.tell(ctx, letter{to: req.conn, original: c.Original, event: e, requestID: req.RequestID})
+	return h.say(ctx, req, c, e)
+}
+
+// say answers the sender, who is c. One that is gone meanwhile is cleared up after. One that cannot be told misses the
+// answer, and would miss an error as well.
+func (h *Handler) say(ctx context.Context, req *request, c store.Connection, e events.Event) error {
+	answer := letter{to: req.conn, original: c.Original, event: e, requestID: req.RequestID}
+	err := h.tell(ctx, answer)
 	if !errors.Is(err, ErrGone) {
-		return err
+		h.logUndelivered(ctx, answer, err)
+		return nil
 	}
 	if c.Pointer.LobbyID != "" { // $disconnect may have been handled before the sender came into the lobby
 		if _, err := h.drop(ctx, c.Key(), req.conn); err != nil {
@@ -64,7 +72,7 @@ func (h *Handler) done(ctx context.Context, req *request, e events.Done) error {
 // store.ErrNotFound.
 func (h *Handler) read(ctx context.Context, key store.Key) (*store.Lobby, error) {
 	l, err := h.Store.Lobby(ctx, key)
-	if err != nil || !l.Holds() || !l.Due(h.Now()) {
+	if err != nil || !l.Due(h.Now()) {
 		return l, err
 	}
 	return h.update(ctx, nil, key, func(*store.Lobby) error { return nil })
@@ -95,13 +103,14 @@ func (h *Handler) update(ctx context.Context, req *request, key store.Key, rule 
 	var ended bool
 	var lapsed int
 	l, err := store.UpdateLobby(ctx, h.Store, key, func(l *store.Lobby) error {
-		l.ExpiresAt = now.Add(store.LobbyTTL)
 		l.Lapse(now)
 		lapsed = len(l.Changes)
 		if ended = l.Closed; ended {
 			return nil
 		}
-		return rule(l)
+		err := rule(l)
+		l.ExpiresAt = l.Lasts(now)
+		return err
 	})
 	if err != nil {
 		return nil, err
@@ -210,12 +219,18 @@ func (h *Handler) tellAll(ctx context.Context, letters []letter) error {
 		if errors.Is(err, ErrGone) {
 			return err
 		}
-		if err != nil {
-			h.Log.LogAttrs(ctx, slog.LevelWarn, "event not delivered", slog.String("connection_id", l.to),
-				slog.String("event", l.event.EventName()), slog.Any("error", err))
-		}
+		h.logUndelivered(ctx, l, err)
 	}
 	return nil
+}
+
+// logUndelivered logs what kept l from its receiver. One who does not read is no news, and must not fill a log.
+func (h *Handler) logUndelivered(ctx context.Context, l letter, err error) {
+	if err == nil || errors.Is(err, ErrBusy) {
+		return
+	}
+	h.Log.LogAttrs(ctx, slog.LevelWarn, "event not delivered", slog.String("connection_id", l.to),
+		slog.String("event", l.event.EventName()), slog.Any("error", err))
 }
 
 // wireTime is RFC 3339 in UTC, to the second: how times are written in events.

@@ -81,6 +81,7 @@ func (l *Lobby) Drop(conn string, until time.Time) error {
 	if m.Away() {
 		return nil
 	}
+	until = until.Add(time.Second - 1).Truncate(time.Second) // what clients are told has no more
 	m.AwayUntil = until
 	l.Changes = append(l.Changes, Change{Kind: Disconnected, Conn: conn, PeerID: m.PeerID, Until: until, To: l.links(*m)})
 	return nil
@@ -94,9 +95,6 @@ func (l *Lobby) Close(host string) error {
 	l.end(l.Members, ReasonClosed)
 	return nil
 }
-
-// Holds reports whether l holds the place of somebody who is away.
-func (l *Lobby) Holds() bool { return slices.ContainsFunc(l.Members, Member.Away) }
 
 // Due reports whether Lapse would change l.
 func (l *Lobby) Due(now time.Time) bool {
@@ -113,6 +111,19 @@ func (l *Lobby) Lapse(now time.Time) {
 			l.remove(m, ReasonTimedOut)
 		}
 	}
+}
+
+// Lasts returns until when l is to be kept: for as long as anybody in it can be connected, or come back.
+func (l *Lobby) Lasts(now time.Time) (until time.Time) {
+	for _, m := range l.Members {
+		if !m.Away() || len(l.Waiting) > 0 {
+			return now.Add(LobbyTTL)
+		}
+		if m.AwayUntil.After(until) {
+			until = m.AwayUntil
+		}
+	}
+	return until
 }
 
 // remove takes m out. The lobby closes with its host.

@@ -13,11 +13,18 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"bellhop/store"
+	"bellhop/store/dynamodbtest"
 )
 
-// backends opens an empty Store of each kind. To add one: a row here.
-var backends = map[string]func(t *testing.T, now func() time.Time) store.Store{
-	"memory": func(_ *testing.T, now func() time.Time) store.Store { return store.NewMemory(now) },
+// backends starts each kind of Store, and returns what opens an empty one. To add one: a row here.
+var backends = map[string]func(*testing.T) func(*testing.T, func() time.Time) store.Store{
+	"memory": func(*testing.T) func(*testing.T, func() time.Time) store.Store {
+		return func(_ *testing.T, now func() time.Time) store.Store { return store.NewMemory(now) }
+	},
+	"dynamodb": func(t *testing.T) func(*testing.T, func() time.Time) store.Store {
+		endpoint := dynamodbtest.Start(t)
+		return func(t *testing.T, now func() time.Time) store.Store { return dynamodbtest.Open(t, endpoint, now) }
+	},
 }
 
 // contract has a row for each sentence of Store's and UpdateLobby's documentation. Times in it are whole seconds: a
@@ -75,11 +82,12 @@ func TestContract(t *testing.T) {
 // eachBackend runs test for every backend, with a function that opens an empty one.
 func eachBackend(t *testing.T, test func(t *testing.T, open func(*testing.T) (store.Store, *clock))) {
 	t.Helper()
-	for name, backend := range backends {
+	for name, start := range backends {
 		t.Run(name, func(t *testing.T) {
+			open := start(t)
 			test(t, func(t *testing.T) (store.Store, *clock) {
 				c := newClock()
-				return backend(t, c.Now), c
+				return open(t, c.Now), c
 			})
 		})
 	}

@@ -31,29 +31,30 @@ var (
 //
 // A Lobby that a Store has returned is shared and must not be changed, but in the function given to UpdateLobby.
 type Lobby struct {
-	Game       string
-	ID         string    // as the host spelled it
-	Members    []Member  // the host too, in the order they came
-	Waiting    []Request // in the order they came
-	MaxPlayers int
-	HostID     int     // the host's peer id
-	Used       peerIDs // every peer id that a member ever had
-	Promised   int     // the highest peer id that was ever used, or promised to who waits
-	Closed     bool    // nobody is in it: its id is free
-	Version    int64   // grows with every write; the store's
-	ExpiresAt  time.Time
+	Game       string    `dynamodbav:"game"`
+	ID         string    `dynamodbav:"id"`      // as the host spelled it
+	Members    []Member  `dynamodbav:"members"` // the host too, in the order they came
+	Waiting    []Request `dynamodbav:"waiting"` // in the order they came
+	MaxPlayers int       `dynamodbav:"max_players"`
+	HostID     int       `dynamodbav:"host_id"`  // the host's peer id
+	Used       peerIDs   `dynamodbav:"used"`     // every peer id that a member ever had
+	Promised   int       `dynamodbav:"promised"` // the highest peer id that was ever used, or promised to who waits
+	Closed     bool      `dynamodbav:"closed"`   // nobody is in it: its id is free
+	Version    int64     `dynamodbav:"version"`  // grows with every write; the store's
+	ExpiresAt  time.Time `dynamodbav:"expires_at,unixtime"`
 
 	Changes []Change `dynamodbav:"-"` // what happened since it was read; never stored
 	before  *Lobby   // as it was read
+	kept    item     // what DynamoDB had of it when it was read
 }
 
 // A Member has a place in a lobby.
 type Member struct {
-	Conn      string
-	PeerID    int
-	Original  bool      // speaks the original dialect: hears its names, and cannot resume
-	Since     int64     // when its connection was pointed at this lobby: Pointer.Since
-	AwayUntil time.Time // its connection dropped, and the place is held until then; zero if it is there
+	Conn      string    `dynamodbav:"conn"`
+	PeerID    int       `dynamodbav:"peer_id"`
+	Original  bool      `dynamodbav:"original"`            // speaks the original dialect: hears its names, and cannot resume
+	Since     int64     `dynamodbav:"since"`               // when its connection was pointed at this lobby: Pointer.Since
+	AwayUntil time.Time `dynamodbav:"away_until,unixtime"` // its connection dropped, and the place is held until then; zero if it is there
 }
 
 // Away reports whether m's connection is gone.
@@ -61,11 +62,11 @@ func (m Member) Away() bool { return !m.AwayUntil.IsZero() }
 
 // A Request is somebody who waits to be let in. They are nobody's peer yet.
 type Request struct {
-	Conn      string
-	PeerID    int // promised
-	Original  bool
-	Since     int64
-	RequestID string // of the join_lobby that is to be answered
+	Conn      string `dynamodbav:"conn"`
+	PeerID    int    `dynamodbav:"peer_id"` // promised
+	Original  bool   `dynamodbav:"original"`
+	Since     int64  `dynamodbav:"since"`
+	RequestID string `dynamodbav:"request_id"` // of the join_lobby that is to be answered
 }
 
 // NewLobby returns a lobby in which only its host is.
@@ -182,9 +183,19 @@ func (l *Lobby) Withdraw(conn string) (Request, error) {
 	return r, nil
 }
 
-// Forget takes conn out again, who came in a moment ago and turned out not to be there, and nobody hears of it.
-func (l *Lobby) Forget(conn string) {
-	l.Members = slices.DeleteFunc(l.Members, func(m Member) bool { return m.Conn == conn && m.PeerID != l.HostID })
+// Forget takes conn out again, who came in a moment ago and could not be told, and reports whether it was still in. Nobody
+// hears of it, but those who have heard that it dropped meanwhile.
+func (l *Lobby) Forget(conn string) bool {
+	m, ok := l.Member(conn)
+	switch {
+	case !ok || m.PeerID == l.HostID:
+		return false
+	case m.Away():
+		l.remove(m, ReasonTimedOut)
+	default:
+		l.Members = slices.DeleteFunc(l.Members, func(o Member) bool { return o.PeerID == m.PeerID })
+	}
+	return true
 }
 
 // Readmit lets r wait again, whom the host's word could not be told.

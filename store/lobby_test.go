@@ -443,22 +443,47 @@ func TestWhoIsIn(t *testing.T) {
 	}
 }
 
-// TestHeldPlaces guards Holds, Due and Away, which decide when a lobby has to be looked at.
-func TestHeldPlaces(t *testing.T) {
+// TestDue guards when a lobby has to be looked at because somebody was away for too long.
+func TestDue(t *testing.T) {
 	for name, tt := range map[string]struct {
-		was        func(*store.Lobby)
-		now        time.Time
-		holds, due bool
+		was func(*store.Lobby)
+		now time.Time
+		due bool
 	}{
-		"nobody is away": {func(*store.Lobby) {}, later.Add(time.Hour), false, false},
-		"too early":      {annAway, later.Add(-time.Nanosecond), true, false},
-		"just on time":   {annAway, later, true, true},
-		"the host":       {hostAway, later.Add(time.Hour), true, true},
-		"one of two":     {func(l *store.Lobby) { annAway(l); l.Members[0] = away(host); l.Members[0].AwayUntil = later.Add(1) }, later, true, true},
+		"nobody is away": {func(*store.Lobby) {}, later.Add(time.Hour), false},
+		"too early":      {annAway, later.Add(-time.Nanosecond), false},
+		"just on time":   {annAway, later, true},
+		"the host":       {hostAway, later.Add(time.Hour), true},
+		"one of two":     {func(l *store.Lobby) { annAway(l); l.Members[0] = away(host); l.Members[0].AwayUntil = later.Add(1) }, later, true},
 	} {
 		l := party()
-		if tt.was(&l); l.Holds() != tt.holds || l.Due(tt.now) != tt.due {
-			t.Errorf("%s: holds %v, due %v, want %v, %v", name, l.Holds(), l.Due(tt.now), tt.holds, tt.due)
+		if tt.was(&l); l.Due(tt.now) != tt.due {
+			t.Errorf("%s: due %v, want %v", name, l.Due(tt.now), tt.due)
+		}
+	}
+}
+
+// TestLasts guards that a lobby in which nobody is left to be told anything is kept no longer than a place in it.
+func TestLasts(t *testing.T) {
+	now := later.Add(-time.Minute)
+	all := func(l *store.Lobby) {
+		for i := range l.Members {
+			l.Members[i].AwayUntil = later.Add(-time.Duration(i) * time.Second)
+		}
+	}
+	for name, tt := range map[string]struct {
+		was  func(*store.Lobby)
+		want time.Time
+	}{
+		"all are there":             {func(*store.Lobby) {}, now.Add(store.LobbyTTL)},
+		"one is away":               {annAway, now.Add(store.LobbyTTL)},
+		"all are away, one waits":   {all, now.Add(store.LobbyTTL)},
+		"all are away, nobody else": {func(l *store.Lobby) { all(l); l.Waiting = nil }, later},
+		"closed":                    {func(l *store.Lobby) { l.Close("host") }, time.Time{}},
+	} {
+		l := party()
+		if tt.was(&l); !l.Lasts(now).Equal(tt.want) {
+			t.Errorf("%s: lasts until %v, want %v", name, l.Lasts(now), tt.want)
 		}
 	}
 }

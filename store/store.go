@@ -25,6 +25,8 @@ var (
 	ErrNotFound = errors.New("not found")
 	ErrExists   = errors.New("exists already")
 	ErrConflict = errors.New("changed since it was read")
+	// ErrThrottled says that the backend takes no more requests for now.
+	ErrThrottled = errors.New("store takes no more requests for now")
 )
 
 // A Key is where a lobby is kept: ids that differ only in case share one.
@@ -35,18 +37,18 @@ func LobbyKey(game, id string) Key { return Key(game + "#" + strings.ToLower(id)
 
 // A Connection is what is known of a client from when it connects until it is gone.
 type Connection struct {
-	ID        string
-	Game      string
-	Original  bool    // opened with protocol=original
-	Pointer   Pointer // where it is, if anywhere
-	ExpiresAt time.Time
+	ID        string    `dynamodbav:"id"`
+	Game      string    `dynamodbav:"game"`
+	Original  bool      `dynamodbav:"original"` // opened with protocol=original
+	Pointer             // where it is, if anywhere
+	ExpiresAt time.Time `dynamodbav:"expires_at,unixtime"`
 }
 
 // A Pointer says which lobby of its game a connection is in, or on its way into; the lobby itself is the truth. Whoever
 // follows a pointer checks that the lobby lists the connection.
 type Pointer struct {
-	LobbyID string // in lower case; empty: none
-	Since   int64  // when it was set, in milliseconds since 1970
+	LobbyID string `dynamodbav:"lobby_id"` // in lower case; empty: none
+	Since   int64  `dynamodbav:"since"`    // when it was set, in milliseconds since 1970
 }
 
 // Key returns where the lobby is kept that c points to.

@@ -1,0 +1,201 @@
+package handlers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"bellhop/store"
+)
+
+// errLost is what a post may end with on AWS though the event has arrived.
+var errLost = errors.New("no answer")
+
+// TestMeanwhile guards what clients hear when something else happens while an event is on its way: each request_id is
+// answered once, nobody is in two lobbies, and whoever heard that somebody came or dropped hears that they left.
+func TestMeanwhile(t *testing.T) {
+	const (
+		join   = `{"action":"join_lobby","content":{"lobby_id":"hen"},"request_id":"J"}`
+		accept = `{"action":"accept_request","request_id":"A"}`
+		reject = `{"action":"reject_join_request","content":{"connection_id":"ann"},"request_id":"X"}`
+		leave  = `{"action":"leave_lobby","request_id":"L"}`
+	)
+	for name, tt := range map[string]struct {
+		dialect   string // of the host
+		by, says  string
+		to, event string // while this is on its way to them
+		then      func(w *world) error
+		want      map[string][]string // the events that each hears, with their request_id
+		in        []string            // who the lobby lists after that
+		elsewhere bool                // ann is in another
+	}{
+		"the host of an original lobby drops while asked": {
+			dialect: "original", by: "ann", says: join, to: "host", event: "received_join_request",
+			then: func(w *world) error { w.drop("host"); return nil },
+			want: map[string][]string{"ann": {"request_rejected lobby_closed J"}},
+		},
+		"the host leaves and drops while asked": {
+			by: "ann", says: join, to: "host", event: "request_to_join",
+			then: func(w *world) error { w.say("host", leave); w.drop("host"); return nil },
+			want: map[string][]string{"ann": {"request_rejected lobby_closed J"}},
+		},
+		"the host drops while asked": {
+			by: "ann", says: join, to: "host", event: "request_to_join",
+			then: func(w *world) error { w.drop("host"); return nil },
+			want: map[string][]string{"ann": {"request_rejected host_unavailable J"}}, in: []string{"host"},
+		},
+		"the host accepts, and being asked gets no answer": {
+			by: "ann", says: join, to: "host", event: "request_to_join",
+			then: func(w *world) error { w.say("host", accept); return errLost },
+			want: map[string][]string{"ann": {"request_accepted J"}, "host": {"done A"}}, in: []string{"host", "ann"},
+		},
+		"the host rejects, and is too busy to be asked": {
+			by: "ann", says: join, to: "host", event: "request_to_join",
+			then: func(w *world) error { w.say("host", reject); return ErrBusy },
+			want: map[string][]string{"ann": {"request_rejected rejected_by_host J"}, "host": {"done X"}}, in: []string{"host"},
+		},
+		"the joiner drops while accepted": {
+			by: "host", says: accept, to: "ann", event: "request_accepted",
+			then: func(w *world) error { w.drop("ann"); return nil },
+			want: map[string][]string{"host": {"peer_disconnected", "peer_left", "error request_not_found A"}}, in: []string{"host"},
+		},
+		"the joiner leaves while accepted, and is too busy to be told": {
+			by: "host", says: accept, to: "ann", event: "request_accepted",
+			then: func(w *world) error { w.say("ann", leave); return ErrBusy },
+			want: map[string][]string{"ann": {"lobby_left L"}, "host": {"peer_left", "error rate_limited A"}}, in: []string{"host"},
+		},
+		"the joiner is too busy to be told that it is accepted": {
+			by: "host", says: accept, to: "ann", event: "request_accepted",
+			then: func(*world) error { return ErrBusy },
+			want: map[string][]string{"host": {"error rate_limited A"}}, in: []string{"host", "ann"},
+		},
+		"the joiner goes elsewhere while rejected, and is too busy to be told": {
+			by: "host", says: reject, to: "ann", event: "request_rejected",
+			then: func(w *world) error {
+				w.say("ann", `{"action":"start_lobby","content":{"lobby_id":"own"},"request_id":"S"}`)
+				return ErrBusy
+			},
+			want: map[string][]string{"ann": {"lobby_started S"}, "host": {"error rate_limited X"}}, in: []string{"host"}, elsewhere: true,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(unwrapped)
+			w.connect("host", map[string]string{"protocol": map[string]string{"": "bellhop"}[tt.dialect] + tt.dialect})
+			w.connect("ann", nil)
+			w.say("host", `{"action":"start_lobby","content":{"lobby_id":"hen"}}`)
+			if tt.by == "host" {
+				w.say("ann", strings.Replace(join, "J", "", 1))
+			}
+			w.heard()
+			met := false
+			w.meanwhile = func(conn, event string) error {
+				if met || conn != tt.to || !strings.Contains(event, `"event":"`+tt.event+`"`) {
+					return nil
+				}
+				met = true
+				return tt.then(w)
+			}
+			w.say(tt.by, tt.says)
+			if !met {
+				t.Fatal("it did not come to that")
+			}
+			if diff := cmp.Diff(tt.want, brief(w.heard())); diff != "" {
+				t.Errorf("heard (-want +got):\n%s", diff)
+			}
+			w.wantListed(t, tt.in, tt.elsewhere)
+		})
+	}
+}
+
+func (w *world) say(conn, text string) { w.invoke(conn, "$default", text, "reference", nil) }
+
+// wantListed checks who is in the lobby hen, or waits for it; and that just those may not start another, nor ann if she is
+// elsewhere.
+func (w *world) wantListed(t *testing.T, want []string, elsewhere bool) {
+	t.Helper()
+	l, err := w.Store.Lobby(context.Background(), store.LobbyKey("default", "hen"))
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		t.Fatal(err)
+	}
+	for _, conn := range []string{"host", "ann"} {
+		listed := err == nil && l.Lists(conn)
+		if listed != slices.Contains(want, conn) {
+			t.Errorf("%s is listed: %v, want %v", conn, listed, !listed)
+		}
+		if w.inbox[conn] == nil {
+			continue // is not there any more
+		}
+		w.say(conn, fmt.Sprintf(`{"action":"start_lobby","content":{"lobby_id":"%s-next"}}`, conn))
+		heard := brief(w.heard())[conn]
+		busy := listed || elsewhere && conn == "ann"
+		if refused := len(heard) == 1 && heard[0] == "error already_in_lobby"; refused != busy {
+			t.Errorf("%s, in a lobby %v, starts another and hears %v", conn, busy, heard)
+		}
+	}
+}
+
+// brief makes of events their names, codes and request ids.
+func brief(heard map[string][]string) map[string][]string {
+	all := map[string][]string{}
+	for conn, events := range heard {
+		for _, e := range events {
+			words := []string{member(e, "event")}
+			for _, name := range []string{"code", "request_id"} {
+				if value := member(e, name); value != "" {
+					words = append(words, value)
+				}
+			}
+			all[conn] = append(all[conn], strings.Join(words, " "))
+		}
+	}
+	return all
+}
+
+// member returns what a name stands for somewhere in a message, if that is a string.
+func member(message, name string) string {
+	_, after, _ := strings.Cut(message, `"`+name+`":"`)
+	value, _, _ := strings.Cut(after, `"`)
+	return value
+}
+
+// TestWhoDoesNotRead guards that a client which sends and does not read can neither fill the log nor make an action that
+// was done look as if it were not.
+func TestWhoDoesNotRead(t *testing.T) {
+	w := newWorld(unwrapped)
+	w.openFox(t)
+	w.busy = "stranger"
+	for _, text := range []string{`{}`, `{"action":"ping"}`, `{"action":"leave_lobby"}`, `{"action":"start_lobby","content":{"lobby_id":"hen"}}`} {
+		w.say("stranger", text)
+	}
+	if lines := w.logged(); len(lines) > 0 {
+		t.Errorf("the log says %q", lines)
+	}
+	w.busy = ""
+	w.say("stranger", `{"action":"close_lobby"}`)
+	if diff := cmp.Diff(map[string][]string{"stranger": {"lobby_closed"}}, brief(w.heard())); diff != "" {
+		t.Errorf("heard (-want +got):\n%s", diff)
+	}
+}
+
+// TestRetryAfter guards that who waits for as long as it was told may go on.
+func TestRetryAfter(t *testing.T) {
+	w := newWorld(unwrapped)
+	w.Rate, w.Burst = 300, 1
+	w.connect("ann", nil)
+	w.say("ann", `{"action":"ping"}`)
+	w.heard()
+	w.say("ann", `{"action":"ping"}`)
+	if heard := w.heard()["ann"]; len(heard) != 1 || !strings.Contains(heard[0], `"retry_after_ms":4`) {
+		t.Fatalf("heard %q, want to wait 4 ms: a 300th of a second is more than 3", heard)
+	}
+	w.wait(4e6)
+	w.say("ann", `{"action":"ping"}`)
+	if diff := cmp.Diff(map[string][]string{"ann": {"pong"}}, brief(w.heard())); diff != "" {
+		t.Errorf("heard (-want +got):\n%s", diff)
+	}
+}

@@ -1,0 +1,73 @@
+package store
+
+import (
+	"sync"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+)
+
+// While a new version is being deployed the one before still runs, and both write the same items. What the older one
+// does not know it must not erase. Attributes of an item stay by themselves, since an update names those it sets; those
+// of its members and requests are carried over here.
+
+// people are the attributes of a lobby's item that list members and requests.
+var people = []string{"members", "waiting"}
+
+// known has the names of the attributes of members and requests.
+var known = sync.OnceValue(func() map[string]bool {
+	names := map[string]bool{}
+	for _, v := range []any{Member{}, Request{}} {
+		it, _ := encode(v)
+		for name := range it {
+			names[name] = true
+		}
+	}
+	return names
+})
+
+// carry gives everybody in it what old has of them and this version does not know: by connection, since one who waited
+// may be a member by now.
+func (it item) carry(old item) {
+	unknown := map[string]item{}
+	for _, person := range old.people() {
+		for name, value := range person {
+			if conn := person.conn(); !known()[name] {
+				if unknown[conn] == nil {
+					unknown[conn] = item{}
+				}
+				unknown[conn][name] = value
+			}
+		}
+	}
+	if len(unknown) == 0 {
+		return
+	}
+	for _, person := range it.people() {
+		for name, value := range unknown[person.conn()] {
+			person[name] = value
+		}
+	}
+}
+
+func (it item) people() (all []item) {
+	for _, name := range people {
+		list, _ := it[name].(*types.AttributeValueMemberL)
+		if list == nil {
+			continue
+		}
+		for _, v := range list.Value {
+			if m, ok := v.(*types.AttributeValueMemberM); ok {
+				all = append(all, m.Value)
+			}
+		}
+	}
+	return all
+}
+
+func (it item) conn() string {
+	s, _ := it["conn"].(*types.AttributeValueMemberS)
+	if s == nil {
+		return ""
+	}
+	return s.Value
+}

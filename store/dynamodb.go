@@ -1,0 +1,280 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/attributevalue"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/aws/smithy-go"
+)
+
+// DynamoDB is a Store in one table, for any number of processes. Each call is one request for one item: a lobby, whose
+// key pk is "L#game#id", or a connection, "C#id". Reads are strongly consistent and writes conditional.
+//
+// What is deleted stays as an item that has expired, which DynamoDB takes away for nothing: so a write whose answer was
+// lost, and which the SDK has tried again, finds out that it was there before (see update).
+type DynamoDB struct {
+	client *dynamodb.Client
+	table  string
+	now    func() time.Time
+}
+
+// Bounds of one call. DynamoDB answers in some 5 ms; who has not heard of it for two seconds asks again. The context
+// bounds the whole.
+const (
+	attemptTime = 2 * time.Second
+	maxTries    = 3
+	maxBackoff  = 500 * time.Millisecond
+)
+
+// NewDynamoDB returns a Store in table, which template.yaml makes, or CreateTable. It asks nothing yet. An endpoint that
+// is not empty is called in the place of the region's own.
+func NewDynamoDB(c aws.Config, endpoint, table string, now func() time.Time) *DynamoDB {
+	if c.HTTPClient == nil {
+		c.HTTPClient = awshttp.NewBuildableClient().WithTimeout(attemptTime)
+	}
+	client := dynamodb.NewFromConfig(c, func(o *dynamodb.Options) {
+		o.Retryer = retry.NewStandard(func(o *retry.StandardOptions) { o.MaxAttempts, o.MaxBackoff = maxTries, maxBackoff })
+		if endpoint != "" {
+			o.BaseEndpoint = &endpoint
+		}
+	})
+	return &DynamoDB{client: client, table: table, now: now}
+}
+
+// CreateLobby implements Store.
+func (d *DynamoDB) CreateLobby(ctx context.Context, l Lobby) error {
+	l.Version = firstVersion()
+	it, err := encode(&l)
+	if err != nil {
+		return err
+	}
+	it[keyName] = lobbyKey(l.Key())
+	_, err = d.client.PutItem(ctx, &dynamodb.PutItemInput{
+		TableName: &d.table, Item: it,
+		ConditionExpression:                 aws.String("attribute_not_exists(pk) OR expires_at <= :now"),
+		ExpressionAttributeValues:           item{":now": d.seconds()},
+		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
+	})
+	if found, failed := conditionFailed(err); failed {
+		if !it.sameWrite(found) {
+			return ErrExists
+		}
+		return nil
+	}
+	return d.explain(err)
+}
+
+// Lobby implements Store.
+func (d *DynamoDB) Lobby(ctx context.Context, key Key) (*Lobby, error) {
+	it, err := d.get(ctx, lobbyKey(key))
+	if err != nil {
+		return nil, err
+	}
+	l := &Lobby{kept: it}
+	return l, attributevalue.UnmarshalMap(it, l)
+}
+
+// SwapLobby implements Store.
+func (d *DynamoDB) SwapLobby(ctx context.Context, l Lobby) error {
+	was := number(l.Version)
+	l.Version++
+	it, err := encode(&l)
+	if err != nil {
+		return err
+	}
+	if it.carry(l.kept); l.Closed {
+		it[expiryName] = number(0)
+	}
+	_, err = d.update(ctx, lobbyKey(l.Key()), it, "#version = :was", item{":was": was}, types.ReturnValueNone)
+	return err
+}
+
+// PutConnection implements Store.
+func (d *DynamoDB) PutConnection(ctx context.Context, c Connection) error {
+	it, err := encode(&c)
+	if err != nil {
+		return err
+	}
+	it[keyName] = connectionKey(c.ID)
+	_, err = d.client.PutItem(ctx, &dynamodb.PutItemInput{TableName: &d.table, Item: it})
+	return d.explain(err)
+}
+
+// Connection implements Store.
+func (d *DynamoDB) Connection(ctx context.Context, id string) (c Connection, err error) {
+	it, err := d.get(ctx, connectionKey(id))
+	if err != nil {
+		return c, err
+	}
+	return c, attributevalue.UnmarshalMap(it, &c)
+}
+
+// Point implements Store.
+func (d *DynamoDB) Point(ctx context.Context, id string, from, to Pointer) (c Connection, err error) {
+	it, err := encode(&to)
+	if err != nil {
+		return c, err
+	}
+	found, err := d.update(ctx, connectionKey(id), it, "#lobby_id = :id AND #since = :at",
+		item{":id": text(from.LobbyID), ":at": number(from.Since)}, types.ReturnValueAllNew)
+	switch {
+	case err == ErrConflict && !d.live(found):
+		return c, ErrNotFound
+	case err != nil && err != ErrConflict:
+		return c, err
+	}
+	if broken := attributevalue.UnmarshalMap(found, &c); broken != nil {
+		return c, broken
+	}
+	return c, err
+}
+
+// DeleteConnection implements Store.
+func (d *DynamoDB) DeleteConnection(ctx context.Context, id string) (was Connection, err error) {
+	it, _ := encode(struct{}{})
+	it[expiryName] = number(0)
+	found, err := d.update(ctx, connectionKey(id), it, "", item{}, types.ReturnValueAllOld)
+	if err == ErrConflict {
+		return was, ErrNotFound
+	} else if err != nil {
+		return was, err
+	}
+	return was, attributevalue.UnmarshalMap(found, &was)
+}
+
+// get returns the item at key, or ErrNotFound.
+func (d *DynamoDB) get(ctx context.Context, key types.AttributeValue) (item, error) {
+	out, err := d.client.GetItem(ctx, &dynamodb.GetItemInput{
+		TableName: &d.table, Key: item{keyName: key}, ConsistentRead: aws.Bool(true),
+	})
+	if err != nil {
+		return nil, d.explain(err)
+	}
+	if !d.live(out.Item) {
+		return nil, ErrNotFound
+	}
+	return out.Item, nil
+}
+
+// update sets attributes of the item at key, if it has not expired and condition holds, and returns the item as asked;
+// else it returns ErrConflict, and what is there. In condition an attribute that is set has a # before its name.
+//
+// An answer may be lost on its way, and the SDK's next attempt finds the item changed already. Each call writes a number
+// of its own, by which it knows that it was that call that changed it.
+func (d *DynamoDB) update(ctx context.Context, key types.AttributeValue, set item, condition string, values item, back types.ReturnValue) (item, error) {
+	var expression strings.Builder
+	names := make(map[string]string, len(set))
+	for name, value := range set {
+		expression.WriteString(", #" + name + " = :" + name)
+		names["#"+name], values[":"+name] = name, value
+	}
+	if condition != "" {
+		condition += " AND "
+	}
+	values[":now"] = d.seconds()
+	out, err := d.client.UpdateItem(ctx, &dynamodb.UpdateItemInput{
+		TableName: &d.table, Key: item{keyName: key}, ReturnValues: back,
+		UpdateExpression:                    aws.String("SET " + expression.String()[len(", "):]),
+		ConditionExpression:                 aws.String(condition + "expires_at > :now"),
+		ExpressionAttributeNames:            names,
+		ExpressionAttributeValues:           values,
+		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
+	})
+	if found, failed := conditionFailed(err); failed {
+		if !set.sameWrite(found) {
+			return found, ErrConflict
+		}
+		return found, nil
+	}
+	if err != nil {
+		return nil, d.explain(err)
+	}
+	return out.Attributes, nil
+}
+
+// live reports whether it is there and has not expired.
+func (d *DynamoDB) live(it item) bool {
+	at, ok := it[expiryName].(*types.AttributeValueMemberN)
+	if !ok {
+		return false
+	}
+	seconds, err := strconv.ParseInt(at.Value, 10, 64)
+	return err == nil && d.now().Unix() < seconds
+}
+
+func (d *DynamoDB) seconds() types.AttributeValue { return number(d.now().Unix()) }
+
+// explain says what to do about an error of DynamoDB's, where that can be known.
+func (d *DynamoDB) explain(err error) error {
+	var none *types.ResourceNotFoundException
+	var api smithy.APIError
+	switch {
+	case errors.As(err, &none):
+		return fmt.Errorf("DynamoDB has no table %q here; set TABLE and AWS_REGION to those of the stack: %w", d.table, err)
+	case !errors.As(err, &api):
+		return err
+	}
+	switch api.ErrorCode() {
+	case "ValidationException": // what is asked is the same each time, so it is the table that does not go with it
+		return fmt.Errorf("DynamoDB's table %q is not one of Bellhop's, whose only key is pk, a string: %w", d.table, err)
+	case "ProvisionedThroughputExceededException", "ThrottlingException", "RequestLimitExceeded":
+		return fmt.Errorf("%w: %w", ErrThrottled, err)
+	}
+	return err
+}
+
+// conditionFailed returns the item that made a condition fail, if that is what err says.
+func conditionFailed(err error) (found item, failed bool) {
+	var e *types.ConditionalCheckFailedException
+	if !errors.As(err, &e) {
+		return nil, false
+	}
+	return e.Item, true
+}
+
+// An item is one in DynamoDB: attributes by their names.
+type item map[string]types.AttributeValue
+
+// Attributes that conditions name; the others are in the tags of Lobby, Member, Request and Connection.
+const (
+	keyName    = "pk"
+	expiryName = "expires_at" // Unix seconds: DynamoDB's time to live goes by them
+	writeName  = "write"      // a random number for each call
+)
+
+func lobbyKey(key Key) types.AttributeValue        { return text("L#" + string(key)) }
+func connectionKey(id string) types.AttributeValue { return text("C#" + id) }
+
+func text(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
+
+func number(n int64) types.AttributeValue {
+	return &types.AttributeValueMemberN{Value: strconv.FormatInt(n, 10)}
+}
+
+// encode returns v as an item to be written, all but its key.
+func encode(v any) (item, error) {
+	it, err := attributevalue.MarshalMap(v)
+	if err != nil {
+		return nil, err
+	}
+	it[writeName] = number(rand.Int64())
+	return it, nil
+}
+
+// sameWrite reports whether it and found were written by one call.
+func (it item) sameWrite(found item) bool {
+	a, _ := it[writeName].(*types.AttributeValueMemberN)
+	b, _ := found[writeName].(*types.AttributeValueMemberN)
+	return a != nil && b != nil && a.Value == b.Value
+}
