@@ -1,9 +1,10 @@
 // Bellhop's Lambda function: it reads the environment, builds Store, Poster and Handler, and serves the events of API
 // Gateway. Only here are variables read:
 //
-//	TABLE         the DynamoDB table (required)
-//	CALLBACK_URL  where to post to connections, if that is not https://DOMAIN/STAGE of the event: a custom domain
-//	              with another path, or a gateway on this machine
+//	TABLE              the DynamoDB table (required)
+//	CALLBACK_URL       where to post to connections, if that is not https://DOMAIN/STAGE of the event: a custom domain
+//	                   with another path, or a gateway on this machine
+//	DYNAMODB_ENDPOINT  a DynamoDB on this machine, in the place of the region's
 package main
 
 import (
@@ -11,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"time"
 
 	awsevents "github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-lambda-go/lambda"
@@ -28,24 +30,21 @@ func main() {
 }
 
 func run(getenv func(string) string) error {
-	s, err := openStore(getenv("TABLE"))
-	if err != nil {
-		return err
+	table := getenv("TABLE")
+	if table == "" {
+		return errors.New("set TABLE to the name of the DynamoDB table; template.yaml makes one, and sets it")
 	}
-	post := newCallback(awsConfig(getenv), getenv("CALLBACK_URL"))
-	h := handlers.New(handlers.Config{Store: s, Poster: post})
+	config := awsConfig(getenv)
+	post := newCallback(config, getenv("CALLBACK_URL"))
+	h := handlers.New(handlers.Config{
+		Store:  store.NewDynamoDB(config, getenv("DYNAMODB_ENDPOINT"), table, time.Now),
+		Poster: post,
+	})
 	lambda.Start(func(ctx context.Context, e awsevents.APIGatewayWebsocketProxyRequest) (awsevents.APIGatewayProxyResponse, error) {
 		post.learn(e.RequestContext)
 		return h.Handle(ctx, e)
 	})
 	return nil
-}
-
-func openStore(table string) (store.Store, error) {
-	if table == "" {
-		return nil, errors.New("set TABLE to the name of the DynamoDB table")
-	}
-	return nil, errors.New("lobbies in DynamoDB are not supported yet; for now run the gateway, which keeps them in memory")
 }
 
 // awsConfig is what Lambda sets in the environment. Package config would find the same in twice the time a cold start

@@ -36,6 +36,7 @@ var wireErrors = []struct {
 	{err: store.ErrNotFound, code: events.Internal, message: "There is no lobby with that id; check the spelling.", rejects: events.LobbyNotFound},
 	{err: store.ErrHostAway, code: events.Internal, message: "The host's connection is gone; try again in a minute.", rejects: events.HostUnavailable},
 	{err: ErrBusy, code: events.RateLimited, message: "The receiver takes no more for now; slow down."},
+	{err: store.ErrThrottled, code: events.RateLimited, message: "Too much is going on for now; try again after retry_after_ms milliseconds."},
 }
 
 // A rejected is why a join_lobby came to nothing.
@@ -62,7 +63,9 @@ func (h *Handler) answer(ctx context.Context, req *request, err error) {
 	e := h.event(ctx, req, err)
 	// Whom the store does not know, or cannot say for now, has no dialect and no lobby, yet may be there to listen.
 	var c store.Connection
-	caught(func() (err error) { c, _, err = h.connection(ctx, req); return err })
+	soon, cancel := context.WithTimeout(ctx, answerTime/2)
+	defer cancel()
+	caught(func() (err error) { c, _, err = h.connection(soon, req); return err })
 	if err := caught(func() error { return h.say(ctx, req, c, e) }); err != nil {
 		h.logFault(ctx, req.conn, req.reference, req.known(), err)
 	}

@@ -147,8 +147,22 @@ func (h *Handler) message(ctx context.Context, a arrival) awsevents.APIGatewayPr
 	defer requests.Put(req)
 	req.conn, req.reference, req.now = a.conn, a.reference, h.Now()
 	req.session = h.sessions.of(a.conn)
-	h.answer(ctx, req, caught(func() error { return h.act(ctx, req, a.body) }))
+	work, cancel := workingTime(ctx)
+	defer cancel()
+	h.answer(ctx, req, caught(func() error { return h.act(work, req, a.body) }))
 	return status(200)
+}
+
+// answerTime is what is left of an invocation's time when an action ends for want of it, to tell the sender. Half of that
+// is for a last question to the store.
+const answerTime = time.Second
+
+// workingTime is the time for an action. An invocation without a deadline has all it wants.
+func workingTime(ctx context.Context) (context.Context, context.CancelFunc) {
+	if deadline, ok := ctx.Deadline(); ok {
+		return context.WithDeadline(ctx, deadline.Add(-answerTime))
+	}
+	return ctx, func() {}
 }
 
 // act dispatches by the message's action.

@@ -42,15 +42,16 @@ type Place struct {
 	Since int64
 }
 
-// Gone returns who was in the lobby, or waited for it, when UpdateLobby read it, and is so no longer.
+// Gone returns who was in the lobby, or waited for it, when UpdateLobby read it, and is so no longer: those who may want
+// to go elsewhere, so not one that dropped.
 func (l *Lobby) Gone() (gone []Place) {
 	for _, m := range l.before.Members {
-		if !l.Lists(m.Conn) {
+		if !l.Lists(m.Conn) && m.Conn != l.dropped {
 			gone = append(gone, Place{m.Conn, m.Since})
 		}
 	}
 	for _, r := range l.before.Waiting {
-		if !l.Lists(r.Conn) {
+		if !l.Lists(r.Conn) && r.Conn != l.dropped {
 			gone = append(gone, Place{r.Conn, r.Since})
 		}
 	}
@@ -73,6 +74,7 @@ func (l *Lobby) Leave(conn string) error {
 // Drop is what becomes of conn when its connection is gone. A place is held until the time given, a request is not;
 // nor is the place of one who cannot resume. It returns ErrNotIn, and for who is away already nil.
 func (l *Lobby) Drop(conn string, until time.Time) error {
+	l.dropped = conn
 	i := l.member(conn)
 	if i < 0 || l.Members[i].Original {
 		return l.Leave(conn)

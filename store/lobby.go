@@ -45,6 +45,7 @@ type Lobby struct {
 
 	Changes []Change `dynamodbav:"-"` // what happened since it was read; never stored
 	before  *Lobby   // as it was read
+	dropped string   // whose connection is gone
 	kept    item     // what DynamoDB had of it when it was read
 }
 
@@ -233,6 +234,6 @@ func (l *Lobby) links(m Member) (peers []Member) {
 func (l *Lobby) Clone() Lobby {
 	c := *l
 	c.Members, c.Waiting, c.Used = slices.Clone(l.Members), slices.Clone(l.Waiting), slices.Clone(l.Used)
-	c.Changes, c.before = nil, nil
+	c.Changes, c.before, c.dropped = nil, nil, ""
 	return c
 }

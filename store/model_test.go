@@ -86,8 +86,9 @@ func checkInvariants(t rapid.TB, l *store.Lobby) {
 
 // A command is a rule with its arguments, and how to say it.
 type command struct {
-	say  string
-	rule func(l *store.Lobby) error
+	say   string
+	rule  func(l *store.Lobby) error
+	drops string // whose connection the rule says is gone
 }
 
 var commands = rapid.Custom(drawCommand)
@@ -119,7 +120,11 @@ func drawCommand(t *rapid.T) command {
 	}
 	likely := []string{"request", "request", "request", "accept", "accept", "only one"}
 	name := rapid.SampledFrom(append(likely, slices.Sorted(maps.Keys(all))...)).Draw(t, "name")
-	return command{fmt.Sprintf("%s by %s: %s as %d at %s", name, by, conn, want, at.Format(time.TimeOnly)), all[name]}
+	c := command{say: fmt.Sprintf("%s by %s: %s as %d at %s", name, by, conn, want, at.Format(time.TimeOnly)), rule: all[name]}
+	if name == "drop" {
+		c.drops = conn
+	}
+	return c
 }
 
 // takeBack accepts and then undoes it: the one accepted waits again.
@@ -365,20 +370,20 @@ func modelUpdate(t *rapid.T, s store.Store, k *kept) {
 	wantAlike(t, *got, want, err, wantErr)
 	if err == nil {
 		checkInvariants(t, got)
-		wantAlike(t, got.Gone(), gone(&before, got), nil, nil)
+		wantAlike(t, got.Gone(), gone(&before, got, c.drops), nil, nil)
 		wantAlike(t, got.Changes, want.Changes, nil, nil)
 	}
 }
 
-// gone returns whom before lists and after does not.
-func gone(before, after *store.Lobby) (places []store.Place) {
+// gone returns whom before lists and after does not, but for one that dropped.
+func gone(before, after *store.Lobby, dropped string) (places []store.Place) {
 	for _, m := range before.Members {
-		if !after.Lists(m.Conn) {
+		if !after.Lists(m.Conn) && m.Conn != dropped {
 			places = append(places, store.Place{Conn: m.Conn, Since: m.Since})
 		}
 	}
 	for _, r := range before.Waiting {
-		if !after.Lists(r.Conn) {
+		if !after.Lists(r.Conn) && r.Conn != dropped {
 			places = append(places, store.Place{Conn: r.Conn, Since: r.Since})
 		}
 	}

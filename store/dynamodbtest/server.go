@@ -90,18 +90,14 @@ func await(t testing.TB, endpoint string, exited <-chan error) {
 	t.Fatal("the DynamoDB emulator does not answer")
 }
 
-// Config returns what a client needs beside an endpoint. change may be nil.
-func Config(change func(*aws.Config)) aws.Config {
-	c := aws.Config{
+// Config returns what a client needs beside an endpoint.
+func Config() aws.Config {
+	return aws.Config{
 		Region: "eu-west-1",
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{AccessKeyID: "test", SecretAccessKey: "test"}, nil
 		}),
 	}
-	if change != nil {
-		change(&c)
-	}
-	return c
 }
 
 var tables atomic.Int64
@@ -112,7 +108,13 @@ func Table() string { return fmt.Sprintf("bellhop-%d-%d", os.Getpid(), tables.Ad
 // Open returns a Store in a new table at endpoint.
 func Open(t testing.TB, endpoint string, now func() time.Time) *store.DynamoDB {
 	t.Helper()
-	d := store.NewDynamoDB(Config(nil), endpoint, Table(), now)
+	return OpenTable(t, Config(), endpoint, Table(), now)
+}
+
+// OpenTable returns a Store in a table at endpoint, which it makes if it is missing.
+func OpenTable(t testing.TB, c aws.Config, endpoint, table string, now func() time.Time) *store.DynamoDB {
+	t.Helper()
+	d := store.NewDynamoDB(c, endpoint, table, now)
 	if err := d.CreateTable(context.Background()); err != nil {
 		t.Fatal(err)
 	}
