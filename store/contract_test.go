@@ -64,6 +64,7 @@ var contract = map[string]func(t *testing.T, s store.Store, c *clock){
 	"update: who is gone":                            testGone,
 	"update: of 32 at once all succeed":              testUpdateAtOnce,
 	"update: a rule is applied anew after a write":   testUpdateAnew,
+	"update: one that loses ten times gets there":    testUpdateLoses,
 	"update: one place left, 16 want it":             testUpdateLastPlace,
 }
 

@@ -139,6 +139,25 @@ func testUpdateAnew(t *testing.T, s store.Store, _ *clock) {
 	}
 }
 
+// testUpdateLoses has somebody be faster ten times in a row.
+func testUpdateLoses(t *testing.T, s store.Store, _ *clock) {
+	l := create(t, s, lobbyOf("blue-fox"))
+	calls := 0
+	got, err := store.UpdateLobby(t.Context(), s, l.Key(), func(l *store.Lobby) error {
+		if calls++; calls <= 10 {
+			other := l.Clone()
+			other.MaxPlayers++
+			wantErr(t, "SwapLobby", s.SwapLobby(t.Context(), other), nil)
+		}
+		return l.Request(store.Request{Conn: "guest"})
+	})
+	wantErr(t, "UpdateLobby", err, nil)
+	if !got.Lists("guest") || got.MaxPlayers != l.MaxPlayers+10 {
+		t.Errorf("after ten others who added a place each: %+v", got)
+	}
+	wantLobby(t, s, l.Key(), *got)
+}
+
 // testUpdateLastPlace guards a limit against many at once.
 func testUpdateLastPlace(t *testing.T, s store.Store, _ *clock) {
 	l := lobbyOf("blue-fox")

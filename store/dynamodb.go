@@ -37,7 +37,7 @@ var ItemCalls = []string{"GetItem", "PutItem", "UpdateItem"}
 const (
 	attemptTime = 2 * time.Second
 	maxTries    = 3
-	maxBackoff  = 500 * time.Millisecond
+	maxBackoff  = 200 * time.Millisecond
 )
 
 // NewDynamoDB returns a Store in table, which template.yaml makes, or CreateTable. It asks nothing yet. An endpoint that
@@ -120,6 +120,7 @@ func (d *DynamoDB) Connection(ctx context.Context, id string) (c Connection, err
 	if err != nil {
 		return c, err
 	}
+	c.ID = id
 	return c, attributevalue.UnmarshalMap(it, &c)
 }
 
@@ -137,6 +138,7 @@ func (d *DynamoDB) Point(ctx context.Context, id string, from, to Pointer) (c Co
 	case err != nil && err != ErrConflict:
 		return c, err
 	}
+	c.ID = id
 	if broken := attributevalue.UnmarshalMap(found, &c); broken != nil {
 		return c, broken
 	}
@@ -153,6 +155,7 @@ func (d *DynamoDB) DeleteConnection(ctx context.Context, id string) (was Connect
 	} else if err != nil {
 		return was, err
 	}
+	was.ID = id
 	return was, attributevalue.UnmarshalMap(found, &was)
 }
 

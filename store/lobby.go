@@ -32,9 +32,9 @@ var (
 // A Lobby that a Store has returned is shared and must not be changed, but in the function given to UpdateLobby.
 type Lobby struct {
 	Game       string    `dynamodbav:"game"`
-	ID         string    `dynamodbav:"id"`      // as the host spelled it
-	Members    []Member  `dynamodbav:"members"` // the host too, in the order they came
-	Waiting    []Request `dynamodbav:"waiting"` // in the order they came
+	ID         string    `dynamodbav:"lobby_id"` // as the host spelled it
+	Members    []Member  `dynamodbav:"members"`  // the host too, in the order they came
+	Waiting    []Request `dynamodbav:"waiting"`  // in the order they came
 	MaxPlayers int       `dynamodbav:"max_players"`
 	HostID     int       `dynamodbav:"host_id"`  // the host's peer id
 	Used       peerIDs   `dynamodbav:"used"`     // every peer id that a member ever had

@@ -37,7 +37,7 @@ func LobbyKey(game, id string) Key { return Key(game + "#" + strings.ToLower(id)
 
 // A Connection is what is known of a client from when it connects until it is gone.
 type Connection struct {
-	ID        string    `dynamodbav:"id"`
+	ID        string    `dynamodbav:"-"` // its item's key has it
 	Game      string    `dynamodbav:"game"`
 	Original  bool      `dynamodbav:"original"` // opened with protocol=original
 	Pointer             // where it is, if anywhere

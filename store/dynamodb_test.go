@@ -1,0 +1,277 @@
+package store_test
+
+import (
+	"context"
+	"errors"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/google/go-cmp/cmp"
+
+	"bellhop/store"
+	"bellhop/store/dynamodbtest"
+)
+
+// behindProxy returns a Store in a new table behind a proxy, in which are a lobby, blue-fox, and a connection, a.
+func behindProxy(t *testing.T, endpoint string) (*store.DynamoDB, *dynamodbtest.Proxy) {
+	t.Helper()
+	p := dynamodbtest.NewProxy(t, endpoint)
+	s := dynamodbtest.Open(t, p.URL, newClock().Now)
+	create(t, s, lobbyOf("blue-fox"))
+	put(t, s, connectionOf("a"))
+	return s, p
+}
+
+// A call is one call of each method, where behindProxy has been. It checks what it returns if that is no error.
+type call func(ctx context.Context, t *testing.T, s store.Store) error
+
+// writes are the calls that write, by their operations.
+var writes = map[string]map[string]call{
+	"PutItem": {
+		"CreateLobby": func(ctx context.Context, t *testing.T, s store.Store) error {
+			l := lobbyOf("red-fox")
+			err := s.CreateLobby(ctx, l)
+			if err == nil {
+				wantLobby(t, s, l.Key(), l)
+			}
+			return err
+		},
+		"PutConnection": func(ctx context.Context, t *testing.T, s store.Store) error {
+			err := s.PutConnection(ctx, connectionOf("b"))
+			if err == nil {
+				wantConnection(t, s, connectionOf("b"))
+			}
+			return err
+		},
+	},
+	"UpdateItem": {
+		"SwapLobby":             swapCall(func(l *store.Lobby) { l.MaxPlayers = 3 }),
+		"SwapLobby that closes": swapCall(func(l *store.Lobby) { l.Close("host") }),
+		"Point": func(ctx context.Context, t *testing.T, s store.Store) error {
+			c := connectionOf("a")
+			to := store.Pointer{LobbyID: "red-fox", Since: 5}
+			got, err := s.Point(ctx, "a", c.Pointer, to)
+			if c.Pointer = to; err == nil {
+				wantSame(t, "Point", got, c)
+				wantConnection(t, s, c)
+			}
+			return err
+		},
+		"DeleteConnection": func(ctx context.Context, t *testing.T, s store.Store) error {
+			got, err := s.DeleteConnection(ctx, "a")
+			if got.ExpiresAt = connectionOf("a").ExpiresAt; err == nil {
+				wantSame(t, "DeleteConnection", got, connectionOf("a"))
+				wantNoConnection(t, s, "a")
+			}
+			return err
+		},
+	},
+}
+
+func swapCall(change func(*store.Lobby)) call {
+	return func(ctx context.Context, t *testing.T, s store.Store) error {
+		blueFox := lobbyOf("blue-fox")
+		read, err := s.Lobby(ctx, blueFox.Key())
+		if err != nil {
+			return err
+		}
+		l := read.Clone()
+		change(&l)
+		err = s.SwapLobby(ctx, l)
+		switch {
+		case err != nil:
+		case l.Closed:
+			wantNoLobby(t, s, l.Key())
+		default:
+			wantLobby(t, s, l.Key(), l)
+		}
+		return err
+	}
+}
+
+// reads are the calls that read.
+var reads = map[string]call{
+	"Lobby": func(ctx context.Context, _ *testing.T, s store.Store) error {
+		blueFox := lobbyOf("blue-fox")
+		_, err := s.Lobby(ctx, blueFox.Key())
+		return err
+	},
+	"Connection": func(ctx context.Context, _ *testing.T, s store.Store) error {
+		_, err := s.Connection(ctx, "a")
+		return err
+	},
+}
+
+// eachCall runs test for every call, with the operation that it makes.
+func eachCall(t *testing.T, test func(t *testing.T, operation string, do call)) {
+	for operation, calls := range map[string]map[string]call{"GetItem": reads, "PutItem": writes["PutItem"], "UpdateItem": writes["UpdateItem"]} {
+		for name, do := range calls {
+			t.Run(name, func(t *testing.T) {
+				t.Parallel() // they wait, mostly: for the SDK's next attempt
+				test(t, operation, do)
+			})
+		}
+	}
+}
+
+// TestPassingFaults guards that what passes is not noticed: a fault of DynamoDB's, too many requests, and above all an
+// answer that is lost, after which the same is asked again and finds its own doing there.
+func TestPassingFaults(t *testing.T) {
+	endpoint := dynamodbtest.Start(t)
+	for name, fault := range map[string]dynamodbtest.Fault{
+		"an answer is lost": dynamodbtest.Lost, "broken": dynamodbtest.Broken, "throttled": dynamodbtest.Throttled,
+	} {
+		t.Run(name, func(t *testing.T) {
+			eachCall(t, func(t *testing.T, operation string, do call) {
+				s, p := behindProxy(t, endpoint)
+				p.Set(dynamodbtest.Times(2, operation, fault))
+				wantErr(t, "with a fault that passes", do(t.Context(), t, s), nil)
+			})
+		})
+	}
+}
+
+// TestLastingFaults guards that what does not pass is no answer of a store: it is an error of its own, in time, and the
+// store works as soon as DynamoDB does.
+func TestLastingFaults(t *testing.T) {
+	endpoint := dynamodbtest.Start(t)
+	for name, tt := range map[string]struct {
+		fault dynamodbtest.Fault
+		want  error // nil: any that is not named
+	}{
+		"throttled": {dynamodbtest.Throttled, store.ErrThrottled},
+		"broken":    {dynamodbtest.Broken, nil},
+		"slow":      {dynamodbtest.Hangs, context.DeadlineExceeded},
+	} {
+		t.Run(name, func(t *testing.T) {
+			eachCall(t, func(t *testing.T, _ string, do call) {
+				s, p := behindProxy(t, endpoint)
+				p.Set(tt.fault)
+				limit := 20 * time.Second
+				if tt.want == context.DeadlineExceeded {
+					limit = 50 * time.Millisecond
+				}
+				ctx, cancel := context.WithTimeout(t.Context(), limit)
+				defer cancel()
+				err := do(ctx, t, s)
+				switch {
+				case tt.want != nil:
+					wantErr(t, name, err, tt.want)
+				case err == nil || named(err):
+					t.Fatalf("%s: %v, want an error that is not named", name, err)
+				}
+				p.Set(nil)
+				wantErr(t, "when it has passed", do(t.Context(), t, s), nil)
+			})
+		})
+	}
+}
+
+// named reports whether err is one of those by which a Store says what it found.
+func named(err error) bool {
+	for _, e := range []error{store.ErrNotFound, store.ErrExists, store.ErrConflict, store.ErrThrottled} {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	return false
+}
+
+// TestUnusableTables guards that whoever has set up something wrong is told what.
+func TestUnusableTables(t *testing.T) {
+	endpoint := dynamodbtest.Start(t)
+	other := dynamodbtest.Table()
+	client := dynamodb.NewFromConfig(dynamodbtest.Config(), func(o *dynamodb.Options) { o.BaseEndpoint = &endpoint })
+	_, err := client.CreateTable(t.Context(), &dynamodb.CreateTableInput{
+		TableName: &other, BillingMode: types.BillingModePayPerRequest,
+		KeySchema:            []types.KeySchemaElement{{AttributeName: aws.String("id"), KeyType: types.KeyTypeHash}},
+		AttributeDefinitions: []types.AttributeDefinition{{AttributeName: aws.String("id"), AttributeType: types.ScalarAttributeTypeS}},
+	})
+	wantErr(t, "CreateTable", err, nil)
+	closed, err := net.Listen("tcp", "127.0.0.1:0")
+	wantErr(t, "Listen", err, nil)
+	closed.Close()
+	for name, tt := range map[string]struct{ endpoint, table, says string }{
+		"no table":    {endpoint, "nothing-here", `DynamoDB has no table "nothing-here" here; set TABLE and AWS_REGION`},
+		"another key": {endpoint, other, `table "` + other + `" is not one of Bellhop's, whose only key is pk, a string`},
+		"no DynamoDB": {"http://" + closed.Addr().String(), "any", "connection refused"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			eachCall(t, func(t *testing.T, _ string, do call) {
+				s := store.NewDynamoDB(dynamodbtest.Config(), tt.endpoint, tt.table, newClock().Now)
+				if err := do(t.Context(), t, s); err == nil || !strings.Contains(err.Error(), tt.says) || named(err) {
+					t.Errorf("%v, want %q", err, tt.says)
+				}
+			})
+		})
+	}
+}
+
+// TestNewerItems guards that what a newer version has written, and this one does not know, outlives this one's writes:
+// of a lobby, of its members and requests wherever they go, and of a connection.
+func TestNewerItems(t *testing.T) {
+	endpoint, table, c := dynamodbtest.Start(t), dynamodbtest.Table(), newClock()
+	s := dynamodbtest.OpenTable(t, dynamodbtest.Config(), endpoint, table, c.Now)
+	client := dynamodb.NewFromConfig(dynamodbtest.Config(), func(o *dynamodb.Options) { o.BaseEndpoint = &endpoint })
+	key := func(pk string) map[string]types.AttributeValue {
+		return map[string]types.AttributeValue{"pk": &types.AttributeValueMemberS{Value: pk}}
+	}
+	l := lobbyOf("blue-fox")
+	for _, conn := range []string{"ann", "bob"} {
+		wantErr(t, "Request", l.Request(store.Request{Conn: conn, RequestID: "r"}), nil)
+	}
+	create(t, s, l)
+	put(t, s, connectionOf("a"))
+	later := func(pk, expression string) {
+		t.Helper()
+		_, err := client.UpdateItem(t.Context(), &dynamodb.UpdateItemInput{
+			TableName: &table, Key: key(pk), UpdateExpression: &expression,
+			ExpressionAttributeValues: map[string]types.AttributeValue{":new": &types.AttributeValueMemberS{Value: "new"}},
+		})
+		wantErr(t, expression, err, nil)
+	}
+	later("L#tanks#blue-fox", "SET topology = :new, members[0].player = :new, waiting[0].player = :new, waiting[1].player = :new")
+	later("C#a", "SET subject = :new")
+
+	update := func(rule func(l *store.Lobby) error) {
+		t.Helper()
+		_, err := store.UpdateLobby(t.Context(), s, l.Key(), rule)
+		wantErr(t, "UpdateLobby", err, nil)
+	}
+	update(accept("host", "ann", 0))
+	update(leave("bob"))
+	update(func(l *store.Lobby) error { return l.Request(store.Request{Conn: "cat"}) })
+	_, err := s.Point(t.Context(), "a", connectionOf("a").Pointer, store.Pointer{})
+	wantErr(t, "Point", err, nil)
+
+	lobby, err := client.GetItem(t.Context(), &dynamodb.GetItemInput{TableName: &table, Key: key("L#tanks#blue-fox")})
+	wantErr(t, "GetItem", err, nil)
+	connection, err := client.GetItem(t.Context(), &dynamodb.GetItemInput{TableName: &table, Key: key("C#a")})
+	wantErr(t, "GetItem", err, nil)
+	got := map[string]string{"topology": str(lobby.Item["topology"]), "subject": str(connection.Item["subject"])}
+	for _, list := range []string{"members", "waiting"} {
+		for _, v := range lobby.Item[list].(*types.AttributeValueMemberL).Value {
+			person := v.(*types.AttributeValueMemberM).Value
+			got[list+" "+str(person["conn"])] = str(person["player"])
+			if _, has := person["request_id"]; has && list == "members" {
+				t.Errorf("a member has the request_id of its request: %v", person)
+			}
+		}
+	}
+	want := map[string]string{"topology": "new", "subject": "new", "members host": "new", "members ann": "new", "waiting cat": ""}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("what a newer version wrote (-want +got):\n%s", diff)
+	}
+}
+
+func str(v types.AttributeValue) string {
+	if s, ok := v.(*types.AttributeValueMemberS); ok {
+		return s.Value
+	}
+	return ""
+}

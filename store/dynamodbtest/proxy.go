@@ -1,0 +1,93 @@
+package dynamodbtest
+
+import (
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"strings"
+	"sync/atomic"
+	"testing"
+)
+
+// A Fault is what happens to a request for DynamoDB's operation. It answers by w, or leaves that to forward, and may do
+// either twice or not at all.
+type Fault func(operation string, w http.ResponseWriter, r *http.Request, forward http.Handler)
+
+// A Proxy stands before a DynamoDB and makes what is asked of it go wrong.
+type Proxy struct {
+	URL   string
+	fault atomic.Pointer[Fault]
+}
+
+// NewProxy starts a Proxy that does nothing yet.
+func NewProxy(t testing.TB, endpoint string) *Proxy {
+	target, err := url.Parse(endpoint)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, forward := new(Proxy), httputil.NewSingleHostReverseProxy(target)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, operation, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
+		if fault := p.fault.Load(); fault != nil {
+			(*fault)(operation, w, r, forward)
+			return
+		}
+		forward.ServeHTTP(w, r)
+	}))
+	t.Cleanup(server.Close)
+	t.Cleanup(server.CloseClientConnections)
+	p.URL = server.URL
+	return p
+}
+
+// Set makes f happen to all requests from now on; nil, nothing.
+func (p *Proxy) Set(f Fault) {
+	if f == nil {
+		p.fault.Store(nil)
+		return
+	}
+	p.fault.Store(&f)
+}
+
+// Times returns a Fault that is f for the first n requests of operation.
+func Times(n int, operation string, f Fault) Fault {
+	var left atomic.Int64
+	left.Store(int64(n))
+	return func(op string, w http.ResponseWriter, r *http.Request, forward http.Handler) {
+		if op == operation && left.Add(-1) >= 0 {
+			f(op, w, r, forward)
+			return
+		}
+		forward.ServeHTTP(w, r)
+	}
+}
+
+// Lost does what is asked and loses the answer.
+func Lost(_ string, w http.ResponseWriter, r *http.Request, forward http.Handler) {
+	forward.ServeHTTP(httptest.NewRecorder(), r)
+	panic(http.ErrAbortHandler)
+}
+
+// Hangs never answers.
+func Hangs(_ string, _ http.ResponseWriter, r *http.Request, _ http.Handler) {
+	io.Copy(io.Discard, r.Body) // or the end of the client is not noticed
+	<-r.Context().Done()
+}
+
+// Throttled answers as DynamoDB does when more is asked than a table, or an account, may take.
+func Throttled(_ string, w http.ResponseWriter, _ *http.Request, _ http.Handler) {
+	refuse(w, http.StatusBadRequest, "ProvisionedThroughputExceededException")
+}
+
+// Broken answers as DynamoDB does when the fault is its own.
+func Broken(_ string, w http.ResponseWriter, _ *http.Request, _ http.Handler) {
+	refuse(w, http.StatusInternalServerError, "InternalServerError")
+}
+
+func refuse(w http.ResponseWriter, status int, kind string) {
+	w.Header().Set("Content-Type", "application/x-amz-json-1.0")
+	w.WriteHeader(status)
+	io.WriteString(w, `{"__type":"com.amazonaws.dynamodb.v20120810#`+kind+`","message":"made so by a test"}`)
+}
