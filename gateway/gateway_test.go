@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/coder/websocket"
+
+	"bellhop/store/dynamodbtest"
 )
 
 // An output is what a program has written so far.
@@ -174,5 +176,47 @@ func TestPaths(t *testing.T) {
 		if answer.StatusCode != test.status || !strings.Contains(body, test.body) {
 			t.Errorf("%s, upgrade %v: %d %s; want %d and %q", test.path, test.upgrade, answer.StatusCode, body, test.status, test.body)
 		}
+	}
+}
+
+// TestTable: lobbies in DynamoDB outlive the program, which makes the table where it is missing; and an unusable one is
+// said at once.
+func TestTable(t *testing.T) {
+	at := []string{"-table", dynamodbtest.Table(), "-dynamodb-endpoint", dynamodbtest.Start(t)}
+	t.Run("first", func(t *testing.T) {
+		host := dial(t, start(t, at...))
+		host.say(t, `{"action":"start_lobby","content":{"lobby_id":"fox"}}`, `"event":"lobby_started"`)
+	})
+	t.Run("second", func(t *testing.T) {
+		guest := dial(t, start(t, at...))
+		guest.say(t, `{"action":"join_lobby","content":{"lobby_id":"fox"}}`, `"code":"host_unavailable"`)
+		guest.say(t, `{"action":"start_lobby","content":{"lobby_id":"fox"}}`, `"code":"lobby_exists"`)
+	})
+	err := run(t.Context(), []string{"-table", "x", "-dynamodb-endpoint", "http://127.0.0.1:1"}, io.Discard, io.Discard)
+	if err == nil || !strings.Contains(err.Error(), `cannot make the table "x" at http://127.0.0.1:1`) {
+		t.Errorf("without a DynamoDB: %v", err)
+	}
+}
+
+// A caller is a client that says one thing and hears the answer.
+type caller struct{ *websocket.Conn }
+
+func dial(t *testing.T, url string) caller {
+	t.Helper()
+	c, _, err := websocket.Dial(t.Context(), url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.CloseNow() })
+	return caller{c}
+}
+
+func (c caller) say(t *testing.T, text, want string) {
+	t.Helper()
+	if err := c.Write(t.Context(), websocket.MessageText, []byte(text)); err != nil {
+		t.Fatal(err)
+	}
+	if _, answer, err := c.Read(t.Context()); err != nil || !strings.Contains(string(answer), want) {
+		t.Fatalf("%s is answered %s, %v; want %s", text, answer, err, want)
 	}
 }

@@ -37,6 +37,8 @@ type options struct {
 	rate           float64
 	grace          time.Duration
 	idle, lifetime time.Duration
+	table          string
+	dynamodb       string
 }
 
 const usage = `Bellhop on one machine: a WebSocket API for lobbies and WebRTC signalling.
@@ -45,7 +47,12 @@ const usage = `Bellhop on one machine: a WebSocket API for lobbies and WebRTC si
   go run ./gateway -listen :8080        for other machines on your network too
 
 Clients connect to ws://ADDRESS, with ?game=NAME to keep games apart. Lobbies live in memory: they end with this
-program, which Ctrl-C stops after it has told all clients. Flags:
+program, which Ctrl-C stops after it has told all clients. With -table they live in DynamoDB:
+
+  go run ./gateway -table bellhop -dynamodb-endpoint http://127.0.0.1:8000
+  go run ./gateway -table bellhop       the table of a deployed stack, by your AWS profile
+
+Flags:
 `
 
 func parse(args []string, stderr io.Writer) (o options, err error) {
@@ -57,6 +64,8 @@ func parse(args []string, stderr io.Writer) (o options, err error) {
 	f.DurationVar(&o.grace, "grace", 60*time.Second, "`time` for which the place of a dropped player is held")
 	f.DurationVar(&o.idle, "idle", 10*time.Minute, "`time` without a message after which a connection is closed, as on AWS")
 	f.DurationVar(&o.lifetime, "lifetime", 2*time.Hour, "`time` after which any connection is closed, as on AWS")
+	f.StringVar(&o.table, "table", "", "`name` of a DynamoDB table that keeps lobbies, so that they outlive this program")
+	f.StringVar(&o.dynamodb, "dynamodb-endpoint", "", "`URL` of a DynamoDB on this machine, where the table is made if it is missing")
 	f.Usage = func() {
 		fmt.Fprint(stderr, usage)
 		f.PrintDefaults()
@@ -65,6 +74,8 @@ func parse(args []string, stderr io.Writer) (o options, err error) {
 		return o, err
 	}
 	switch {
+	case o.dynamodb != "" && o.table == "":
+		return o, errors.New("-dynamodb-endpoint says where -table is; give that too")
 	case f.NArg() > 0:
 		return o, fmt.Errorf("unknown argument %q; -h lists what there is", f.Arg(0))
 	case o.lifetime > 2*time.Hour:
@@ -88,7 +99,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return err
 	}
 	log := slog.New(slog.NewTextHandler(stderr, nil))
-	s := newServer(o, log)
+	kept, err := openStore(o)
+	if err != nil {
+		return err
+	}
+	s := newServer(o, kept, log)
 	// These bound a request; a WebSocket, once open, is bound by the sockets' own times. API Gateway gives $connect 29 s.
 	web := &http.Server{Handler: s, ReadTimeout: 10 * time.Second, WriteTimeout: 40 * time.Second, IdleTimeout: time.Minute,
 		MaxHeaderBytes: 32 << 10, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn)}

@@ -23,10 +23,10 @@ type server struct {
 }
 
 // newServer wires the parts: the sockets invoke the Handler, and the Handler posts to the sockets.
-func newServer(o options, log *slog.Logger) *server {
+func newServer(o options, kept store.Store, log *slog.Logger) *server {
 	post := new(poster)
 	h := handlers.New(handlers.Config{
-		Store: store.NewMemory(time.Now), Poster: post, Log: log, Grace: o.grace, Rate: o.rate,
+		Store: kept, Poster: post, Log: log, Grace: o.grace, Rate: o.rate,
 	})
 	post.Gateway = apigateway.New(apigateway.Config{
 		Invoke: h.Handle, Stage: o.stage, Log: log, Idle: o.idle, Lifetime: o.lifetime,
