@@ -18,6 +18,7 @@ import (
 
 	"bellhop/events"
 	"bellhop/store"
+	"bellhop/store/dynamodbtest"
 )
 
 // FuzzConversation guards what holds whatever four clients say and do, in two processes over one store: an event is valid
@@ -36,10 +37,11 @@ func FuzzConversation(f *testing.F) {
 		}
 		f.Add(script(string(data)))
 	}
-	f.Fuzz(func(t *testing.T, script []byte) { converse(t, script) })
+	f.Fuzz(func(t *testing.T, script []byte) { converse(t, newWorld(unwrapped), script) })
 }
 
-// TestConversationsAtRandom guards the same where fuzzing takes long to get: in a lobby of three with one who waits.
+// TestConversationsAtRandom guards the same where fuzzing takes long to get, in a lobby of three with one who waits; and
+// some of it over DynamoDB.
 func TestConversationsAtRandom(t *testing.T) {
 	const start, join = `{"action":"start_lobby","content":{"lobby_id":"Fox"}}`, `{"action":"join_lobby","content":{"lobby_id":"fox"}}`
 	const accept = `{"action":"accept_request"}`
@@ -51,7 +53,18 @@ func TestConversationsAtRandom(t *testing.T) {
 		}
 	}
 	script := rapid.SliceOfN(rapid.SampledFrom(likely), maxSteps/2, maxSteps/2)
-	rapid.Check(t, func(t *rapid.T) { converse(t, append(lobby, script.Draw(t, "script")...)) })
+	t.Run("memory", func(t *testing.T) {
+		rapid.Check(t, func(t *rapid.T) { converse(t, newWorld(unwrapped), append(lobby, script.Draw(t, "script")...)) })
+	})
+	t.Run("dynamodb", func(t *testing.T) {
+		endpoint := dynamodbtest.Start(t)
+		for seed := range 10 {
+			w := newWorld(unwrapped)
+			w.Config.Store = dynamodbtest.Open(t, endpoint, w.clock)
+			w.Handler = New(w.Config)
+			converse(t, w, append(lobby, script.Example(seed)...))
+		}
+	})
 }
 
 // maxSteps of a minute each are less than what a connection, or a lobby that nobody touches, is kept.
@@ -140,8 +153,8 @@ type conversation struct {
 	owed      map[string]map[string]int // of each connection, by request_id: answers that are still to come
 }
 
-func converse(t rapid.TB, script []byte) {
-	c := &conversation{world: newWorld(unwrapped), owed: map[string]map[string]int{}}
+func converse(t rapid.TB, w *world, script []byte) {
+	c := &conversation{world: w, owed: map[string]map[string]int{}}
 	c.Burst = 5
 	made := 0
 	c.NewID = func() string { made++; return fmt.Sprint("made-", made) }

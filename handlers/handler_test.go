@@ -18,6 +18,7 @@ import (
 type world struct {
 	*Handler
 	log   bytes.Buffer
+	limit time.Duration // of an invocation; none if 0
 	mu    sync.Mutex
 	now   time.Time
 	inbox map[string][]string // of those that are connected
@@ -51,7 +52,13 @@ func (w *world) wait(d time.Duration) {
 func (w *world) invoke(conn, route, body, reference string, query map[string]string) int {
 	e := awsevents.APIGatewayWebsocketProxyRequest{Body: body, QueryStringParameters: query}
 	e.RequestContext.ConnectionID, e.RequestContext.RouteKey, e.RequestContext.RequestID = conn, route, reference
-	r, err := w.Handle(context.Background(), e)
+	ctx := context.Background()
+	if w.limit != 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, w.limit)
+		defer cancel()
+	}
+	r, err := w.Handle(ctx, e)
 	if err != nil {
 		return 502
 	}
@@ -68,7 +75,10 @@ func (w *world) connect(conn string, query map[string]string) int {
 	return status
 }
 
-func (w *world) Post(_ context.Context, conn string, data []byte) error {
+func (w *world) Post(ctx context.Context, conn string, data []byte) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	if w.meanwhile != nil {
 		if err := w.meanwhile(conn, string(data)); err != nil {
 			return err

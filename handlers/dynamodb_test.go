@@ -1,0 +1,79 @@
+package handlers
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"bellhop/store"
+	"bellhop/store/dynamodbtest"
+)
+
+// TestDynamoDBFaults guards that a DynamoDB which does not do what it should costs the sender one answer that comes
+// before the invocation's time is over, and that everything works when it is well again. In the log is one line with the
+// reference, which says what is wrong where that can be known.
+func TestDynamoDBFaults(t *testing.T) {
+	endpoint := dynamodbtest.Start(t)
+	for name, tt := range map[string]struct {
+		fault     dynamodbtest.Fault
+		code, log string
+	}{
+		"too slow":  {dynamodbtest.Hangs, "internal", "deadline exceeded"},
+		"broken":    {dynamodbtest.Broken, "internal", "InternalServerError"},
+		"throttled": {dynamodbtest.Throttled, "rate_limited", ""},
+	} {
+		for action, wish := range wishes {
+			if action == "ping" {
+				continue // which asks the store nothing that it cannot do without
+			}
+			t.Run(name+"/"+action, func(t *testing.T) {
+				t.Parallel()
+				w := newWorld(unwrapped)
+				p := dynamodbtest.NewProxy(t, endpoint)
+				w.Config.Store = dynamodbtest.Open(t, p.URL, w.clock)
+				w.Handler = New(w.Config)
+				w.openFox(t)
+				w.limit = 10 * time.Second
+				if name == "too slow" {
+					w.limit = answerTime + 50*time.Millisecond
+				}
+				body := fmt.Sprintf(`{"action":%q,"content":%s,"request_id":"r1"}`, action, wish.text)
+
+				p.Set(tt.fault)
+				w.invoke(wish.by, "$default", body, "reference-1", nil)
+				answers := answersTo(w.heard()[wish.by], "r1")
+				if len(answers) != 1 || !strings.Contains(answers[0], `"code":"`+tt.code+`"`) {
+					t.Fatalf("the sender hears %q, want %s", answers, tt.code)
+				}
+				lines := w.logged()
+				if tt.log != "" && (len(lines) != 1 || !strings.Contains(lines[0], "reference-1") || !strings.Contains(lines[0], tt.log)) {
+					t.Errorf("the log says %q, want a line with the reference and %s", lines, tt.log)
+				} else if tt.log == "" && len(lines) > 0 {
+					t.Errorf("the log says %q", lines)
+				}
+
+				p.Set(nil)
+				w.limit = 0
+				w.wait(claimSettles) // a start or join that got halfway is forgotten by then
+				w.invoke(wish.by, "$default", strings.Replace(body, "r1", "r2", 1), "reference-2", nil)
+				if again := answersTo(w.heard()[wish.by], "r2"); !isAnswer(again, wish.answer) {
+					t.Errorf("when DynamoDB is well again the sender hears %q, want %s", again, wish.answer)
+				}
+			})
+		}
+	}
+}
+
+// TestNoTable guards that a table which is not there is said in the first line of the log, at the first connection.
+func TestNoTable(t *testing.T) {
+	w := newWorld(unwrapped)
+	w.Config.Store = store.NewDynamoDB(dynamodbtest.Config(), dynamodbtest.Start(t), "nothing-here", w.clock)
+	w.Handler = New(w.Config)
+	if status := w.connect("ann", nil); status != 500 {
+		t.Errorf("status %d, want 500", status)
+	}
+	if lines := w.logged(); len(lines) != 1 || !strings.Contains(lines[0], `no table \"nothing-here\" here; set TABLE`) {
+		t.Errorf("the log says %q", lines)
+	}
+}
