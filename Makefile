@@ -1,18 +1,21 @@
 # All that is done to Bellhop, a line or two each. `make` alone lists it.
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help run test unit fuzz bench golden fmt lint tools
+.PHONY: help run test unit fuzz bench golden fmt lint tools build build-Function validate
 
 # How long each fuzz test looks for something new in `make test`.
 FUZZTIME ?= 5s
 
+# What the Lambda function's binary is built for: arm64 or x86_64, Lambda's names.
+ARCH ?= $(shell go env GOHOSTARCH)
+
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## a working server, with a page to try it on, at http://127.0.0.1:3000
 	go run ./gateway
 
-test: tools lint unit fuzz ## everything that CI runs
+test: tools lint validate unit fuzz ## everything that CI runs
 
 # -race needs a C compiler; the marks of tests that start are left out, so that what is shown are results.
 unit: ## the tests alone, under the race detector
@@ -54,3 +57,20 @@ lint: ## formatting, go vet and staticcheck
 	@test -z "$$(gofmt -l .)" || { echo "not formatted (make fmt):"; gofmt -l .; exit 1; }
 	go vet ./...
 	go tool staticcheck ./...
+
+build: ## the Lambda function's binary, ./bootstrap, for this machine or ARCH=arm64|x86_64
+	CGO_ENABLED=0 GOOS=linux GOARCH=$(ARCH:x86_64=amd64) go build -tags lambda.norpc -trimpath -ldflags "-s -w" -o $(or $(ARTIFACTS_DIR),.)/bootstrap .
+
+build-Function: build # what sam build asks for, by sam/$ARCH/Makefile and with ARTIFACTS_DIR set
+
+# AWS's tools want a Region, though nothing here calls AWS.
+validate: export SAM_CLI_TELEMETRY = 0
+validate: export AWS_DEFAULT_REGION ?= us-east-1
+
+validate: .cache/sam/bin/sam ## template.yaml, as it stands and as CloudFormation gets to see it
+	.cache/sam/bin/sam validate --lint
+	.cache/sam/bin/python sam/translate.py AccessLogs=on >.cache/translated.json && .cache/sam/bin/cfn-lint .cache/translated.json
+
+.cache/sam/bin/sam:
+	@python3 -c 'import ensurepip' 2>/dev/null || { echo "installing python3-venv, which the SAM CLI needs"; apt-get update -qq && apt-get install -y -qq python3-venv; }
+	@echo "installing the SAM CLI into .cache/sam"; python3 -m venv .cache/sam && .cache/sam/bin/pip install -q aws-sam-cli==1.170.0 && touch $@
