@@ -1,0 +1,212 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+const (
+	theTable       = `{"Fn::GetAtt":["Table","Arn"]}`
+	theConnections = `{"Fn::Sub":"arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:${Api}/${StageName}/POST/@connections/*"}`
+	theLog         = `{"Fn::GetAtt":["FunctionLog","Arn"]}`
+)
+
+// called is every IAM action that the deployed function needs, each with the one resource that it needs it for. The
+// middleware that counts the store's requests in its tests checks that DynamoDB is asked for these and no others.
+var called = map[string]string{
+	"dynamodb:DeleteItem":           theTable,
+	"dynamodb:GetItem":              theTable,
+	"dynamodb:PutItem":              theTable,
+	"dynamodb:UpdateItem":           theTable,
+	"execute-api:ManageConnections": theConnections,
+	"logs:CreateLogStream":          theLog, // by Lambda, in the function's name
+	"logs:PutLogEvents":             theLog,
+}
+
+// A stack is what SAM's translator makes of template.yaml: what CloudFormation gets to see.
+type stack struct {
+	Parameters map[string]struct {
+		Description, AllowedPattern string
+		AllowedValues               []any
+		MinValue, MaxValue          *float64
+	}
+	Resources map[string]resource
+}
+
+type resource struct {
+	Type, Condition, DeletionPolicy, UpdateReplacePolicy string
+	Properties                                           map[string]any
+}
+
+func TestTemplate(t *testing.T) {
+	s := translate(t, "AccessLogs=on")
+	t.Run("properties", s.testProperties)
+	t.Run("routes", s.testRoutes)
+	t.Run("role", s.testRole)
+	t.Run("parameters", s.testParameters)
+}
+
+func translate(t *testing.T, parameters ...string) (s stack) {
+	const python = ".cache/sam/bin/python"
+	if _, err := os.Stat(python); err != nil {
+		const missing = "template.yaml IS NOT TESTED: there is no SAM translator in .cache/sam; make validate installs it"
+		if os.Getenv("CI") == "true" {
+			t.Fatal(missing)
+		}
+		t.Skip(missing)
+	}
+	out, err := exec.Command(python, append([]string{"sam/translate.py"}, parameters...)...).Output()
+	if err != nil {
+		t.Fatalf("SAM does not take template.yaml: %v\n%s", err, err.(*exec.ExitError).Stderr)
+	}
+	if err := json.Unmarshal(out, &s); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// properties are what the code and the documents count on, as JSON.
+var properties = []struct{ resource, property, want string }{
+	{"Api", "ProtocolType", `"WEBSOCKET"`},
+	{"Api", "RouteSelectionExpression", `"$request.body.action"`},
+	{"ApiStage", "StageName", `{"Ref":"StageName"}`},
+	{"ApiStage", "DefaultRouteSettings", `{"ThrottlingBurstLimit":{"Ref":"ThrottlingBurst"},"ThrottlingRateLimit":{"Ref":"ThrottlingRate"}}`},
+	{"Function", "Role", `{"Fn::GetAtt":["Role","Arn"]}`},
+	{"Function", "Runtime", `"provided.al2023"`},
+	{"Function", "Architectures", `[{"Ref":"Architecture"}]`},
+	{"Function", "LoggingConfig", `{"LogGroup":{"Ref":"FunctionLog"}}`},
+	{"FunctionLog", "RetentionInDays", `{"Ref":"LogRetentionDays"}`},
+	{"AccessLog", "RetentionInDays", `{"Ref":"LogRetentionDays"}`},
+	{"Table", "BillingMode", `"PAY_PER_REQUEST"`},
+	{"Table", "KeySchema", `[{"AttributeName":"pk","KeyType":"HASH"}]`},
+	{"Table", "AttributeDefinitions", `[{"AttributeName":"pk","AttributeType":"S"}]`},
+	{"Table", "TimeToLiveSpecification", `{"AttributeName":"expires_at","Enabled":true}`},
+	{"Table", "SSESpecification", `{"SSEEnabled":true}`},
+	{"Table", "PointInTimeRecoverySpecification", `null`},
+}
+
+func (s stack) testProperties(t *testing.T) {
+	for _, p := range properties {
+		if diff := cmp.Diff(p.want, asJSON(s.Resources[p.resource].Properties[p.property])); diff != "" {
+			t.Errorf("%s.%s (-want +got):\n%s", p.resource, p.property, diff)
+		}
+	}
+	variables := s.Resources["Function"].Properties["Environment"].(map[string]any)["Variables"].(map[string]any)
+	for _, name := range []string{"TABLE", "CALLBACK_URL", "DYNAMODB_ENDPOINT"} {
+		if _, ok := variables[name]; !ok {
+			t.Errorf("Function's environment lacks %s: sam local sets only what the template declares", name)
+		}
+	}
+	for name, r := range s.Resources {
+		switch r.Type {
+		case "AWS::DynamoDB::Table", "AWS::Logs::LogGroup":
+			if r.DeletionPolicy != "Delete" || r.UpdateReplacePolicy != "Delete" {
+				t.Errorf("%s outlives the stack", name)
+			}
+		}
+	}
+	if got := s.Resources["AccessLog"].Condition; got != "LogsAccess" {
+		t.Errorf("AccessLog's condition is %q", got)
+	}
+}
+
+// testRoutes follows each route to the function, and looks for the permission to call it.
+func (s stack) testRoutes(t *testing.T) {
+	permissions := map[string]bool{} // by the end of their SourceArn, which is a route key
+	for _, r := range s.ofType("AWS::Lambda::Permission") {
+		arn := asJSON(r.Properties["SourceArn"])
+		if r.Properties["Principal"] == "apigateway.amazonaws.com" && strings.Contains(arn, "${Api.ApiId}/${__StageName__}/") &&
+			asJSON(r.Properties["FunctionName"]) == `{"Fn::GetAtt":["Function","Arn"]}` {
+			_, end, _ := strings.Cut(arn, "${__StageName__}/")
+			key, _, _ := strings.Cut(end, `"`)
+			permissions[key] = true
+		}
+	}
+	var keys []string
+	for _, r := range s.ofType("AWS::ApiGatewayV2::Route") {
+		key := r.Properties["RouteKey"].(string)
+		keys = append(keys, key)
+		if !permissions[key] {
+			t.Errorf("API Gateway may not call the function for %s", key)
+		}
+		var target struct {
+			Join []any `json:"Fn::Join"`
+		}
+		json.Unmarshal([]byte(asJSON(r.Properties["Target"])), &target)
+		id := target.Join[1].([]any)[1].(map[string]any)["Ref"].(string)
+		integration := s.Resources[id].Properties
+		if uri := asJSON(integration["IntegrationUri"]); integration["IntegrationType"] != "AWS_PROXY" ||
+			!strings.Contains(uri, `/invocations",{"FunctionArn":{"Fn::GetAtt":["Function","Arn"]}}`) {
+			t.Errorf("%s goes to %v %s", key, integration["IntegrationType"], uri)
+		}
+	}
+	slices.Sort(keys)
+	if diff := cmp.Diff([]string{"$connect", "$default", "$disconnect"}, keys); diff != "" {
+		t.Errorf("routes (-want +got):\n%s", diff)
+	}
+}
+
+func (s stack) testRole(t *testing.T) {
+	role := s.Resources["Role"].Properties
+	if role["ManagedPolicyArns"] != nil || len(s.ofType("AWS::IAM::Policy"))+len(s.ofType("AWS::IAM::ManagedPolicy")) > 0 {
+		t.Error("policies elsewhere than in Role")
+	}
+	var policies []struct {
+		PolicyDocument struct{ Statement []map[string]any }
+	}
+	json.Unmarshal([]byte(asJSON(role["Policies"])), &policies)
+	allowed := map[string]string{}
+	for _, p := range policies {
+		for _, statement := range p.PolicyDocument.Statement {
+			actions, several := statement["Action"].([]any)
+			if !several {
+				actions = []any{statement["Action"]}
+			}
+			for _, action := range actions {
+				allowed[fmt.Sprint(action)] += asJSON(statement["Resource"])
+			}
+		}
+	}
+	if diff := cmp.Diff(called, allowed); diff != "" {
+		t.Errorf("what the role allows, and on what (-called +allowed):\n%s", diff)
+	}
+}
+
+func (s stack) testParameters(t *testing.T) {
+	for name, p := range s.Parameters {
+		if p.Description == "" {
+			t.Errorf("%s has no description", name)
+		}
+		if p.AllowedPattern == "" && p.AllowedValues == nil && p.MaxValue == nil {
+			t.Errorf("%s may be anything", name)
+		}
+	}
+	// claimSettles in package handlers is 15 seconds: no invocation may run longer.
+	if m := s.Parameters["Timeout"].MaxValue; m == nil || *m >= 15 {
+		t.Error("Timeout may reach claimSettles")
+	}
+}
+
+func (s stack) ofType(name string) (found []resource) {
+	for _, r := range s.Resources {
+		if r.Type == name {
+			found = append(found, r)
+		}
+	}
+	return found
+}
+
+func asJSON(v any) string {
+	b, err := json.Marshal(v)
+	if err != nil {
+		panic(err)
+	}
+	return string(b)
+}
