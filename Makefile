@@ -1,7 +1,7 @@
 # All that is done to Bellhop, a line or two each. `make` alone lists it.
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help run test unit fuzz bench golden fmt lint tools build build-Function validate
+.PHONY: help run test unit fuzz bench golden fmt lint tools build build-Function validate test-sam
 
 # How long each fuzz test looks for something new in `make test`.
 FUZZTIME ?= 5s
@@ -64,12 +64,15 @@ build: ## the Lambda function's binary, ./bootstrap, for this machine or ARCH=ar
 build-Function: build # what sam build asks for, by sam/$ARCH/Makefile and with ARTIFACTS_DIR set
 
 # AWS's tools want a Region, though nothing here calls AWS.
-validate: export SAM_CLI_TELEMETRY = 0
-validate: export AWS_DEFAULT_REGION ?= us-east-1
+validate test-sam: export SAM_CLI_TELEMETRY = 0
+validate test-sam: export AWS_DEFAULT_REGION ?= us-east-1
 
 validate: .cache/sam/bin/sam ## template.yaml, as it stands and as CloudFormation gets to see it
 	.cache/sam/bin/sam validate --lint
 	.cache/sam/bin/python sam/translate.py AccessLogs=on >.cache/translated.json && .cache/sam/bin/cfn-lint .cache/translated.json
+
+test-sam: .cache/sam/bin/sam ## the deployed binary in sam local, in front of it the gateway; needs Docker, or root
+	sam/local go test -run TestSAM -v -count=1 .
 
 .cache/sam/bin/sam:
 	@python3 -c 'import ensurepip' 2>/dev/null || { echo "installing python3-venv, which the SAM CLI needs"; apt-get update -qq && apt-get install -y -qq python3-venv; }
