@@ -71,7 +71,7 @@ func metered(t *testing.T, endpoint string) (*world, *meter) {
 // within 15 seconds of coming needs one more, to be free to go elsewhere at once. Nothing is asked of DynamoDB that the
 // function's role does not allow.
 func TestBudget(t *testing.T) {
-	endpoint := dynamodbtest.Start(t)
+	endpoint, called := dynamodbtest.Start(t), map[string]bool{}
 	for _, tt := range []struct {
 		what        string
 		conn, route string
@@ -114,6 +114,7 @@ func TestBudget(t *testing.T) {
 					t.Errorf("%d calls, want %d", len(m.calls), want)
 				}
 				for _, call := range m.calls {
+					called[call] = true
 					if !slices.Contains(store.ItemCalls, call) {
 						t.Errorf("%s is not among those that the function may make, %v", call, store.ItemCalls)
 					}
@@ -124,6 +125,11 @@ func TestBudget(t *testing.T) {
 					}
 				}
 			})
+		}
+	}
+	for _, call := range store.ItemCalls {
+		if !called[call] {
+			t.Errorf("nothing calls %s, which the function's role allows", call)
 		}
 	}
 }
