@@ -5,6 +5,7 @@ import (
 	cryptorand "crypto/rand"
 	"encoding/base64"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net"
@@ -107,7 +108,8 @@ func (g *Gateway) message(held *cork, c *connection, body string) {
 	e.RequestContext.MessageID = id.messageID
 	if _, err := g.invoke(held, e); err != nil {
 		g.Log.Error("the integration failed", "route", "$default", "connection", c.id, "request", id.id, "error", err)
-		frame := fmt.Sprintf(`{"message": "Internal server error", "connectionId":"%s", "requestId":"%s"}`, c.id, id.id)
+		_, message := failure(err)
+		frame := fmt.Sprintf(`{"message": %q, "connectionId":"%s", "requestId":"%s"}`, message, c.id, id.id)
 		g.Post(held, c.id, []byte(frame))
 	}
 }
@@ -125,14 +127,27 @@ func (g *Gateway) disconnected(c *connection, end ending) {
 	}
 }
 
+// failure returns what a client hears when the integration failed, and the status if it was connecting.
+func failure(err error) (status int, message string) {
+	if errors.Is(err, ErrTimeout) {
+		return http.StatusGatewayTimeout, "Endpoint request timed out"
+	}
+	return http.StatusBadGateway, "Internal server error"
+}
+
 // invoke calls the integration. A panic, or an answer without an HTTP status, is an error.
 func (g *Gateway) invoke(ctx context.Context, e awsevents.APIGatewayWebsocketProxyRequest) (r awsevents.APIGatewayProxyResponse, err error) {
+	limit := newDeadline(ctx, g.Timeout)
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
 		}
+		if err != nil && !time.Now().Before(limit.at) {
+			err = fmt.Errorf("%w: %w", ErrTimeout, err)
+		}
+		limit.end()
 	}()
-	if r, err = g.Invoke(ctx, e); err == nil && (r.StatusCode < 100 || r.StatusCode > 599) {
+	if r, err = g.Invoke(limit, e); err == nil && (r.StatusCode < 100 || r.StatusCode > 599) {
 		err = fmt.Errorf("malformed Lambda proxy response: status code %d", r.StatusCode)
 	}
 	return r, err

@@ -40,10 +40,15 @@ var (
 	ErrLimitExceeded = errors.New("apigateway: too much waits for the connection")
 	// ErrPayloadTooLarge says that a message is over MaxMessage. API Gateway's PayloadTooLargeException, 413.
 	ErrPayloadTooLarge = errors.New("apigateway: the message is over 128 KiB")
+	// ErrTimeout says that the integration took longer than Config.Timeout. The client hears "Endpoint request timed
+	// out"; while it connects, as a 504.
+	ErrTimeout = errors.New("apigateway: the integration timed out")
 )
 
-// An Invoker is the integration of all routes. Its context ends with the call: what is posted under it is held until
-// the messages that came in with this one have been dealt with, and then leaves in one write a connection.
+// An Invoker is the integration of all routes. Its context ends with the call, or after Config.Timeout, and then it must
+// return: an error it returns after that time is ErrTimeout, whether it wraps that or not. What is posted under the
+// context is held until the messages that came in with this one have been dealt with, and then leaves in one write a
+// connection.
 type Invoker func(context.Context, awsevents.APIGatewayWebsocketProxyRequest) (awsevents.APIGatewayProxyResponse, error)
 
 // Config says what a Gateway is made of. Only Invoke is required.
@@ -61,6 +66,8 @@ type Config struct {
 	Lifetime time.Duration
 	// Stall is how long a client may take nothing of what waits for it before it counts as lost; 30 seconds by default.
 	Stall time.Duration
+	// Timeout is how long an invocation may take; AWS has 29 seconds, the default, and lets it be set to less.
+	Timeout time.Duration
 }
 
 // A Gateway holds the connections of one API. It is safe for concurrent use.
@@ -85,6 +92,7 @@ func New(c Config) *Gateway {
 	c.Stage, c.APIID = cmp.Or(c.Stage, "local"), cmp.Or(c.APIID, "local")
 	c.Idle, c.Lifetime = cmp.Or(c.Idle, 10*time.Minute), cmp.Or(c.Lifetime, 2*time.Hour)
 	c.Stall = cmp.Or(c.Stall, 30*time.Second)
+	c.Timeout = cmp.Or(c.Timeout, 29*time.Second)
 	if c.Log == nil {
 		c.Log = slog.Default()
 	}

@@ -21,7 +21,8 @@ const sendBuffer = 128 << 10
 const handshakeTime = 10 * time.Second
 
 // ServeHTTP implements http.Handler: it invokes $connect, and answers 101 only after that has returned. A status other
-// than 2xx of $connect refuses, and becomes the handshake's with its body; an integration that fails is a 502.
+// than 2xx of $connect refuses, and becomes the handshake's with its body; an integration that fails is a 502, one that
+// takes too long a 504.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if status, problem := g.check(r); status != 0 {
 		refuse(w, status, problem)
@@ -41,7 +42,8 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	answer, err := g.connect(context.WithoutCancel(r.Context()), c, r, now)
 	if err != nil {
 		g.Log.Error("the integration failed", "route", "$connect", "connection", c.id, "error", err)
-		refuse(w, http.StatusBadGateway, "Internal server error")
+		status, message := failure(err)
+		refuse(w, status, message)
 		g.running.Done()
 		return
 	}

@@ -1,0 +1,74 @@
+package apigateway
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"regexp"
+	"testing"
+	"time"
+)
+
+// TestTimeout: an integration that takes too long is told to the client as API Gateway tells it.
+func TestTimeout(t *testing.T) {
+	hang := "hang"
+	_, address := serve(t, Config{
+		NewConnectionID: func() string { return "fox" }, Timeout: 50 * time.Millisecond,
+		Invoke: func(ctx context.Context, e event) (response, error) {
+			switch {
+			case e.Body == "itself":
+				return ok, errors.Join(errors.New("no answer"), ErrTimeout)
+			case e.Body == hang, e.QueryStringParameters["game"] == hang:
+				derived, cancel := context.WithCancel(ctx)
+				defer cancel()
+				<-derived.Done()
+				return ok, derived.Err()
+			}
+			return ok, nil
+		},
+	})
+	c := connect(t, address)
+	for _, body := range []string{"hang", "itself"} {
+		c.send(frame(text, body))
+		_, got := c.receive()
+		if !regexp.MustCompile(`^\{"message": "Endpoint request timed out", "connectionId":"fox", "requestId":"[\w-]{15}="\}$`).MatchString(got) {
+			t.Errorf("%s: the client hears %s", body, got)
+		}
+	}
+	answer, err := http.DefaultClient.Do(upgradeRequest(t, "http://"+address+"/?game=hang"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	if body, _ := io.ReadAll(answer.Body); answer.StatusCode != 504 || string(body) != `{"message":"Endpoint request timed out"}` {
+		t.Errorf("the handshake is answered %d %s", answer.StatusCode, body)
+	}
+}
+
+func upgradeRequest(t *testing.T, url string) *http.Request {
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header = http.Header{"Connection": {"Upgrade"}, "Upgrade": {"websocket"},
+		"Sec-Websocket-Version": {"13"}, "Sec-Websocket-Key": {"dGhlIHNhbXBsZSBub25jZQ=="}}
+	return r
+}
+
+// TestDeadline: the context of an invocation ends with it, for who asks before and for who asks afterwards.
+func TestDeadline(t *testing.T) {
+	asked, silent := newDeadline(t.Context(), time.Hour), newDeadline(t.Context(), time.Hour)
+	derived, cancel := context.WithCancel(asked)
+	defer cancel()
+	if at, ok := asked.Deadline(); !ok || time.Until(at) > time.Hour || asked.Err() != nil {
+		t.Errorf("the deadline is %v, %v", at, ok)
+	}
+	asked.end()
+	silent.end()
+	for _, ctx := range []context.Context{asked, derived, silent} {
+		if <-ctx.Done(); ctx.Err() != context.Canceled {
+			t.Errorf("after the call: %v", ctx.Err())
+		}
+	}
+}
