@@ -3,7 +3,8 @@
 // integration post to them. What it does is what AWS does, limits and close codes included, so that what works here
 // works when deployed; docs/design.md says where AWS leaves room and what is done with it.
 //
-// Start with New, mount the Gateway as an http.Handler, call Sweep once a second, and Shutdown at the end.
+// Start with New, mount the Gateway as an http.Handler, call Sweep once a second, and Shutdown at the end. An
+// integration in another process posts through Management.
 package apigateway
 
 import (
@@ -79,6 +80,8 @@ type Gateway struct {
 	draining bool           // nobody comes in any more
 	running  sync.WaitGroup // one for every connection, from $connect until $disconnect has returned
 	second   atomic.Pointer[stamp]
+
+	namesConnections bool // Config has a NewConnectionID of its own
 }
 
 // A shard is a part of the registry, so that connections do not wait for one another's posts.
@@ -99,10 +102,11 @@ func New(c Config) *Gateway {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	if c.NewConnectionID == nil {
+	g := &Gateway{namesConnections: c.NewConnectionID != nil}
+	if !g.namesConnections {
 		c.NewConnectionID = newConnectionID
 	}
-	g := &Gateway{Config: c}
+	g.Config = c
 	for i := range g.shards {
 		g.shards[i].connections = map[string]*connection{}
 	}
