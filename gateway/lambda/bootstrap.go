@@ -1,0 +1,207 @@
+package lambda
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"path/filepath"
+	"slices"
+	"sync"
+	"time"
+
+	awsevents "github.com/aws/aws-lambda-go/events"
+)
+
+// Config says which function a Bootstrap runs and how. Only File is required.
+type Config struct {
+	File string // the bootstrap, as it would be deployed, but built for this machine
+	Name string // of the function; "Function" if empty
+	// Env is what the function finds in its environment besides what Lambda sets, as KEY=VALUE. Of AWS_REGION,
+	// AWS_DEFAULT_REGION and the credentials, Lambda's are only for who does not give them here.
+	Env []string
+	// Timeout is how long an invocation may take until its process is killed; 3 seconds if 0, as on AWS.
+	Timeout time.Duration
+	// InitTimeout is how long a process may take until it asks for its first event; 10 seconds if 0, as on AWS.
+	InitTimeout time.Duration
+	// Processes is how many may run at once, of which each serves one event at a time; 32 if 0. Who finds all of them
+	// busy waits. AWS lets 1000 run, but here they share a machine: a small function in Go takes some 15 MB, and the
+	// half gigabyte of 32 still serves as many clients as wait for a database at the same moment.
+	Processes int
+	// Output gets what the processes write, line by line, each with the number of its process; nil is nowhere.
+	Output io.Writer
+}
+
+// A Bootstrap runs a function as Lambda does: in processes that it starts when there are more events at once than
+// processes, uses again, most recently used first, and starts anew when they have ended. It is safe for concurrent use.
+type Bootstrap struct {
+	Config
+	slots   chan struct{} // one for every process that is busy
+	closed  chan struct{}
+	running sync.WaitGroup // invocations and processes
+	output  sync.Mutex
+
+	mu        sync.Mutex
+	started   int
+	processes map[*process]bool
+	idle      []*process // the last was used most recently
+}
+
+var (
+	errClosed = errors.New("the function has been shut down")
+	// errUntaken says that a process ended before it took the event, so that another may.
+	errUntaken = errors.New("the function's process ended before it took the event")
+)
+
+// Open starts a first process, and waits until it asks for an event: so a file that is no function, or one that fails
+// during its init, is an error here. It is ended by Close alone.
+func Open(ctx context.Context, c Config) (*Bootstrap, error) {
+	file, err := filepath.Abs(c.File) // or package exec would look for it in PATH
+	if err != nil {
+		return nil, err
+	}
+	c.File, c.Name, c.Processes = file, cmp.Or(c.Name, "Function"), cmp.Or(c.Processes, 32)
+	c.Timeout, c.InitTimeout = cmp.Or(c.Timeout, 3*time.Second), cmp.Or(c.InitTimeout, 10*time.Second)
+	if c.Output == nil {
+		c.Output = io.Discard
+	}
+	b := &Bootstrap{
+		Config: c, slots: make(chan struct{}, c.Processes), closed: make(chan struct{}), processes: map[*process]bool{},
+	}
+	p, err := b.start(ctx)
+	if err != nil {
+		return nil, err
+	}
+	b.rest(p)
+	return b, nil
+}
+
+// Invoke is an apigateway.Invoker. It fails if the function reports an error, answers nothing that API Gateway takes,
+// runs into its timeout, or if its process ends. If ctx ends it returns ctx's error, but what the function has begun
+// goes on, as on AWS.
+func (b *Bootstrap) Invoke(ctx context.Context, e awsevents.APIGatewayWebsocketProxyRequest) (r awsevents.APIGatewayProxyResponse, err error) {
+	inv := &invocation{id: newUUID(), answer: make(chan answer, 1)}
+	if inv.event, err = encode(e); err != nil {
+		return r, err
+	}
+	if err := b.enter(ctx); err != nil {
+		return r, err
+	}
+	done := make(chan answer, 1)
+	go func() {
+		defer b.running.Done()
+		a := b.run(inv)
+		<-b.slots // before the answer, or who invokes one after the other would need two processes
+		done <- a
+	}()
+	select {
+	case a := <-done:
+		if a.err != nil {
+			return r, a.err
+		}
+		return decode(a.body)
+	case <-ctx.Done():
+		return r, fmt.Errorf("the function has not answered yet: %w", ctx.Err())
+	}
+}
+
+// enter waits until one more process may be busy.
+func (b *Bootstrap) enter(ctx context.Context) error {
+	select {
+	case b.slots <- struct{}{}:
+	case <-b.closed:
+		return errClosed
+	case <-ctx.Done():
+		return fmt.Errorf("all %d processes of the function are busy: %w", b.Processes, ctx.Err())
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.isClosed() {
+		<-b.slots
+		return errClosed
+	}
+	b.running.Add(1)
+	return nil
+}
+
+func (b *Bootstrap) isClosed() bool {
+	select {
+	case <-b.closed:
+		return true
+	default:
+		return false
+	}
+}
+
+// run has an event dealt with by a process that rests, or by a new one. A process may have ended while it rested, which
+// may show only now.
+func (b *Bootstrap) run(inv *invocation) answer {
+	for {
+		p := b.wake()
+		isNew := p == nil
+		if isNew {
+			var err error
+			if p, err = b.start(context.Background()); err != nil {
+				return answer{err: err}
+			}
+		}
+		a := p.invoke(inv)
+		b.rest(p)
+		if a.err != errUntaken || isNew {
+			return a
+		}
+	}
+}
+
+// wake returns the process that rests since the shortest time, or nil.
+func (b *Bootstrap) wake() *process {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.idle) == 0 {
+		return nil
+	}
+	last := len(b.idle) - 1
+	p := b.idle[last]
+	b.idle = b.idle[:last]
+	return p
+}
+
+// rest keeps a process for later, unless it has ended.
+func (b *Bootstrap) rest(p *process) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.processes[p] {
+		b.idle = append(b.idle, p)
+	}
+}
+
+// forget is called when a process has ended.
+func (b *Bootstrap) forget(p *process) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	delete(b.processes, p)
+	b.idle = slices.DeleteFunc(b.idle, func(q *process) bool { return p == q })
+}
+
+// Close kills all processes, with what they have started, and waits until they have ended. Invocations fail from now
+// on. It returns nil.
+func (b *Bootstrap) Close() error {
+	b.mu.Lock()
+	if !b.isClosed() {
+		close(b.closed)
+	}
+	for p := range b.processes {
+		p.kill()
+	}
+	b.mu.Unlock()
+	b.running.Wait()
+	return nil
+}
+
+// newUUID makes an id of the form that AWS gives requests.
+func newUUID() string {
+	a, b := rand.Uint64(), rand.Uint64()
+	return fmt.Sprintf("%08x-%04x-4%03x-%04x-%012x", a>>32, a>>16&0xffff, a&0xfff, b>>48&0x3fff|0x8000, b&(1<<48-1))
+}

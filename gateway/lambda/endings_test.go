@@ -1,0 +1,187 @@
+//go:build unix
+
+package lambda
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// wantDead waits for the end of a process that has been killed. It may still be there for who adopts and never waits.
+func wantDead(t *testing.T, pid int) {
+	t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); runtime.Gosched() {
+		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+		if strings.Contains(string(stat), ") Z ") || err != nil && syscall.Kill(pid, 0) != nil {
+			return
+		}
+	}
+	t.Errorf("process %d is still there", pid)
+}
+
+// TestFailures: however an invocation fails it says so, and the next works.
+func TestFailures(t *testing.T) {
+	b, _ := open(t, Config{})
+	for _, test := range []struct{ body, want string }{
+		{"fail", "the function failed: errorString: out of luck"},
+		{"panic", "the function failed: string: oh no"},
+		{"exit", "the function's process ended (exit status 7) before it answered"},
+		{"answer null", "malformed Lambda proxy response"},
+		{`answer "ok"`, "malformed Lambda proxy response"},
+		{`answer {"statusCode":200,"Data":"x"}`, "malformed Lambda proxy response"},
+		{"large", "the function's answer is over 6291456 bytes"},
+	} {
+		if got, err := invoke(t, b, test.body); err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s: %q, %v; want %s", test.body, got, err, test.want)
+		}
+		if got := must(t, b, "echo still here"); got != "still here" {
+			t.Errorf("after %s: %q", test.body, got)
+		}
+	}
+}
+
+// TestTimeout: who does not answer in time is killed, and the next gets another process.
+func TestTimeout(t *testing.T) {
+	b, out := open(t, Config{Timeout: short})
+	if _, err := invoke(t, b, "hang"); err == nil || err.Error() != "the function timed out after 1s" {
+		t.Errorf("who hangs: %v", err)
+	}
+	wantDead(t, number(t, out.find(t, `hanging as (\d+)`)))
+	if got := must(t, b, "echo still here"); got != "still here" {
+		t.Errorf("afterwards: %q", got)
+	}
+}
+
+// TestKilled: a process that is killed fails the invocation it was at, and no other.
+func TestKilled(t *testing.T) {
+	b, out := open(t, Config{})
+	failed := make(chan error, 1)
+	go func() { _, err := invoke(t, b, "hang"); failed <- err }()
+	pid := number(t, out.find(t, `hanging as (\d+)`))
+	other := number(t, must(t, b, "pid"))
+	if other == pid {
+		t.Fatal("a busy process was given an event")
+	}
+	syscall.Kill(pid, syscall.SIGKILL)
+	if err := <-failed; err == nil || !strings.Contains(err.Error(), "ended (signal: killed) before it answered") {
+		t.Errorf("whose process is killed: %v", err)
+	}
+	for range 5 { // and one that rests fails none
+		b.mu.Lock()
+		resting := b.idle[len(b.idle)-1]
+		b.mu.Unlock()
+		syscall.Kill(other, syscall.SIGKILL)
+		<-resting.gone
+		if next := number(t, must(t, b, "pid")); next == other {
+			t.Fatal("a process survived its killing")
+		} else {
+			other = next
+		}
+	}
+}
+
+// TestInit: what is no function, or one that does not start, is said when it is opened.
+func TestInit(t *testing.T) {
+	file, err := build()
+	if err != nil {
+		t.Fatal(err)
+	}
+	write := func(name, text string, mode os.FileMode) string {
+		path := filepath.Join(t.TempDir(), name)
+		if err := os.WriteFile(path, []byte(text), mode); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	for _, test := range []struct {
+		file, init, want string
+	}{
+		{"no/such/bootstrap", "", "no/such/bootstrap: no such file or directory; build the function first"},
+		{write("notes", "#!/bin/sh\n", 0o644), "", "permission denied; it must be an executable file"},
+		{write("other", "\x7fELF of another machine", 0o755), "", "exec format error; build it for this machine, with GOOS=" + runtime.GOOS},
+		{write("script", "#!/bin/sh\necho hello\n", 0o755), "", "ended during its init (exit status 0) and said: hello"},
+		{file, "fail", "ended during its init (exit status 3) and said: set TABLE first"},
+		{file, "report", "failed during its init: the function failed: Runtime.ImportModuleError: no module"},
+		{file, "hang", "did not ask for an event within 1s; is it a Lambda bootstrap?"},
+	} {
+		limit := long
+		if test.init == "hang" {
+			limit = short
+		}
+		b, err := Open(t.Context(), Config{File: test.file, Env: []string{"INIT=" + test.init}, InitTimeout: limit})
+		if err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s: %v, %v; want %s", test.file, b, err, test.want)
+		}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := Open(ctx, Config{File: file, Env: []string{"INIT=hang"}}); !errors.Is(err, context.Canceled) {
+		t.Errorf("who does not wait for the init: %v", err)
+	}
+}
+
+// TestInitLater: a process that cannot start any more fails the invocation it was for.
+func TestInitLater(t *testing.T) {
+	b, _ := open(t, Config{})
+	b.Env = []string{"INIT=fail"} // no process is started meanwhile
+	if _, err := invoke(t, b, "exit"); err == nil {
+		t.Fatal("the first process has not ended")
+	}
+	if _, err := invoke(t, b, "echo x"); err == nil || !strings.Contains(err.Error(), "ended during its init (exit status 3)") {
+		t.Errorf("the next fails with %v", err)
+	}
+}
+
+// TestClose: nothing is left, neither of processes that work or rest, nor of what they have started.
+func TestClose(t *testing.T) {
+	b, out := open(t, Config{})
+	pids := []int{number(t, must(t, b, "pid")), number(t, must(t, b, "child sleep"))}
+	failed := make(chan error, 1)
+	go func() { _, err := invoke(t, b, "hang"); failed <- err }()
+	pids = append(pids, number(t, out.find(t, `hanging as (\d+)`)), number(t, must(t, b, "pid")))
+	if err := b.Close(); err != nil {
+		t.Error(err)
+	}
+	if err := <-failed; err == nil {
+		t.Error("who was at work heard nothing of it")
+	}
+	for _, pid := range pids {
+		wantDead(t, pid)
+	}
+	if _, err := invoke(t, b, "echo x"); !errors.Is(err, errClosed) {
+		t.Errorf("an invocation afterwards: %v", err)
+	}
+	b.Close()
+	wantNoGoroutines(t)
+}
+
+// wantNoGoroutines waits for handlers that still return, which http.Server.Close does not.
+func wantNoGoroutines(t *testing.T) {
+	t.Helper()
+	stacks := make([]byte, 1<<20)
+	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); runtime.Gosched() {
+		text := string(stacks[:runtime.Stack(stacks, true)])
+		if !strings.Contains(text, "lambda.(*process)") && !strings.Contains(text, "lambda.(*Bootstrap)") {
+			return
+		}
+	}
+	t.Errorf("goroutines are left:\n%s", stacks[:runtime.Stack(stacks, true)])
+}
+
+// TestChildOfTheDead: what a process leaves behind is killed when it ends by itself.
+func TestChildOfTheDead(t *testing.T) {
+	b, _ := open(t, Config{})
+	child := number(t, must(t, b, "child sleep"))
+	if _, err := invoke(t, b, "exit"); err == nil {
+		t.Fatal("the process has not ended")
+	}
+	wantDead(t, child)
+}

@@ -1,0 +1,66 @@
+package lambda
+
+import (
+	awsevents "github.com/aws/aws-lambda-go/events"
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// An event is what API Gateway sends for a WebSocket, in its order: what an event does not have is left out, where the
+// type of aws-lambda-go, which is made to be read into, writes two dozen empty members.
+type event struct {
+	Headers                         map[string]string   `json:"headers,omitempty"`
+	MultiValueHeaders               map[string][]string `json:"multiValueHeaders,omitempty"`
+	QueryStringParameters           map[string]string   `json:"queryStringParameters,omitempty"`
+	MultiValueQueryStringParameters map[string][]string `json:"multiValueQueryStringParameters,omitempty"`
+	StageVariables                  map[string]string   `json:"stageVariables,omitempty"`
+	RequestContext                  requestContext      `json:"requestContext"`
+	Body                            *string             `json:"body,omitzero"` // of a MESSAGE, even if it is empty
+	IsBase64Encoded                 bool                `json:"isBase64Encoded"`
+}
+
+type requestContext struct {
+	RouteKey             string   `json:"routeKey"`
+	DisconnectStatusCode int64    `json:"disconnectStatusCode,omitzero"`
+	MessageID            any      `json:"messageId,omitzero"`
+	EventType            string   `json:"eventType"`
+	ExtendedRequestID    string   `json:"extendedRequestId"`
+	RequestTime          string   `json:"requestTime"`
+	MessageDirection     string   `json:"messageDirection"`
+	DisconnectReason     *string  `json:"disconnectReason,omitzero"`
+	Stage                string   `json:"stage"`
+	ConnectedAt          int64    `json:"connectedAt"`      // ms since 1970
+	RequestTimeEpoch     int64    `json:"requestTimeEpoch"` // ms since 1970
+	Identity             identity `json:"identity"`
+	RequestID            string   `json:"requestId"`
+	DomainName           string   `json:"domainName"`
+	ConnectionID         string   `json:"connectionId"`
+	APIID                string   `json:"apiId"`
+	Authorizer           any      `json:"authorizer,omitzero"`
+}
+
+type identity struct {
+	UserAgent string `json:"userAgent,omitzero"`
+	SourceIP  string `json:"sourceIp"`
+}
+
+// encode returns the event as AWS sends it. JSON has no bytes that are not UTF-8: they are replaced.
+func encode(e awsevents.APIGatewayWebsocketProxyRequest) ([]byte, error) {
+	c := e.RequestContext
+	out := event{
+		Headers: e.Headers, MultiValueHeaders: e.MultiValueHeaders, QueryStringParameters: e.QueryStringParameters,
+		MultiValueQueryStringParameters: e.MultiValueQueryStringParameters, StageVariables: e.StageVariables,
+		IsBase64Encoded: e.IsBase64Encoded,
+		RequestContext: requestContext{
+			RouteKey: c.RouteKey, DisconnectStatusCode: c.DisconnectStatusCode, MessageID: c.MessageID, EventType: c.EventType,
+			ExtendedRequestID: c.ExtendedRequestID, RequestTime: c.RequestTime, MessageDirection: c.MessageDirection,
+			DisconnectReason: c.DisconnectReason, Stage: c.Stage, ConnectedAt: c.ConnectedAt, RequestTimeEpoch: c.RequestTimeEpoch,
+			Identity:  identity{c.Identity.UserAgent, c.Identity.SourceIP},
+			RequestID: c.RequestID, DomainName: c.DomainName, ConnectionID: c.ConnectionID, APIID: c.APIID, Authorizer: c.Authorizer,
+		},
+	}
+	if c.EventType == "MESSAGE" {
+		out.Body = &e.Body
+	}
+	return json.Marshal(out, jsontext.AllowInvalidUTF8(true))
+}

@@ -1,0 +1,14 @@
+//go:build !unix
+
+package lambda
+
+import (
+	"os"
+	"os/exec"
+)
+
+// ownGroup does nothing where there are no process groups.
+func ownGroup(*exec.Cmd) {}
+
+// killGroup kills a process.
+func killGroup(p *os.Process) { p.Kill() }

@@ -1,0 +1,53 @@
+// Package lambda invokes Lambda functions on this machine, as integrations of package apigateway: the file that would be
+// deployed, under a Runtime API of its own (Open, then Bootstrap.Invoke), or a function that `sam local start-lambda`
+// runs (Function.Invoke).
+//
+// Both hand over events as AWS writes them, and both take for an answer only what API Gateway takes.
+package lambda
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	awsevents "github.com/aws/aws-lambda-go/events"
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// maxPayload is how many bytes a function may answer with (developer guide, "Lambda quotas": 6 MB each for request and
+// response, synchronous).
+const maxPayload = 6 << 20
+
+// decode reads the result of a function as API Gateway does: one JSON object with no other members than those of a proxy
+// response, named exactly. Whether its status is one, package apigateway checks.
+func decode(result []byte) (r awsevents.APIGatewayProxyResponse, err error) {
+	if kind := jsontext.Value(result).Kind(); kind != '{' {
+		return r, fmt.Errorf("malformed Lambda proxy response: it must be a JSON object, and begins with %q", shorten(string(result), 100))
+	}
+	if err := json.Unmarshal(result, &r, json.RejectUnknownMembers(true)); err != nil {
+		return awsevents.APIGatewayProxyResponse{}, fmt.Errorf("malformed Lambda proxy response: %w", err)
+	}
+	return r, nil
+}
+
+// failure returns the error that a function has reported, which runtimes write as an object.
+func failure(report []byte) error {
+	var e struct {
+		Type    string `json:"errorType"`
+		Message string `json:"errorMessage"`
+	}
+	if err := json.Unmarshal(report, &e); err != nil || e.Type+e.Message == "" {
+		e.Message = string(report)
+	}
+	what := strings.TrimPrefix(e.Type+": "+e.Message, ": ")
+	return errors.New("the function failed: " + shorten(what, 1000))
+}
+
+// shorten cuts what goes into a line of a log to n bytes.
+func shorten(s string, n int) string {
+	if s = strings.TrimSpace(s); len(s) <= n {
+		return s
+	}
+	return strings.ToValidUTF8(s[:n], "") + "…"
+}

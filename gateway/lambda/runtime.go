@@ -1,0 +1,118 @@
+package lambda
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"strconv"
+	"time"
+)
+
+// runtimeAPI returns what a runtime talks to (developer guide, "Using the Lambda runtime API for custom runtimes").
+func (p *process) runtimeAPI() http.Handler {
+	const root = "/2018-06-01/runtime/"
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET "+root+"invocation/next", p.serveNext)
+	mux.HandleFunc("POST "+root+"invocation/{id}/response", p.serveResponse)
+	mux.HandleFunc("POST "+root+"invocation/{id}/error", p.serveError)
+	mux.HandleFunc("POST "+root+"init/error", p.serveInitError)
+	return mux
+}
+
+// serveNext answers when there is an event: until then the process is at rest, or on Lambda frozen.
+func (p *process) serveNext(w http.ResponseWriter, r *http.Request) {
+	p.asking.Do(func() { close(p.ready) })
+	select {
+	case inv := <-p.next:
+		p.mu.Lock()
+		p.current = inv
+		p.mu.Unlock()
+		p.deliver(w.Header(), inv)
+		w.Write(inv.event)
+	case <-p.gone:
+	case <-r.Context().Done():
+	}
+}
+
+func (p *process) deliver(h http.Header, inv *invocation) {
+	h.Set("Content-Type", "application/json")
+	h.Set("Lambda-Runtime-Aws-Request-Id", inv.id)
+	h.Set("Lambda-Runtime-Deadline-Ms", strconv.FormatInt(time.Now().Add(p.Timeout).UnixMilli(), 10))
+	h.Set("Lambda-Runtime-Invoked-Function-Arn", fmt.Sprintf("arn:aws:lambda:%s:%s:function:%s", p.region(), account, p.Name))
+	h.Set("Lambda-Runtime-Trace-Id", fmt.Sprintf("Root=1-%08x-%08x%016x;Parent=%016x;Sampled=0",
+		time.Now().Unix(), rand.Uint32(), rand.Uint64(), rand.Uint64()))
+}
+
+// take returns the invocation that an answer is for, once; nil if it is for none that is open.
+func (p *process) take(id string) *invocation {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	inv := p.current
+	if inv == nil || inv.id != id {
+		return nil
+	}
+	p.current = nil
+	return inv
+}
+
+// serveResponse takes the result of a function. One that is streamed tells in a trailer that it was broken off.
+func (p *process) serveResponse(w http.ResponseWriter, r *http.Request) {
+	body, err := readPayload(r)
+	if kind := r.Trailer.Get("Lambda-Runtime-Function-Error-Type"); err == nil && kind != "" {
+		err = errors.New("the function failed: " + kind)
+	}
+	p.answer(w, r, answer{body, err})
+}
+
+// serveError takes the error that a function returns instead.
+func (p *process) serveError(w http.ResponseWriter, r *http.Request) {
+	report, err := readPayload(r)
+	if err == nil {
+		err = failure(report)
+	}
+	p.answer(w, r, answer{err: err})
+}
+
+func (p *process) answer(w http.ResponseWriter, r *http.Request, a answer) {
+	inv := p.take(r.PathValue("id"))
+	if inv == nil {
+		reply(w, http.StatusBadRequest, `{"errorType":"InvalidRequestID","errorMessage":"Invalid request ID"}`)
+		return
+	}
+	inv.answer <- a
+	if errors.Is(a.err, errPayloadTooLarge) {
+		reply(w, http.StatusRequestEntityTooLarge, `{"errorType":"RequestEntityTooLarge","errorMessage":"Exceeded maximum allowed payload size"}`)
+		return
+	}
+	reply(w, http.StatusAccepted, `{"status":"OK"}`)
+}
+
+// serveInitError takes what a runtime says before it ends during its init.
+func (p *process) serveInitError(w http.ResponseWriter, r *http.Request) {
+	report, err := readPayload(r)
+	if err == nil {
+		err = failure(report)
+	}
+	p.mu.Lock()
+	p.initError = err
+	p.mu.Unlock()
+	reply(w, http.StatusAccepted, `{"status":"OK"}`)
+}
+
+var errPayloadTooLarge = fmt.Errorf("the function's answer is over %d bytes", maxPayload)
+
+func readPayload(r *http.Request) ([]byte, error) {
+	body, err := io.ReadAll(io.LimitReader(r.Body, maxPayload+1))
+	if err == nil && len(body) > maxPayload {
+		err = errPayloadTooLarge
+	}
+	return body, err
+}
+
+func reply(w http.ResponseWriter, status int, body string) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	io.WriteString(w, body)
+}
