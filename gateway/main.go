@@ -24,7 +24,8 @@ func main() {
 	// Between two collections the heap may grow to five times what lives: connections at rest need little, and
 	// messages are garbage soon. It halves the time that goes into collecting (docs/design.md, "The gateway").
 	debug.SetGCPercent(400)
-	if err := run(ctx, os.Args[1:], os.Stdout, os.Stderr); err != nil && !errors.Is(err, flag.ErrHelp) {
+	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	if err != nil && !errors.Is(err, flag.ErrHelp) && !errors.Is(err, context.Canceled) {
 		fmt.Fprintln(os.Stderr, "gateway:", err)
 		os.Exit(1)
 	}
@@ -39,6 +40,7 @@ type options struct {
 	idle, lifetime time.Duration
 	table          string
 	dynamodb       string
+	integration
 }
 
 const usage = `Bellhop on one machine: a WebSocket API for lobbies and WebRTC signalling.
@@ -51,6 +53,11 @@ program, which Ctrl-C stops after it has told all clients. With -table they live
 
   go run ./gateway -table bellhop -dynamodb-endpoint http://127.0.0.1:8000
   go run ./gateway -table bellhop       the table of a deployed stack, by your AWS profile
+
+A built Lambda function may deal with messages in the place of the same code in here:
+
+  TABLE=bellhop go run ./gateway -bootstrap FILE
+  go run ./gateway -lambda http://127.0.0.1:3001       one that sam local start-lambda runs
 
 Flags:
 `
@@ -66,6 +73,7 @@ func parse(args []string, stderr io.Writer) (o options, err error) {
 	f.DurationVar(&o.lifetime, "lifetime", 2*time.Hour, "`time` after which any connection is closed, as on AWS")
 	f.StringVar(&o.table, "table", "", "`name` of a DynamoDB table that keeps lobbies, so that they outlive this program")
 	f.StringVar(&o.dynamodb, "dynamodb-endpoint", "", "`URL` of a DynamoDB on this machine, where the table is made if it is missing")
+	o.integration.flags(f)
 	f.Usage = func() {
 		fmt.Fprint(stderr, usage)
 		f.PrintDefaults()
@@ -85,7 +93,7 @@ func parse(args []string, stderr io.Writer) (o options, err error) {
 	case o.rate < 1 || o.grace <= 0 || o.idle <= 0 || o.lifetime <= 0:
 		return o, errors.New("-rate must be at least 1, and -grace, -idle and -lifetime more than 0")
 	}
-	return o, nil
+	return o, o.integration.check(f)
 }
 
 // run serves until ctx ends, then tells every client and waits for what they were about.
@@ -99,11 +107,12 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return err
 	}
 	log := slog.New(slog.NewTextHandler(stderr, nil))
-	kept, err := openStore(o)
+	s, err := openServer(ctx, o, log, stdout, stderr)
 	if err != nil {
+		listener.Close()
 		return err
 	}
-	s := newServer(o, kept, log)
+	defer s.end()
 	// These bound a request; a WebSocket, once open, is bound by the sockets' own times. API Gateway gives $connect 29 s.
 	web := &http.Server{Handler: s, ReadTimeout: 10 * time.Second, WriteTimeout: 40 * time.Second, IdleTimeout: time.Minute,
 		MaxHeaderBytes: 32 << 10, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn)}

@@ -5,6 +5,7 @@ import (
 	_ "embed"
 	"errors"
 	"html/template"
+	"io"
 	"log/slog"
 	"net/http"
 	"runtime/debug"
@@ -20,6 +21,9 @@ import (
 type server struct {
 	stage   string
 	sockets *apigateway.Gateway
+
+	function   io.Closer    // nil if it is not run here
+	management *http.Server // of @connections; nil if nobody needs it
 }
 
 // newServer wires the parts: the sockets invoke the Handler, and the Handler posts to the sockets.

@@ -44,6 +44,9 @@ func handle(ctx context.Context, raw json.RawMessage) (any, error) {
 	if err := json.Unmarshal(raw, &e); err != nil {
 		return nil, err
 	}
+	if x := e.RequestContext; x.EventType == "DISCONNECT" {
+		fmt.Println("disconnected with", x.DisconnectStatusCode)
+	}
 	what, argument, _ := strings.Cut(e.Body, " ")
 	switch what {
 	case "echo":
