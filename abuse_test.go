@@ -12,6 +12,7 @@ import (
 	"sync"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/coder/websocket"
 	"github.com/google/go-cmp/cmp"
@@ -145,6 +146,9 @@ func TestMistakes(t *testing.T) {
 			h.heard("host")
 			h.heard("guest")
 			for _, m := range mistakes {
+				if name == "built" && !utf8.ValidString(m.send) {
+					continue // an event for a function is JSON, which cannot hold it
+				}
 				h.send("host", m.send)
 				h.send("host", `{"action":"ping","request_id":"next"}`)
 				want := []string{m.hear, `{"event":"pong","content":{},"request_id":"next"}`}

@@ -24,6 +24,8 @@ type world struct {
 	store   *faultyStore
 	handler *handlers.Handler
 	ids     []string // of lobbies yet to be made
+	// elapses, if set, is told of time that passes: by a home whose clock is another.
+	elapses func(*testing.T, time.Duration)
 }
 
 func newWorld() *world {

@@ -17,17 +17,19 @@ import (
 
 	"bellhop/gateway/apigateway"
 	"bellhop/handlers"
+	"bellhop/store/dynamodbtest"
 )
 
 // socketHome is the gateway, with clients of another WebSocket library.
 type socketHome struct {
-	t       *testing.T
-	gateway *apigateway.Gateway
-	url     string
-	next    string // the id of the connection that is being made
-	clients map[string]*client
-	deaf    sync.Map    // names of those whose end Bellhop is not told of
-	ended   chan string // names of those whose end has been dealt with
+	t        *testing.T
+	gateway  *apigateway.Gateway
+	url      string
+	callback string // where @connections is: http://HOST:PORT
+	next     string // the id of the connection that is being made
+	clients  map[string]*client
+	deaf     sync.Map    // names of those whose end Bellhop is not told of
+	ended    chan string // names of those whose end has been dealt with
 }
 
 // A client is one end of a WebSocket, and what it has received and nobody has asked for yet.
@@ -51,12 +53,20 @@ func (p gatewayPoster) Post(ctx context.Context, id string, data []byte) error {
 const fence = "fence"
 
 func openSockets(t *testing.T, w *world) home {
+	invoker := new(apigateway.Invoker)
+	h := newSocketHome(t, w, "127.0.0.1:0", invoker)
+	*invoker = w.handle(gatewayPoster{h.gateway}).Handle
+	return h
+}
+
+// newSocketHome returns a gateway that invokes what invoker will be, with @connections at an address of its own.
+func newSocketHome(t *testing.T, w *world, callback string, invoker *apigateway.Invoker) *socketHome {
 	h := &socketHome{t: t, clients: map[string]*client{}, ended: make(chan string, 100)}
 	h.gateway = apigateway.New(apigateway.Config{
-		Invoke: h.invoke(w), Now: w.clock.Now, NewConnectionID: func() string { return h.next },
+		Invoke: h.invoke(invoker), Now: w.clock.Now, NewConnectionID: func() string { return h.next },
 		Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
 	})
-	w.handle(gatewayPoster{h.gateway})
+	h.callback = dynamodbtest.Serve(t, callback, h.gateway.Management())
 	server := httptest.NewServer(h.gateway)
 	h.url = "ws" + strings.TrimPrefix(server.URL, "http")
 	t.Cleanup(func() {
@@ -72,7 +82,8 @@ func openSockets(t *testing.T, w *world) home {
 	return h
 }
 
-func (h *socketHome) invoke(w *world) apigateway.Invoker {
+// invoke returns an Invoker that answers fences itself, and keeps the end of those who are deaf from the one behind it.
+func (h *socketHome) invoke(behind *apigateway.Invoker) apigateway.Invoker {
 	done := awsevents.APIGatewayProxyResponse{StatusCode: 200}
 	return func(ctx context.Context, e awsevents.APIGatewayWebsocketProxyRequest) (awsevents.APIGatewayProxyResponse, error) {
 		name := e.RequestContext.ConnectionID
@@ -80,13 +91,13 @@ func (h *socketHome) invoke(w *world) apigateway.Invoker {
 			return done, h.gateway.Post(ctx, name, []byte(fence))
 		}
 		if e.RequestContext.EventType != "DISCONNECT" {
-			return w.handler.Handle(ctx, e)
+			return (*behind)(ctx, e)
 		}
 		defer func() { h.ended <- name }()
 		if _, deaf := h.deaf.Load(name); deaf {
 			return done, nil
 		}
-		return w.handler.Handle(ctx, e)
+		return (*behind)(ctx, e)
 	}
 }
 

@@ -2,6 +2,7 @@ package dynamodbtest
 
 import (
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -22,13 +23,16 @@ type Proxy struct {
 }
 
 // NewProxy starts a Proxy that does nothing yet.
-func NewProxy(t testing.TB, endpoint string) *Proxy {
+func NewProxy(t testing.TB, endpoint string) *Proxy { return NewProxyAt(t, "127.0.0.1:0", endpoint) }
+
+// NewProxyAt starts a Proxy that listens on an address.
+func NewProxyAt(t testing.TB, address, endpoint string) *Proxy {
 	target, err := url.Parse(endpoint)
 	if err != nil {
 		t.Fatal(err)
 	}
 	p, forward := new(Proxy), httputil.NewSingleHostReverseProxy(target)
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	p.URL = Serve(t, address, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, operation, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
 		if fault := p.fault.Load(); fault != nil {
 			(*fault)(operation, w, r, forward)
@@ -36,10 +40,20 @@ func NewProxy(t testing.TB, endpoint string) *Proxy {
 		}
 		forward.ServeHTTP(w, r)
 	}))
+	return p
+}
+
+// Serve serves h on an address until the test ends, and returns its URL.
+func Serve(t testing.TB, address string, h http.Handler) (url string) {
+	listener, err := net.Listen("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := &httptest.Server{Listener: listener, Config: &http.Server{Handler: h}}
+	server.Start()
 	t.Cleanup(server.Close)
 	t.Cleanup(server.CloseClientConnections)
-	p.URL = server.URL
-	return p
+	return server.URL
 }
 
 // Set makes f happen to all requests from now on; nil, nothing.
@@ -65,9 +79,14 @@ func Times(n int, operation string, f Fault) Fault {
 }
 
 // Lost does what is asked and loses the answer.
-func Lost(_ string, w http.ResponseWriter, r *http.Request, forward http.Handler) {
-	forward.ServeHTTP(httptest.NewRecorder(), r)
+func Lost(operation string, w http.ResponseWriter, r *http.Request, forward http.Handler) {
+	Keep(operation, w, r, forward)
 	panic(http.ErrAbortHandler)
+}
+
+// Keep does what is asked and keeps the answer to itself.
+func Keep(_ string, _ http.ResponseWriter, r *http.Request, forward http.Handler) {
+	forward.ServeHTTP(httptest.NewRecorder(), r)
 }
 
 // Hangs never answers.

@@ -1,0 +1,197 @@
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"bellhop/gateway/apigateway"
+	"bellhop/gateway/lambda"
+	"bellhop/store/dynamodbtest"
+)
+
+// buildFunction makes the binary that is deployed, by the command that makes it for that, and returns where it is.
+var buildFunction = sync.OnceValues(func() (file string, err error) {
+	folder, err := filepath.Abs(".cache/function")
+	if err != nil {
+		return "", err
+	}
+	build := exec.Command("make", "-s", "build")
+	build.Env = append(os.Environ(), "ARTIFACTS_DIR="+folder)
+	if out, err := build.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("make build: %w\n%s", err, out)
+	}
+	return filepath.Join(folder, "bootstrap"), nil
+})
+
+// builtHome is the gateway in front of the function as it is built and deployed, which keeps lobbies in DynamoDB and
+// posts through @connections. The function has a clock, and lobby ids, of its own; what clients say and hear is
+// translated.
+type builtHome struct {
+	*socketHome
+	world    *world
+	proxy    *dynamodbtest.Proxy
+	client   *dynamodb.Client
+	table    string
+	suffix   string            // of connection ids: a warm process has seen those of other conversations
+	names    map[string]bool   // of clients
+	started  time.Time         // when the world's clock showed moments[0]
+	passed   time.Duration     // for the world since, and not for the function
+	moments  []time.Time       // of the world's clock
+	lobbyIDs map[string]string // made by the function, and what they are in the conversation
+}
+
+var conversations atomic.Int64
+
+// openBuilt starts the function in a process on this machine.
+func openBuilt(t *testing.T, w *world) home {
+	h, invoker := newBuiltHome(t, w, "127.0.0.1:0", "127.0.0.1:0", dynamodbtest.Table())
+	file, err := buildFunction()
+	if err != nil {
+		t.Fatal(err)
+	}
+	function, err := lambda.Open(t.Context(), lambda.Config{File: file, Env: []string{
+		"TABLE=" + h.table, "DYNAMODB_ENDPOINT=" + h.proxy.URL, "CALLBACK_URL=" + h.callback + "/local",
+		"AWS_REGION=eu-west-1", "AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test",
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { function.Close() })
+	*invoker = function.Invoke
+	return h
+}
+
+// newBuiltHome returns a home whose function finds @connections and DynamoDB at these addresses, and invokes it by what
+// invoker will be.
+func newBuiltHome(t *testing.T, w *world, callback, database, table string) (h *builtHome, invoker *apigateway.Invoker) {
+	invoker = new(apigateway.Invoker)
+	h = &builtHome{
+		world: w, table: table, suffix: fmt.Sprintf(".%d", conversations.Add(1)), names: map[string]bool{},
+		started: time.Now(), moments: []time.Time{w.clock.Now()}, lobbyIDs: map[string]string{},
+	}
+	h.proxy = dynamodbtest.NewProxyAt(t, database, dynamodbtest.Start(t))
+	h.proxy.Set(func(operation string, rw http.ResponseWriter, r *http.Request, forward http.Handler) {
+		if w.store.failing.Load() {
+			dynamodbtest.Broken(operation, rw, r, forward)
+			return
+		}
+		forward.ServeHTTP(rw, r)
+	})
+	dynamodbtest.OpenTable(t, dynamodbtest.Config(), h.proxy.URL, table, time.Now)
+	h.client = dynamodb.NewFromConfig(dynamodbtest.Config(), func(o *dynamodb.Options) { o.BaseEndpoint = &h.proxy.URL })
+	w.elapses = h.elapse
+	h.socketHome = newSocketHome(t, w, callback, invoker)
+	return h, invoker
+}
+
+func (h *builtHome) connect(name, query string) int {
+	h.names[name] = true
+	return h.socketHome.connect(name+h.suffix, query)
+}
+
+func (h *builtHome) send(name, text string) { h.socketHome.send(name+h.suffix, h.outward(text)) }
+
+func (h *builtHome) drop(name string, silent bool) { h.socketHome.drop(name+h.suffix, silent) }
+
+func (h *builtHome) heard(name string) (events []string) {
+	for _, e := range h.socketHome.heard(name + h.suffix) {
+		events = append(events, h.inward(e))
+	}
+	return events
+}
+
+// outward translates what a client sends.
+func (h *builtHome) outward(text string) string {
+	for name := range h.names {
+		text = strings.ReplaceAll(text, `"`+name+`"`, `"`+name+h.suffix+`"`)
+	}
+	for made, id := range h.lobbyIDs {
+		text = strings.ReplaceAll(text, `"`+id+`"`, `"`+made+`"`)
+	}
+	return text
+}
+
+var (
+	madeID    = regexp.MustCompile(`"lobby_started","content":{"lobby_id":"([B-DF-HJ-NP-TV-XZ2-9]{6})"`)
+	timestamp = regexp.MustCompile(`"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"`)
+)
+
+// inward translates what a client hears.
+func (h *builtHome) inward(event string) string {
+	event = strings.ReplaceAll(event, h.suffix+`"`, `"`)
+	if m := madeID.FindStringSubmatch(event); m != nil && h.lobbyIDs[m[1]] == "" {
+		h.lobbyIDs[m[1]] = h.world.nextID()
+	}
+	for made, id := range h.lobbyIDs {
+		event = strings.ReplaceAll(event, `"`+made+`"`, `"`+id+`"`)
+	}
+	return timestamp.ReplaceAllStringFunc(event, h.inwardTime)
+}
+
+// inwardTime translates the end of a grace, which began at one of the moments that the world's clock has shown.
+func (h *builtHome) inwardTime(quoted string) string {
+	at, err := time.Parse(`"`+time.RFC3339+`"`, quoted)
+	if err != nil {
+		return quoted
+	}
+	at = h.moments[0].Add(at.Sub(h.started) + h.passed)
+	for _, m := range h.moments {
+		if late := at.Sub(m.Add(time.Minute)); 0 <= late && late < 15*time.Second {
+			return m.Add(time.Minute).Format(`"` + time.RFC3339 + `"`)
+		}
+	}
+	return quoted
+}
+
+// elapse lets time pass for what is stored, by moving it into the past: by a second more, since the end of a grace is a
+// whole second.
+func (h *builtHome) elapse(t *testing.T, d time.Duration) {
+	h.moments = append(h.moments, h.moments[len(h.moments)-1].Add(d))
+	d += time.Second
+	h.passed += d
+	all, err := h.client.Scan(t.Context(), &dynamodb.ScanInput{TableName: &h.table})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, item := range all.Items {
+		age(item, d)
+		if _, err := h.client.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: &h.table, Item: item}); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// units are those in which times are stored.
+var units = map[string]time.Duration{"expires_at": time.Second, "away_until": time.Second, "since": time.Millisecond}
+
+// age makes every time in an item earlier by d. Those at or before 1970 stand for none.
+func age(item map[string]types.AttributeValue, d time.Duration) {
+	for name, value := range item {
+		switch v := value.(type) {
+		case *types.AttributeValueMemberL:
+			for _, element := range v.Value {
+				if m, ok := element.(*types.AttributeValueMemberM); ok {
+					age(m.Value, d)
+				}
+			}
+		case *types.AttributeValueMemberN:
+			n, _ := strconv.ParseInt(v.Value, 10, 64)
+			if unit := units[name]; unit != 0 && n > 0 {
+				item[name] = &types.AttributeValueMemberN{Value: strconv.FormatInt(n-int64(d/unit), 10)}
+			}
+		}
+	}
+}
