@@ -1,6 +1,7 @@
 // Command bench says what Bellhop costs on this machine: server CPU per relayed message and memory per idle connection,
-// beside a bare WebSocket relay without any protocol, the floor, measured in the same minutes with the same clients. A
-// time alone says little about another machine; the ratio of the two travels better.
+// beside a bare WebSocket relay without any protocol, the floor, measured in the same minutes with the same clients; and
+// how long its function takes to start, beside two that do less. A time alone says little about another machine; the
+// ratio of the two travels better.
 package main
 
 import (
@@ -10,7 +11,6 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
-	"slices"
 	"strings"
 	"syscall"
 	"text/tabwriter"
@@ -18,11 +18,12 @@ import (
 )
 
 const usage = `What Bellhop costs on this machine, beside a bare relay (the floor): microseconds of server CPU for one relayed
-1500-byte message, and memory for one idle connection. Close what else keeps the machine busy, and trust the ratio
+1500-byte message, and memory for one idle connection; and the start of the Lambda function. Close what else keeps the machine busy, and trust the ratio
 more than the times. The whole table takes about a minute.
 
   go run ./gateway/bench                         the whole table
   go run ./gateway/bench -rounds 1 -idle 0       a first look, in a quarter of a minute
+  go run ./gateway/bench -rounds 0 -idle 0       the function alone
   go run ./gateway/bench -time 10s -rounds 5     less noise
 
 Flags:
@@ -33,6 +34,7 @@ var (
 	length = flag.Duration("time", 3*time.Second, "`time` that each measurement sends, after a sixth of it to warm up")
 	rounds = flag.Int("rounds", 3, "`number` of times that the floor and Bellhop take turns")
 	idle   = flag.Int("idle", 5000, "`number` of connections for the measurement of idle memory; 0 skips it")
+	cold   = flag.Int("cold", 41, "`number` of times that each function is started; 0 skips it")
 	floor  = flag.Bool("serve-floor", false, "be the floor's server, as bench starts it, and measure nothing")
 )
 
@@ -63,8 +65,8 @@ func run(ctx context.Context) error {
 		return fmt.Errorf("unknown argument %q; -h lists what there is", flag.Arg(0))
 	case *floor:
 		return serveFloor()
-	case *pairs < 1 || *rounds < 1 || *length <= 0 || *idle < 0:
-		return errors.New("-pairs and -rounds must be at least 1, -time more than 0, and -idle at least 0")
+	case *pairs < 1 || *rounds < 0 || *length <= 0 || *idle < 0 || *cold < 0 || *cold == 1:
+		return errors.New("-pairs must be at least 1, -time more than 0, -rounds and -idle at least 0, and -cold 0 or at least 2")
 	}
 	if err := allowFiles(max(2**pairs, *idle) + 200); err != nil {
 		return err
@@ -74,10 +76,22 @@ func run(ctx context.Context) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	servers, err := build(ctx, dir)
+	module, err := moduleFolder(ctx)
 	if err != nil {
 		return err
 	}
+	servers, err := build(ctx, module, dir)
+	if err != nil {
+		return err
+	}
+	if err := serverCosts(ctx, servers); err != nil || *cold == 0 {
+		return err
+	}
+	return functionCosts(ctx, module, dir)
+}
+
+// serverCosts measures relays and idle connections.
+func serverCosts(ctx context.Context, servers []server) error {
 	var costs [2][len(depths)][]float64 // µs a message, by server, depth and round
 	var memory []string
 	for round := range *rounds {
@@ -103,6 +117,16 @@ func run(ctx context.Context) error {
 		fmt.Fprintf(os.Stderr, "memory        %-8s %d idle  %6.1f KiB each\n", s.name, *idle, kib)
 		memory = append(memory, fmt.Sprintf("%s %.1f KiB", s.name, kib))
 	}
+	if *rounds > 0 {
+		printRelays(servers, costs)
+	}
+	if memory != nil {
+		fmt.Printf("idle memory per connection (%d): %s\n", *idle, strings.Join(memory, ", "))
+	}
+	return nil
+}
+
+func printRelays(servers []server, costs [2][len(depths)][]float64) {
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 4, ' ', 0)
 	fmt.Fprintf(w, "server CPU per relayed %d-byte message (%d pairs), µs", messageSize, *pairs)
 	for _, depth := range depths {
@@ -120,10 +144,6 @@ func run(ctx context.Context) error {
 	}
 	fmt.Fprintln(w)
 	w.Flush()
-	if memory != nil {
-		fmt.Printf("idle memory per connection (%d): %s\n", *idle, strings.Join(memory, ", "))
-	}
-	return nil
 }
 
 // medianRatio compares what was measured one after the other: a machine that slows down slows both.
@@ -132,8 +152,7 @@ func medianRatio(a, b []float64) float64 {
 	for i := range a {
 		ratios[i] = a[i] / b[i]
 	}
-	slices.Sort(ratios)
-	return (ratios[(len(ratios)-1)/2] + ratios[len(ratios)/2]) / 2
+	return median(ratios)
 }
 
 // relayCost returns the server CPU of one relayed message, in µs. Each measurement has a new server.

@@ -20,19 +20,24 @@ type server struct {
 	arrives string                                                            // what that begins with when it arrives
 }
 
+// moduleFolder returns where Bellhop's source is.
+func moduleFolder(ctx context.Context) (string, error) {
+	module, err := exec.CommandContext(ctx, "go", "env", "GOMOD").Output()
+	if err != nil {
+		return "", fmt.Errorf("go env GOMOD: %w; bench needs the go command, to build Bellhop", err)
+	}
+	return filepath.Dir(strings.TrimSpace(string(module))), nil
+}
+
 // build returns the floor and Bellhop, which it builds into dir.
-func build(ctx context.Context, dir string) ([]server, error) {
+func build(ctx context.Context, module, dir string) ([]server, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
-	module, err := exec.CommandContext(ctx, "go", "env", "GOMOD").Output()
-	if err != nil {
-		return nil, fmt.Errorf("go env GOMOD: %w; bench needs the go command, to build Bellhop", err)
-	}
 	bellhop := filepath.Join(dir, "gateway")
 	cmd := exec.CommandContext(ctx, "go", "build", "-o", bellhop, "./gateway")
-	cmd.Dir = filepath.Dir(strings.TrimSpace(string(module)))
+	cmd.Dir = module
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("go build ./gateway: %w; run bench inside Bellhop's source tree\n%s", err, out)
 	}
