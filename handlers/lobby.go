@@ -42,14 +42,27 @@ func (h *Handler) startAs(ctx context.Context, req *request, id string) error {
 	return h.reply(ctx, req, events.LobbyStarted{LobbyID: id, ConnectionID: req.conn, PeerID: store.HostPeerID})
 }
 
-// create adds l. A lobby that stands in its place though its time is over is closed first.
+// create adds l. A lobby that stands in its place though its time is over is closed first, and one whose host is gone
+// without anybody having heard of it begins to lapse.
 func (h *Handler) create(ctx context.Context, l store.Lobby) error {
 	err := h.Store.CreateLobby(ctx, l)
 	if !errors.Is(err, store.ErrExists) {
 		return err
 	}
-	if _, lapsed := h.read(ctx, l.Key()); errors.Is(lapsed, store.ErrNotFound) {
+	there, lapsed := h.read(ctx, l.Key())
+	if errors.Is(lapsed, store.ErrNotFound) {
 		return h.Store.CreateLobby(ctx, l)
+	}
+	if lapsed != nil || there.Host().Away() {
+		return err
+	}
+	if _, gone := h.Store.Connection(ctx, there.Host().Conn); errors.Is(gone, store.ErrNotFound) {
+		if _, fault := h.drop(ctx, l.Key(), there.Host().Conn); fault != nil {
+			return fault
+		}
+		if there.Host().Original { // which has no grace
+			return h.Store.CreateLobby(ctx, l)
+		}
 	}
 	return err
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -197,5 +198,48 @@ func TestRetryAfter(t *testing.T) {
 	w.say("ann", `{"action":"ping"}`)
 	if diff := cmp.Diff(map[string][]string{"ann": {"pong"}}, brief(w.heard())); diff != "" {
 		t.Errorf("heard (-want +got):\n%s", diff)
+	}
+}
+
+// TestStartAfterLostHost guards that an id is not kept by a host whose end was noticed by half: its connection is
+// forgotten, and the lobby was never told.
+func TestStartAfterLostHost(t *testing.T) {
+	for dialect, freed := range map[string]time.Duration{"bellhop": 61 * time.Second, "original": 0} {
+		t.Run(dialect, func(t *testing.T) {
+			w := newWorld(unwrapped)
+			w.connect("host", map[string]string{"protocol": dialect})
+			w.connect("ann", nil)
+			w.say("host", `{"action":"start_lobby","content":{"lobby_id":"hen"}}`)
+			if _, err := w.Store.DeleteConnection(context.Background(), "host"); err != nil {
+				t.Fatal(err)
+			}
+			delete(w.inbox, "host")
+			if freed > 0 {
+				w.say("ann", `{"action":"start_lobby","content":{"lobby_id":"hen"}}`)
+				w.wait(freed)
+			}
+			w.say("ann", `{"action":"start_lobby","content":{"lobby_id":"hen"}}`)
+			heard := brief(w.heard())["ann"]
+			if len(heard) == 0 || heard[len(heard)-1] != "lobby_started" {
+				t.Errorf("heard %v", heard)
+			}
+		})
+	}
+}
+
+// TestFreeBeforeToldSo guards that who hears that the lobby has closed may start another at once: the store is asked to
+// free them before they are told.
+func TestFreeBeforeToldSo(t *testing.T) {
+	w := newWorld(unwrapped)
+	w.openFox(t)
+	w.meanwhile = func(conn, event string) error {
+		if conn == "guest" && member(event, "event") == "lobby_closed" {
+			w.say("guest", `{"action":"start_lobby","content":{"lobby_id":"own"}}`)
+		}
+		return nil
+	}
+	w.say("host", `{"action":"close_lobby"}`)
+	if diff := cmp.Diff([]string{"lobby_started", "lobby_closed"}, brief(w.heard())["guest"]); diff != "" {
+		t.Errorf("guest heard (-want +got):\n%s", diff)
 	}
 }

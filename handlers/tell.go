@@ -139,7 +139,8 @@ func (h *Handler) announce(ctx context.Context, req *request, l *store.Lobby, la
 	for _, p := range l.Gone() {
 		free = append(free, func() { h.release(ctx, p.Conn, store.Pointer{LobbyID: at, Since: p.Since}) })
 	}
-	for _, conn := range h.deliver(ctx, letters, free) {
+	h.atOnce(ctx, free) // before they hear of it, and may want to go elsewhere at once
+	for _, conn := range h.deliver(ctx, letters) {
 		if _, err := h.drop(ctx, l.Key(), conn); err != nil {
 			h.logFault(ctx, conn, "", "announce", err)
 		}
@@ -174,20 +175,13 @@ func lettersFor(l *store.Lobby, c store.Change) (letters []letter) {
 	return letters
 }
 
-// deliver posts letters and calls chores, all at the same time but the letters to one connection, which keep their
-// order. It returns those whose connection is gone. What else fails is logged: the action itself has been done.
-func (h *Handler) deliver(ctx context.Context, letters []letter, chores []func()) (gone []string) {
+// deliver posts letters, all at the same time but those to one connection, which keep their order. It returns those whose
+// connection is gone. What else fails is logged: the action itself has been done.
+func (h *Handler) deliver(ctx context.Context, letters []letter) (gone []string) {
 	var mu sync.Mutex
-	var wg sync.WaitGroup
-	for _, chore := range chores {
-		wg.Go(func() {
-			defer h.contain(ctx)
-			chore()
-		})
-	}
+	var posts []func()
 	for _, to := range byRecipient(letters) {
-		wg.Go(func() {
-			defer h.contain(ctx)
+		posts = append(posts, func() {
 			if err := h.tellAll(ctx, to); errors.Is(err, ErrGone) {
 				mu.Lock()
 				defer mu.Unlock()
@@ -195,8 +189,20 @@ func (h *Handler) deliver(ctx context.Context, letters []letter, chores []func()
 			}
 		})
 	}
-	wg.Wait()
+	h.atOnce(ctx, posts)
 	return gone
+}
+
+// atOnce calls all at the same time, and returns when all have returned.
+func (h *Handler) atOnce(ctx context.Context, all []func()) {
+	var wg sync.WaitGroup
+	for _, f := range all {
+		wg.Go(func() {
+			defer h.contain(ctx)
+			f()
+		})
+	}
+	wg.Wait()
 }
 
 func byRecipient(letters []letter) (groups [][]letter) {

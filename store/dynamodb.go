@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -70,7 +71,7 @@ func (d *DynamoDB) CreateLobby(ctx context.Context, l Lobby) error {
 		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
 	})
 	if found, failed := conditionFailed(err); failed {
-		if !it.sameWrite(found) {
+		if !it.wrote(found) {
 			return ErrExists
 		}
 		return nil
@@ -96,6 +97,7 @@ func (d *DynamoDB) SwapLobby(ctx context.Context, l Lobby) error {
 	if err != nil {
 		return err
 	}
+	it.follow(l.kept)
 	if it.carry(l.kept); l.Closed {
 		it[expiryName] = number(0)
 	}
@@ -176,8 +178,8 @@ func (d *DynamoDB) get(ctx context.Context, key types.AttributeValue) (item, err
 // update sets attributes of the item at key, if it has not expired and condition holds, and returns the item as asked;
 // else it returns ErrConflict, and what is there. In condition an attribute that is set has a # before its name.
 //
-// An answer may be lost on its way, and the SDK's next attempt finds the item changed already. Each call writes a number
-// of its own, by which it knows that it was that call that changed it.
+// An answer may be lost on its way, and the SDK's next attempt finds the item changed already, perhaps by others since. Each
+// call writes a number of its own beside those of the last, by which it knows that it has changed the item.
 func (d *DynamoDB) update(ctx context.Context, key types.AttributeValue, set item, condition string, values item, back types.ReturnValue) (item, error) {
 	var expression strings.Builder
 	names := make(map[string]string, len(set))
@@ -198,7 +200,7 @@ func (d *DynamoDB) update(ctx context.Context, key types.AttributeValue, set ite
 		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
 	})
 	if found, failed := conditionFailed(err); failed {
-		if !set.sameWrite(found) {
+		if !set.wrote(found) {
 			return found, ErrConflict
 		}
 		return found, nil
@@ -233,7 +235,10 @@ func (d *DynamoDB) explain(err error) error {
 	}
 	switch api.ErrorCode() {
 	case "ValidationException": // what is asked is the same each time, so it is the table that does not go with it
-		return fmt.Errorf("DynamoDB's table %q is not one of Bellhop's, whose only key is pk, a string: %w", d.table, err)
+		if text := api.ErrorMessage(); strings.Contains(text, "schema") || strings.Contains(text, "the key") {
+			return fmt.Errorf("DynamoDB's table %q is not one of Bellhop's, whose only key is pk, a string: %w", d.table, err)
+		}
+		return fmt.Errorf("DynamoDB cannot use table %q: %w", d.table, err)
 	case "ProvisionedThroughputExceededException", "ThrottlingException", "RequestLimitExceeded":
 		return fmt.Errorf("%w: %w", ErrThrottled, err)
 	}
@@ -256,8 +261,11 @@ type item map[string]types.AttributeValue
 const (
 	keyName    = "pk"
 	expiryName = "expires_at" // Unix seconds: DynamoDB's time to live goes by them
-	writeName  = "write"      // a random number for each call
+	writesName = "writes"     // random numbers, one for each of the last calls that wrote, the latest first
 )
+
+// maxWrites is how many calls may have written since one whose answer was lost, and it still knows that it has.
+const maxWrites = 8
 
 func lobbyKey(key Key) types.AttributeValue        { return text("L#" + string(key)) }
 func connectionKey(id string) types.AttributeValue { return text("C#" + id) }
@@ -274,13 +282,29 @@ func encode(v any) (item, error) {
 	if err != nil {
 		return nil, err
 	}
-	it[writeName] = number(rand.Int64())
+	it[writesName] = &types.AttributeValueMemberL{Value: []types.AttributeValue{number(int64(rand.Uint32()))}}
 	return it, nil
 }
 
-// sameWrite reports whether it and found were written by one call.
-func (it item) sameWrite(found item) bool {
-	a, _ := it[writeName].(*types.AttributeValueMemberN)
-	b, _ := found[writeName].(*types.AttributeValueMemberN)
-	return a != nil && b != nil && a.Value == b.Value
+// follow notes in it, which is about to be written, who wrote old.
+func (it item) follow(old item) {
+	all := append(it.writes(), old.writes()...)
+	it[writesName] = &types.AttributeValueMemberL{Value: all[:min(len(all), maxWrites)]}
+}
+
+func (it item) writes() []types.AttributeValue {
+	l, _ := it[writesName].(*types.AttributeValueMemberL)
+	if l == nil {
+		return nil
+	}
+	return slices.Clone(l.Value)
+}
+
+// wrote reports whether the call that was to write it has written found, or what was there shortly before.
+func (it item) wrote(found item) bool {
+	mine, _ := it.writes()[0].(*types.AttributeValueMemberN)
+	return slices.ContainsFunc(found.writes(), func(v types.AttributeValue) bool {
+		n, _ := v.(*types.AttributeValueMemberN)
+		return n != nil && n.Value == mine.Value
+	})
 }

@@ -3,7 +3,9 @@ package store_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -274,4 +276,51 @@ func str(v types.AttributeValue) string {
 		return s.Value
 	}
 	return ""
+}
+
+// TestLostAndOverwritten guards a write whose answer is lost, and over which others write before it is tried again: it has
+// happened, and must not be taken for one that came too late.
+func TestLostAndOverwritten(t *testing.T) {
+	endpoint := dynamodbtest.Start(t)
+	for name, tt := range map[string]struct {
+		operation string
+		key       store.Key
+		write     func(s store.Store) error
+	}{
+		"CreateLobby": {"PutItem", "tanks#red-fox", func(s store.Store) error {
+			return s.CreateLobby(context.Background(), lobbyOf("red-fox"))
+		}},
+		"UpdateLobby": {"UpdateItem", "tanks#blue-fox", func(s store.Store) error {
+			_, err := store.UpdateLobby(context.Background(), s, "tanks#blue-fox", func(l *store.Lobby) error {
+				return l.Request(store.Request{Conn: "guest"})
+			})
+			return err
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p, table, c := dynamodbtest.NewProxy(t, endpoint), dynamodbtest.Table(), newClock()
+			direct := dynamodbtest.OpenTable(t, dynamodbtest.Config(), endpoint, table, c.Now)
+			create(t, direct, lobbyOf("blue-fox"))
+			others := 0
+			p.Set(dynamodbtest.Times(1, tt.operation, func(operation string, w http.ResponseWriter, r *http.Request, forward http.Handler) {
+				dynamodbtest.Keep(operation, w, r, forward)
+				for range 3 {
+					_, err := store.UpdateLobby(context.Background(), direct, tt.key, func(l *store.Lobby) error {
+						others++
+						return l.Request(store.Request{Conn: fmt.Sprint("other", others)})
+					})
+					if err != nil {
+						t.Error(err)
+					}
+				}
+				panic(http.ErrAbortHandler)
+			}))
+			wantErr(t, name, tt.write(store.NewDynamoDB(dynamodbtest.Config(), p.URL, table, c.Now)), nil)
+			l, err := direct.Lobby(t.Context(), tt.key)
+			wantErr(t, "Lobby", err, nil)
+			if len(l.Waiting) < 3 || name == "UpdateLobby" && !l.Lists("guest") {
+				t.Errorf("the lobby is %+v", l)
+			}
+		})
+	}
 }

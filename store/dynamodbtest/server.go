@@ -25,6 +25,11 @@ import (
 func Start(t testing.TB) (endpoint string) {
 	t.Helper()
 	if endpoint = os.Getenv("DYNAMODB_ENDPOINT"); endpoint != "" {
+		r, err := http.Get(endpoint)
+		if err != nil {
+			t.Fatalf("DYNAMODB_ENDPOINT=%s does not answer: %v", endpoint, err)
+		}
+		r.Body.Close()
 		return endpoint
 	}
 	program, ok := find()
