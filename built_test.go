@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -126,7 +127,7 @@ func (h *builtHome) outward(text string) string {
 
 var (
 	madeID    = regexp.MustCompile(`"lobby_started","content":{"lobby_id":"([B-DF-HJ-NP-TV-XZ2-9]{6})"`)
-	timestamp = regexp.MustCompile(`"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"`)
+	timestamp = regexp.MustCompile(`"(created_at|resume_until)":"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"`)
 )
 
 // inward translates what a client hears.
@@ -141,19 +142,21 @@ func (h *builtHome) inward(event string) string {
 	return timestamp.ReplaceAllStringFunc(event, h.inwardTime)
 }
 
-// inwardTime translates the end of a grace, which began at one of the moments that the world's clock has shown.
-func (h *builtHome) inwardTime(quoted string) string {
-	at, err := time.Parse(`"`+time.RFC3339+`"`, quoted)
+// inwardTime translates a time, which is one of the moments that the world's clock has shown, or a grace after it.
+func (h *builtHome) inwardTime(member string) string {
+	name, value, _ := strings.Cut(member, ":")
+	at, err := time.Parse(`"`+time.RFC3339+`"`, value)
 	if err != nil {
-		return quoted
+		return member
 	}
+	after := map[string]time.Duration{`"created_at"`: 0, `"resume_until"`: time.Minute}[name]
 	at = h.moments[0].Add(at.Sub(h.started) + h.passed)
-	for _, m := range h.moments {
-		if late := at.Sub(m.Add(time.Minute)); 0 <= late && late < 15*time.Second {
-			return m.Add(time.Minute).Format(`"` + time.RFC3339 + `"`)
+	for _, m := range slices.Backward(h.moments) {
+		if late := at.Sub(m.Add(after)); -2*time.Second < late && late < 15*time.Second {
+			return name + ":" + m.Add(after).Format(`"`+time.RFC3339+`"`)
 		}
 	}
-	return quoted
+	return member
 }
 
 // elapse lets time pass for what is stored, by moving it into the past: by a second more, since the end of a grace is a
@@ -175,7 +178,9 @@ func (h *builtHome) elapse(t *testing.T, d time.Duration) {
 }
 
 // units are those in which times are stored.
-var units = map[string]time.Duration{"expires_at": time.Second, "away_until": time.Second, "since": time.Millisecond}
+var units = map[string]time.Duration{
+	"expires_at": time.Second, "away_until": time.Second, "created_at": time.Second, "since": time.Millisecond,
+}
 
 // age makes every time in an item earlier by d. Those at or before 1970 stand for none.
 func age(item map[string]types.AttributeValue, d time.Duration) {

@@ -46,6 +46,16 @@ func (c *callback) Post(ctx context.Context, connectionID string, data []byte) e
 	_, err := c.client.Load().PostToConnection(ctx, &apigatewaymanagementapi.PostToConnectionInput{
 		ConnectionId: aws.String(connectionID), Data: data,
 	})
+	return postError(err)
+}
+
+// Hangup implements handlers.Poster.
+func (c *callback) Hangup(ctx context.Context, connectionID string) error {
+	_, err := c.client.Load().DeleteConnection(ctx, &apigatewaymanagementapi.DeleteConnectionInput{ConnectionId: aws.String(connectionID)})
+	return postError(err)
+}
+
+func postError(err error) error {
 	var gone *types.GoneException
 	var busy *types.LimitExceededException
 	switch {

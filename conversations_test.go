@@ -24,9 +24,13 @@ type home interface {
 	send(name, text string)
 	// drop ends a connection. If it is silent, Bellhop is not told: it finds out when it posts.
 	drop(name string, silent bool)
-	// heard returns what name has heard since the last call, once all that was sent before has been dealt with.
+	// heard returns what name has heard since the last call, once all that was sent before has been dealt with. It ends
+	// with hungUp if the connection was closed after that.
 	heard(name string) []string
 }
+
+// hungUp stands for the end of a connection that Bellhop has closed.
+const hungUp = "(the connection is closed)"
 
 // homes are where every conversation is replayed.
 var homes = map[string]func(*testing.T, *world) home{
@@ -116,17 +120,54 @@ func (c *conversation) replay(t *testing.T, open func(*testing.T, *world) home) 
 	w := newWorld()
 	h := open(t, w)
 	var present []string
+	tokens := tokens{}
 	for _, s := range c.steps {
+		s.text = tokens.outward(s.text)
 		present = w.do(t, h, s, present)
 		heard := map[string][]string{}
-		for _, name := range present {
-			if events := h.heard(name); len(events) > 0 {
-				heard[name] = events
+		for _, name := range slices.Clone(present) {
+			events := h.heard(name)
+			if len(events) == 0 {
+				continue
+			}
+			if heard[name] = tokens.inward(name, events); slices.Contains(events, hungUp) {
+				present = slices.DeleteFunc(present, func(other string) bool { return other == name })
 			}
 		}
 		got = append(got, heard)
 	}
 	return got
+}
+
+// tokens are the resume tokens that have been heard, by what stands for them in a conversation: who heard it, and its
+// number, as in "token 1 of host".
+type tokens map[string]string
+
+var resumeToken = regexp.MustCompile(`"resume_token":"([^"]+)"`)
+
+// inward puts what stands for tokens into what name hears.
+func (all tokens) inward(name string, events []string) []string {
+	for i, event := range events {
+		m := resumeToken.FindStringSubmatch(event)
+		if m == nil {
+			continue
+		}
+		number := 1
+		for ; all[fmt.Sprintf("token %d of %s", number, name)] != ""; number++ {
+		}
+		stand := fmt.Sprintf("token %d of %s", number, name)
+		all[stand] = m[1]
+		events[i] = strings.Replace(event, m[1], stand, 1)
+	}
+	return events
+}
+
+// outward puts tokens into what is sent.
+func (all tokens) outward(text string) string {
+	for stand, token := range all {
+		text = strings.ReplaceAll(text, stand, token)
+	}
+	return text
 }
 
 var (

@@ -104,10 +104,11 @@ type memoryHome struct {
 	handler *handlers.Handler
 	mu      sync.Mutex
 	inbox   map[string][]string // of those that are connected
+	hungUp  map[string][]string // what those have heard who were hung up on and have not looked since
 }
 
 func openMemory(_ *testing.T, w *world) home {
-	h := &memoryHome{inbox: map[string][]string{}}
+	h := &memoryHome{inbox: map[string][]string{}, hungUp: map[string][]string{}}
 	h.handler = w.handle(h)
 	return h
 }
@@ -148,6 +149,13 @@ func (h *memoryHome) drop(name string, silent bool) {
 func (h *memoryHome) heard(name string) []string {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if events, ok := h.hungUp[name]; ok {
+		delete(h.hungUp, name)
+		h.mu.Unlock()
+		h.event(name, "$disconnect", "", nil)
+		h.mu.Lock()
+		return append(events, hungUp)
+	}
 	events := h.inbox[name]
 	h.inbox[name] = []string{}
 	return events
@@ -160,6 +168,17 @@ func (h *memoryHome) Post(_ context.Context, name string, data []byte) error {
 		return handlers.ErrGone
 	}
 	h.inbox[name] = append(h.inbox[name], withoutReference(string(data)))
+	return nil
+}
+
+func (h *memoryHome) Hangup(_ context.Context, name string) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.inbox[name] == nil {
+		return handlers.ErrGone
+	}
+	h.hungUp[name] = h.inbox[name]
+	delete(h.inbox, name)
 	return nil
 }
 

@@ -4,14 +4,17 @@
 //	TABLE              the DynamoDB table (required)
 //	CALLBACK_URL       where to post to connections, if that is not https://DOMAIN/STAGE of the event: a custom domain
 //	                   with another path, or a gateway on this machine
+//	RESUME_GRACE       seconds for which the place of a dropped connection is held; 60 if empty
 //	DYNAMODB_ENDPOINT  a DynamoDB on this machine, in the place of the region's
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"os"
+	"strconv"
 	"time"
 
 	awsevents "github.com/aws/aws-lambda-go/events"
@@ -34,11 +37,16 @@ func run(getenv func(string) string) error {
 	if table == "" {
 		return errors.New("set TABLE to the name of the DynamoDB table; template.yaml makes one, and sets it")
 	}
+	grace, err := strconv.Atoi(cmp.Or(getenv("RESUME_GRACE"), "60"))
+	if err != nil || grace < 1 || grace > 3600 {
+		return fmt.Errorf("make RESUME_GRACE a number of seconds from 1 to 3600, and not %q", getenv("RESUME_GRACE"))
+	}
 	config := awsConfig(getenv)
 	post := newCallback(config, getenv("CALLBACK_URL"))
 	h := handlers.New(handlers.Config{
 		Store:  store.NewDynamoDB(config, getenv("DYNAMODB_ENDPOINT"), table, time.Now),
 		Poster: post,
+		Grace:  time.Duration(grace) * time.Second,
 	})
 	lambda.Start(func(ctx context.Context, e awsevents.APIGatewayWebsocketProxyRequest) (awsevents.APIGatewayProxyResponse, error) {
 		post.learn(e.RequestContext)

@@ -49,6 +49,13 @@ func (p gatewayPoster) Post(ctx context.Context, id string, data []byte) error {
 	return err
 }
 
+func (p gatewayPoster) Hangup(_ context.Context, id string) error {
+	if errors.Is(p.Disconnect(id), apigateway.ErrGone) {
+		return handlers.ErrGone
+	}
+	return nil
+}
+
 // fence is a message that comes back by itself: what was sent before it has then been dealt with.
 const fence = "fence"
 
@@ -137,10 +144,17 @@ func (h *socketHome) write(name, text string) {
 // sync receives until what has been sent so far has been dealt with.
 func (h *socketHome) sync(name string) {
 	h.t.Helper()
-	h.write(name, fence)
 	c := h.clients[name]
+	c.Write(h.context(), websocket.MessageText, []byte(fence)) // or what it receives says why not
 	for {
 		_, data, err := c.Read(h.context())
+		if websocket.CloseStatus(err) == websocket.StatusNormalClosure {
+			delete(h.clients, name)
+			for <-h.ended != name {
+			}
+			c.inbox = append(c.inbox, hungUp)
+			return
+		}
 		if err != nil {
 			h.t.Fatalf("%s cannot receive: %v", name, err)
 		}
@@ -152,8 +166,8 @@ func (h *socketHome) sync(name string) {
 }
 
 func (h *socketHome) heard(name string) (events []string) {
-	h.sync(name)
 	c := h.clients[name]
+	h.sync(name)
 	events, c.inbox = c.inbox, nil
 	return events
 }

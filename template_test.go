@@ -16,7 +16,8 @@ import (
 
 const (
 	theTable       = `{"Fn::GetAtt":["Table","Arn"]}`
-	theConnections = `{"Fn::Sub":"arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:${Api}/${StageName}/POST/@connections/*"}`
+	theConnections = `[{"Fn::Sub":"arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:${Api}/${StageName}/POST/@connections/*"},` +
+		`{"Fn::Sub":"arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:${Api}/${StageName}/DELETE/@connections/*"}]`
 	theLog         = `{"Fn::GetAtt":["FunctionLog","Arn"]}`
 )
 
@@ -103,7 +104,7 @@ func (s stack) testProperties(t *testing.T) {
 		}
 	}
 	variables := s.Resources["Function"].Properties["Environment"].(map[string]any)["Variables"].(map[string]any)
-	for _, name := range []string{"TABLE", "CALLBACK_URL", "DYNAMODB_ENDPOINT"} {
+	for _, name := range []string{"TABLE", "CALLBACK_URL", "RESUME_GRACE", "DYNAMODB_ENDPOINT"} {
 		if _, ok := variables[name]; !ok {
 			t.Errorf("Function's environment lacks %s: sam local sets only what the template declares", name)
 		}

@@ -19,6 +19,7 @@ const (
 	PeerNotFound    Code = "peer_not_found"
 	PeerUnreachable Code = "peer_unreachable"
 	RateLimited     Code = "rate_limited"
+	ResumeFailed    Code = "resume_failed"
 	Internal        Code = "internal"
 )
 
@@ -26,6 +27,8 @@ const (
 const (
 	LobbyNotFound   Code = "lobby_not_found"
 	LobbyFull       Code = "lobby_full"
+	LobbyLocked     Code = "lobby_locked"
+	Banned          Code = "banned"
 	HostUnavailable Code = "host_unavailable"
 	RejectedByHost  Code = "rejected_by_host"
 	LobbyClosedCode Code = "lobby_closed"

@@ -94,7 +94,7 @@ func (f *fields) connectionID(names ...string) string {
 // lobbyID returns an id in the alphabet of lobby ids, or "" if there is none.
 func (f *fields) lobbyID(name string) string {
 	id, _ := f.text(math.MaxInt, name)
-	if len(id) > 64 || !isName(id, "_-") {
+	if id != "" && !IsLobbyID(id) {
 		f.fail(InvalidField, name, "Make \"lobby_id\" 1 to 64 of the characters A-Z a-z 0-9 _ and -.")
 	}
 	return id
@@ -107,6 +107,32 @@ func (f *fields) peerID(names ...string) int {
 		f.fail(InvalidField, names[0], "Make \""+names[0]+"\" an integer from 2 to 2147483647.")
 	}
 	return int(n)
+}
+
+// maxPlayers returns how many places a lobby is to have, 2 to 64, or nil if that is not said.
+func (f *fields) maxPlayers() *int {
+	n, ok := f.integer("max_players")
+	switch {
+	case !ok:
+		return nil
+	case n < 2 || n > 64:
+		f.fail(InvalidField, "max_players", "Make \"max_players\" an integer from 2 to 64; the host counts.")
+	}
+	max := int(n)
+	return &max
+}
+
+// boolean returns true or false, or nil if neither is said.
+func (f *fields) boolean(name string) *bool {
+	value, ok := f.content.find(name)
+	if !ok {
+		return nil
+	}
+	yes := value == "true"
+	if !yes && value != "false" {
+		f.fail(InvalidField, name, "Make \""+name+"\" true or false.")
+	}
+	return &yes
 }
 
 // integer returns an integer that JSON can hold exactly (RFC 8259, section 6), and whether it is there.
@@ -136,6 +162,9 @@ func isName(s, more string) bool {
 
 // IsGame reports whether s is a valid name of a game: 1 to 64 ASCII letters, digits, dots, underscores and hyphens.
 func IsGame(s string) bool { return s != "" && len(s) <= 64 && isName(s, "._-") }
+
+// IsLobbyID reports whether s is a valid lobby id: 1 to 64 ASCII letters, digits, underscores and hyphens.
+func IsLobbyID(s string) bool { return s != "" && len(s) <= 64 && isName(s, "_-") }
 
 // elements returns the elements of the JSON array value, each as a Content of its own, or false if one is no object.
 func elements(value string) (all []Content, ok bool) {

@@ -22,11 +22,40 @@ func Append(b []byte, e Event, requestID string) ([]byte, error) {
 	return bytes.TrimSuffix(buf.Bytes(), []byte("\n")), err
 }
 
+// Lobby is what all in a lobby may know of it.
+type Lobby struct {
+	LobbyID     string   `json:"lobby_id"`
+	Players     int      `json:"players"` // places taken, those that are held too
+	MaxPlayers  int      `json:"max_players"`
+	Public      bool     `json:"public"`
+	Locked      bool     `json:"locked"`
+	HasPassword bool     `json:"has_password"`
+	AutoAccept  bool     `json:"auto_accept"`
+	Topology    string   `json:"topology"`      // star
+	OnHostLeave string   `json:"on_host_leave"` // close, or migrate
+	Metadata    struct{} `json:"metadata"`
+	CreatedAt   string   `json:"created_at"` // RFC 3339, UTC
+}
+
+// Peer is a member as those know it who are linked with it.
+type Peer struct {
+	ConnectionID string `json:"connection_id"`
+	PeerID       int    `json:"peer_id"`
+	Away         bool   `json:"away,omitempty"` // its connection is gone, and its place held
+}
+
 // LobbyStarted answers start_lobby. PeerID is the host's, 1.
 type LobbyStarted struct {
 	LobbyID      string `json:"lobby_id"`
 	ConnectionID string `json:"connection_id"`
 	PeerID       int    `json:"peer_id"`
+	ResumeToken  string `json:"resume_token"`
+	Lobby        Lobby  `json:"lobby"`
+}
+
+// LobbyUpdated tells every member how the lobby is set now.
+type LobbyUpdated struct {
+	Lobby Lobby `json:"lobby"`
 }
 
 // RequestToJoin tells a host that somebody waits. PeerID is the number they get unless the host chooses another.
@@ -41,6 +70,19 @@ type RequestAccepted struct {
 	ConnectionID     string `json:"connection_id"` // their own
 	PeerID           int    `json:"peer_id"`       // their own
 	LobbyID          string `json:"lobby_id"`
+	ResumeToken      string `json:"resume_token"`
+	Lobby            Lobby  `json:"lobby"`
+	Peers            []Peer `json:"peers"` // the host first
+}
+
+// Resumed answers resume.
+type Resumed struct {
+	LobbyID          string `json:"lobby_id"`
+	ConnectionID     string `json:"connection_id"`
+	PeerID           int    `json:"peer_id"`
+	HostConnectionID string `json:"host_connection_id"`
+	Lobby            Lobby  `json:"lobby"`
+	Peers            []Peer `json:"peers"` // the host first
 }
 
 // RequestRejected tells a joiner that they are not in, and why.
@@ -66,7 +108,36 @@ type LobbyLeft struct {
 	LobbyID string `json:"lobby_id"`
 }
 
-// PeerLeft tells a peer's peers that their place is given up. Reason is left or timed_out.
+// PeerJoined tells those who are linked with a member that it has come in by itself.
+type PeerJoined struct {
+	ConnectionID string `json:"connection_id"`
+	PeerID       int    `json:"peer_id"`
+}
+
+// Removed tells a member that the host took its place.
+type Removed struct {
+	LobbyID string `json:"lobby_id"`
+	Reason  string `json:"reason"`
+}
+
+// PeerResumed tells a peer's peers that it has another connection.
+type PeerResumed struct {
+	ConnectionID    string `json:"connection_id"` // that it had
+	NewConnectionID string `json:"new_connection_id"`
+	PeerID          int    `json:"peer_id"`
+}
+
+// Replaced tells a connection, before it is closed, that its place has been resumed by another.
+type Replaced struct{}
+
+// HostChanged tells every member who is the host from now on. Term grows each time: one with a lower term is stale.
+type HostChanged struct {
+	HostConnectionID string `json:"host_connection_id"`
+	PeerID           int    `json:"peer_id"`
+	Term             int    `json:"term"`
+}
+
+// PeerLeft tells a peer's peers that their place is given up. Reason is left, removed or timed_out.
 type PeerLeft struct {
 	ConnectionID string `json:"connection_id"`
 	PeerID       int    `json:"peer_id"`
@@ -100,6 +171,13 @@ func (RequestRejected) EventName() string  { return "request_rejected" }
 func (RequestCancelled) EventName() string { return "request_cancelled" }
 func (LobbyClosed) EventName() string      { return "lobby_closed" }
 func (LobbyLeft) EventName() string        { return "lobby_left" }
+func (LobbyUpdated) EventName() string     { return "lobby_updated" }
+func (Resumed) EventName() string          { return "resumed" }
+func (PeerJoined) EventName() string       { return "peer_joined" }
+func (Removed) EventName() string          { return "removed" }
+func (PeerResumed) EventName() string      { return "peer_resumed" }
+func (Replaced) EventName() string         { return "replaced" }
+func (HostChanged) EventName() string      { return "host_changed" }
 func (PeerLeft) EventName() string         { return "peer_left" }
 func (PeerDisconnected) EventName() string { return "peer_disconnected" }
 func (Done) EventName() string             { return "done" }

@@ -31,6 +31,7 @@ func newServer(o options, kept store.Store, log *slog.Logger) *server {
 	post := new(poster)
 	h := handlers.New(handlers.Config{
 		Store: kept, Poster: post, Log: log, Grace: o.grace, Rate: o.rate,
+		Later: func(d time.Duration, f func()) { time.AfterFunc(d, f) },
 	})
 	post.Gateway = apigateway.New(apigateway.Config{
 		Invoke: h.Handle, Stage: o.stage, Log: log, Idle: o.idle, Lifetime: o.lifetime,
@@ -43,7 +44,16 @@ type poster struct{ *apigateway.Gateway }
 
 // Post implements handlers.Poster.
 func (p *poster) Post(ctx context.Context, connectionID string, data []byte) error {
-	switch err := p.Gateway.Post(ctx, connectionID, data); {
+	return postError(p.Gateway.Post(ctx, connectionID, data))
+}
+
+// Hangup implements handlers.Poster.
+func (p *poster) Hangup(_ context.Context, connectionID string) error {
+	return postError(p.Disconnect(connectionID))
+}
+
+func postError(err error) error {
+	switch {
 	case errors.Is(err, apigateway.ErrGone):
 		return handlers.ErrGone
 	case errors.Is(err, apigateway.ErrLimitExceeded):

@@ -72,6 +72,12 @@ func (h *Handler) drop(ctx context.Context, key store.Key, conn string) (until t
 		return until, err
 	}
 	m, _ := l.Member(conn)
+	if m.Away() && h.Later != nil {
+		h.Later(m.AwayUntil.Sub(h.Now()), func() {
+			defer h.contain(context.Background())
+			h.read(context.Background(), key)
+		})
+	}
 	return m.AwayUntil, nil
 }
 

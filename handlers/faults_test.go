@@ -83,6 +83,9 @@ var wishes = map[string]struct{ by, text, answer string }{
 	"send_ice_candidate":       {"guest", `{"connection_id":"host","candidate":""}`, "done"},
 	"leave_lobby":              {"guest", `{}`, "lobby_left"},
 	"close_lobby":              {"host", `{}`, "lobby_closed"},
+	"remove_player":            {"host", `{"connection_id":"guest"}`, "done"},
+	"update_lobby":             {"host", `{"locked":true}`, "lobby_updated"},
+	"resume":                   {"stranger", `{"resume_token":"s3.2.fox"}`, "resumed"}, // guest's place
 	"ping":                     {"guest", `{}`, "pong"},
 }
 

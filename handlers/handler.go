@@ -17,11 +17,13 @@ import (
 	"bellhop/store"
 )
 
-// A Poster sends data, one event, to a connection. It does not keep data.
+// A Poster reaches connections. What goes wrong that is not named is its own and may pass.
 type Poster interface {
-	// Post returns ErrGone if the connection is not there any more and ErrBusy if it takes no more for now. What else
-	// goes wrong is its own and may pass.
+	// Post sends data, one event, which it does not keep. It returns ErrGone if the connection is not there any more and
+	// ErrBusy if it takes no more for now.
 	Post(ctx context.Context, connectionID string, data []byte) error
+	// Hangup closes the connection, after what was posted. It returns ErrGone if it is not there any more.
+	Hangup(ctx context.Context, connectionID string) error
 }
 
 // What a Poster says no with.
@@ -37,9 +39,14 @@ type Config struct {
 	Log    *slog.Logger     // default slog.Default()
 	Now    func() time.Time // default time.Now
 	NewID  func() string    // makes lobby ids; default NewLobbyID
-	Grace  time.Duration    // how long the place of a dropped connection is held; default 60 s
-	Rate   float64          // actions a second that a connection may go on sending; default 100
-	Burst  float64          // actions that it may send at once; default 500: a host who greets 63 guests at once
+	// NewSecret makes the secrets of resume tokens; default NewSecret.
+	NewSecret func() string
+	// Later calls f after d, so that places which have been held for long enough are given up then. On AWS, where nothing
+	// runs between two messages, it is nil: whoever looks at a lobby next does it.
+	Later func(d time.Duration, f func())
+	Grace time.Duration // how long the place of a dropped connection is held; default 60 s
+	Rate  float64       // actions a second that a connection may go on sending; default 100
+	Burst float64       // actions that it may send at once; default 500: a host who greets 63 guests at once
 }
 
 // Handler answers the events of API Gateway. Its methods may be called at once.
@@ -58,6 +65,9 @@ func New(c Config) *Handler {
 	}
 	if c.NewID == nil {
 		c.NewID = NewLobbyID
+	}
+	if c.NewSecret == nil {
+		c.NewSecret = NewSecret
 	}
 	if c.Grace == 0 {
 		c.Grace = 60 * time.Second
@@ -100,6 +110,9 @@ func init() { // not above, since the answer to an unknown action lists the tabl
 		"send_ice_candidate":      (*Handler).sendICECandidate,
 		"leave_lobby":             (*Handler).leaveLobby,
 		"close_lobby":             (*Handler).closeLobby,
+		"remove_player":           (*Handler).removePlayer,
+		"update_lobby":            (*Handler).updateLobby,
+		"resume":                  (*Handler).resume,
 		"ping":                    (*Handler).ping,
 
 		"accept_join_request":      (*Handler).acceptRequest,

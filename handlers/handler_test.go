@@ -3,9 +3,11 @@ package handlers
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"log/slog"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -17,12 +19,13 @@ import (
 // A world is a Handler over a real store, and what its clients have heard. Its clock stands still until it is moved.
 type world struct {
 	*Handler
-	log   bytes.Buffer
-	limit time.Duration // of an invocation; none if 0
-	mu    sync.Mutex
-	now   time.Time
-	inbox map[string][]string // of those that are connected
-	busy  string              // who takes no more for now
+	log     bytes.Buffer
+	secrets atomic.Int64
+	limit   time.Duration // of an invocation; none if 0
+	mu      sync.Mutex
+	now     time.Time
+	inbox   map[string][]string // of those that are connected
+	busy    string              // who takes no more for now
 	// meanwhile, if set, happens while an event is on its way to a connection. What it returns, the post does.
 	meanwhile func(conn, event string) error
 }
@@ -30,9 +33,14 @@ type world struct {
 // newWorld returns a world whose handler is as wrap makes its store.
 func newWorld(wrap func(store.Store) store.Store) *world {
 	w := &world{now: time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC), inbox: map[string][]string{}}
-	w.Handler = New(Config{Store: wrap(store.NewMemory(w.clock)), Poster: w, Now: w.clock, Log: slog.New(slog.NewTextHandler(&w.log, nil))})
+	w.Handler = New(Config{
+		Store: wrap(store.NewMemory(w.clock)), Poster: w, Now: w.clock, NewSecret: w.newSecret, Log: slog.New(slog.NewTextHandler(&w.log, nil)),
+	})
 	return w
 }
+
+// newSecret makes the secrets s1, s2, …
+func (w *world) newSecret() string { return fmt.Sprint("s", w.secrets.Add(1)) }
 
 func unwrapped(s store.Store) store.Store { return s }
 
@@ -93,6 +101,17 @@ func (w *world) Post(ctx context.Context, conn string, data []byte) error {
 		return ErrBusy
 	}
 	w.inbox[conn] = append(w.inbox[conn], string(data))
+	return nil
+}
+
+// Hangup ends a connection as the gateway does: the client sees it first, and $disconnect comes later, if ever.
+func (w *world) Hangup(_ context.Context, conn string) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.inbox[conn] == nil {
+		return ErrGone
+	}
+	delete(w.inbox, conn)
 	return nil
 }
 

@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"strings"
@@ -15,31 +16,48 @@ func (h *Handler) startLobby(ctx context.Context, req *request) error {
 	if err := req.Content.Read(&c); err != nil {
 		return err
 	}
+	req.session.pay(guessCost - 1)
 	if c.LobbyID != "" {
-		return h.startAs(ctx, req, strings.Clone(c.LobbyID))
+		return h.startAs(ctx, req, strings.Clone(c.LobbyID), c)
 	}
 	for range 5 { // with a million lobbies open, one id in 500 is taken
-		if err := h.startAs(ctx, req, h.NewID()); !errors.Is(err, store.ErrExists) {
+		if err := h.startAs(ctx, req, h.NewID(), c); !errors.Is(err, store.ErrExists) {
 			return err
 		}
 	}
 	return errors.New("no free lobby id found")
 }
 
-func (h *Handler) startAs(ctx context.Context, req *request, id string) error {
-	c, err := h.enter(ctx, req, id)
+func (h *Handler) startAs(ctx context.Context, req *request, id string, c events.StartLobby) error {
+	at, err := h.enter(ctx, req, id)
 	if err != nil {
 		return err
 	}
-	l := store.NewLobby(c.Game, id, store.Member{Conn: req.conn, Original: c.Original, Since: c.Pointer.Since})
-	l.ExpiresAt = l.Lasts(req.now)
+	l, s := h.newLobby(at, id, c)
 	if err := h.create(ctx, l); errors.Is(err, store.ErrExists) {
-		h.release(ctx, req.conn, c.Pointer)
+		h.release(ctx, req.conn, at.Pointer)
 		return err
 	} else if err != nil {
 		return err // it may be there all the same, and then the sender is its host
 	}
-	return h.reply(ctx, req, events.LobbyStarted{LobbyID: id, ConnectionID: req.conn, PeerID: store.HostPeerID})
+	return h.reply(ctx, req, events.LobbyStarted{
+		LobbyID: id, ConnectionID: req.conn, PeerID: store.HostPeerID, ResumeToken: s.token(), Lobby: wireLobby(&l),
+	})
+}
+
+// newLobby returns a lobby of which at is the host, and the host's seat. In the original dialect it closes with its host.
+func (h *Handler) newLobby(at store.Connection, id string, c events.StartLobby) (store.Lobby, seat) {
+	s := seat{h.NewSecret(), store.HostPeerID, id}
+	host := store.Member{Conn: at.ID, Original: at.Original, Since: at.Pointer.Since}
+	if !at.Original {
+		host.Token = s.hash()
+	}
+	l := store.NewLobby(at.Game, id, host)
+	l.MaxPlayers = cmp.Or(c.MaxPlayers, l.MaxPlayers)
+	l.AutoAccept, l.Migrates = c.AutoAccept, c.Migrates && !at.Original
+	l.CreatedAt = h.Now()
+	l.ExpiresAt = l.Lasts(l.CreatedAt)
+	return l, s
 }
 
 // create adds l. A lobby that stands in its place though its time is over is closed first, and one whose host is gone
@@ -77,25 +95,69 @@ func (h *Handler) joinLobby(ctx context.Context, req *request) error {
 	if err != nil {
 		return err
 	}
-	id := c.LobbyID
-	l, err := h.update(ctx, nil, at.Key(), func(l *store.Lobby) error {
+	id, s, in := c.LobbyID, seat{secret: h.NewSecret()}, false
+	var m store.Member
+	l, lapsed, err := h.apply(ctx, at.Key(), func(l *store.Lobby) (err error) {
 		id = l.ID
-		return l.Request(store.Request{
+		m, in, err = l.Join(store.Request{
 			Conn: req.conn, Original: at.Original, Since: at.Pointer.Since, RequestID: strings.Clone(req.RequestID),
-		})
+		}, s.hash())
+		return err
 	})
 	switch {
-	case err == nil:
-		err = h.askHost(ctx, req, l)
 	case isRefusal(err):
 		h.release(ctx, req.conn, at.Pointer)
+		if errors.Is(err, store.ErrNotFound) {
+			err = h.guessed(req, err)
+		}
+	case err == nil && in && !h.welcome(ctx, req, l, m, s):
+		l.Changes = l.Changes[:lapsed] // nobody need hear of one who has gone again
+	}
+	if l != nil {
+		h.announce(ctx, nil, l, lapsed)
+	}
+	if err == nil && !in {
+		err = h.askHost(ctx, req, l)
 	}
 	return rejection(id, err)
 }
 
 // isRefusal reports whether err says that the sender was not let wait, and not that nobody knows.
 func isRefusal(err error) bool {
-	return errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrHostAway) || errors.Is(err, store.ErrFull)
+	for _, w := range wireErrors {
+		if w.rejects != "" && errors.Is(err, w.err) {
+			return true
+		}
+	}
+	return false
+}
+
+// welcome tells the sender that it is in, before anybody else hears of it and may write to it. One that is gone it takes
+// out again, and returns false.
+func (h *Handler) welcome(ctx context.Context, req *request, l *store.Lobby, m store.Member, s seat) bool {
+	answer := accepted(l, m, s, req.RequestID)
+	err := h.tell(ctx, answer)
+	if !errors.Is(err, ErrGone) {
+		h.logUndelivered(ctx, answer, err)
+		return true
+	}
+	_, err = h.update(ctx, nil, l.Key(), func(l *store.Lobby) error {
+		l.Forget(m.Conn)
+		return nil
+	})
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		h.logFault(ctx, req.conn, req.reference, req.Action, err)
+	}
+	return false
+}
+
+// accepted is what m hears when it has come into l.
+func accepted(l *store.Lobby, m store.Member, s seat, requestID string) letter {
+	s.peerID, s.lobbyID = m.PeerID, l.ID
+	return letter{to: m.Conn, original: m.Original, requestID: requestID, event: events.RequestAccepted{
+		HostConnectionID: l.Host().Conn, ConnectionID: m.Conn, PeerID: m.PeerID, LobbyID: l.ID,
+		ResumeToken: s.token(), Lobby: wireLobby(l), Peers: wirePeers(l, m),
+	}}
 }
 
 // askHost tells the host of l that the sender waits. If that cannot be done, the sender waits no longer, unless somebody
@@ -136,19 +198,17 @@ func (h *Handler) acceptRequest(ctx context.Context, req *request) error {
 	if err := req.Content.Read(&c); err != nil {
 		return err
 	}
+	s := seat{secret: h.NewSecret()}
 	var m store.Member
 	var r store.Request
 	l, err := h.updateOwn(ctx, req, func(l *store.Lobby) (err error) {
-		m, r, err = l.Accept(req.conn, c.ConnectionID, c.PeerID)
+		m, r, err = l.Accept(req.conn, c.ConnectionID, c.PeerID, s.hash())
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	err = h.tell(ctx, letter{to: m.Conn, original: m.Original, requestID: r.RequestID, event: events.RequestAccepted{
-		HostConnectionID: req.conn, ConnectionID: m.Conn, PeerID: m.PeerID, LobbyID: l.ID,
-	}})
-	if err != nil {
+	if err := h.tell(ctx, accepted(l, m, s, r.RequestID)); err != nil {
 		return h.undoAccept(ctx, l, r, err)
 	}
 	return h.done(ctx, req, events.Done{ConnectionID: m.Conn, PeerID: m.PeerID})
@@ -216,6 +276,29 @@ func (h *Handler) undoReject(ctx context.Context, l *store.Lobby, r store.Reques
 		return err
 	}
 	return cause
+}
+
+// removePlayer takes a member's place from it.
+func (h *Handler) removePlayer(ctx context.Context, req *request) error {
+	var c events.RemovePlayer
+	if err := req.Content.Read(&c); err != nil {
+		return err
+	}
+	_, err := h.updateOwn(ctx, req, func(l *store.Lobby) error { return l.Remove(req.conn, c.ConnectionID, c.Reason, c.Ban) })
+	if err != nil {
+		return err
+	}
+	return h.done(ctx, req, events.Done{})
+}
+
+// updateLobby sets what the sender's lobby does from now on.
+func (h *Handler) updateLobby(ctx context.Context, req *request) error {
+	var c events.UpdateLobby
+	if err := req.Content.Read(&c); err != nil {
+		return err
+	}
+	_, err := h.updateOwn(ctx, req, func(l *store.Lobby) error { return l.Set(req.conn, store.Settings(c)) })
+	return err
 }
 
 // leaveLobby gives up the sender's place, or its request for one.

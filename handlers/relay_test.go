@@ -18,6 +18,8 @@ type discard struct{}
 
 func (discard) Post(context.Context, string, []byte) error { return nil }
 
+func (discard) Hangup(context.Context, string) error { return nil }
+
 // BenchmarkRelay is the path that has to be fast: a description of 1500 bytes, from the host to a member, in the Handler
 // alone.
 func BenchmarkRelay(b *testing.B) {

@@ -50,6 +50,13 @@ func (s *session) spend(now time.Time, rate, burst float64) (wait time.Duration)
 	return 0
 }
 
+// pay takes n more actions out of the bucket, which may leave it in debt.
+func (s *session) pay(n float64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.tokens -= n
+}
+
 // sessions holds the sessions of a process. On AWS a connection's end may be handled by another process, so what is
 // left over is thrown away once there is too much of it.
 type sessions struct {

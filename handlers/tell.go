@@ -1,12 +1,12 @@
 package handlers
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
 	"strings"
 	"sync"
-	"time"
 
 	"bellhop/events"
 	"bellhop/store"
@@ -18,6 +18,7 @@ type letter struct {
 	original  bool // speaks the original dialect
 	event     events.Event
 	requestID string // of the action that the event answers
+	last      bool   // the connection is closed after it
 }
 
 // tell posts l. An event that the original dialect does not have is not sent to who speaks that.
@@ -99,27 +100,29 @@ func (h *Handler) updateOwn(ctx context.Context, req *request, rule func(*store.
 // first; a lobby that ends by that is store.ErrNotFound. req is the action that asks for it, nil if it is none that hears
 // of the change.
 func (h *Handler) update(ctx context.Context, req *request, key store.Key, rule func(*store.Lobby) error) (*store.Lobby, error) {
+	l, lapsed, err := h.apply(ctx, key, rule)
+	if l != nil {
+		h.announce(ctx, req, l, lapsed)
+	}
+	return l, err
+}
+
+// apply is update, and leaves it to the caller to announce what has changed: lapsed of the changes are not the rule's. It
+// returns the lobby also when that has ended.
+func (h *Handler) apply(ctx context.Context, key store.Key, rule func(*store.Lobby) error) (l *store.Lobby, lapsed int, err error) {
 	now := h.Now()
-	var ended bool
-	var lapsed int
-	l, err := store.UpdateLobby(ctx, h.Store, key, func(l *store.Lobby) error {
+	var no error // what the rule said, if not yes
+	l, err = store.UpdateLobby(ctx, h.Store, key, func(l *store.Lobby) error {
 		l.Lapse(now)
-		lapsed = len(l.Changes)
-		if ended = l.Closed; ended {
-			return nil
+		if lapsed, no = len(l.Changes), store.ErrNotFound; !l.Closed {
+			no = rule(l)
 		}
-		err := rule(l)
-		l.ExpiresAt = l.Lasts(now)
-		return err
+		if l.ExpiresAt = l.Lasts(now); lapsed > 0 {
+			return nil // that somebody's time is over is written whatever the rule says
+		}
+		return no
 	})
-	if err != nil {
-		return nil, err
-	}
-	h.announce(ctx, req, l, lapsed)
-	if ended {
-		return nil, store.ErrNotFound
-	}
-	return l, nil
+	return l, lapsed, cmp.Or(err, no)
 }
 
 // announce tells those concerned what has changed in l, and frees those who are in it no longer. What changed first,
@@ -128,7 +131,8 @@ func (h *Handler) announce(ctx context.Context, req *request, l *store.Lobby, la
 	var letters []letter
 	for i, c := range l.Changes {
 		for _, letter := range lettersFor(l, c) {
-			if req != nil && letter.to == req.conn && i >= lapsed {
+			isAnswer := c.Kind == store.Closed || c.Kind == store.Updated
+			if req != nil && letter.to == req.conn && i >= lapsed && isAnswer {
 				letter.requestID = req.RequestID
 			}
 			letters = append(letters, letter)
@@ -151,6 +155,18 @@ func (h *Handler) announce(ctx context.Context, req *request, l *store.Lobby, la
 func lettersFor(l *store.Lobby, c store.Change) (letters []letter) {
 	var e events.Event
 	switch c.Kind {
+	case store.Joined:
+		e = events.PeerJoined{ConnectionID: c.Conn, PeerID: c.PeerID}
+	case store.Removed:
+		e = events.Removed{LobbyID: l.ID, Reason: cmp.Or(c.Reason, "The host removed you.")}
+	case store.Resumed:
+		e = events.PeerResumed{ConnectionID: c.Conn, NewConnectionID: c.New, PeerID: c.PeerID}
+	case store.Replaced:
+		e = events.Replaced{}
+	case store.HostChanged:
+		e = events.HostChanged{HostConnectionID: c.Conn, PeerID: c.PeerID, Term: l.Term}
+	case store.Updated:
+		e = events.LobbyUpdated{Lobby: wireLobby(l)}
 	case store.Left:
 		e = events.PeerLeft{ConnectionID: c.Conn, PeerID: c.PeerID, Reason: c.Reason}
 	case store.Disconnected:
@@ -162,11 +178,14 @@ func lettersFor(l *store.Lobby, c store.Change) (letters []letter) {
 	}
 	for _, m := range c.To {
 		if !m.Away() {
-			letters = append(letters, letter{to: m.Conn, original: m.Original, event: e})
+			letters = append(letters, letter{to: m.Conn, original: m.Original, event: e, last: c.Kind == store.Replaced})
 		}
 	}
-	if c.Kind == store.Closed {
-		for _, r := range c.Requests {
+	for _, r := range c.Requests {
+		switch c.Kind {
+		case store.HostChanged:
+			letters = append(letters, letter{to: c.Conn, event: requestToJoin(r)})
+		case store.Closed:
 			letters = append(letters, letter{to: r.Conn, original: r.Original, requestID: r.RequestID, event: events.RequestRejected{
 				LobbyID: l.ID, Code: events.LobbyClosedCode, Reason: "The lobby has closed.",
 			}})
@@ -226,18 +245,18 @@ func (h *Handler) tellAll(ctx context.Context, letters []letter) error {
 			return err
 		}
 		h.logUndelivered(ctx, l, err)
+		if l.last {
+			h.logUndelivered(ctx, l, h.Poster.Hangup(ctx, l.to))
+		}
 	}
 	return nil
 }
 
 // logUndelivered logs what kept l from its receiver. One who does not read is no news, and must not fill a log.
 func (h *Handler) logUndelivered(ctx context.Context, l letter, err error) {
-	if err == nil || errors.Is(err, ErrBusy) {
+	if err == nil || errors.Is(err, ErrBusy) || errors.Is(err, ErrGone) {
 		return
 	}
 	h.Log.LogAttrs(ctx, slog.LevelWarn, "event not delivered", slog.String("connection_id", l.to),
 		slog.String("event", l.event.EventName()), slog.Any("error", err))
 }
-
-// wireTime is RFC 3339 in UTC, to the second: how times are written in events.
-func wireTime(t time.Time) string { return t.UTC().Format(time.RFC3339) }

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"crypto/subtle"
 	"slices"
 	"time"
 )
@@ -8,12 +9,13 @@ import (
 // A Change is something that others are to hear of.
 type Change struct {
 	Kind   ChangeKind
-	Conn   string    // who it happened to
+	Conn   string    // who it happened to; with HostChanged the new host, with Resumed who they were before
+	New    string    // with Resumed: their connection now
 	PeerID int       // theirs, if they were a member
 	Until  time.Time // with Disconnected: until when the place is held
-	Reason string    // with Left and Closed
+	Reason string    // with Left, Removed and Closed
 	To     []Member  // who hears it
-	// With Closed and Cancelled: whose request has come to nothing.
+	// With Closed and Cancelled: whose request has come to nothing. With HostChanged: who waits for the new host.
 	Requests []Request
 }
 
@@ -22,8 +24,14 @@ type ChangeKind int
 
 // The kinds of changes: docs/protocol.md, "Who hears what".
 const (
-	Left         ChangeKind = iota + 1 // a member gave up the place, or lost it
+	Joined       ChangeKind = iota + 1 // a member came in by itself
+	Left                               // a member gave up the place, or lost it
+	Removed                            // the host took it
 	Disconnected                       // a member's connection dropped
+	Resumed                            // a member has another connection
+	Replaced                           // so that the one before is to be closed
+	HostChanged                        // another member is the host
+	Updated                            // the lobby is set otherwise
 	Cancelled                          // a request was taken back
 	Closed                             // the lobby is no more
 )
@@ -31,6 +39,7 @@ const (
 // Reasons of Left and Closed.
 const (
 	ReasonLeft     = "left"
+	ReasonRemoved  = "removed"
 	ReasonTimedOut = "timed_out"
 	ReasonClosed   = "closed"
 	ReasonHostLeft = "host_left"
@@ -58,7 +67,8 @@ func (l *Lobby) Gone() (gone []Place) {
 	return gone
 }
 
-// Leave gives up conn's place, or its request. The lobby closes with its host. It returns ErrNotIn.
+// Leave gives up conn's place, or its request. When it is the host that leaves, the lobby closes or another is its host
+// from now on. It returns ErrNotIn.
 func (l *Lobby) Leave(conn string) error {
 	if m, ok := l.Member(conn); ok {
 		l.remove(m, ReasonLeft)
@@ -85,7 +95,78 @@ func (l *Lobby) Drop(conn string, until time.Time) error {
 	}
 	until = until.Add(time.Second - 1).Truncate(time.Second) // what clients are told has no more
 	m.AwayUntil = until
-	l.Changes = append(l.Changes, Change{Kind: Disconnected, Conn: conn, PeerID: m.PeerID, Until: until, To: l.links(*m)})
+	l.Changes = append(l.Changes, Change{Kind: Disconnected, Conn: conn, PeerID: m.PeerID, Until: until, To: l.Peers(*m)})
+	return nil
+}
+
+// Resume gives the place of peer id, whose token has this hash, to conn, which was pointed at the lobby at since. It
+// returns the member; or ErrNoSuchSeat, whatever is wrong.
+func (l *Lobby) Resume(id int, token, conn string, since int64) (Member, error) {
+	i := slices.IndexFunc(l.Members, func(m Member) bool { return m.PeerID == id })
+	if i < 0 || token == "" || subtle.ConstantTimeCompare([]byte(l.Members[i].Token), []byte(token)) != 1 || l.Lists(conn) {
+		return Member{}, ErrNoSuchSeat
+	}
+	m := &l.Members[i]
+	was := *m
+	m.Former = append(m.Former, m.Conn)
+	if len(m.Former) > maxFormer {
+		m.Former = slices.Delete(m.Former, 0, len(m.Former)-maxFormer)
+	}
+	m.Conn, m.Since, m.AwayUntil = conn, since, time.Time{}
+	l.dropped = was.Conn
+	l.Changes = append(l.Changes, Change{Kind: Resumed, Conn: was.Conn, New: conn, PeerID: m.PeerID, To: l.Peers(*m)})
+	if !was.Away() {
+		l.Changes = append(l.Changes, Change{Kind: Replaced, Conn: was.Conn, To: []Member{was}})
+	}
+	return *m, nil
+}
+
+// Remove takes conn's place from it, and with ban keeps it out from now on. It returns ErrNotHost, ErrOneself, or
+// ErrNotLinked for who is no member.
+func (l *Lobby) Remove(host, conn, reason string, ban bool) error {
+	i := l.address(conn)
+	switch {
+	case l.Host().Conn != host:
+		return ErrNotHost
+	case i < 0:
+		return ErrNotLinked
+	case l.Members[i].PeerID == l.HostID:
+		return ErrOneself
+	}
+	m := l.Members[i]
+	if ban {
+		l.Banned = append(l.Banned, append(slices.Clone(m.Former), m.Conn)...)
+		l.Banned = l.Banned[max(0, len(l.Banned)-maxBanned):]
+	}
+	l.Changes = append(l.Changes, Change{Kind: Removed, Conn: m.Conn, Reason: reason, To: []Member{m}})
+	l.remove(m, ReasonRemoved)
+	return nil
+}
+
+// Settings are what a host may set while the lobby is open. What is nil stays as it is.
+type Settings struct {
+	MaxPlayers         *int
+	Locked, AutoAccept *bool
+}
+
+// Set changes settings. It returns ErrNotHost or ErrTooFew.
+func (l *Lobby) Set(host string, s Settings) error {
+	switch {
+	case l.Host().Conn != host:
+		return ErrNotHost
+	case s.MaxPlayers != nil && *s.MaxPlayers < len(l.Members):
+		return ErrTooFew
+	}
+	if s.MaxPlayers != nil {
+		l.MaxPlayers = *s.MaxPlayers
+	}
+	if s.Locked != nil {
+		l.Locked = *s.Locked
+	}
+	if s.AutoAccept != nil {
+		l.AutoAccept = *s.AutoAccept
+	}
+	l.Changes = append(l.Changes, Change{Kind: Updated, To: slices.Clone(l.Members)})
 	return nil
 }
 
@@ -128,18 +209,36 @@ func (l *Lobby) Lasts(now time.Time) (until time.Time) {
 	return until
 }
 
-// remove takes m out. The lobby closes with its host.
+// remove takes m out. With its host the lobby closes, or another becomes it.
 func (l *Lobby) remove(m Member, reason string) {
-	peers := l.links(m)
+	left := Change{Kind: Left, Conn: m.Conn, PeerID: m.PeerID, Reason: reason, To: l.Peers(m)}
 	l.Members = slices.DeleteFunc(l.Members, func(o Member) bool { return o.PeerID == m.PeerID })
-	if m.PeerID != l.HostID {
-		l.Changes = append(l.Changes, Change{Kind: Left, Conn: m.Conn, PeerID: m.PeerID, Reason: reason, To: peers})
-		return
+	heir := l.heir()
+	switch {
+	case m.PeerID != l.HostID:
+		l.Changes = append(l.Changes, left)
+	case l.Migrates && heir.Conn != "":
+		left.To = slices.Clone(l.Members)
+		l.HostID = heir.PeerID
+		l.Term++
+		l.Changes = append(l.Changes, left, Change{
+			Kind: HostChanged, Conn: heir.Conn, PeerID: heir.PeerID, To: left.To, Requests: slices.Clone(l.Waiting),
+		})
+	case reason == ReasonLeft:
+		l.end(l.Members, ReasonHostLeft)
+	default:
+		l.end(l.Members, reason)
 	}
-	if reason == ReasonLeft {
-		reason = ReasonHostLeft
+}
+
+// heir is the member with the lowest peer id whose connection is there, or none.
+func (l *Lobby) heir() (heir Member) {
+	for _, m := range l.Members {
+		if !m.Away() && (heir.Conn == "" || m.PeerID < heir.PeerID) {
+			heir = m
+		}
 	}
-	l.end(l.Members, reason)
+	return heir
 }
 
 func (l *Lobby) end(hear []Member, reason string) {

@@ -195,7 +195,7 @@ func busy(id string) store.Lobby {
 		}
 	}
 	for i, peer := range []int{40, 0} {
-		if _, _, err := l.Accept("host", fmt.Sprint("guest", i), peer); err != nil {
+		if _, _, err := l.Accept("host", fmt.Sprint("guest", i), peer, ""); err != nil {
 			panic(err)
 		}
 	}

@@ -72,7 +72,7 @@ func testGone(t *testing.T, s store.Store, _ *clock) {
 		rule func(*store.Lobby) error
 		want []store.Place
 	}{
-		{func(l *store.Lobby) error { _, _, err := l.Accept("host", "guest2", 0); return err }, nil},
+		{func(l *store.Lobby) error { _, _, err := l.Accept("host", "guest2", 0, ""); return err }, nil},
 		{func(l *store.Lobby) error { return l.Leave("guest0") }, []store.Place{{Conn: "guest0", Since: 1}}},
 		{func(l *store.Lobby) error { return l.Request(store.Request{Conn: "guest4"}) }, nil},
 		{func(l *store.Lobby) error { return l.Close("host") }, []store.Place{
@@ -168,7 +168,7 @@ func testUpdateLastPlace(t *testing.T, s store.Store, _ *clock) {
 	create(t, s, l)
 	winner := wantOne(t, atOnce(16, func(i int) error {
 		_, err := store.UpdateLobby(t.Context(), s, l.Key(), func(l *store.Lobby) error {
-			_, _, err := l.Accept("host", fmt.Sprint("guest", i), 0)
+			_, _, err := l.Accept("host", fmt.Sprint("guest", i), 0, "")
 			return err
 		})
 		return err

@@ -9,8 +9,11 @@ import (
 // Limits of a lobby, docs/protocol.md, "Limits".
 const (
 	DefaultMaxPlayers = 8 // the host counts
+	LimitMaxPlayers   = 64
 	MaxWaiting        = 64
 	HostPeerID        = 1
+	maxFormer         = 8   // addresses of a member by which it is still reached
+	maxBanned         = 256 // the last of them
 )
 
 // What a rule may say no with. A rule that returns an error has changed nothing.
@@ -24,6 +27,12 @@ var (
 	ErrSeveralWaiting = errors.New("several connections wait")
 	ErrPeerIDTaken    = errors.New("peer id was used before")
 	ErrNotLinked      = errors.New("connections are not linked")
+	ErrLocked         = errors.New("lobby is locked")
+	ErrBanned         = errors.New("connection was banned")
+	ErrNeedsNewer     = errors.New("the original dialect lacks what the lobby does")
+	ErrTooFew         = errors.New("more places are taken than there would be")
+	ErrOneself        = errors.New("the host cannot be removed")
+	ErrNoSuchSeat     = errors.New("token is of no seat")
 )
 
 // A Lobby is where players meet: one host, members, and who waits to be let in. It is a plain value. Its methods are
@@ -36,7 +45,13 @@ type Lobby struct {
 	Members    []Member  `dynamodbav:"members"`  // the host too, in the order they came
 	Waiting    []Request `dynamodbav:"waiting"`  // in the order they came
 	MaxPlayers int       `dynamodbav:"max_players"`
-	HostID     int       `dynamodbav:"host_id"`  // the host's peer id
+	AutoAccept bool      `dynamodbav:"auto_accept"` // who asks is let in at once
+	Locked     bool      `dynamodbav:"locked"`      // nobody is let in
+	Migrates   bool      `dynamodbav:"migrates"`    // when the host leaves another member becomes it; else the lobby closes
+	HostID     int       `dynamodbav:"host_id"`     // the host's peer id
+	Term       int       `dynamodbav:"term"`        // grows with each host
+	Banned     []string  `dynamodbav:"banned"`      // connections
+	CreatedAt  time.Time `dynamodbav:"created_at,unixtime"`
 	Used       peerIDs   `dynamodbav:"used"`     // every peer id that a member ever had
 	Promised   int       `dynamodbav:"promised"` // the highest peer id that was ever used, or promised to who waits
 	Closed     bool      `dynamodbav:"closed"`   // nobody is in it: its id is free
@@ -55,6 +70,8 @@ type Member struct {
 	PeerID    int       `dynamodbav:"peer_id"`
 	Original  bool      `dynamodbav:"original"`            // speaks the original dialect: hears its names, and cannot resume
 	Since     int64     `dynamodbav:"since"`               // when its connection was pointed at this lobby: Pointer.Since
+	Token     string    `dynamodbav:"token"`               // hash of what its owner comes back with; empty: nothing does
+	Former    []string  `dynamodbav:"former"`              // connections that it had before: what is sent to them still arrives
 	AwayUntil time.Time `dynamodbav:"away_until,unixtime"` // its connection dropped, and the place is held until then; zero if it is there
 }
 
@@ -74,7 +91,7 @@ type Request struct {
 func NewLobby(game, id string, host Member) Lobby {
 	host.PeerID = HostPeerID
 	return Lobby{
-		Game: game, ID: id, Members: []Member{host}, MaxPlayers: DefaultMaxPlayers, HostID: HostPeerID,
+		Game: game, ID: id, Members: []Member{host}, MaxPlayers: DefaultMaxPlayers, HostID: HostPeerID, Term: 1,
 		Used: peerIDs{{HostPeerID, HostPeerID}}, Promised: HostPeerID,
 	}
 }
@@ -116,11 +133,18 @@ func (l *Lobby) waiting(conn string) int {
 	return slices.IndexFunc(l.Waiting, func(r Request) bool { return r.Conn == conn })
 }
 
-// Request lets r wait for the host's word, and promises it a peer id. It returns ErrAlreadyIn, ErrHostAway or ErrFull.
+// Request lets r wait for the host's word, and promises it a peer id. It returns ErrAlreadyIn, ErrBanned, ErrNeedsNewer,
+// ErrLocked, ErrHostAway or ErrFull.
 func (l *Lobby) Request(r Request) error {
 	switch {
 	case l.Lists(r.Conn):
 		return ErrAlreadyIn
+	case slices.Contains(l.Banned, r.Conn):
+		return ErrBanned
+	case r.Original && l.Migrates:
+		return ErrNeedsNewer
+	case l.Locked:
+		return ErrLocked
 	case l.Host().Away():
 		return ErrHostAway
 	case len(l.Members) >= l.MaxPlayers, len(l.Waiting) >= MaxWaiting:
@@ -132,10 +156,23 @@ func (l *Lobby) Request(r Request) error {
 	return nil
 }
 
+// Join is Request, and in a lobby that lets everybody in Accept as well: then it returns the member too, whose place has
+// token, and those it is linked with hear of it.
+func (l *Lobby) Join(r Request, token string) (m Member, in bool, err error) {
+	if err := l.Request(r); err != nil || !l.AutoAccept {
+		return m, false, err
+	}
+	if m, _, err = l.Accept(l.Host().Conn, r.Conn, 0, token); err != nil {
+		return m, false, err
+	}
+	l.Changes = append(l.Changes, Change{Kind: Joined, Conn: m.Conn, PeerID: m.PeerID, To: l.Peers(m)})
+	return m, true, nil
+}
+
 // Accept makes conn, who waits, a member; if conn is empty, the only one who waits. Its peer id is want, if that is not
-// zero, else the one it was promised. It returns the member and the request it was, or ErrNotHost, ErrNotWaiting,
-// ErrSeveralWaiting, ErrFull or ErrPeerIDTaken.
-func (l *Lobby) Accept(host, conn string, want int) (Member, Request, error) {
+// zero, else the one it was promised; its place has token, a hash. It returns the member and the request it was, or
+// ErrNotHost, ErrNotWaiting, ErrSeveralWaiting, ErrFull or ErrPeerIDTaken.
+func (l *Lobby) Accept(host, conn string, want int, token string) (Member, Request, error) {
 	if conn == "" && len(l.Waiting) == 1 {
 		conn = l.Waiting[0].Conn
 	}
@@ -159,6 +196,9 @@ func (l *Lobby) Accept(host, conn string, want int) (Member, Request, error) {
 		}
 	}
 	m := Member{Conn: r.Conn, PeerID: want, Original: r.Original, Since: r.Since}
+	if !r.Original {
+		m.Token = token
+	}
 	l.Waiting = slices.Delete(l.Waiting, i, i+1)
 	l.Members = append(l.Members, m)
 	l.Used, l.Promised = l.Used.add(want), max(l.Promised, want)
@@ -206,10 +246,10 @@ func (l *Lobby) Readmit(r Request) {
 	}
 }
 
-// Peer returns the member to, if from may talk to it: whether those two are linked is decided here alone. In a star
-// the host is linked with each member. It returns ErrNotLinked.
+// Peer returns the member to, by its connection or one that it had before, if from may talk to it: whether those two are
+// linked is decided here alone. In a star the host is linked with each member. It returns ErrNotLinked.
 func (l *Lobby) Peer(from, to string) (Member, error) {
-	i, j := l.member(from), l.member(to)
+	i, j := l.member(from), l.address(to)
 	if i < 0 || j < 0 || !l.linked(&l.Members[i], &l.Members[j]) {
 		return Member{}, ErrNotLinked
 	}
@@ -220,10 +260,22 @@ func (l *Lobby) linked(a, b *Member) bool {
 	return a.PeerID != b.PeerID && (a.PeerID == l.HostID || b.PeerID == l.HostID)
 }
 
-// links returns those that m is linked to, the host first.
-func (l *Lobby) links(m Member) (peers []Member) {
+// address is member, also by a connection that the member had before.
+func (l *Lobby) address(conn string) int {
+	if i := l.member(conn); i >= 0 {
+		return i
+	}
+	return slices.IndexFunc(l.Members, func(m Member) bool { return slices.Contains(m.Former, conn) })
+}
+
+// Peers returns those that m is linked to, the host first.
+func (l *Lobby) Peers(m Member) (peers []Member) {
 	for _, other := range l.Members {
-		if l.linked(&m, &other) {
+		switch {
+		case !l.linked(&m, &other):
+		case other.PeerID == l.HostID:
+			peers = slices.Insert(peers, 0, other)
+		default:
 			peers = append(peers, other)
 		}
 	}
@@ -234,6 +286,10 @@ func (l *Lobby) links(m Member) (peers []Member) {
 func (l *Lobby) Clone() Lobby {
 	c := *l
 	c.Members, c.Waiting, c.Used = slices.Clone(l.Members), slices.Clone(l.Waiting), slices.Clone(l.Used)
+	c.Banned = slices.Clone(l.Banned)
+	for i := range c.Members {
+		c.Members[i].Former = slices.Clone(c.Members[i].Former)
+	}
 	c.Changes, c.before, c.dropped = nil, nil, ""
 	return c
 }

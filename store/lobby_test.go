@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"fmt"
+	"reflect"
 	"slices"
 	"testing"
 	"time"
@@ -76,7 +77,7 @@ func request(conn string) func(*store.Lobby) error {
 
 func accept(by, conn string, want int) func(*store.Lobby) error {
 	return func(l *store.Lobby) error {
-		_, _, err := l.Accept(by, conn, want)
+		_, _, err := l.Accept(by, conn, want, "")
 		return err
 	}
 }
@@ -373,18 +374,18 @@ func TestRules(t *testing.T) {
 // TestAnswers guards what the rules that return more than an error return.
 func TestAnswers(t *testing.T) {
 	l := party()
-	m, r, err := l.Accept("host", "xia", 40)
+	m, r, err := l.Accept("host", "xia", 40, "")
 	want := store.Member{Conn: "xia", PeerID: 40, Original: true, Since: 60}
-	if m != want || r != xia || err != nil {
+	if !reflect.DeepEqual(m, want) || r != xia || err != nil {
 		t.Errorf("Accept = %v, %v, %v, want %v, %v", m, r, err, want, xia)
 	}
 	if r, err := l.Reject("host", "wes"); r != wes || err != nil {
 		t.Errorf("Reject = %v, %v, want %v", r, err, wes)
 	}
-	if m, err := l.Peer("host", "xia"); m != want || err != nil {
+	if m, err := l.Peer("host", "xia"); !reflect.DeepEqual(m, want) || err != nil {
 		t.Errorf("Peer = %v, %v, want %v", m, err, want)
 	}
-	if m, err := l.Peer("xia", "host"); m != host || err != nil {
+	if m, err := l.Peer("xia", "host"); !reflect.DeepEqual(m, host) || err != nil {
 		t.Errorf("Peer = %v, %v, want %v", m, err, host)
 	}
 }
@@ -393,11 +394,11 @@ func TestAnswers(t *testing.T) {
 func TestRefusalsReturnNobody(t *testing.T) {
 	l := party()
 	for _, conn := range []string{"", "yan", "ann"} {
-		m, r, _ := l.Accept("host", conn, 0)
+		m, r, _ := l.Accept("host", conn, 0, "")
 		rejected, _ := l.Reject("host", conn)
 		withdrawn, _ := l.Withdraw(conn)
 		p, _ := l.Peer("wes", conn)
-		if none := (store.Request{}); m != (store.Member{}) || p != (store.Member{}) || r != none || rejected != none || withdrawn != none {
+		if none := (store.Request{}); m.Conn != "" || p.Conn != "" || r != none || rejected != none || withdrawn != none {
 			t.Errorf("%q: %v %v %v %v %v, want nobody", conn, m, r, rejected, withdrawn, p)
 		}
 	}
@@ -408,7 +409,7 @@ func TestNewLobby(t *testing.T) {
 	got := store.NewLobby("tanks", "Blue-Fox", store.Member{Conn: "host", PeerID: 12, Since: 10, Original: true})
 	want := store.Lobby{
 		Game: "tanks", ID: "Blue-Fox", Members: []store.Member{{Conn: "host", PeerID: 1, Since: 10, Original: true}},
-		MaxPlayers: 8, HostID: 1, Used: [][2]int{{1, 1}}, Promised: 1,
+		MaxPlayers: 8, HostID: 1, Term: 1, Used: [][2]int{{1, 1}}, Promised: 1,
 	}
 	if diff := cmp.Diff(want, got, exactly); diff != "" {
 		t.Errorf("NewLobby (-want +got):\n%s", diff)
@@ -434,11 +435,11 @@ func TestWhoIsIn(t *testing.T) {
 			t.Errorf("%q: member %v (%v), listed %v, want %v", conn, member, m, l.Lists(conn), want)
 		}
 	}
-	if l.Host() != host {
+	if !reflect.DeepEqual(l.Host(), host) {
 		t.Errorf("Host is %v", l.Host())
 	}
 	wantErr(t, "Close", l.Close("host"), nil)
-	if l.Host() != (store.Member{}) || l.Lists("host") || l.Lists("wes") {
+	if l.Host().Conn != "" || l.Lists("host") || l.Lists("wes") {
 		t.Errorf("somebody is in a lobby that is closed: %+v", l)
 	}
 }

@@ -130,7 +130,7 @@ func drawCommand(t *rapid.T) command {
 // takeBack accepts and then undoes it: the one accepted waits again.
 func takeBack(by, conn string, want int) func(l *store.Lobby) error {
 	return func(l *store.Lobby) error {
-		_, r, err := l.Accept(by, conn, want)
+		_, r, err := l.Accept(by, conn, want, "")
 		if err != nil {
 			return err
 		}

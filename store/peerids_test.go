@@ -18,7 +18,7 @@ func visit(l *store.Lobby, want int) (int, error) {
 	if err := l.Request(store.Request{Conn: "visitor"}); err != nil {
 		return 0, err
 	}
-	m, _, err := l.Accept("host", "visitor", want)
+	m, _, err := l.Accept("host", "visitor", want, "")
 	if err != nil {
 		l.Withdraw("visitor")
 		return 0, err
