@@ -18,7 +18,7 @@ const (
 	theTable       = `{"Fn::GetAtt":["Table","Arn"]}`
 	theConnections = `[{"Fn::Sub":"arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:${Api}/${StageName}/POST/@connections/*"},` +
 		`{"Fn::Sub":"arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:${Api}/${StageName}/DELETE/@connections/*"}]`
-	theLog         = `{"Fn::GetAtt":["FunctionLog","Arn"]}`
+	theLog = `{"Fn::GetAtt":["FunctionLog","Arn"]}`
 )
 
 // called returns every IAM action that the deployed function needs, each with the one resource that it needs it for. The

@@ -71,7 +71,7 @@ func TestConversationsAtRandom(t *testing.T) {
 const maxSteps = 150
 
 // steps are what a byte of a script stands for: the client is its remainder by 4, the step the quotient. In a message @2
-// is the connection id of client 2, and # the number of the step.
+// is the connection id of client 2, $2 the last resume token that it heard, and # the number of the step.
 var steps = []string{
 	"says", // what follows: the length in two bytes, and the text
 	"drops", "drops unnoticed", "connects", "connects original", "connects chess", "clock +1s", "clock +16s", "clock +61s",
@@ -103,6 +103,17 @@ var steps = []string{
 	`{"action":"send_ice_candidate","content":{"connection_id":"@1","media":"0","index":0.0,"name":"n"},"request_id":"#"}`,
 	`{"action":"send_ice_candidate","content":{"connection_id":"@2","candidates":[{"candidate":"c"}]}}`,
 	`{"action":"send_ice_candidate","content":{"connection_id":"nobody","candidate":""},"request_id":"#"}`,
+	`{"action":"start_lobby","content":{"lobby_id":"fox","on_host_leave":"migrate"},"request_id":"#"}`,
+	`{"action":"start_lobby","content":{"lobby_id":"fox","auto_accept":true,"max_players":3,"on_host_leave":"migrate"}}`,
+	`{"action":"update_lobby","content":{"auto_accept":true},"request_id":"#"}`,
+	`{"action":"update_lobby","content":{"auto_accept":false,"locked":false,"max_players":2}}`,
+	`{"action":"update_lobby","content":{"locked":true},"request_id":"#"}`,
+	`{"action":"remove_player","content":{"connection_id":"@1"},"request_id":"#"}`,
+	`{"action":"remove_player","content":{"connection_id":"@2","ban":true},"request_id":"#"}`,
+	`{"action":"resume","content":{"resume_token":"$0"},"request_id":"#"}`,
+	`{"action":"resume","content":{"resume_token":"$1"},"request_id":"#"}`,
+	`{"action":"resume","content":{"resume_token":"$2"}}`,
+	`{"action":"resume","content":{"resume_token":"$3"},"request_id":"#"}`,
 	`{"action":"leave_lobby","request_id":"#"}`,
 	`{"action":"leave_lobby"}`,
 	`{"action":"close_lobby","request_id":"#"}`,
@@ -148,6 +159,7 @@ type conversation struct {
 	*world
 	processes [2]*Handler
 	ids       [4]string // of the clients' connections, or of their last
+	tokens    [4]string // that the clients heard last
 	opened    int       // connections so far
 	step      int
 	owed      map[string]map[string]int // of each connection, by request_id: answers that are still to come
@@ -155,7 +167,7 @@ type conversation struct {
 
 func converse(t rapid.TB, w *world, script []byte) {
 	c := &conversation{world: w, owed: map[string]map[string]int{}}
-	c.Burst = 5
+	c.Burst = 100
 	made := 0
 	c.NewID = func() string { made++; return fmt.Sprint("made-", made) }
 	c.processes = [2]*Handler{c.Handler, New(c.Config)}
@@ -194,7 +206,7 @@ func (c *conversation) do(t rapid.TB, client int, step string) {
 		}
 		replace := []string{"#", fmt.Sprint(c.step)}
 		for i, id := range c.ids {
-			replace = append(replace, fmt.Sprint("@", i), id)
+			replace = append(replace, fmt.Sprint("@", i), id, fmt.Sprint("$", i), c.tokens[i])
 		}
 		c.say(t, c.ids[client], strings.NewReplacer(replace...).Replace(step))
 	}
@@ -232,9 +244,14 @@ func (c *conversation) connected(conn string) bool {
 func (c *conversation) say(t rapid.TB, conn, text string) {
 	var m events.Message
 	var j events.JoinLobby
+	var r events.Resume
 	m.Decode(text)
 	if m.Content.Read(&j); m.RequestID != "" {
 		c.owed[conn][m.RequestID]++
+	}
+	if m.Content.Read(&r); r.ResumeToken != "" {
+		s, _ := seatOf(r.ResumeToken)
+		j.LobbyID = s.lobbyID
 	}
 	c.check(t, conn, "$default", text, c.places(t), j.LobbyID)
 }
@@ -245,6 +262,14 @@ type place struct {
 	lobby   *store.Lobby
 	waits   bool
 	dialect bool // speaks the original
+}
+
+// host is the connection of the lobby's host.
+func (p place) host() string {
+	if p.lobby == nil {
+		return ""
+	}
+	return p.lobby.Host().Conn
 }
 
 func (p place) is(key store.Key) bool { return p.lobby != nil && p.lobby.Key() == key }
@@ -277,6 +302,7 @@ type line struct {
 	Content   struct {
 		Code         string `json:"code"`
 		ConnectionID string `json:"connection_id"`
+		ResumeToken  string `json:"resume_token"`
 	} `json:"content"`
 }
 
@@ -309,6 +335,9 @@ func (c *conversation) check(t rapid.TB, sender, route, text string, before map[
 			}
 			if e.RequestID != "" {
 				c.owed[conn][e.RequestID]--
+			}
+			if client := slices.Index(c.ids[:], conn); client >= 0 && e.Content.ResumeToken != "" {
+				c.tokens[client] = e.Content.ResumeToken
 			}
 			if why := mayNotHear(conn, sender, e, before[conn], before[sender], after[conn], keys); why != "" {
 				fail("%s hears %s\nthough %s", conn, data, why)
@@ -353,11 +382,11 @@ func mayNotHear(conn, sender string, e line, at, from, after place, keys []store
 		return "it did nothing"
 	case at.waits != waitEnds:
 		return fmt.Sprintf("it waits: %v", at.waits)
-	case hostOnly && at.lobby.Host().Conn != conn:
+	case hostOnly && at.host() != conn && after.host() != conn:
 		return "it is not the host"
 	case relayed && (e.Content.ConnectionID != sender || from.waits || from.lobby == nil || !from.is(at.lobby.Key())):
 		return "the sender is not its peer"
-	case relayed && at.lobby.Host().Conn != conn && at.lobby.Host().Conn != sender:
+	case relayed && after.host() != conn && after.host() != sender:
 		return "neither is the host"
 	case e.Content.ConnectionID != "" && !at.lobby.Lists(e.Content.ConnectionID) && !(after.lobby != nil && after.lobby.Lists(e.Content.ConnectionID)):
 		return "that connection is not in the lobby"

@@ -25,6 +25,7 @@ type world struct {
 	mu      sync.Mutex
 	now     time.Time
 	inbox   map[string][]string // of those that are connected
+	hungUp  map[string][]string // of those that were hung up on since anybody looked
 	busy    string              // who takes no more for now
 	// meanwhile, if set, happens while an event is on its way to a connection. What it returns, the post does.
 	meanwhile func(conn, event string) error
@@ -32,7 +33,7 @@ type world struct {
 
 // newWorld returns a world whose handler is as wrap makes its store.
 func newWorld(wrap func(store.Store) store.Store) *world {
-	w := &world{now: time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC), inbox: map[string][]string{}}
+	w := &world{now: time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC), inbox: map[string][]string{}, hungUp: map[string][]string{}}
 	w.Handler = New(Config{
 		Store: wrap(store.NewMemory(w.clock)), Poster: w, Now: w.clock, NewSecret: w.newSecret, Log: slog.New(slog.NewTextHandler(&w.log, nil)),
 	})
@@ -111,6 +112,7 @@ func (w *world) Hangup(_ context.Context, conn string) error {
 	if w.inbox[conn] == nil {
 		return ErrGone
 	}
+	w.hungUp[conn] = w.inbox[conn]
 	delete(w.inbox, conn)
 	return nil
 }
@@ -127,7 +129,8 @@ func (w *world) drop(conn string) {
 func (w *world) heard() map[string][]string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	heard := map[string][]string{}
+	heard := w.hungUp
+	w.hungUp = map[string][]string{}
 	for conn, events := range w.inbox {
 		if w.inbox[conn] = []string{}; len(events) > 0 {
 			heard[conn] = events
