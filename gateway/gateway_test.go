@@ -216,7 +216,24 @@ func (c caller) say(t *testing.T, text, want string) {
 	if err := c.Write(t.Context(), websocket.MessageText, []byte(text)); err != nil {
 		t.Fatal(err)
 	}
-	if _, answer, err := c.Read(t.Context()); err != nil || !strings.Contains(string(answer), want) {
-		t.Fatalf("%s is answered %s, %v; want %s", text, answer, err, want)
+	c.hear(t, want)
+}
+
+func (c caller) hear(t *testing.T, want string) {
+	t.Helper()
+	if _, event, err := c.Read(t.Context()); err != nil || !strings.Contains(string(event), want) {
+		t.Fatalf("heard %s, %v; want %s", event, err, want)
 	}
+}
+
+// TestGraceEnds: who dropped and does not come back loses the place when its time is over, though nobody asks.
+func TestGraceEnds(t *testing.T) {
+	url := start(t, "-grace", "1s")
+	host, guest := dial(t, url), dial(t, url)
+	host.say(t, `{"action":"start_lobby","content":{"lobby_id":"fox","auto_accept":true}}`, `"event":"lobby_started"`)
+	guest.say(t, `{"action":"join_lobby","content":{"lobby_id":"fox"}}`, `"event":"request_accepted"`)
+	host.hear(t, `"event":"peer_joined"`)
+	guest.CloseNow()
+	host.hear(t, `"event":"peer_disconnected"`)
+	host.hear(t, `"event":"peer_left"`)
 }

@@ -1,0 +1,216 @@
+package apigateway
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/coder/websocket"
+)
+
+// TestSlowReader: what a client does not read is bounded, costs the others nothing, and all that was taken arrives.
+func TestSlowReader(t *testing.T) {
+	id := make(chan string, 2)
+	var g *Gateway
+	g, address := serve(t, Config{Invoke: func(ctx context.Context, e event) (response, error) {
+		if e.RequestContext.EventType == "CONNECT" {
+			id <- e.RequestContext.ConnectionID
+		}
+		return echo(&g)(ctx, e)
+	}})
+	slow, fast := connect(t, address), connect(t, address)
+	slowID := <-id
+	fast.send(frame(text, "a")) // that is answered only once it is registered, as slow is by then
+	fast.want(text, "a")
+	slow.send(frame(text, "a"))
+	slow.want(text, "a")
+	taken := 0
+	var err error
+	for ; err == nil && taken < 10_000; taken++ {
+		err = g.Post(t.Context(), slowID, []byte(big))
+	}
+	if taken--; err != ErrLimitExceeded {
+		t.Fatalf("after %d posts of 32 KiB to who does not read: %v, want ErrLimitExceeded", taken, err)
+	}
+	fast.send(frame(text, "still here"))
+	fast.want(text, "still here")
+	for range taken {
+		slow.want(text, big)
+	}
+	slow.send(frame(text, "and back"))
+	slow.want(text, "and back")
+	if err := g.Post(t.Context(), slowID, make([]byte, MaxMessage+1)); err != ErrPayloadTooLarge {
+		t.Errorf("a post over 128 KiB returned %v, want ErrPayloadTooLarge", err)
+	}
+	if err := g.Post(t.Context(), slowID, []byte("a\xffb")); err != nil {
+		t.Error(err)
+	}
+	slow.want(text, "a\uFFFDb")
+}
+
+// TestSlowReaderRecovers: who was slow and has caught up is sent to like everybody else, also once the time is over that
+// it might have taken.
+func TestSlowReaderRecovers(t *testing.T) {
+	const stall = time.Second
+	var g *Gateway
+	id := make(chan string, 1)
+	g, address := serve(t, Config{Stall: stall, Invoke: func(ctx context.Context, e event) (response, error) {
+		if e.RequestContext.EventType == "CONNECT" {
+			id <- e.RequestContext.ConnectionID
+		}
+		return echo(&g)(ctx, e)
+	}})
+	slow := connect(t, address)
+	slow.send(frame(text, "here"))
+	slow.want(text, "here")
+	to, taken := <-id, 0
+	for g.Post(t.Context(), to, []byte(big)) == nil {
+		taken++
+	}
+	for range taken {
+		slow.want(text, big)
+	}
+	for caughtUp := time.Now(); time.Since(caughtUp) < 2*stall; {
+		if err := g.Post(t.Context(), to, []byte("more")); err != nil {
+			t.Fatal(err)
+		}
+		slow.want(text, "more")
+	}
+}
+
+// TestPingFlood: a client that sends pings and reads nothing does not make the gateway hold more and more.
+func TestPingFlood(t *testing.T) {
+	g, address := serve(t, Config{})
+	c := connect(t, address)
+	flood := bytes.Repeat(frame(ping, big[:125]), 1000)
+	c.SetWriteDeadline(time.Now().Add(time.Second))
+	for range 200 { // 25 MB
+		if _, err := c.Write(flood); err != nil {
+			break
+		}
+	}
+	for c := range g.all() {
+		c.mu.Lock()
+		if n := len(c.queue) - c.taken; n > maxOutbox {
+			t.Errorf("%d bytes of pongs wait", n)
+		}
+		c.mu.Unlock()
+	}
+}
+
+// TestPostsDoNotMix: messages from many at once arrive whole, and those of one in order.
+func TestPostsDoNotMix(t *testing.T) {
+	var g *Gateway
+	id := make(chan string, 1)
+	g, address := serve(t, Config{Invoke: func(ctx context.Context, e event) (response, error) {
+		if e.RequestContext.EventType == "MESSAGE" {
+			id <- e.RequestContext.ConnectionID
+		}
+		return ok, nil
+	}})
+	c := connect(t, address)
+	c.send(frame(text, "hello"))
+	to := <-id
+	const posters, posts = 8, 200
+	filler := strings.Repeat("x", 1500)
+	for p := range posters {
+		go func() {
+			for n := range posts {
+				for g.Post(context.Background(), to, fmt.Appendf(nil, "%d %d %s", p, n, filler)) == ErrLimitExceeded {
+					time.Sleep(time.Millisecond) // as AWS wants it: later
+				}
+			}
+		}()
+	}
+	var next [posters]int
+	for range posters * posts {
+		_, message := c.receive()
+		var p, n int
+		var rest string
+		if fmt.Sscan(message, &p, &n, &rest); rest != filler || next[p] != n {
+			t.Fatalf("received %.20q…, want %d of poster %d", message, next[p], p)
+		}
+		next[p]++
+	}
+}
+
+// TestAnotherLibrary: a client of a library that checks what it receives is content.
+func TestAnotherLibrary(t *testing.T) {
+	_, address := serve(t, Config{})
+	c, _, err := websocket.Dial(t.Context(), "ws://"+address, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.SetReadLimit(MaxMessage)
+	for _, size := range []int{0, 1, 125, 126, 4000, MaxFrame} {
+		want := strings.Repeat("é", size/2)
+		if err := c.Write(t.Context(), websocket.MessageText, []byte(want)); err != nil {
+			t.Fatal(err)
+		}
+		if _, got, err := c.Read(t.Context()); err != nil || string(got) != want {
+			t.Fatalf("%d bytes came back as %d: %v", size, len(got), err)
+		}
+	}
+	if err := c.Close(websocket.StatusNormalClosure, "done"); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestWithoutRawConn: a connection that gives no access to its file descriptor, such as one of TLS, works as well.
+func TestWithoutRawConn(t *testing.T) {
+	var g *Gateway
+	g = New(Config{Invoke: echo(&g), Log: slog.New(slog.DiscardHandler)})
+	server := httptest.NewTLSServer(g)
+	defer server.Close()
+	c, _, err := websocket.Dial(t.Context(), server.URL, &websocket.DialOptions{HTTPClient: server.Client()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.SetReadLimit(MaxMessage)
+	for range 100 {
+		if err := c.Write(t.Context(), websocket.MessageText, []byte(big)); err != nil {
+			t.Fatal(err)
+		}
+		if _, got, err := c.Read(t.Context()); err != nil || string(got) != big {
+			t.Fatalf("%d bytes came back: %v", len(got), err)
+		}
+	}
+	go c.Read(t.Context()) // answers the close frame
+	if err := g.Shutdown(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+// BenchmarkRelay measures a 1500-byte message from one client to another, with both ends in this process.
+func BenchmarkRelay(b *testing.B) {
+	ids := make(chan string, 2)
+	var g *Gateway
+	var peer string
+	g, address := serve(b, Config{Invoke: func(ctx context.Context, e event) (response, error) {
+		switch e.RequestContext.EventType {
+		case "CONNECT":
+			ids <- e.RequestContext.ConnectionID
+		case "MESSAGE":
+			return ok, g.Post(ctx, peer, []byte(e.Body))
+		}
+		return ok, nil
+	}})
+	from, to := connect(b, address), connect(b, address)
+	<-ids
+	peer = <-ids
+	from.SetDeadline(time.Time{})
+	to.SetDeadline(time.Time{})
+	message := frame(text, big[:1500])
+	received := make([]byte, len(appendFrame(nil, text, []byte(big[:1500]))))
+	b.ReportAllocs()
+	for b.Loop() {
+		from.Write(message)
+		io.ReadFull(to.in, received)
+	}
+}
