@@ -1,7 +1,7 @@
 # All that is done to Bellhop, a line or two each. `make` alone lists it.
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help run test unit fuzz bench golden fmt lint tools build build-Function validate test-sam
+.PHONY: help run test unit fuzz bench soak golden fmt lint tools build build-Function validate test-sam
 
 # How long each fuzz test looks for something new in `make test`.
 FUZZTIME ?= 5s
@@ -33,6 +33,9 @@ fuzz: ## every fuzz test for FUZZTIME (5s)
 bench: ## what a relayed message and an idle connection cost, beside a bare relay
 	go test -run '^$$' -bench . -benchmem ./events ./handlers ./gateway/apigateway
 	go run ./gateway/bench
+
+soak: ## 2,000 clients that come, drop and come back for two minutes, and what is left of them
+	go test -run TestSoak -v -count=1 ./gateway -soak.connections 2000 -soak.time 2m
 
 golden: ## rewrite what is heard in testdata/conversations; read the diff as code
 	go test . -run TestConversations -count=1 -update

@@ -86,6 +86,12 @@ func (m *Memory) DeleteConnection(ctx context.Context, id string) (was Connectio
 	return was, err
 }
 
+// Sweep forgets what has expired. Writes do that by and by; a process that is quiet may want it at once.
+func (m *Memory) Sweep() {
+	m.lobbies.sweepAll()
+	m.connections.sweepAll()
+}
+
 // Len returns how many lobbies and connections are kept, those that have expired and not been noticed included.
 func (m *Memory) Len() (lobbies, connections int) { return m.lobbies.len(), m.connections.len() }
 
@@ -167,14 +173,26 @@ func (s *sharded[K, V]) sweep(sh *shard[K, V]) {
 	if sh.writes++; sh.writes < sh.kept+64 {
 		return
 	}
-	sh.writes = 0
+	s.forget(sh)
+}
+
+// forget deletes what has expired.
+func (s *sharded[K, V]) forget(sh *shard[K, V]) {
 	now := s.now()
 	for k, v := range sh.values {
 		if !now.Before(s.expires(v)) {
 			delete(sh.values, k)
 		}
 	}
-	sh.kept = len(sh.values)
+	sh.writes, sh.kept = 0, len(sh.values)
+}
+
+func (s *sharded[K, V]) sweepAll() {
+	for i := range s.shards {
+		s.shards[i].mu.Lock()
+		s.forget(&s.shards[i])
+		s.shards[i].mu.Unlock()
+	}
 }
 
 func (s *sharded[K, V]) len() (n int) {
