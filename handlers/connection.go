@@ -114,8 +114,13 @@ func (h *Handler) occupied(ctx context.Context, c store.Connection, now time.Tim
 	if c.Pointer.LobbyID == "" {
 		return false, nil
 	}
+	onItsWay := now.Sub(time.UnixMilli(c.Pointer.Since)) < claimSettles
 	l, err := h.Store.Lobby(ctx, c.Key())
-	if err == nil && l.Lists(c.ID) || now.Sub(time.UnixMilli(c.Pointer.Since)) < claimSettles {
+	if err == nil && l.Lists(c.ID) && l.Due(now) { // it was there, so it is not on its way, and may be out by now
+		l, err = h.read(ctx, c.Key())
+		onItsWay = false
+	}
+	if err == nil && l.Lists(c.ID) || onItsWay {
 		return true, nil
 	}
 	if errors.Is(err, store.ErrNotFound) {
