@@ -164,7 +164,7 @@ func lettersFor(l *store.Lobby, c store.Change) (letters []letter) {
 	case store.Replaced:
 		e = events.Replaced{}
 	case store.HostChanged:
-		e = events.HostChanged{HostConnectionID: c.Conn, PeerID: c.PeerID, Term: l.Term}
+		e = events.HostChanged{HostConnectionID: c.Conn, PeerID: c.PeerID, Term: c.Term}
 	case store.Updated:
 		e = events.LobbyUpdated{Lobby: wireLobby(l)}
 	case store.Left:

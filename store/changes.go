@@ -12,6 +12,7 @@ type Change struct {
 	Conn   string    // who it happened to; with HostChanged the new host, with Resumed who they were before
 	New    string    // with Resumed: their connection now
 	PeerID int       // theirs, if they were a member
+	Term   int       // with HostChanged: theirs, which need not be the lobby's last
 	Until  time.Time // with Disconnected: until when the place is held
 	Reason string    // with Left, Removed and Closed
 	To     []Member  // who hears it
@@ -222,7 +223,7 @@ func (l *Lobby) remove(m Member, reason string) {
 		l.HostID = heir.PeerID
 		l.Term++
 		l.Changes = append(l.Changes, left, Change{
-			Kind: HostChanged, Conn: heir.Conn, PeerID: heir.PeerID, To: left.To, Requests: slices.Clone(l.Waiting),
+			Kind: HostChanged, Conn: heir.Conn, PeerID: heir.PeerID, Term: l.Term, To: left.To, Requests: slices.Clone(l.Waiting),
 		})
 	case reason == ReasonLeft:
 		l.end(l.Members, ReasonHostLeft)
