@@ -188,10 +188,13 @@ func (l *Lobby) Due(now time.Time) bool {
 func (m Member) lapsed(now time.Time) bool { return m.Away() && !now.Before(m.AwayUntil) }
 
 // Lapse takes the places of those who were away for too long. Nothing runs between two messages, so whoever reads a
-// lobby next lets it lapse first.
+// lobby next lets it lapse first, in the order in which their times ended: who becomes the host after some were gone need
+// not hear of those.
 func (l *Lobby) Lapse(now time.Time) {
-	for _, m := range slices.Clone(l.Members) {
-		if m.lapsed(now) && !l.Closed {
+	late := slices.DeleteFunc(slices.Clone(l.Members), func(m Member) bool { return !m.lapsed(now) })
+	slices.SortStableFunc(late, func(a, b Member) int { return a.AwayUntil.Compare(b.AwayUntil) })
+	for _, m := range late {
+		if !l.Closed {
 			l.remove(m, ReasonTimedOut)
 		}
 	}
