@@ -1,7 +1,7 @@
 # All that is done to Bellhop, a line or two each. `make` alone lists it.
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help run test unit fuzz bench soak golden fmt lint tools build build-Function validate test-sam
+.PHONY: help run test unit fuzz bench soak model golden fmt lint tools build build-Function validate test-sam
 
 # How long each fuzz test looks for something new in `make test`.
 FUZZTIME ?= 5s
@@ -21,6 +21,9 @@ test: tools lint validate unit fuzz ## everything that CI runs
 unit: ## the tests alone, under the race detector
 	@command -v $$(go env CC) >/dev/null || { echo "installing gcc, which -race needs"; apt-get update -qq && apt-get install -y -qq gcc libc6-dev; }
 	@set -o pipefail; go test -race -v -count=1 ./... | grep -vE '^(=== (RUN|PAUSE|CONT|NAME)|\?  )'
+
+model: ## the model of whole handlers: 10,000 sequences on Memory, 300 on DynamoDB, in 3 to 5 minutes
+	go test -race -v -count=1 -timeout 30m -run TestLives ./handlers -lives.rounds 1 -rapid.checks 10000 -lives.dynamodb 300
 
 fuzz: ## every fuzz test for FUZZTIME (5s)
 	@set -e; for package in $$(go list ./...); do \

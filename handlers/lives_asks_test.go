@@ -1,0 +1,220 @@
+package handlers
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"pgregory.net/rapid"
+)
+
+// sensible makes of s what is likely to succeed: by somebody else, or, while nobody could, a lobby more or a player more
+// who wants into one.
+func (l *lives) sensible(s step) step {
+	for i := range clients {
+		if by := (s.By + i) % clients; l.fits(s.What, &l.players[by]) {
+			s.By = by
+			return s
+		}
+	}
+	switch {
+	case len(l.rules.rooms) == 0 && s.What != "start_lobby":
+		s.What = "start_lobby"
+		return l.sensible(s)
+	case s.What != "join_lobby" && s.What != "start_lobby":
+		s.What = "join_lobby"
+		return l.sensible(s)
+	}
+	return s
+}
+
+// fits reports whether p is where one is who does such a thing.
+func (l *lives) fits(what string, p *player) bool {
+	r := l.rules.at(p.conn)
+	in := r != nil && l.connected(p.conn)
+	host := in && r.seat(r.host).conn == p.conn
+	switch what {
+	case "start_lobby", "join_lobby":
+		return r == nil && (what == "start_lobby" || len(l.rules.rooms) > 0)
+	case "resume":
+		return r == nil && len(p.tokens) > 0 && l.rules.held(p.tokens[len(p.tokens)-1])
+	case "leave_lobby", "ping":
+		return in
+	case "set_session_description", "send_ice_candidate":
+		return in && len(r.seats) > 1 && r.waits(p.conn) < 0
+	case "accept_request", "reject_join_request":
+		return host && len(r.waiting) > 0
+	case "remove_player":
+		return host && len(r.seats) > 1
+	}
+	return host
+}
+
+// say has a client say something.
+func (l *lives) say(t rapid.TB, p *player, s step) {
+	a := l.ask(p, s)
+	if !s.WithoutAnswerID {
+		a.requestID = fmt.Sprint("r", len(l.past))
+	}
+	by := func(m *rules) { asks[a.name](m, p.conn, a) }
+	l.happen(t, s, event{conn: p.conn, route: "$default", text: l.text(a), by: by, requestID: a.requestID})
+}
+
+// held reports whether a token is for a place that there is.
+func (m *rules) held(token string) bool {
+	t := m.tokens[token]
+	for _, r := range m.rooms {
+		if r.number == t.number && r.seat(t.peer) != nil {
+			return true
+		}
+	}
+	return false
+}
+
+// ask returns what a client says in step s.
+func (l *lives) ask(p *player, s step) ask {
+	a := ask{name: s.What}
+	yes := s.N%3 == 0
+	switch s.What {
+	case "start_lobby":
+		if a.lobby = lobbyIDs[s.Whom%len(lobbyIDs)]; a.lobby == "" {
+			l.made = fmt.Sprint("Made-", len(l.past))
+			a.lobby = l.made
+		}
+		a.max, a.migrates = []int{0, 0, 2, 3, 4}[s.N%5], s.N%2 == 0
+		if s.N%11 < 4 {
+			a.auto = &yes
+		}
+	case "join_lobby":
+		if a.lobby = lobbyIDs[s.Whom%len(lobbyIDs)]; a.lobby == "" {
+			a.lobby = "Made-0"
+		}
+		if open := l.open(); s.Sensible && len(open) > 0 {
+			a.lobby = open[s.N%len(open)]
+		}
+	case "accept_request":
+		if a.conn = l.whom(p, s); s.N%4 == 0 {
+			a.conn = ""
+		}
+		if s.N%5 == 0 {
+			a.peer = []int{2, 3, 4, 5, 7, 12}[s.Whom%6]
+		}
+	case "update_lobby":
+		a.max = []int{0, 2, 3, 8}[s.N%4]
+		if s.Whom%2 == 0 {
+			a.locked = &yes
+		} else {
+			a.auto = &yes
+		}
+	case "resume":
+		a.token = l.token(p, s)
+	case "reject_join_request", "remove_player", "set_session_description", "send_ice_candidate":
+		a.conn = l.whom(p, s)
+		a.ban = s.What == "remove_player" && s.N%2 == 0
+	}
+	l.name(a)
+	return a
+}
+
+var lobbyIDs = []string{"fox", "fox", "Fox", "FOX", "hen", "hen", ""}
+
+// name remembers the lobby ids in a, so that what is kept under them is looked at.
+func (l *lives) name(a ask) {
+	for _, id := range []string{a.lobby, a.token[strings.LastIndex(a.token, ".")+1:]} {
+		if id != "" {
+			l.ids[strings.ToLower(id)] = true
+		}
+	}
+}
+
+// open returns the ids of the lobbies that there are, in order.
+func (l *lives) open() (ids []string) {
+	for _, r := range l.rules.rooms {
+		ids = append(ids, r.id)
+	}
+	slices.Sort(ids)
+	return ids
+}
+
+// whom returns the connection that a step of p's is about: of p's lobby, if that is sensible, be it one that somebody has
+// left by resuming.
+func (l *lives) whom(p *player, s step) string {
+	var fits []string
+	if r := l.rules.at(p.conn); r != nil && s.Sensible {
+		for _, w := range r.waiting {
+			if s.What == "accept_request" || s.What == "reject_join_request" {
+				fits = append(fits, w.conn)
+			}
+		}
+		for _, seat := range r.seats {
+			if s.What != "accept_request" && s.What != "reject_join_request" && seat.conn != p.conn {
+				fits = append(append(fits, seat.conn, seat.conn), strings.Fields(seat.former)...)
+			}
+		}
+	}
+	if len(fits) > 0 {
+		return fits[s.Whom%len(fits)]
+	}
+	if s.Whom < clients && l.players[s.Whom].conn != "" {
+		return l.players[s.Whom].conn
+	}
+	return "nobody"
+}
+
+// token returns one that p shows: its last, an older one, somebody else's, or one that nobody was ever given.
+func (l *lives) token(p *player, s step) string {
+	of := p
+	if s.N%8 == 7 {
+		of = &l.players[s.Whom%clients]
+	}
+	if len(of.tokens) == 0 {
+		return "s1x.1.fox"
+	}
+	last := of.tokens[len(of.tokens)-1]
+	switch s.N % 8 {
+	case 5:
+		return of.tokens[s.Whom%len(of.tokens)]
+	case 6:
+		return edited(last, s.Whom)
+	}
+	return last
+}
+
+// edited returns a token with another secret, number or lobby in it.
+func edited(token string, n int) string {
+	part := strings.SplitN(token, ".", 3)
+	switch n % 3 {
+	case 0:
+		part[0] += "x"
+	case 1:
+		part[1] = map[bool]string{true: "1", false: "2"}[part[1] != "1"]
+	case 2:
+		part[2] += "x"
+	}
+	return strings.Join(part, ".")
+}
+
+// text is what a client sends to ask a.
+func (l *lives) text(a ask) string {
+	content := map[string]any{}
+	put := func(name string, value any, present bool) {
+		if present {
+			content[name] = value
+		}
+	}
+	put("lobby_id", a.lobby, a.lobby != "" && !(a.name == "start_lobby" && a.lobby == l.made))
+	put("connection_id", a.conn, a.conn != "")
+	put("resume_token", a.token, a.token != "")
+	put("peer_id", a.peer, a.peer != 0)
+	put("max_players", a.max, a.max != 0)
+	put("auto_accept", a.auto, a.auto != nil)
+	put("locked", a.locked, a.locked != nil)
+	put("on_host_leave", "migrate", a.migrates)
+	put("ban", true, a.ban)
+	put("sdp", "v=0", a.name == "set_session_description")
+	put("type", "offer", a.name == "set_session_description")
+	put("candidate", "", a.name == "send_ice_candidate")
+	text, _ := json.Marshal(map[string]any{"action": a.name, "content": content, "request_id": a.requestID})
+	return strings.Replace(string(text), `,"request_id":""`, "", 1)
+}

@@ -1,0 +1,188 @@
+package handlers
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"bellhop/store"
+)
+
+// A view is what the rules and the store must say alike of a lobby.
+type view struct {
+	ID                       string
+	Host, Term, Max, Promise int
+	Auto, Locked, Migrates   bool
+	Members, Waiting, Banned []string
+	Used                     []int
+}
+
+// views returns the lobbies of m, by id in lower case.
+func (l *lives) views(m *rules) map[string]view {
+	all := map[string]view{}
+	for key, r := range m.rooms {
+		v := view{ID: r.id, Host: r.host, Term: r.term, Max: r.max, Promise: r.promised, Auto: r.auto, Locked: r.locked, Migrates: r.migrates}
+		for _, s := range r.seats {
+			v.Members = append(v.Members, fmt.Sprintf("%d %s was %v until %v", s.peer, s.conn, strings.Fields(s.former), s.away.UTC()))
+		}
+		for _, w := range r.waiting {
+			v.Waiting = append(v.Waiting, fmt.Sprint(w))
+		}
+		v.Banned = slices.Sorted(slices.Values(r.banned))
+		for id := range r.used {
+			v.Used = append(v.Used, id)
+		}
+		slices.Sort(v.Used)
+		all[key] = v
+	}
+	return all
+}
+
+// kept returns the lobbies of the store.
+func (l *lives) kept() map[string]view {
+	all := map[string]view{}
+	for key, k := range l.found {
+		v := view{ID: k.ID, Host: k.HostID, Term: k.Term, Max: k.MaxPlayers, Promise: k.Promised, Auto: k.AutoAccept, Locked: k.Locked, Migrates: k.Migrates}
+		for _, m := range k.Members {
+			former := append([]string{}, m.Former...)
+			v.Members = append(v.Members, fmt.Sprintf("%d %s was %v until %v", m.PeerID, m.Conn, former, m.AwayUntil.UTC()))
+		}
+		for _, r := range k.Waiting {
+			v.Waiting = append(v.Waiting, fmt.Sprint(wait{r.Conn, r.RequestID, r.PeerID}))
+		}
+		v.Banned = slices.Sorted(slices.Values(k.Banned))
+		for _, ids := range k.Used {
+			for id := ids[0]; id <= ids[1]; id++ {
+				v.Used = append(v.Used, id)
+			}
+		}
+		all[key] = v
+	}
+	return all
+}
+
+// check holds the store to the rules, and both to what must be so whatever the rules say.
+func (l *lives) check(t rapid.TB) {
+	t.Helper()
+	late := l.rules.clone()
+	l.catchUp(late) // that time passed is seen by nobody yet, but a lobby that expired is gone
+	if diff := cmp.Diff(l.views(late), l.kept()); diff != "" {
+		l.fatal(t, "(-rules +store):\n%s", diff)
+	}
+	l.rules = late.clone()
+	at := map[string]string{}
+	for id, kept := range l.found {
+		k := kept.Clone()
+		if k.Lapse(l.clock()); !k.Closed {
+			l.checkLobby(t, id, &k, at)
+		}
+	}
+	l.checkAnswers(t)
+}
+
+// checkLobby checks one lobby as its next reader sees it. at is where each connection was found so far.
+func (l *lives) checkLobby(t rapid.TB, id string, k *store.Lobby, at map[string]string) {
+	t.Helper()
+	peers, hosts := map[int]bool{}, 0
+	list := func(conn string) {
+		if at[conn] != "" {
+			l.fatal(t, "%s is in %s and in %s", conn, at[conn], id)
+		}
+		at[conn] = id
+	}
+	for _, m := range k.Members {
+		if list(m.Conn); peers[m.PeerID] {
+			l.fatal(t, "two in %s are peer %d", id, m.PeerID)
+		}
+		if peers[m.PeerID] = true; m.PeerID == k.HostID {
+			hosts++
+		}
+		if m.Away() && m.AwayUntil.Sub(l.clock()) > time.Minute {
+			l.fatal(t, "%s is away until %v, which is more than its grace", m.Conn, m.AwayUntil)
+		}
+	}
+	for _, r := range k.Waiting {
+		list(r.Conn)
+	}
+	if hosts != 1 {
+		l.fatal(t, "%s has %d hosts", id, hosts)
+	}
+	l.checkReuse(t, id, peers)
+}
+
+// checkReuse checks that nobody is a peer whom somebody was before.
+func (l *lives) checkReuse(t rapid.TB, id string, peers map[int]bool) {
+	t.Helper()
+	r := l.rules.rooms[id]
+	ever := l.peerIDs[r.number]
+	if ever == nil {
+		ever = map[int]bool{}
+		l.peerIDs[r.number] = ever
+	}
+	for peer := range ever {
+		ever[peer] = ever[peer] && peers[peer]
+	}
+	for peer := range peers {
+		if still, was := ever[peer]; was && !still {
+			l.fatal(t, "somebody in %s is peer %d, as somebody was before", id, peer)
+		}
+		ever[peer] = true
+	}
+}
+
+// checkAnswers checks that whoever asked has its answer, or waits.
+func (l *lives) checkAnswers(t rapid.TB) {
+	t.Helper()
+	waits := l.rules.awaited()
+	for key, open := range l.owed {
+		conn, _, _ := strings.Cut(key, " ")
+		switch {
+		case open == 0, !l.connected(conn):
+			delete(l.owed, key)
+		case !waits[key] && !l.rules.original[conn]:
+			l.fatal(t, "%s is still to be answered", key)
+		}
+	}
+}
+
+// finish has everybody leave, and then vanish: who is there may open a lobby, and then every id is free.
+func (l *lives) finish(t rapid.TB) {
+	open := slices.DeleteFunc(slices.Clone(l.conns), func(conn string) bool { return !l.connected(conn) })
+	for _, conn := range open {
+		l.say(t, &player{conn: conn}, step{What: "leave_lobby"})
+	}
+	l.pass(t, claimSettles)
+	for _, conn := range open {
+		l.mustStart(t, conn, "own-"+conn)
+	}
+	for _, conn := range open {
+		l.lose(conn)
+	}
+	l.pass(t, store.LobbyTTL)
+	for i, id := range slices.Sorted(slices.Values(l.named())) {
+		l.connects(t, step{By: i % clients, N: 1})
+		l.mustStart(t, l.conns[len(l.conns)-1], id)
+	}
+}
+
+func (l *lives) named() (ids []string) {
+	for id := range l.ids {
+		ids = append(ids, id)
+	}
+	return ids
+}
+
+func (l *lives) mustStart(t rapid.TB, conn, id string) {
+	t.Helper()
+	before := l.seen["lobby_started"]
+	a := ask{name: "start_lobby", lobby: id, requestID: "last"}
+	l.name(a)
+	l.happen(t, step{}, event{conn: conn, route: "$default", text: l.text(a), requestID: a.requestID, by: func(m *rules) { m.start(conn, a) }})
+	if l.seen["lobby_started"] == before {
+		l.fatal(t, "%s cannot start %s", conn, id)
+	}
+}

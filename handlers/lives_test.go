@@ -1,0 +1,258 @@
+package handlers
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"bellhop/store"
+	"bellhop/store/dynamodbtest"
+)
+
+// How many sequences TestLives plays: on Memory this many times -rapid.checks, which is 100 unless set.
+var (
+	livesRounds   = flag.Int("lives.rounds", 3, "rounds of -rapid.checks sequences on Memory")
+	livesDynamoDB = flag.Int("lives.dynamodb", 20, "sequences on DynamoDB")
+)
+
+// TestLives has clients do whatever they can to each other, in two processes over one store, with sockets that drop,
+// $disconnects that are lost, late or come twice, clocks that jump, and processes that die between any two calls. After
+// every step the store is as the rules say, and everybody has heard what they say and nothing else. After a death it is
+// as it was before the step, or after it, or after one of its writes. And in the end every id is free.
+func TestLives(t *testing.T) {
+	script := rapid.SliceOfN(rapid.Custom(drawStep), 20, 90)
+	t.Run("memory", func(t *testing.T) {
+		seen := tally{}
+		for range *livesRounds {
+			rapid.Check(t, func(t *rapid.T) {
+				w := newWorld(unwrapped)
+				newLives(w, w.Store, seen).play(t, script.Draw(t, "script"))
+			})
+		}
+		seen.report(t, *livesRounds >= 3)
+	})
+	t.Run("dynamodb", func(t *testing.T) {
+		seen, endpoint, table := tally{}, dynamodbtest.Start(t), dynamodbtest.Table()
+		for seed := range *livesDynamoDB {
+			w := newWorld(unwrapped)
+			newLives(w, dynamodbtest.OpenTable(t, dynamodbtest.Config(), endpoint, table, w.clock), seen).play(t, script.Example(seed))
+		}
+		seen.report(t, false)
+	})
+}
+
+// A step is something that happens. Its numbers mean what it makes of them, so that each step can follow each other.
+type step struct {
+	What            string
+	By, Whom, N     int
+	Sensible        bool // by whom it is likely to succeed, and to whom
+	Process         int
+	Dies            int  // at which call; 0: not
+	DoneWhenItDies  bool // whether that call is still made
+	WithoutAnswerID bool
+}
+
+func (s step) String() string { return fmt.Sprintf("%+v", struct{ step }{s}) }
+
+var likely = map[string]int{
+	"start_lobby": 4, "join_lobby": 12, "accept_request": 12, "reject_join_request": 2, "set_session_description": 3,
+	"send_ice_candidate": 2, "leave_lobby": 3, "close_lobby": 1, "remove_player": 3, "update_lobby": 3, "resume": 8, "ping": 1,
+	"loses its socket": 4, "is said to be gone": 7, "connects anew": 5, "uses its other socket": 2, "time passes": 7,
+}
+
+var whats = func() (all []string) {
+	for _, what := range slices.Sorted(maps.Keys(likely)) {
+		all = append(all, slices.Repeat([]string{what}, likely[what])...)
+	}
+	return all
+}()
+
+func drawStep(t *rapid.T) step {
+	s := step{
+		What: whats[uniform(t, "what", 10)%len(whats)], By: uniform(t, "by", 3), Whom: uniform(t, "whom", 4), N: uniform(t, "n", 10),
+		Sensible: uniform(t, "sensible", 2) > 0, Process: uniform(t, "process", 1), WithoutAnswerID: uniform(t, "without", 2) == 0,
+	}
+	if uniform(t, "dies", 3) == 7 {
+		s.Dies, s.DoneWhenItDies = 1+uniform(t, "at", 3), rapid.Bool().Draw(t, "done")
+	}
+	return s
+}
+
+// uniform draws a number of so many bits, of which all are as likely: rapid's own numbers are mostly small.
+func uniform(t *rapid.T, name string, bits int) (n int) {
+	for range bits {
+		if n *= 2; rapid.Bool().Draw(t, name) {
+			n++
+		}
+	}
+	return n
+}
+
+// clients have up to two sockets each: one that they use, and one that they have left open.
+const clients = 8
+
+type player struct {
+	conn, other string
+	tokens      []string // that it has heard, in order
+}
+
+// lives is a sequence under way.
+type lives struct {
+	*world
+	store     store.Store // as it is, for the checks
+	rules     *rules
+	processes [2]*Handler
+	mortals   [2]*mortal
+	players   [clients]player
+	conns     []string                // all there ever were
+	ids       map[string]bool         // of lobbies, in lower case, that were ever named
+	found     map[string]*store.Lobby // of those, the lobbies that are in the store
+	made      string                  // the lobby id that is made next
+	owed      map[string]int          // answers still to come, by connection and request_id
+	claims    map[string]time.Time    // until when a connection may count as in a lobby because a process died
+	peerIDs   map[int]map[int]bool    // by lobby: those that were ever seen, true if they still were
+	past      []string                // the steps so far
+	seen      tally
+	game      string
+}
+
+func newLives(w *world, s store.Store, seen tally) *lives {
+	seen["sequences"]++
+	l := &lives{
+		world: w, store: s, ids: map[string]bool{}, owed: map[string]int{}, claims: map[string]time.Time{},
+		peerIDs: map[int]map[int]bool{}, seen: seen, game: fmt.Sprint("game", seen["sequences"]),
+	}
+	l.rules = (&rules{
+		now: w.clock(), original: map[string]bool{}, known: map[string]bool{}, tokens: map[string]ticket{},
+	}).clone()
+	for i := range l.processes {
+		l.begin(i)
+	}
+	return l
+}
+
+// begin starts a process, in place of one that has died.
+func (l *lives) begin(i int) {
+	l.mortals[i] = &mortal{}
+	c := l.Config
+	c.Store, c.Poster, c.Rate, c.Burst = mortalStore{l.store, l.mortals[i]}, mortalPoster{l.world, l.mortals[i]}, 1e12, 1e12
+	c.NewID = func() string { return l.made }
+	c.Log = slog.New(slog.NewTextHandler(&l.log, nil))
+	l.processes[i] = New(c)
+}
+
+func (l *lives) play(t rapid.TB, script []step) {
+	for _, s := range script {
+		l.do(t, s)
+	}
+	l.finish(t)
+}
+
+func (l *lives) do(t rapid.TB, s step) {
+	p := &l.players[s.By]
+	switch s.What {
+	case "time passes":
+		seconds := []time.Duration{1, 1, 5, 14, 15, 16, 44, 59, 60, 61, 61, 130}
+		l.pass(t, seconds[s.N%len(seconds)]*time.Second)
+	case "loses its socket":
+		l.lose(p.conn)
+	case "is said to be gone":
+		l.disconnect(t, s)
+	case "connects anew":
+		l.lose(p.other)
+		l.connects(t, s)
+	case "uses its other socket":
+		p.conn, p.other = p.other, p.conn
+	default:
+		if s.Sensible {
+			s = l.sensible(s)
+		}
+		if !l.connected(l.players[s.By].conn) {
+			l.connects(t, s)
+		}
+		l.say(t, &l.players[s.By], s)
+	}
+}
+
+func (l *lives) connected(conn string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.inbox[conn] != nil
+}
+
+// lose ends a socket, and nobody is told.
+func (l *lives) lose(conn string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.inbox, conn)
+}
+
+// connects gives a client another socket; the one that it used stays open, if it is.
+func (l *lives) connects(t rapid.TB, s step) {
+	p := &l.players[s.By]
+	conn := fmt.Sprintf("%s-%c%d", l.game, 'a'+s.By, len(l.conns))
+	query := map[string]string{"game": l.game}
+	if original := s.N%7 == 0; original {
+		query["protocol"], l.rules.original[conn] = "original", true
+	}
+	l.Handler = l.processes[s.Process]
+	l.mortals[s.Process].left = 0
+	if status := l.connect(conn, query); status != 200 {
+		l.fatal(t, "%s is refused with %d", conn, status)
+	}
+	l.conns = append(l.conns, conn)
+	l.rules.known[conn] = true
+	p.conn, p.other = conn, p.conn
+}
+
+// disconnect has $disconnect come of a socket that is gone, be it for the second time, or one that drops right now.
+func (l *lives) disconnect(t rapid.TB, s step) {
+	conn := l.players[s.By].conn
+	gone := slices.DeleteFunc(slices.Clone(l.conns), l.connected)
+	if len(gone) > 0 && s.Whom%3 > 0 {
+		conn = gone[len(gone)-1-s.N%min(len(gone), 12)]
+	}
+	if conn == "" {
+		return
+	}
+	l.lose(conn)
+	l.happen(t, s, event{conn: conn, route: "$disconnect", by: func(m *rules) { m.disconnect(conn) }})
+}
+
+// pass moves the clock.
+func (l *lives) pass(t rapid.TB, d time.Duration) {
+	l.past = append(l.past, fmt.Sprint("clock +", d))
+	l.wait(d)
+	l.rules.now = l.clock()
+	if d >= store.LobbyTTL { // nobody who was there can be
+		clear(l.rules.rooms)
+		clear(l.claims)
+	}
+	l.look(t)
+	l.check(t)
+}
+
+// look reads all lobbies that there are.
+func (l *lives) look(t rapid.TB) {
+	l.found = map[string]*store.Lobby{}
+	for id := range l.ids {
+		if found, err := l.store.Lobby(context.Background(), store.LobbyKey(l.game, id)); err == nil {
+			l.found[id] = found
+		} else if err != store.ErrNotFound {
+			l.fatal(t, "Lobby: %v", err)
+		}
+	}
+}
+
+func (l *lives) fatal(t rapid.TB, format string, args ...any) {
+	t.Helper()
+	t.Fatalf("%s\nafter\n%s", fmt.Sprintf(format, args...), strings.Join(l.past, "\n"))
+}

@@ -1,0 +1,194 @@
+package handlers
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// What the rules are written with.
+
+func toJoin(w wait) said { return said{Event: "request_to_join", Conn: w.conn, Peer: w.peer} }
+
+// at returns the lobby that conn is in, or waits for.
+func (m *rules) at(conn string) *room {
+	for _, r := range m.rooms {
+		if s := r.address(conn); s != nil && s.conn == conn || r.waits(conn) >= 0 {
+			return r
+		}
+	}
+	return nil
+}
+
+// own is at, after the places have lapsed there.
+func (m *rules) own(conn string) *room {
+	m.lapse(m.at(conn))
+	return m.at(conn)
+}
+
+// busy answers who is in a lobby, and may not go to another.
+func (m *rules) busy(conn string, a ask) bool {
+	in := m.own(conn) != nil || m.claimed == conn
+	if in {
+		m.fail(conn, a, "already_in_lobby")
+	} else {
+		m.settle()
+	}
+	return in
+}
+
+// ruled returns the lobby whose host conn is, or answers that there is none.
+func (m *rules) ruled(conn string, a ask) *room {
+	r := m.own(conn)
+	switch {
+	case r == nil:
+		m.fail(conn, a, "not_in_lobby")
+		return nil
+	case r.seat(r.host).conn != conn:
+		m.fail(conn, a, "not_host")
+		return nil
+	}
+	return r
+}
+
+func (r *room) seat(peer int) *spot {
+	for i := range r.seats {
+		if r.seats[i].peer == peer {
+			return &r.seats[i]
+		}
+	}
+	return nil
+}
+
+// address returns the seat whose connection is conn, or was.
+func (r *room) address(conn string) *spot {
+	for i := range r.seats {
+		if s := &r.seats[i]; s.conn == conn || slices.Contains(strings.Fields(s.former), conn) {
+			return s
+		}
+	}
+	return nil
+}
+
+func (r *room) waits(conn string) int {
+	return slices.IndexFunc(r.waiting, func(w wait) bool { return w.conn == conn })
+}
+
+// linked is so in a star of the host and each member.
+func (r *room) linked(a, b *spot) bool {
+	return a != nil && b != nil && a.peer != b.peer && (a.peer == r.host || b.peer == r.host)
+}
+
+func (r *room) peers(of int) (all string) {
+	for _, s := range r.seats {
+		if r.linked(r.seat(of), &s) {
+			all += fmt.Sprint(s.peer, "=", s.conn, " ", !s.away.IsZero(), ";")
+		}
+	}
+	return all
+}
+
+// originalHears are the events that the original dialect has a word for.
+var originalHears = map[string]bool{
+	"lobby_started": true, "request_to_join": true, "request_accepted": true, "request_rejected": true, "error": true,
+	"received_session_description": true, "received_ice_candidate": true,
+}
+
+// tell has conn hear e, and reports whether it could.
+func (m *rules) tell(conn string, e said) bool {
+	if m.original[conn] {
+		if !originalHears[e.Event] {
+			return true
+		}
+		e = said{Event: e.Event, RequestID: e.RequestID}
+	}
+	if m.lost[conn] {
+		m.gone = append(m.gone, conn)
+		return false
+	}
+	m.heard[conn] = append(m.heard[conn], e)
+	return true
+}
+
+func (m *rules) tellSeat(s *spot, e said) {
+	if s.away.IsZero() {
+		m.tell(s.conn, e)
+	}
+}
+
+func (m *rules) tellLinked(r *room, peer int, e said) {
+	for _, s := range r.seats {
+		if r.linked(r.seat(peer), &s) {
+			m.tellSeat(&s, e)
+		}
+	}
+}
+
+// reply answers an action, when all that comes of it has happened.
+func (m *rules) reply(conn string, a ask, e said) {
+	m.settle()
+	e.RequestID = a.requestID
+	m.tell(conn, e)
+}
+
+func (m *rules) fail(conn string, a ask, code string) {
+	m.reply(conn, a, said{Event: "error", Code: code})
+}
+
+func (m *rules) done(conn string, a ask, e said) {
+	if m.settle(); a.requestID != "" {
+		e.Event = "done"
+		m.reply(conn, a, e)
+	}
+}
+
+// settle drops who could not be told, and who cannot be told of that, until all are there or known to be away.
+func (m *rules) settle() {
+	m.commit()
+	for len(m.gone) > 0 {
+		conn := m.gone[0]
+		m.gone = m.gone[1:]
+		m.drop(conn)
+	}
+}
+
+// commit notes that this is a state in which a crash may leave all.
+func (m *rules) commit() { m.states = append(m.states, m.clone()) }
+
+func (m *rules) clone() *rules {
+	c := *m
+	c.rooms, c.known, c.gone = map[string]*room{}, maps.Clone(m.known), slices.Clone(m.gone)
+	c.heard, c.hungUp, c.states, c.claimed = map[string][]said{}, nil, nil, ""
+	for key, r := range m.rooms {
+		d := *r
+		d.seats, d.waiting, d.banned, d.used = slices.Clone(r.seats), slices.Clone(r.waiting), slices.Clone(r.banned), maps.Clone(r.used)
+		c.rooms[key] = &d
+	}
+	return &c
+}
+
+// outcomes calls yield with where a crash may leave what m does: each state that it passes through, and each that is
+// between two drops, which come in no order. It ends when yield returns true.
+func (m *rules) outcomes(yield func(*rules) bool) bool {
+	for _, s := range append(slices.Clone(m.states), m) {
+		if s.dropSome(yield) {
+			return true
+		}
+	}
+	return false
+}
+
+func (m *rules) dropSome(yield func(*rules) bool) bool {
+	if c := m.clone(); yield(c) {
+		return true
+	}
+	for i, conn := range m.gone {
+		c := m.clone()
+		c.gone = slices.Delete(c.gone, i, i+1)
+		if c.drop(conn); c.dropSome(yield) {
+			return true
+		}
+	}
+	return false
+}

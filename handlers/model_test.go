@@ -1,0 +1,408 @@
+package handlers
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"time"
+)
+
+// rules is docs/protocol.md in plain maps: who is where, and who hears what of it. It knows no store, no versions, no
+// pointers and no processes, and it was written from that page, not from the code that it is compared with.
+type rules struct {
+	now      time.Time
+	rooms    map[string]*room  // by id in lower case
+	original map[string]bool   // connections that speak the original dialect
+	lost     map[string]bool   // connections whose socket is gone
+	known    map[string]bool   // connections whose $disconnect has not been handled
+	tokens   map[string]ticket // what each resume token is for
+	opened   int               // lobbies so far
+	heard    map[string][]said
+	hungUp   []string
+	gone     []string // who could not be told, and is to be dropped for it
+	states   []*rules // that this passed through: where a crash may leave it
+	claimed  string   // a connection that counts as in a lobby for a crash of its own
+}
+
+type room struct {
+	id                     string
+	number                 int    // tells it from those that had the id before
+	seats                  []spot // in the order they came
+	waiting                []wait
+	host, term, max        int
+	auto, locked, migrates bool
+	banned                 []string
+	used                   map[int]bool // peer ids
+	promised               int          // the highest peer id used or promised
+}
+
+type (
+	spot struct {
+		peer   int
+		conn   string
+		former string    // connections that it had, each with a space behind it
+		away   time.Time // until when it is held; zero: its owner is there
+	}
+	wait struct {
+		conn, requestID string
+		peer            int
+	}
+	ticket struct{ number, peer int }
+)
+
+// An ask is an action with all that one may say in it.
+type ask struct {
+	name, lobby, conn, token, requestID string
+	peer, max                           int
+	auto, locked                        *bool
+	migrates, ban                       bool
+}
+
+// said is an event as far as it is compared.
+type said struct {
+	Event, Code, Lobby, Conn, New, Host, Reason, Until, Peers, RequestID string
+	Peer, Term                                                           int
+}
+
+var asks = map[string]func(*rules, string, ask){
+	"start_lobby": (*rules).start, "join_lobby": (*rules).join, "accept_request": (*rules).accept,
+	"reject_join_request": (*rules).reject, "leave_lobby": (*rules).leave, "close_lobby": (*rules).close,
+	"remove_player": (*rules).remove, "update_lobby": (*rules).update, "resume": (*rules).resume,
+	"set_session_description": (*rules).relay, "send_ice_candidate": (*rules).relay,
+	"ping": func(m *rules, conn string, a ask) { m.reply(conn, a, said{Event: "pong"}) },
+}
+
+func (m *rules) start(conn string, a ask) {
+	if m.busy(conn, a) {
+		return
+	}
+	key := strings.ToLower(a.lobby)
+	if m.lapse(m.rooms[key]); m.rooms[key] != nil {
+		m.fail(conn, a, "lobby_exists")
+		return
+	}
+	m.settle()
+	m.opened++
+	m.rooms[key] = &room{
+		id: a.lobby, number: m.opened, seats: []spot{{peer: 1, conn: conn}}, host: 1, term: 1, max: cmp.Or(a.max, 8),
+		auto: a.auto != nil && *a.auto, migrates: a.migrates && !m.original[conn], used: map[int]bool{1: true}, promised: 1,
+	}
+	m.reply(conn, a, said{Event: "lobby_started", Lobby: a.lobby, Conn: conn, Peer: 1})
+}
+
+func (m *rules) join(conn string, a ask) {
+	if m.busy(conn, a) {
+		return
+	}
+	m.lapse(m.rooms[strings.ToLower(a.lobby)])
+	r := m.rooms[strings.ToLower(a.lobby)]
+	if code := m.shuts(r, conn); code != "" {
+		if r != nil {
+			a.lobby = r.id
+		}
+		m.reply(conn, a, said{Event: "request_rejected", Code: code, Lobby: a.lobby})
+		return
+	}
+	r.promised++
+	w := wait{conn, a.requestID, r.promised}
+	if r.auto {
+		m.enter(r, w, w.peer)
+		m.tellLinked(r, w.peer, said{Event: "peer_joined", Conn: conn, Peer: w.peer})
+		m.settle()
+		return
+	}
+	r.waiting = append(r.waiting, w)
+	m.settle()
+	if host := r.seat(r.host); host != nil && !m.tell(host.conn, toJoin(w)) { // it is away there and then
+		r.waiting = r.waiting[:len(r.waiting)-1]
+		m.reply(conn, a, said{Event: "request_rejected", Code: "host_unavailable", Lobby: r.id})
+	}
+}
+
+// shuts says why r does not let conn ask.
+func (m *rules) shuts(r *room, conn string) string {
+	switch {
+	case r == nil:
+		return "lobby_not_found"
+	case slices.Contains(r.banned, conn):
+		return "banned"
+	case r.locked, m.original[conn] && r.migrates:
+		return "lobby_locked"
+	case !r.seat(r.host).away.IsZero():
+		return "host_unavailable"
+	case len(r.seats) >= r.max:
+		return "lobby_full"
+	}
+	return ""
+}
+
+func (m *rules) accept(conn string, a ask) {
+	r := m.ruled(conn, a)
+	if r == nil {
+		return
+	}
+	if a.conn == "" && len(r.waiting) == 1 {
+		a.conn = r.waiting[0].conn
+	}
+	i := r.waits(a.conn)
+	switch {
+	case a.conn == "" && len(r.waiting) > 1:
+		m.fail(conn, a, "missing_field")
+	case i < 0:
+		m.fail(conn, a, "request_not_found")
+	case len(r.seats) >= r.max:
+		m.fail(conn, a, "lobby_full")
+	case a.peer != 0 && r.used[a.peer]:
+		m.fail(conn, a, "invalid_field")
+	default:
+		w := r.waiting[i]
+		r.waiting = slices.Delete(r.waiting, i, i+1)
+		peer := cmp.Or(a.peer, w.peer)
+		if r.used[peer] { // the host gave it to somebody else meanwhile
+			peer = r.promised + 1
+		}
+		if !m.enter(r, w, peer) { // nobody has heard of them yet, and nobody does
+			r.seats = r.seats[:len(r.seats)-1]
+			m.fail(conn, a, "request_not_found")
+			return
+		}
+		m.done(conn, a, said{Conn: w.conn, Peer: peer})
+	}
+}
+
+// enter makes w a member, and reports whether it could be told.
+func (m *rules) enter(r *room, w wait, peer int) bool {
+	r.seats = append(r.seats, spot{peer: peer, conn: w.conn})
+	r.used[peer], r.promised = true, max(r.promised, peer)
+	m.commit()
+	return m.tell(w.conn, said{
+		Event: "request_accepted", Host: r.seat(r.host).conn, Conn: w.conn, Peer: peer, Lobby: r.id,
+		RequestID: w.requestID, Peers: r.peers(peer),
+	})
+}
+
+func (m *rules) reject(conn string, a ask) {
+	r := m.ruled(conn, a)
+	if r == nil {
+		return
+	}
+	i := r.waits(a.conn)
+	if i < 0 {
+		m.fail(conn, a, "request_not_found")
+		return
+	}
+	m.tell(a.conn, said{Event: "request_rejected", Code: "rejected_by_host", Lobby: r.id, RequestID: r.waiting[i].requestID})
+	r.waiting = slices.Delete(r.waiting, i, i+1)
+	m.done(conn, a, said{})
+}
+
+func (m *rules) leave(conn string, a ask) {
+	r := m.own(conn)
+	if r == nil {
+		m.fail(conn, a, "not_in_lobby")
+		return
+	}
+	if i := r.waits(conn); i >= 0 && r.waiting[i].requestID != "" {
+		m.tell(conn, said{Event: "error", Code: "not_in_lobby", RequestID: r.waiting[i].requestID})
+	}
+	m.quit(r, conn)
+	m.reply(conn, a, said{Event: "lobby_left", Lobby: r.id})
+}
+
+func (m *rules) close(conn string, a ask) {
+	r := m.own(conn)
+	switch {
+	case m.original[conn] && (r == nil || r.seat(r.host).conn != conn): // what its guests say when they leave
+		if r != nil {
+			m.leave(conn, ask{})
+		}
+	case m.ruled(conn, a) != nil:
+		m.end(r, "closed", conn, a.requestID)
+	}
+	m.settle()
+}
+
+func (m *rules) remove(conn string, a ask) {
+	r := m.ruled(conn, a)
+	if r == nil {
+		return
+	}
+	s := r.address(a.conn)
+	switch {
+	case s == nil:
+		m.fail(conn, a, "peer_not_found")
+	case s.peer == r.host:
+		m.fail(conn, a, "invalid_field")
+	default:
+		if a.ban {
+			r.banned = append(append(r.banned, s.conn), strings.Fields(s.former)...)
+		}
+		m.tellSeat(s, said{Event: "removed", Lobby: r.id})
+		m.vacate(r, s.peer, "removed")
+		m.done(conn, a, said{})
+	}
+}
+
+func (m *rules) update(conn string, a ask) {
+	r := m.ruled(conn, a)
+	switch {
+	case r == nil:
+		return
+	case a.max != 0 && a.max < len(r.seats):
+		m.fail(conn, a, "invalid_field")
+		return
+	}
+	r.max = cmp.Or(a.max, r.max)
+	if a.auto != nil {
+		r.auto = *a.auto
+	}
+	if a.locked != nil {
+		r.locked = *a.locked
+	}
+	for _, s := range r.seats {
+		e := said{Event: "lobby_updated"}
+		if s.conn == conn {
+			e.RequestID = a.requestID
+		}
+		m.tellSeat(&s, e)
+	}
+	m.settle()
+}
+
+func (m *rules) relay(conn string, a ask) {
+	event := map[bool]string{true: "received_ice_candidate", false: "received_session_description"}[a.name == "send_ice_candidate"]
+	r := m.own(conn)
+	if r == nil || r.waits(conn) >= 0 || !r.linked(r.address(conn), r.address(a.conn)) {
+		m.fail(conn, a, "peer_not_found")
+		return
+	}
+	peer := r.address(a.conn).peer
+	if r.seat(peer).away.IsZero() && m.tell(r.seat(peer).conn, said{Event: event, Conn: conn}) {
+		m.done(conn, a, said{})
+		return
+	}
+	m.settle()
+	e := said{Event: "error", Code: "peer_unreachable"}
+	if s := r.seat(peer); s != nil && !s.away.IsZero() {
+		e.Until = wireTime(s.away)
+	}
+	m.reply(conn, a, e)
+}
+
+func (m *rules) resume(conn string, a ask) {
+	if m.busy(conn, a) {
+		return
+	}
+	key := strings.ToLower(a.token[strings.LastIndex(a.token, ".")+1:])
+	m.lapse(m.rooms[key])
+	r, t := m.rooms[key], m.tokens[a.token]
+	if r == nil || r.number != t.number || r.seat(t.peer) == nil || m.original[conn] {
+		m.fail(conn, a, "resume_failed")
+		return
+	}
+	s := r.seat(t.peer)
+	was := *s
+	s.conn, s.former, s.away = conn, was.former+was.conn+" ", time.Time{}
+	m.tellLinked(r, s.peer, said{Event: "peer_resumed", Conn: was.conn, New: conn, Peer: s.peer})
+	if m.tellSeat(&was, said{Event: "replaced"}); was.away.IsZero() {
+		m.hungUp = append(m.hungUp, was.conn)
+	}
+	m.reply(conn, a, said{Event: "resumed", Lobby: r.id, Conn: conn, Peer: t.peer, Host: r.seat(r.host).conn, Peers: r.peers(t.peer)})
+	for _, w := range r.waiting {
+		if t.peer == r.host {
+			m.tell(conn, toJoin(w))
+		}
+	}
+}
+
+// disconnect is what a $disconnect does; one that comes twice does nothing the second time.
+func (m *rules) disconnect(conn string) {
+	if m.known[conn] {
+		m.known[conn] = false
+		m.drop(conn)
+	}
+	m.settle()
+}
+
+// drop is what becomes of conn when its socket is gone.
+func (m *rules) drop(conn string) {
+	r := m.own(conn)
+	if r == nil {
+		return
+	}
+	s := r.address(conn)
+	switch {
+	case s == nil || m.original[conn]: // has no grace
+		m.quit(r, conn)
+	case s.away.IsZero():
+		s.away = m.now.Add(time.Minute)
+		m.tellLinked(r, s.peer, said{Event: "peer_disconnected", Conn: conn, Peer: s.peer, Until: wireTime(s.away)})
+	}
+}
+
+// quit gives up conn's place in r, or its request.
+func (m *rules) quit(r *room, conn string) {
+	if i := r.waits(conn); i >= 0 {
+		r.waiting = slices.Delete(r.waiting, i, i+1)
+		m.tellSeat(r.seat(r.host), said{Event: "request_cancelled", Conn: conn})
+		return
+	}
+	m.vacate(r, r.address(conn).peer, "left")
+}
+
+// vacate takes a place. With its host a lobby ends, or goes to the lowest peer id that is there.
+func (m *rules) vacate(r *room, peer int, reason string) {
+	left := said{Event: "peer_left", Conn: r.seat(peer).conn, Peer: peer, Reason: reason}
+	r.seats = slices.DeleteFunc(r.seats, func(s spot) bool { return s.peer == peer })
+	heir := 0
+	for _, s := range r.seats {
+		if s.away.IsZero() && (heir == 0 || s.peer < heir) {
+			heir = s.peer
+		}
+	}
+	switch {
+	case peer != r.host:
+		m.tellSeat(r.seat(r.host), left)
+	case r.migrates && heir != 0:
+		r.host, r.term = heir, r.term+1
+		for _, s := range r.seats {
+			m.tellSeat(&s, left)
+			m.tellSeat(&s, said{Event: "host_changed", Host: r.seat(heir).conn, Peer: heir, Term: r.term})
+		}
+		for _, w := range r.waiting {
+			m.tell(r.seat(heir).conn, toJoin(w))
+		}
+	case reason == "left":
+		m.end(r, "host_left", "", "")
+	default:
+		m.end(r, reason, "", "")
+	}
+}
+
+func (m *rules) end(r *room, reason, by, requestID string) {
+	delete(m.rooms, strings.ToLower(r.id))
+	for _, s := range r.seats {
+		e := said{Event: "lobby_closed", Lobby: r.id, Reason: reason}
+		if s.conn == by {
+			e.RequestID = requestID
+		}
+		m.tellSeat(&s, e)
+	}
+	for _, w := range r.waiting {
+		m.tell(w.conn, said{Event: "request_rejected", Code: "lobby_closed", Lobby: r.id, RequestID: w.requestID})
+	}
+}
+
+// lapse takes the places in r whose grace has ended, in the order it did.
+func (m *rules) lapse(r *room) {
+	if r == nil {
+		return
+	}
+	late := slices.DeleteFunc(slices.Clone(r.seats), func(s spot) bool { return s.away.IsZero() || m.now.Before(s.away) })
+	slices.SortStableFunc(late, func(a, b spot) int { return a.away.Compare(b.away) })
+	for _, s := range late {
+		if m.rooms[strings.ToLower(r.id)] == r {
+			m.vacate(r, s.peer, "timed_out")
+		}
+	}
+}
