@@ -9,12 +9,26 @@ import (
 
 // What the rules are written with.
 
+// An ask is an action with all that one may say in it.
+type ask struct {
+	name, lobby, conn, token, requestID string
+	peer, max                           int
+	auto, locked                        *bool
+	migrates, ban                       bool
+}
+
+// said is an event as far as it is compared.
+type said struct {
+	Event, Code, Lobby, Conn, New, Host, Reason, Until, Peers, RequestID string
+	Peer, Term                                                           int
+}
+
 func toJoin(w wait) said { return said{Event: "request_to_join", Conn: w.conn, Peer: w.peer} }
 
 // at returns the lobby that conn is in, or waits for.
 func (m *rules) at(conn string) *room {
 	for _, r := range m.rooms {
-		if s := r.address(conn); s != nil && s.conn == conn || r.waits(conn) >= 0 {
+		if r.sits(conn) != nil || r.waits(conn) >= 0 {
 			return r
 		}
 	}
@@ -61,14 +75,25 @@ func (r *room) seat(peer int) *spot {
 	return nil
 }
 
-// address returns the seat whose connection is conn, or was.
-func (r *room) address(conn string) *spot {
+// sits returns the seat whose connection is conn.
+func (r *room) sits(conn string) *spot {
 	for i := range r.seats {
-		if s := &r.seats[i]; s.conn == conn || slices.Contains(strings.Fields(s.former), conn) {
-			return s
+		if r.seats[i].conn == conn {
+			return &r.seats[i]
 		}
 	}
 	return nil
+}
+
+// address is sits, or the seat whose connection conn was.
+func (r *room) address(conn string) *spot {
+	s := r.sits(conn)
+	for i := range r.seats {
+		if s == nil && slices.Contains(strings.Fields(r.seats[i].former), conn) {
+			s = &r.seats[i]
+		}
+	}
+	return s
 }
 
 func (r *room) waits(conn string) int {

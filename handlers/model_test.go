@@ -50,20 +50,6 @@ type (
 	ticket struct{ number, peer int }
 )
 
-// An ask is an action with all that one may say in it.
-type ask struct {
-	name, lobby, conn, token, requestID string
-	peer, max                           int
-	auto, locked                        *bool
-	migrates, ban                       bool
-}
-
-// said is an event as far as it is compared.
-type said struct {
-	Event, Code, Lobby, Conn, New, Host, Reason, Until, Peers, RequestID string
-	Peer, Term                                                           int
-}
-
 var asks = map[string]func(*rules, string, ask){
 	"start_lobby": (*rules).start, "join_lobby": (*rules).join, "accept_request": (*rules).accept,
 	"reject_join_request": (*rules).reject, "leave_lobby": (*rules).leave, "close_lobby": (*rules).close,
@@ -272,7 +258,7 @@ func (m *rules) update(conn string, a ask) {
 func (m *rules) relay(conn string, a ask) {
 	event := map[bool]string{true: "received_ice_candidate", false: "received_session_description"}[a.name == "send_ice_candidate"]
 	r := m.own(conn)
-	if r == nil || r.waits(conn) >= 0 || !r.linked(r.address(conn), r.address(a.conn)) {
+	if r == nil || r.waits(conn) >= 0 || !r.linked(r.sits(conn), r.address(a.conn)) {
 		m.fail(conn, a, "peer_not_found")
 		return
 	}
@@ -330,7 +316,7 @@ func (m *rules) drop(conn string) {
 	if r == nil {
 		return
 	}
-	s := r.address(conn)
+	s := r.sits(conn)
 	switch {
 	case s == nil || m.original[conn]: // has no grace
 		m.quit(r, conn)
@@ -347,7 +333,7 @@ func (m *rules) quit(r *room, conn string) {
 		m.tellSeat(r.seat(r.host), said{Event: "request_cancelled", Conn: conn})
 		return
 	}
-	m.vacate(r, r.address(conn).peer, "left")
+	m.vacate(r, r.sits(conn).peer, "left")
 }
 
 // vacate takes a place. With its host a lobby ends, or goes to the lowest peer id that is there.
