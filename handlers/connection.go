@@ -63,6 +63,10 @@ func (h *Handler) gone(ctx context.Context, conn string) error {
 // drop tells a lobby that conn is gone, and returns until when its place is held: the zero time if it is not.
 func (h *Handler) drop(ctx context.Context, key store.Key, conn string) (until time.Time, err error) {
 	l, err := h.update(ctx, nil, key, func(l *store.Lobby) error {
+		if m, _ := l.Member(conn); m.Away() {
+			until = m.AwayUntil
+			return store.ErrNotIn // so that nothing is written that is so already
+		}
 		return l.Drop(conn, h.Now().Add(h.Grace).UTC())
 	})
 	if errors.Is(err, store.ErrNotIn) || errors.Is(err, store.ErrNotFound) {

@@ -110,13 +110,14 @@ func (h *Handler) joinLobby(ctx context.Context, req *request) error {
 		if errors.Is(err, store.ErrNotFound) {
 			err = h.guessed(req, err)
 		}
-	case err == nil && in && !h.welcome(ctx, req, l, m, s):
-		l.Changes = l.Changes[:lapsed] // nobody need hear of one who has gone again
 	}
 	if l != nil {
 		h.announce(ctx, nil, l, lapsed)
 	}
-	if err == nil && !in {
+	switch {
+	case err == nil && in:
+		err = h.admit(ctx, req, l, m, s)
+	case err == nil:
 		err = h.askHost(ctx, req, l)
 	}
 	return rejection(id, err)
@@ -132,23 +133,45 @@ func isRefusal(err error) bool {
 	return false
 }
 
-// welcome tells the sender that it is in, before anybody else hears of it and may write to it. One that is gone it takes
-// out again, and returns false.
-func (h *Handler) welcome(ctx context.Context, req *request, l *store.Lobby, m store.Member, s seat) bool {
-	answer := accepted(l, m, s, req.RequestID)
-	err := h.tell(ctx, answer)
-	if !errors.Is(err, ErrGone) {
-		h.logUndelivered(ctx, answer, err)
-		return true
+// admit tells the host that the sender has come in, and then the sender. If the host turns out to be gone the sender is
+// taken out again.
+func (h *Handler) admit(ctx context.Context, req *request, l *store.Lobby, m store.Member, s seat) error {
+	host := l.Host()
+	joined := letter{to: host.Conn, original: host.Original, event: events.PeerJoined{ConnectionID: m.Conn, PeerID: m.PeerID}}
+	err := h.tell(ctx, joined)
+	if errors.Is(err, ErrGone) {
+		return h.hostGone(ctx, l.Key(), host, func(l *store.Lobby) bool { return l.Forget(host.Conn, m.Conn) })
 	}
-	_, err = h.update(ctx, nil, l.Key(), func(l *store.Lobby) error {
-		l.Forget(m.Conn)
+	h.logUndelivered(ctx, joined, err)
+	answer := accepted(l, m, s, req.RequestID)
+	if err = h.tell(ctx, answer); !errors.Is(err, ErrGone) {
+		h.logUndelivered(ctx, answer, err)
+		return nil
+	}
+	_, err = h.update(ctx, nil, l.Key(), func(l *store.Lobby) error { return l.Leave(m.Conn) })
+	if errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrNotIn) {
+		return nil
+	}
+	return err
+}
+
+// hostGone is what becomes of a request to join if host, who was to hear of it, is gone: undo takes the sender out, and
+// reports whether it was still there. If somebody else is the host by then, they have heard of the sender from the lobby.
+func (h *Handler) hostGone(ctx context.Context, key store.Key, host store.Member, undo func(*store.Lobby) bool) error {
+	var out bool
+	_, err := h.update(ctx, nil, key, func(l *store.Lobby) error {
+		if out = l.Host().Conn == host.Conn && undo(l); out {
+			return l.Drop(host.Conn, h.Now().Add(h.Grace).UTC())
+		}
 		return nil
 	})
-	if err != nil && !errors.Is(err, store.ErrNotFound) {
-		h.logFault(ctx, req.conn, req.reference, req.Action, err)
+	switch {
+	case err != nil && !errors.Is(err, store.ErrNotFound):
+		return err
+	case out:
+		return store.ErrHostAway
 	}
-	return false
+	return nil
 }
 
 // accepted is what m hears when it has come into l.
@@ -168,22 +191,23 @@ func (h *Handler) askHost(ctx context.Context, req *request, l *store.Lobby) err
 	if err == nil {
 		return nil
 	}
-	var waits bool
-	_, undo := h.update(ctx, nil, l.Key(), func(l *store.Lobby) error {
+	withdraw := func(l *store.Lobby) bool {
 		_, answered := l.Withdraw(req.conn)
-		waits = answered == nil
-		if errors.Is(err, ErrGone) && l.Host().Conn == host.Conn {
-			return l.Drop(host.Conn, h.Now().Add(h.Grace).UTC())
-		}
+		return answered == nil
+	}
+	if errors.Is(err, ErrGone) {
+		return h.hostGone(ctx, l.Key(), host, withdraw)
+	}
+	var out bool
+	_, undo := h.update(ctx, nil, l.Key(), func(l *store.Lobby) error {
+		out = l.Host().Conn == host.Conn && withdraw(l)
 		return nil
 	})
 	switch {
 	case undo != nil && !errors.Is(undo, store.ErrNotFound):
 		return undo
-	case undo != nil || !waits:
+	case !out:
 		return nil
-	case errors.Is(err, ErrGone):
-		return store.ErrHostAway
 	}
 	return err
 }
@@ -209,17 +233,17 @@ func (h *Handler) acceptRequest(ctx context.Context, req *request) error {
 		return err
 	}
 	if err := h.tell(ctx, accepted(l, m, s, r.RequestID)); err != nil {
-		return h.undoAccept(ctx, l, r, err)
+		return h.undoAccept(ctx, req, l, r, err)
 	}
 	return h.done(ctx, req, events.Done{ConnectionID: m.Conn, PeerID: m.PeerID})
 }
 
 // undoAccept takes out again a member who could not be told because of cause, and lets one who is there wait as before.
-func (h *Handler) undoAccept(ctx context.Context, l *store.Lobby, r store.Request, cause error) error {
+func (h *Handler) undoAccept(ctx context.Context, req *request, l *store.Lobby, r store.Request, cause error) error {
 	gone := errors.Is(cause, ErrGone)
 	_, err := h.update(ctx, nil, l.Key(), func(l *store.Lobby) error {
-		if l.Forget(r.Conn) && !gone {
-			l.Readmit(r)
+		if l.Forget(req.conn, r.Conn) && !gone {
+			l.Readmit(req.conn, r)
 		}
 		return nil
 	})
@@ -253,13 +277,13 @@ func (h *Handler) rejectJoinRequest(ctx context.Context, req *request) error {
 		LobbyID: l.ID, Code: events.RejectedByHost, Reason: c.Reason,
 	}})
 	if err != nil && !errors.Is(err, ErrGone) {
-		return h.undoReject(ctx, l, r, err)
+		return h.undoReject(ctx, req, l, r, err)
 	}
 	return h.done(ctx, req, events.Done{})
 }
 
 // undoReject lets somebody wait again who could not be told because of cause, if they have gone nowhere else.
-func (h *Handler) undoReject(ctx context.Context, l *store.Lobby, r store.Request, cause error) error {
+func (h *Handler) undoReject(ctx context.Context, req *request, l *store.Lobby, r store.Request, cause error) error {
 	to := store.Pointer{LobbyID: strings.ToLower(l.ID), Since: r.Since}
 	c, err := h.Store.Point(ctx, r.Conn, store.Pointer{}, to)
 	switch {
@@ -269,7 +293,7 @@ func (h *Handler) undoReject(ctx context.Context, l *store.Lobby, r store.Reques
 		return err
 	}
 	_, err = h.update(ctx, nil, l.Key(), func(l *store.Lobby) error {
-		l.Readmit(r)
+		l.Readmit(req.conn, r)
 		return nil
 	})
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
@@ -307,21 +331,19 @@ func (h *Handler) leaveLobby(ctx context.Context, req *request) error {
 	if err != nil {
 		return err
 	}
-	if err := h.answerJoin(ctx, req, l); err != nil {
-		return err
-	}
+	h.answerJoin(ctx, req, l)
 	return h.reply(ctx, req, events.LobbyLeft{LobbyID: l.ID})
 }
 
 // answerJoin answers the join_lobby of a sender who has just taken it back, if an answer was asked for.
-func (h *Handler) answerJoin(ctx context.Context, req *request, l *store.Lobby) error {
+func (h *Handler) answerJoin(ctx context.Context, req *request, l *store.Lobby) {
 	for _, c := range l.Changes {
 		if c.Kind == store.Cancelled && c.Conn == req.conn && c.Requests[0].RequestID != "" {
-			return h.tell(ctx, letter{to: req.conn, original: c.Requests[0].Original, requestID: c.Requests[0].RequestID,
-				event: &events.Error{Code: events.NotInLobby, Message: "You took the request back.", Action: "join_lobby"}})
+			answer := letter{to: req.conn, original: c.Requests[0].Original, requestID: c.Requests[0].RequestID,
+				event: &events.Error{Code: events.NotInLobby, Message: "You took the request back.", Action: "join_lobby"}}
+			h.logUndelivered(ctx, answer, h.tell(ctx, answer))
 		}
 	}
-	return nil
 }
 
 // closeLobby ends the sender's lobby for all in it. The original's guests say it too when they leave.
@@ -342,5 +364,6 @@ func (h *Handler) closeLobby(ctx context.Context, req *request) error {
 	case err != nil:
 		return err
 	}
-	return h.answerJoin(ctx, req, l)
+	h.answerJoin(ctx, req, l)
+	return nil
 }

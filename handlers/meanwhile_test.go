@@ -28,6 +28,7 @@ func TestMeanwhile(t *testing.T) {
 	)
 	for name, tt := range map[string]struct {
 		dialect   string // of the host
+		auto      bool   // whoever asks is let in
 		by, says  string
 		to, event string // while this is on its way to them
 		then      func(w *world) error
@@ -60,6 +61,28 @@ func TestMeanwhile(t *testing.T) {
 			then: func(w *world) error { w.say("host", reject); return ErrBusy },
 			want: map[string][]string{"ann": {"request_rejected rejected_by_host J"}, "host": {"done X"}}, in: []string{"host"},
 		},
+		"the host resumes elsewhere while asked": {
+			by: "ann", says: join, to: "host", event: "request_to_join",
+			then: func(w *world) error { w.resumeHost(); return ErrGone },
+			want: map[string][]string{"host": {"replaced"}, "again": {"resumed", "request_to_join"}}, in: []string{"ann"},
+		},
+		"the host resumes elsewhere while it accepts one who is too busy to be told": {
+			by: "host", says: accept, to: "ann", event: "request_accepted",
+			then: func(w *world) error { w.resumeHost(); return ErrBusy },
+			want: map[string][]string{
+				"host": {"replaced"}, "again": {"resumed", "peer_left", "request_to_join"}, "ann": {"peer_resumed"},
+			}, in: []string{"ann"},
+		},
+		"the host is gone when it is to hear of one let in": {
+			auto: true, by: "ann", says: join, to: "host", event: "peer_joined",
+			then: func(*world) error { return ErrGone },
+			want: map[string][]string{"ann": {"request_rejected host_unavailable J"}}, in: []string{"host"},
+		},
+		"one let in leaves while told": {
+			auto: true, by: "ann", says: join, to: "ann", event: "request_accepted",
+			then: func(w *world) error { w.say("ann", leave); return nil },
+			want: map[string][]string{"ann": {"lobby_left L", "request_accepted J"}, "host": {"peer_joined", "peer_left"}}, in: []string{"host"},
+		},
 		"the joiner drops while accepted": {
 			by: "host", says: accept, to: "ann", event: "request_accepted",
 			then: func(w *world) error { w.drop("ann"); return nil },
@@ -88,7 +111,7 @@ func TestMeanwhile(t *testing.T) {
 			w := newWorld(unwrapped)
 			w.connect("host", map[string]string{"protocol": map[string]string{"": "bellhop"}[tt.dialect] + tt.dialect})
 			w.connect("ann", nil)
-			w.say("host", `{"action":"start_lobby","content":{"lobby_id":"hen"}}`)
+			w.say("host", fmt.Sprintf(`{"action":"start_lobby","content":{"lobby_id":"hen","auto_accept":%v}}`, tt.auto))
 			if tt.by == "host" {
 				w.say("ann", strings.Replace(join, "J", "", 1))
 			}
@@ -110,6 +133,34 @@ func TestMeanwhile(t *testing.T) {
 			}
 			w.wantListed(t, tt.in, tt.elsewhere)
 		})
+	}
+}
+
+// resumeHost gives the place of the lobby hen's host to a new connection, again.
+func (w *world) resumeHost() {
+	w.connect("again", nil)
+	w.say("again", `{"action":"resume","content":{"resume_token":"s1.1.hen"}}`)
+}
+
+// TestRelayToOneWhoResumes guards that what is under way to somebody who takes another connection arrives there.
+func TestRelayToOneWhoResumes(t *testing.T) {
+	w := newWorld(unwrapped)
+	w.openFox(t)
+	met := false
+	w.meanwhile = func(conn, event string) error {
+		if met || conn != "guest" || member(event, "event") != "received_ice_candidate" {
+			return nil
+		}
+		met = true
+		w.say("stranger", `{"action":"resume","content":{"resume_token":"s3.2.fox"}}`)
+		return nil
+	}
+	w.say("host", `{"action":"send_ice_candidate","content":{"connection_id":"guest","candidate":""},"request_id":"R"}`)
+	want := map[string][]string{
+		"guest": {"replaced"}, "stranger": {"resumed", "received_ice_candidate"}, "host": {"peer_resumed", "done R"},
+	}
+	if diff := cmp.Diff(want, brief(w.heard())); diff != "" {
+		t.Errorf("heard (-want +got):\n%s", diff)
 	}
 }
 
@@ -241,5 +292,17 @@ func TestFreeBeforeToldSo(t *testing.T) {
 	w.say("host", `{"action":"close_lobby"}`)
 	if diff := cmp.Diff([]string{"lobby_started", "lobby_closed"}, brief(w.heard())["guest"]); diff != "" {
 		t.Errorf("guest heard (-want +got):\n%s", diff)
+	}
+}
+
+// TestEditedTokens guards that a token is good as it was given and in no other form.
+func TestEditedTokens(t *testing.T) {
+	w := newWorld(unwrapped)
+	w.openFox(t)
+	for _, token := range []string{"s3.2.FOX", "s3.02.fox", "s3.+2.fox", "s3.3.fox", "s3.2.fox.", "s3.2.fox ", "s3.2", "s3", "S3.2.fox", "s1.2.fox", "s3.1.fox", ".2.fox", "s3.2.hen"} {
+		w.say("stranger", `{"action":"resume","content":{"resume_token":"`+token+`"}}`)
+		if diff := cmp.Diff(map[string][]string{"stranger": {"error resume_failed"}}, brief(w.heard())); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", token, diff)
+		}
 	}
 }

@@ -76,6 +76,18 @@ func (m *rules) start(conn string, a ask) {
 	m.reply(conn, a, said{Event: "lobby_started", Lobby: a.lobby, Conn: conn, Peer: 1})
 }
 
+func (m *rules) admit(r *room, w wait, a ask) {
+	m.sit(r, w, w.peer)
+	if host := r.seat(r.host); host != nil && !m.tell(host.conn, said{Event: "peer_joined", Conn: w.conn, Peer: w.peer}) {
+		r.seats = r.seats[:len(r.seats)-1] // the host is away there and then
+		m.settle()
+		m.reply(w.conn, a, said{Event: "request_rejected", Code: "host_unavailable", Lobby: r.id})
+		return
+	}
+	m.tell(w.conn, r.accepted(w, w.peer))
+	m.settle()
+}
+
 func (m *rules) join(conn string, a ask) {
 	if m.busy(conn, a) {
 		return
@@ -92,9 +104,7 @@ func (m *rules) join(conn string, a ask) {
 	r.promised++
 	w := wait{conn, a.requestID, r.promised}
 	if r.auto {
-		m.enter(r, w, w.peer)
-		m.tellLinked(r, w.peer, said{Event: "peer_joined", Conn: conn, Peer: w.peer})
-		m.settle()
+		m.admit(r, w, a)
 		return
 	}
 	r.waiting = append(r.waiting, w)
@@ -158,13 +168,21 @@ func (m *rules) accept(conn string, a ask) {
 
 // enter makes w a member, and reports whether it could be told.
 func (m *rules) enter(r *room, w wait, peer int) bool {
+	m.sit(r, w, peer)
+	return m.tell(w.conn, r.accepted(w, peer))
+}
+
+func (m *rules) sit(r *room, w wait, peer int) {
 	r.seats = append(r.seats, spot{peer: peer, conn: w.conn})
 	r.used[peer], r.promised = true, max(r.promised, peer)
 	m.commit()
-	return m.tell(w.conn, said{
+}
+
+func (r *room) accepted(w wait, peer int) said {
+	return said{
 		Event: "request_accepted", Host: r.seat(r.host).conn, Conn: w.conn, Peer: peer, Lobby: r.id,
 		RequestID: w.requestID, Peers: r.peers(peer),
-	})
+	}
 }
 
 func (m *rules) reject(conn string, a ask) {

@@ -39,6 +39,9 @@ func (h *Handler) relay(ctx context.Context, req *request, c events.Relay) error
 	*buf = c.AppendEvent((*buf)[:0], req.conn, peer.Original)
 	err = h.Poster.Post(ctx, peer.Conn, *buf)
 	if errors.Is(err, ErrGone) {
+		err = h.again(ctx, req, c.Peer(), peer, *buf)
+	}
+	if errors.Is(err, ErrGone) {
 		return h.lost(ctx, key, peer.Conn)
 	}
 	if err != nil {
@@ -66,6 +69,21 @@ func (h *Handler) peer(ctx context.Context, req *request, id string) (at store.K
 		err = store.ErrNotLinked
 	}
 	return at, m, err
+}
+
+// again posts data to a peer whose connection turned out to be gone, if they have resumed from another meanwhile: a
+// message under way must not be lost by that.
+func (h *Handler) again(ctx context.Context, req *request, id string, was store.Member, data []byte) error {
+	_, now, err := h.peer(ctx, req, id)
+	switch {
+	case err != nil:
+		return err
+	case now.Conn == was.Conn:
+		return ErrGone
+	case now.Away():
+		return unreachable(now.AwayUntil)
+	}
+	return h.Poster.Post(ctx, now.Conn, data)
 }
 
 // lost drops a peer whose connection turned out to be gone, and says so to the sender.

@@ -62,7 +62,7 @@ func (h *Handler) resume(ctx context.Context, req *request) error {
 	}
 	var m store.Member
 	l, err := h.update(ctx, nil, at.Key(), func(l *store.Lobby) (err error) {
-		if at.Original {
+		if at.Original || l.ID != s.lobbyID {
 			return store.ErrNoSuchSeat
 		}
 		m, err = l.Resume(s.peerID, s.hash(), req.conn, at.Pointer.Since)
@@ -80,8 +80,13 @@ func (h *Handler) resume(ctx context.Context, req *request) error {
 	}); err != nil || m.PeerID != l.HostID {
 		return err
 	}
-	for _, r := range l.Waiting { // nobody else has told the host of those who came while it was away
-		h.tellAll(ctx, []letter{{to: m.Conn, event: requestToJoin(r)}})
+	var waiting []letter // nobody else has told the host of those who came while it was away
+	for _, r := range l.Waiting {
+		waiting = append(waiting, letter{to: m.Conn, event: requestToJoin(r)})
+	}
+	if err := h.tellAll(ctx, waiting); errors.Is(err, ErrGone) {
+		_, err = h.drop(ctx, l.Key(), m.Conn)
+		return err
 	}
 	return nil
 }

@@ -155,8 +155,8 @@ func (h *Handler) announce(ctx context.Context, req *request, l *store.Lobby, la
 func lettersFor(l *store.Lobby, c store.Change) (letters []letter) {
 	var e events.Event
 	switch c.Kind {
-	case store.Joined:
-		e = events.PeerJoined{ConnectionID: c.Conn, PeerID: c.PeerID}
+	case store.Asked:
+		e = events.RequestToJoin{ConnectionID: c.Conn, PeerID: c.PeerID}
 	case store.Removed:
 		e = events.Removed{LobbyID: l.ID, Reason: cmp.Or(c.Reason, "The host removed you.")}
 	case store.Resumed:

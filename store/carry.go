@@ -1,6 +1,7 @@
 package store
 
 import (
+	"maps"
 	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
@@ -26,7 +27,7 @@ var known = sync.OnceValue(func() map[string]bool {
 })
 
 // carry gives everybody in it what old has of them and this version does not know: by connection, since one who waited
-// may be a member by now.
+// may be a member by now, and one before, since a member may have resumed.
 func (it item) carry(old item) {
 	unknown := map[string]item{}
 	for _, person := range old.people() {
@@ -43,10 +44,24 @@ func (it item) carry(old item) {
 		return
 	}
 	for _, person := range it.people() {
-		for name, value := range unknown[person.conn()] {
-			person[name] = value
+		for _, conn := range append(person.former(), person.conn()) {
+			maps.Copy(person, unknown[conn])
 		}
 	}
+}
+
+// former are the connections that a member had before.
+func (it item) former() (conns []string) {
+	list, _ := it["former"].(*types.AttributeValueMemberL)
+	if list == nil {
+		return nil
+	}
+	for _, v := range list.Value {
+		if s, ok := v.(*types.AttributeValueMemberS); ok {
+			conns = append(conns, s.Value)
+		}
+	}
+	return conns
 }
 
 func (it item) people() (all []item) {

@@ -25,14 +25,14 @@ type ChangeKind int
 
 // The kinds of changes: docs/protocol.md, "Who hears what".
 const (
-	Joined       ChangeKind = iota + 1 // a member came in by itself
-	Left                               // a member gave up the place, or lost it
+	Left         ChangeKind = iota + 1 // a member gave up the place, or lost it
 	Removed                            // the host took it
 	Disconnected                       // a member's connection dropped
 	Resumed                            // a member has another connection
 	Replaced                           // so that the one before is to be closed
 	HostChanged                        // another member is the host
 	Updated                            // the lobby is set otherwise
+	Asked                              // somebody waits, of whom the host has not heard
 	Cancelled                          // a request was taken back
 	Closed                             // the lobby is no more
 )

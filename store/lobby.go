@@ -9,7 +9,6 @@ import (
 // Limits of a lobby, docs/protocol.md, "Limits".
 const (
 	DefaultMaxPlayers = 8 // the host counts
-	LimitMaxPlayers   = 64
 	MaxWaiting        = 64
 	HostPeerID        = 1
 	maxFormer         = 8   // addresses of a member by which it is still reached
@@ -147,7 +146,7 @@ func (l *Lobby) Request(r Request) error {
 		return ErrLocked
 	case l.Host().Away():
 		return ErrHostAway
-	case len(l.Members) >= l.MaxPlayers, len(l.Waiting) >= MaxWaiting:
+	case len(l.Members) >= l.MaxPlayers, len(l.Waiting) >= MaxWaiting && !l.AutoAccept:
 		return ErrFull
 	}
 	r.PeerID = l.nextPeerID()
@@ -157,7 +156,7 @@ func (l *Lobby) Request(r Request) error {
 }
 
 // Join is Request, and in a lobby that lets everybody in Accept as well: then it returns the member too, whose place has
-// token, and those it is linked with hear of it.
+// token.
 func (l *Lobby) Join(r Request, token string) (m Member, in bool, err error) {
 	if err := l.Request(r); err != nil || !l.AutoAccept {
 		return m, false, err
@@ -165,7 +164,6 @@ func (l *Lobby) Join(r Request, token string) (m Member, in bool, err error) {
 	if m, _, err = l.Accept(l.Host().Conn, r.Conn, 0, token); err != nil {
 		return m, false, err
 	}
-	l.Changes = append(l.Changes, Change{Kind: Joined, Conn: m.Conn, PeerID: m.PeerID, To: l.Peers(m)})
 	return m, true, nil
 }
 
@@ -224,14 +222,14 @@ func (l *Lobby) Withdraw(conn string) (Request, error) {
 	return r, nil
 }
 
-// Forget takes conn out again, who came in a moment ago and could not be told, and reports whether it was still in. Nobody
-// hears of it, but those who have heard that it dropped meanwhile.
-func (l *Lobby) Forget(conn string) bool {
+// Forget takes conn out again, whom host let in a moment ago and who could not be told, and reports whether it was still
+// in. Nobody hears of it, but those who know of it since: that it dropped, or who is there if another is the host by now.
+func (l *Lobby) Forget(host, conn string) bool {
 	m, ok := l.Member(conn)
 	switch {
 	case !ok || m.PeerID == l.HostID:
 		return false
-	case m.Away():
+	case m.Away(), l.Host().Conn != host:
 		l.remove(m, ReasonTimedOut)
 	default:
 		l.Members = slices.DeleteFunc(l.Members, func(o Member) bool { return o.PeerID == m.PeerID })
@@ -240,9 +238,15 @@ func (l *Lobby) Forget(conn string) bool {
 }
 
 // Readmit lets r wait again, whom the host's word could not be told.
-func (l *Lobby) Readmit(r Request) {
-	if !l.Lists(r.Conn) {
-		l.Waiting = append(l.Waiting, r)
+//
+// If another than host, who has decided, is the host by now, that one hears of the request.
+func (l *Lobby) Readmit(host string, r Request) {
+	if l.Lists(r.Conn) {
+		return
+	}
+	l.Waiting = append(l.Waiting, r)
+	if l.Host().Conn != host {
+		l.Changes = append(l.Changes, Change{Kind: Asked, Conn: r.Conn, PeerID: r.PeerID, To: []Member{l.Host()}})
 	}
 }
 

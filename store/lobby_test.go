@@ -260,17 +260,17 @@ var lobbyTests = map[string]lobbyTest{
 	"withdraw: a member":           {rule: withdraw("ann"), err: store.ErrNotWaiting},
 	"withdraw: a stranger":         {rule: withdraw("yan"), err: store.ErrNotWaiting},
 	"readmit: waits again": {
-		rule: always(func(l *store.Lobby) { l.Readmit(store.Request{Conn: "yan", PeerID: 4}) }),
+		rule: always(func(l *store.Lobby) { l.Readmit("host", store.Request{Conn: "yan", PeerID: 4}) }),
 		want: func(l *store.Lobby) { l.Waiting = append(l.Waiting, store.Request{Conn: "yan", PeerID: 4}) },
 	},
-	"readmit: who waits already": {rule: always(func(l *store.Lobby) { l.Readmit(wes) })},
-	"readmit: a member":          {rule: always(func(l *store.Lobby) { l.Readmit(store.Request{Conn: "ann"}) })},
+	"readmit: who waits already": {rule: always(func(l *store.Lobby) { l.Readmit("host", wes) })},
+	"readmit: a member":          {rule: always(func(l *store.Lobby) { l.Readmit("host", store.Request{Conn: "ann"}) })},
 	"forget: a member": {
-		rule: always(func(l *store.Lobby) { l.Forget("bob") }),
+		rule: always(func(l *store.Lobby) { l.Forget("host", "bob") }),
 		want: func(l *store.Lobby) { l.Members = []store.Member{host, ann, old} },
 	},
-	"forget: never the host":        {rule: always(func(l *store.Lobby) { l.Forget("host") })},
-	"forget: who waits stays there": {rule: always(func(l *store.Lobby) { l.Forget("wes") })},
+	"forget: never the host":        {rule: always(func(l *store.Lobby) { l.Forget("host", "host") })},
+	"forget: who waits stays there": {rule: always(func(l *store.Lobby) { l.Forget("host", "wes") })},
 
 	"leave: a member": {
 		rule: leave("bob"),

@@ -115,7 +115,7 @@ func drawCommand(t *rapid.T) command {
 		"drop":     func(l *store.Lobby) error { return l.Drop(conn, at) },
 		"lapse":    lapse(at),
 		"close":    shut(by),
-		"forget":   always(func(l *store.Lobby) { l.Forget(conn) }),
+		"forget":   always(func(l *store.Lobby) { l.Forget("host", conn) }),
 		"takeback": takeBack(by, conn, want),
 	}
 	likely := []string{"request", "request", "request", "accept", "accept", "only one"}
@@ -134,8 +134,8 @@ func takeBack(by, conn string, want int) func(l *store.Lobby) error {
 		if err != nil {
 			return err
 		}
-		l.Forget(r.Conn)
-		l.Readmit(r)
+		l.Forget(by, r.Conn)
+		l.Readmit(by, r)
 		return nil
 	}
 }
