@@ -111,8 +111,8 @@ func (h *Handler) joinLobby(ctx context.Context, req *request) error {
 			err = h.guessed(req, err)
 		}
 	}
-	if l != nil {
-		h.announce(ctx, nil, l, lapsed)
+	if l != nil { // who is found gone by it is dropped when the sender has its answer, which is of before
+		defer h.dropAll(ctx, l.Key(), h.tellChanges(ctx, nil, l, lapsed))
 	}
 	switch {
 	case err == nil && in:

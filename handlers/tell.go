@@ -128,6 +128,20 @@ func (h *Handler) apply(ctx context.Context, key store.Key, rule func(*store.Lob
 // announce tells those concerned what has changed in l, and frees those who are in it no longer. What changed first,
 // lapsed of the changes, is not req's doing and so no answer to it.
 func (h *Handler) announce(ctx context.Context, req *request, l *store.Lobby, lapsed int) {
+	h.dropAll(ctx, l.Key(), h.tellChanges(ctx, req, l, lapsed))
+}
+
+// dropAll drops those who turned out to be gone.
+func (h *Handler) dropAll(ctx context.Context, key store.Key, gone []string) {
+	for _, conn := range gone {
+		if _, err := h.drop(ctx, key, conn); err != nil {
+			h.logFault(ctx, conn, "", "announce", err)
+		}
+	}
+}
+
+// tellChanges is announce, and returns who turned out to be gone.
+func (h *Handler) tellChanges(ctx context.Context, req *request, l *store.Lobby, lapsed int) (gone []string) {
 	var letters []letter
 	for i, c := range l.Changes {
 		for _, letter := range lettersFor(l, c) {
@@ -144,11 +158,7 @@ func (h *Handler) announce(ctx context.Context, req *request, l *store.Lobby, la
 		free = append(free, func() { h.release(ctx, p.Conn, store.Pointer{LobbyID: at, Since: p.Since}) })
 	}
 	h.atOnce(ctx, free) // before they hear of it, and may want to go elsewhere at once
-	for _, conn := range h.deliver(ctx, letters) {
-		if _, err := h.drop(ctx, l.Key(), conn); err != nil {
-			h.logFault(ctx, conn, "", "announce", err)
-		}
-	}
+	return h.deliver(ctx, letters)
 }
 
 // lettersFor is who hears what: docs/protocol.md has it as a table.
