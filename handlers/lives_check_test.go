@@ -235,7 +235,7 @@ func (l *lives) excuse(t rapid.TB, is *rules) {
 		_, err := l.store.Connection(context.Background(), conn)
 		is.known[conn] = err == nil
 		if l.connected(conn) {
-			l.claims[conn] = l.clock().Add(claimSettles)
+			l.claims[conn] = l.clock().Add(onItsWay)
 		}
 	}
 }

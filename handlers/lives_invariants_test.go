@@ -155,14 +155,14 @@ func (l *lives) finish(t rapid.TB) {
 	for _, conn := range open {
 		l.say(t, &player{conn: conn}, step{What: "leave_lobby"})
 	}
-	l.pass(t, claimSettles)
+	l.pass(t, onItsWay)
 	for _, conn := range open {
 		l.mustStart(t, conn, "own-"+conn)
 	}
 	for _, conn := range open {
 		l.lose(conn)
 	}
-	l.pass(t, store.LobbyTTL)
+	l.pass(t, connected)
 	for i, id := range slices.Sorted(slices.Values(l.named())) {
 		l.connects(t, step{By: i % clients, N: 1})
 		l.mustStart(t, l.conns[len(l.conns)-1], id)

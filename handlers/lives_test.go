@@ -96,6 +96,13 @@ func uniform(t *rapid.T, name string, bits int) (n int) {
 	return n
 }
 
+// What docs/design.md promises, and the code must keep: after this long nobody counts as on the way into a lobby any more
+// because a process died, and nobody is missed any more who is not there.
+const (
+	onItsWay  = 15 * time.Second
+	connected = 3 * time.Hour
+)
+
 // clients have up to two sockets each: one that they use, and one that they have left open.
 const clients = 8
 
@@ -232,7 +239,7 @@ func (l *lives) pass(t rapid.TB, d time.Duration) {
 	l.past = append(l.past, fmt.Sprint("clock +", d))
 	l.wait(d)
 	l.rules.now = l.clock()
-	if d >= store.LobbyTTL { // nobody who was there can be
+	if d >= connected { // nobody who was there can be
 		clear(l.rules.rooms)
 		clear(l.claims)
 	}
