@@ -33,7 +33,7 @@ fuzz: ## every fuzz test for FUZZTIME (5s)
 		done; \
 	done
 
-bench: ## what a relayed message and an idle connection cost, beside a bare relay
+bench: tools ## what a relayed message and an idle connection cost, beside a bare relay
 	go test -run '^$$' -bench . -benchmem ./events ./handlers ./gateway/apigateway
 	go run ./gateway/bench
 
@@ -77,7 +77,7 @@ validate: .cache/sam/bin/sam ## template.yaml, as it stands and as CloudFormatio
 	.cache/sam/bin/sam validate --lint
 	.cache/sam/bin/python sam/translate.py AccessLogs=on >.cache/translated.json && .cache/sam/bin/cfn-lint .cache/translated.json
 
-test-sam: .cache/sam/bin/sam ## the deployed binary in sam local, in front of it the gateway; needs Docker, or root
+test-sam: tools .cache/sam/bin/sam ## the deployed binary in sam local, in front of it the gateway; needs Docker, or root
 	sam/local go test -run TestSAM -v -count=1 .
 
 .cache/sam/bin/sam:

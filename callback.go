@@ -4,14 +4,20 @@ import (
 	"context"
 	"errors"
 	"sync/atomic"
+	"time"
 
 	awsevents "github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/apigatewaymanagementapi"
 	"github.com/aws/aws-sdk-go-v2/service/apigatewaymanagementapi/types"
 
 	"bellhop/handlers"
 )
+
+// postTime bounds an attempt of a post.
+const postTime = time.Second
 
 // callback is a Poster by API Gateway's management API (its reference, "PostToConnection").
 type callback struct {
@@ -31,6 +37,9 @@ func newCallback(config aws.Config, url string) *callback {
 func (c *callback) open(url string) {
 	c.client.Store(apigatewaymanagementapi.NewFromConfig(c.config, func(o *apigatewaymanagementapi.Options) {
 		o.BaseEndpoint = aws.String(url)
+		// A post takes some 10 ms. One that hangs must leave time to undo what the receiver was to hear of, and to answer.
+		o.HTTPClient = awshttp.NewBuildableClient().WithTimeout(postTime)
+		o.Retryer = retry.NewStandard(func(o *retry.StandardOptions) { o.MaxAttempts, o.MaxBackoff = 3, 200*time.Millisecond })
 	}))
 }
 

@@ -26,6 +26,9 @@ type server struct {
 	management *http.Server // of @connections; nil if nobody needs it
 }
 
+// actionTime is what an action may take, as for the function on AWS: handlers count on it that none runs for 15 seconds.
+const actionTime = 10 * time.Second
+
 // newServer wires the parts: the sockets invoke the Handler, and the Handler posts to the sockets.
 func newServer(o options, kept store.Store, log *slog.Logger) *server {
 	post := new(poster)
@@ -34,7 +37,7 @@ func newServer(o options, kept store.Store, log *slog.Logger) *server {
 		Later: func(d time.Duration, f func()) { time.AfterFunc(d, f) },
 	})
 	post.Gateway = apigateway.New(apigateway.Config{
-		Invoke: h.Handle, Stage: o.stage, Log: log, Idle: o.idle, Lifetime: o.lifetime,
+		Invoke: h.Handle, Timeout: actionTime, Stage: o.stage, Log: log, Idle: o.idle, Lifetime: o.lifetime,
 	})
 	return &server{stage: o.stage, sockets: post.Gateway}
 }

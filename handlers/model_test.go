@@ -63,7 +63,12 @@ func (m *rules) start(conn string, a ask) {
 		return
 	}
 	key := strings.ToLower(a.lobby)
-	if m.lapse(m.rooms[key]); m.rooms[key] != nil {
+	m.lapse(m.rooms[key])
+	if r := m.rooms[key]; r != nil && !m.known[r.seat(r.host).conn] { // its end was noticed by half
+		m.drop(r.seat(r.host).conn)
+		m.commit()
+	}
+	if m.rooms[key] != nil {
 		m.fail(conn, a, "lobby_exists")
 		return
 	}

@@ -99,7 +99,7 @@ func (d *DynamoDB) SwapLobby(ctx context.Context, l Lobby) error {
 	}
 	it.follow(l.kept)
 	if it.carry(l.kept); l.Closed {
-		it[expiryName] = number(0)
+		it[expiryName] = d.ended()
 	}
 	_, err = d.update(ctx, lobbyKey(l.Key()), it, "#version = :was", item{":was": was}, types.ReturnValueNone)
 	return err
@@ -150,7 +150,7 @@ func (d *DynamoDB) Point(ctx context.Context, id string, from, to Pointer) (c Co
 // DeleteConnection implements Store.
 func (d *DynamoDB) DeleteConnection(ctx context.Context, id string) (was Connection, err error) {
 	it, _ := encode(struct{}{})
-	it[expiryName] = number(0)
+	it[expiryName] = d.ended()
 	found, err := d.update(ctx, connectionKey(id), it, "", item{}, types.ReturnValueAllOld)
 	if err == ErrConflict {
 		return was, ErrNotFound
@@ -220,6 +220,10 @@ func (d *DynamoDB) live(it item) bool {
 	seconds, err := strconv.ParseInt(at.Value, 10, 64)
 	return err == nil && d.now().Unix() < seconds
 }
+
+// ended is when what is over has expired: long enough ago for clocks that differ, and not so long that DynamoDB leaves it
+// (developer guide, "Using time to live": no more than five years).
+func (d *DynamoDB) ended() types.AttributeValue { return number(d.now().Add(-time.Hour).Unix()) }
 
 func (d *DynamoDB) seconds() types.AttributeValue { return number(d.now().Unix()) }
 
