@@ -40,7 +40,7 @@ type Error struct {
 	Message      string `json:"message"` // one English sentence that says what to do
 	Action       string `json:"action,omitempty"`
 	Field        string `json:"field,omitempty"`          // the field at fault
-	RetryAfterMS int64  `json:"retry_after_ms,omitempty"` // milliseconds, with RateLimited
+	RetryAfterMS int64  `json:"retry_after_ms,omitempty"` // milliseconds, with RateLimited and AlreadyInLobby
 	ResumeUntil  string `json:"resume_until,omitempty"`   // RFC 3339, with PeerUnreachable: the peer may come back until then
 	Reference    string `json:"reference,omitempty"`      // with Internal: stands in the log line too
 }

@@ -103,34 +103,49 @@ func (h *Handler) enter(ctx context.Context, req *request, id string) (store.Con
 			req.session.learn(c)
 			return c, err
 		}
-		if occupied, err := h.occupied(ctx, c, req.now); err != nil {
+		if err := h.free(ctx, c, req.now); err != nil {
 			return c, err
-		} else if occupied {
-			return c, store.ErrAlreadyIn
 		}
 		from = c.Pointer
 	}
 	return store.Connection{}, store.ErrAlreadyIn // the same client keeps moving it: it is on its way
 }
 
-// occupied reports whether c is in the lobby that it points to, or may be on its way.
-func (h *Handler) occupied(ctx context.Context, c store.Connection, now time.Time) (bool, error) {
+// free returns store.ErrAlreadyIn if c is in the lobby that it points to, or an error that says when c may try again, if it
+// may still be on its way there.
+func (h *Handler) free(ctx context.Context, c store.Connection, now time.Time) error {
 	if c.Pointer.LobbyID == "" {
-		return false, nil
+		return nil
 	}
-	onItsWay := now.Sub(time.UnixMilli(c.Pointer.Since)) < claimSettles
+	settles := time.UnixMilli(c.Pointer.Since).Add(claimSettles).Sub(now)
 	l, err := h.Store.Lobby(ctx, c.Key())
 	if err == nil && l.Lists(c.ID) && l.Due(now) { // it was there, so it is not on its way, and may be out by now
 		l, err = h.read(ctx, c.Key())
-		onItsWay = false
+		settles = 0
 	}
-	if err == nil && l.Lists(c.ID) || onItsWay {
-		return true, nil
+	switch {
+	case err == nil && l.Lists(c.ID):
+		return store.ErrAlreadyIn
+	case settles > 0:
+		return settling(settles)
+	case errors.Is(err, store.ErrNotFound):
+		return nil
 	}
-	if errors.Is(err, store.ErrNotFound) {
-		err = nil
+	return err
+}
+
+// unsure is what becomes of a sender who points at a lobby, of which nobody knows whether they have come into it, because of
+// cause. If the store took no more requests it has written nothing, and they may try again at once. Else they may be in it,
+// and count as in it until claimSettles.
+func (h *Handler) unsure(ctx context.Context, at store.Connection, cause error) error {
+	if !errors.Is(cause, store.ErrThrottled) {
+		return cause
 	}
-	return false, err
+	l, err := h.Store.Lobby(ctx, at.Key())
+	if errors.Is(err, store.ErrNotFound) || err == nil && !l.Lists(at.ID) {
+		h.release(ctx, at.ID, at.Pointer)
+	}
+	return cause
 }
 
 // release clears the pointer of a connection that is in its lobby no longer, so that it may go elsewhere at once. One

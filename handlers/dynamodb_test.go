@@ -65,6 +65,32 @@ func TestDynamoDBFaults(t *testing.T) {
 	}
 }
 
+// TestThrottledMayTryAgain guards that who is told to try again after retry_after_ms, since DynamoDB has taken no more, need not
+// wait for longer to start or join.
+func TestThrottledMayTryAgain(t *testing.T) {
+	p := dynamodbtest.NewProxy(t, dynamodbtest.Start(t))
+	for action, operation := range map[string]string{"start_lobby": "PutItem", "join_lobby": "GetItem", "resume": "GetItem"} {
+		t.Run(action, func(t *testing.T) {
+			w, wish := newWorld(unwrapped), wishes[action]
+			w.Config.Store = dynamodbtest.Open(t, p.URL, w.clock)
+			w.Handler = New(w.Config)
+			w.openFox(t)
+			p.Set(dynamodbtest.Times(3, operation, dynamodbtest.Throttled)) // as often as is tried
+			for _, id := range []string{"r1", "r2"} {
+				w.invoke(wish.by, "$default", fmt.Sprintf(`{"action":%q,"content":%s,"request_id":%q}`, action, wish.text, id), "reference", nil)
+				answers := answersTo(w.heard()[wish.by], id)
+				if id == "r1" && (len(answers) != 1 || !strings.Contains(answers[0], `"code":"rate_limited"`)) {
+					t.Errorf("the sender hears %q, want rate_limited", answers)
+				}
+				if id == "r2" && !isAnswer(answers, wish.answer) {
+					t.Errorf("then the sender hears %q, want %s", answers, wish.answer)
+				}
+				w.wait(busyRetry)
+			}
+		})
+	}
+}
+
 // TestNoTable guards that a table which is not there is said in the first line of the log, at the first connection.
 func TestNoTable(t *testing.T) {
 	w := newWorld(unwrapped)

@@ -148,6 +148,13 @@ func tooFast(wait time.Duration) error {
 	}
 }
 
+func settling(settles time.Duration) error {
+	return &events.Error{
+		Code: events.AlreadyInLobby, RetryAfterMS: settles.Milliseconds(),
+		Message: "Leave the lobby you are in; if your way into one has failed, try again after retry_after_ms milliseconds.",
+	}
+}
+
 func unknownAction() error {
 	known := strings.Join(slices.Sorted(maps.Keys(actions)), ", ")
 	return &events.Error{Code: events.UnknownAction, Message: "Use one of " + known + "."}

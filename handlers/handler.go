@@ -178,6 +178,16 @@ func workingTime(ctx context.Context) (context.Context, context.CancelFunc) {
 	return ctx, func() {}
 }
 
+// lastTime returns ctx if it has time left, else a context with half of answerTime: a post may have taken all there was, and
+// what its receiver was to hear of is still to be undone, or its sender to be answered.
+func lastTime(ctx context.Context) (context.Context, context.CancelFunc) {
+	deadline, ok := ctx.Deadline()
+	if !ok || time.Until(deadline) >= answerTime/2 {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(context.WithoutCancel(ctx), answerTime/2)
+}
+
 // act dispatches by the message's action.
 func (h *Handler) act(ctx context.Context, req *request, body string) error {
 	invalid := req.Decode(body)

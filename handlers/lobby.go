@@ -38,7 +38,7 @@ func (h *Handler) startAs(ctx context.Context, req *request, id string, c events
 		h.release(ctx, req.conn, at.Pointer)
 		return err
 	} else if err != nil {
-		return err // it may be there all the same, and then the sender is its host
+		return h.unsure(ctx, at, err)
 	}
 	return h.reply(ctx, req, events.LobbyStarted{
 		LobbyID: id, ConnectionID: req.conn, PeerID: store.HostPeerID, ResumeToken: s.token(), Lobby: wireLobby(&l),
@@ -110,6 +110,8 @@ func (h *Handler) joinLobby(ctx context.Context, req *request) error {
 		if errors.Is(err, store.ErrNotFound) {
 			err = h.guessed(req, err)
 		}
+	case err != nil:
+		err = h.unsure(ctx, at, err)
 	}
 	if l != nil { // who is found gone by it is dropped when the sender has its answer, which is of before
 		defer h.dropAll(ctx, l.Key(), h.tellChanges(ctx, nil, l, lapsed))
@@ -158,6 +160,8 @@ func (h *Handler) admit(ctx context.Context, req *request, l *store.Lobby, m sto
 // hostGone is what becomes of a request to join if host, who was to hear of it, is gone: undo takes the sender out, and
 // reports whether it was still there. If somebody else is the host by then, they have heard of the sender from the lobby.
 func (h *Handler) hostGone(ctx context.Context, key store.Key, host store.Member, undo func(*store.Lobby) bool) error {
+	ctx, cancel := lastTime(ctx)
+	defer cancel()
 	var out bool
 	_, err := h.update(ctx, nil, key, func(l *store.Lobby) error {
 		if out = l.Host().Conn == host.Conn && undo(l); out {
@@ -198,6 +202,8 @@ func (h *Handler) askHost(ctx context.Context, req *request, l *store.Lobby) err
 	if errors.Is(err, ErrGone) {
 		return h.hostGone(ctx, l.Key(), host, withdraw)
 	}
+	ctx, cancel := lastTime(ctx)
+	defer cancel()
 	var out bool
 	_, undo := h.update(ctx, nil, l.Key(), func(l *store.Lobby) error {
 		out = l.Host().Conn == host.Conn && withdraw(l)
@@ -240,6 +246,8 @@ func (h *Handler) acceptRequest(ctx context.Context, req *request) error {
 
 // undoAccept takes out again a member who could not be told because of cause, and lets one who is there wait as before.
 func (h *Handler) undoAccept(ctx context.Context, req *request, l *store.Lobby, r store.Request, cause error) error {
+	ctx, cancel := lastTime(ctx)
+	defer cancel()
 	gone := errors.Is(cause, ErrGone)
 	_, err := h.update(ctx, nil, l.Key(), func(l *store.Lobby) error {
 		if l.Forget(req.conn, r.Conn) && !gone {
@@ -284,6 +292,8 @@ func (h *Handler) rejectJoinRequest(ctx context.Context, req *request) error {
 
 // undoReject lets somebody wait again who could not be told because of cause, if they have gone nowhere else.
 func (h *Handler) undoReject(ctx context.Context, req *request, l *store.Lobby, r store.Request, cause error) error {
+	ctx, cancel := lastTime(ctx)
+	defer cancel()
 	to := store.Pointer{LobbyID: strings.ToLower(l.ID), Since: r.Since}
 	c, err := h.Store.Point(ctx, r.Conn, store.Pointer{}, to)
 	switch {

@@ -73,7 +73,7 @@ func (h *Handler) resume(ctx context.Context, req *request) error {
 		return h.guessed(req, store.ErrNoSuchSeat)
 	}
 	if err != nil {
-		return err
+		return h.unsure(ctx, at, err)
 	}
 	if err := h.reply(ctx, req, events.Resumed{
 		LobbyID: l.ID, ConnectionID: m.Conn, PeerID: m.PeerID, HostConnectionID: l.Host().Conn, Lobby: wireLobby(l), Peers: wirePeers(l, m),

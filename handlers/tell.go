@@ -37,6 +37,8 @@ func (h *Handler) tell(ctx context.Context, l letter) error {
 
 // reply answers the sender, whose action has been done.
 func (h *Handler) reply(ctx context.Context, req *request, e events.Event) error {
+	ctx, cancel := lastTime(ctx)
+	defer cancel()
 	c, _, err := h.connection(ctx, req)
 	if err != nil {
 		return err

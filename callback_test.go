@@ -1,0 +1,154 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	awsevents "github.com/aws/aws-lambda-go/events"
+
+	"bellhop/handlers"
+	"bellhop/store"
+	"bellhop/store/dynamodbtest"
+)
+
+// A connectionsAPI is @connections where posts to some fail: it answers as API Gateway's does ("PostToConnection").
+type connectionsAPI struct {
+	mu    sync.Mutex
+	fault http.HandlerFunc // for posts to "host"; nil: none
+	tries int              // of posts to "host"
+	heard map[string][]string
+}
+
+func (a *connectionsAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	conn := r.URL.Path[strings.LastIndex(r.URL.Path, "/")+1:]
+	data, _ := io.ReadAll(r.Body)
+	a.mu.Lock()
+	fault := a.fault
+	if conn == "host" {
+		a.tries++
+	}
+	if fault == nil || conn != "host" {
+		a.heard[conn] = append(a.heard[conn], string(data))
+	}
+	a.mu.Unlock()
+	if fault != nil && conn == "host" {
+		fault(w, r)
+	}
+}
+
+func (a *connectionsAPI) set(fault http.HandlerFunc) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.fault, a.tries, a.heard = fault, 0, map[string][]string{}
+}
+
+func refuses(status int, kind string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("X-Amzn-ErrorType", kind)
+		w.WriteHeader(status)
+		io.WriteString(w, `{"message":"made so by a test"}`)
+	}
+}
+
+func hangs(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
+
+// once is fault for the first request, and after it none.
+func once(fault http.HandlerFunc) http.HandlerFunc {
+	var first sync.Once
+	return func(w http.ResponseWriter, r *http.Request) { first.Do(func() { fault(w, r) }) }
+}
+
+// TestPosts guards what a post that fails means: one that may pass is tried again, at most three times; who sent what could
+// not be posted hears so inside the invocation's time; and nobody is left waiting for a host that has not heard of them.
+func TestPosts(t *testing.T) {
+	for name, tt := range map[string]struct {
+		fault http.HandlerFunc
+		tries int
+		hears string        // the joiner, of the join_lobby
+		then  string        // the host, of the next join_lobby
+		limit time.Duration // of an invocation: 10 s, as template.yaml has it, or less
+	}{
+		"gone":                            {refuses(410, "GoneException"), 1, `"code":"host_unavailable"`, "", 10 * time.Second},
+		"too many":                        {refuses(429, "LimitExceededException"), 3, `"code":"rate_limited"`, "request_to_join", 10 * time.Second},
+		"broken":                          {refuses(503, "ServiceUnavailable"), 3, `"code":"internal"`, "request_to_join", 10 * time.Second},
+		"forbidden":                       {refuses(403, "ForbiddenException"), 1, `"code":"internal"`, "request_to_join", 10 * time.Second},
+		"hangs":                           {hangs, 3, `"code":"internal"`, "request_to_join", 10 * time.Second},
+		"hangs, and there is little time": {hangs, 1, `"code":"internal"`, "request_to_join", 2 * time.Second},
+		"too many, once":                  {once(refuses(429, "LimitExceededException")), 2, "", "", 10 * time.Second},
+		"broken, once":                    {once(refuses(500, "InternalServerError")), 2, "", "", 10 * time.Second},
+		"hangs, once":                     {once(hangs), 2, "", "", 10 * time.Second},
+		"all is well":                     {nil, 1, "", "", 10 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			api := &connectionsAPI{}
+			h := handlers.New(handlers.Config{
+				Store:  store.NewMemory(time.Now),
+				Poster: newCallback(dynamodbtest.Config(), dynamodbtest.Serve(t, "127.0.0.1:0", api)+"/local"),
+				Log:    slog.New(slog.NewTextHandler(io.Discard, nil)),
+			})
+			invoke := func(conn, route, body string) {
+				t.Helper()
+				ctx, cancel := context.WithTimeout(t.Context(), tt.limit)
+				defer cancel()
+				e := awsevents.APIGatewayWebsocketProxyRequest{Body: body}
+				e.RequestContext.ConnectionID, e.RequestContext.RouteKey = conn, route
+				if r, err := h.Handle(ctx, e); err != nil || r.StatusCode != 200 || ctx.Err() != nil {
+					t.Fatalf("%s %s: status %d, %v, time left: %v", conn, route, r.StatusCode, err, ctx.Err() == nil)
+				}
+			}
+			api.set(nil)
+			invoke("host", "$connect", "")
+			invoke("guest", "$connect", "")
+			invoke("host", "$default", `{"action":"start_lobby","content":{"lobby_id":"fox"}}`)
+
+			api.set(tt.fault)
+			invoke("guest", "$default", `{"action":"join_lobby","content":{"lobby_id":"fox"}}`)
+			if api.tries != tt.tries {
+				t.Errorf("the host is posted to %d times, want %d", api.tries, tt.tries)
+			}
+			if heard := strings.Join(api.heard["guest"], "\n"); (heard == "") != (tt.hears == "") || !strings.Contains(heard, tt.hears) {
+				t.Errorf("the joiner hears %q, want %s", heard, tt.hears)
+			}
+			if tt.then == "" {
+				return
+			}
+			api.set(nil)
+			invoke("guest", "$default", `{"action":"join_lobby","content":{"lobby_id":"fox"}}`)
+			if heard := strings.Join(api.heard["host"], "\n"); !strings.Contains(heard, tt.then) {
+				t.Errorf("when all is well again the host hears %q, and the joiner %q", heard, api.heard["guest"])
+			}
+		})
+	}
+}
+
+// TestHangups guards what a connection that cannot be closed means.
+func TestHangups(t *testing.T) {
+	for status, want := range map[int]error{204: nil, 410: handlers.ErrGone} {
+		api := httptest.NewServer(refuses(status, map[int]string{410: "GoneException"}[status]))
+		defer api.Close()
+		if err := newCallback(dynamodbtest.Config(), api.URL+"/local").Hangup(t.Context(), "host"); !errors.Is(err, want) {
+			t.Errorf("%d is %v, want %v", status, err, want)
+		}
+	}
+}
+
+// TestCallbackFromAnEvent guards that without CALLBACK_URL posts go to where events come from.
+func TestCallbackFromAnEvent(t *testing.T) {
+	c := newCallback(dynamodbtest.Config(), "")
+	for _, domain := range []string{"first.example", "second.example"} {
+		c.learn(awsevents.APIGatewayWebsocketProxyRequestContext{DomainName: domain, Stage: "prod"})
+	}
+	if got := fmt.Sprint(*c.client.Load().Options().BaseEndpoint); got != "https://first.example/prod" {
+		t.Errorf("posts go to %s", got)
+	}
+}
