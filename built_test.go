@@ -179,7 +179,7 @@ func (h *builtHome) elapse(t *testing.T, d time.Duration) {
 
 // units are those in which times are stored.
 var units = map[string]time.Duration{
-	"expires_at": time.Second, "away_until": time.Second, "created_at": time.Second, "since": time.Millisecond,
+	"expires_at": time.Second, "away_until": time.Second, "created_at": time.Microsecond, "since": time.Millisecond,
 }
 
 // age makes every time in an item earlier by d. Those at or before 1970 stand for none.

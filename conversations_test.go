@@ -139,25 +139,25 @@ func (c *conversation) replay(t *testing.T, open func(*testing.T, *world) home) 
 	return got
 }
 
-// tokens are the resume tokens that have been heard, by what stands for them in a conversation: who heard it, and its
-// number, as in "token 1 of host".
+// tokens are the resume tokens and cursors that have been heard, by what stands for them in a conversation: who heard it, and
+// its number, as in "token 1 of host".
 type tokens map[string]string
 
-var resumeToken = regexp.MustCompile(`"resume_token":"([^"]+)"`)
+var token = regexp.MustCompile(`"(?:resume_)?(token|cursor)":"([^"]+)"`)
 
 // inward puts what stands for tokens into what name hears.
 func (all tokens) inward(name string, events []string) []string {
 	for i, event := range events {
-		m := resumeToken.FindStringSubmatch(event)
+		m := token.FindStringSubmatch(event)
 		if m == nil {
 			continue
 		}
 		number := 1
-		for ; all[fmt.Sprintf("token %d of %s", number, name)] != ""; number++ {
+		for ; all[fmt.Sprintf("%s %d of %s", m[1], number, name)] != ""; number++ {
 		}
-		stand := fmt.Sprintf("token %d of %s", number, name)
-		all[stand] = m[1]
-		events[i] = strings.Replace(event, m[1], stand, 1)
+		stand := fmt.Sprintf("%s %d of %s", m[1], number, name)
+		all[stand] = m[2]
+		events[i] = strings.Replace(event, m[2], stand, 1)
 	}
 	return events
 }

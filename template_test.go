@@ -18,7 +18,8 @@ const (
 	theTable       = `{"Fn::GetAtt":["Table","Arn"]}`
 	theConnections = `[{"Fn::Sub":"arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:${Api}/${StageName}/POST/@connections/*"},` +
 		`{"Fn::Sub":"arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:${Api}/${StageName}/DELETE/@connections/*"}]`
-	theLog = `{"Fn::GetAtt":["FunctionLog","Arn"]}`
+	theIndexes = `[{"Fn::Sub":"${Table.Arn}/index/newest"},{"Fn::Sub":"${Table.Arn}/index/fullest"}]`
+	theLog     = `{"Fn::GetAtt":["FunctionLog","Arn"]}`
 )
 
 // called returns every IAM action that the deployed function needs, each with the one resource that it needs it for. The
@@ -30,7 +31,9 @@ func called() map[string]string {
 		"logs:PutLogEvents":             theLog,
 	}
 	for _, call := range store.ItemCalls {
-		actions["dynamodb:"+call] = theTable
+		if actions["dynamodb:"+call] = theTable; call == "Query" {
+			actions["dynamodb:"+call] = theIndexes
+		}
 	}
 	return actions
 }
@@ -91,7 +94,8 @@ var properties = []struct{ resource, property, want string }{
 	{"AccessLog", "RetentionInDays", `{"Ref":"LogRetentionDays"}`},
 	{"Table", "BillingMode", `"PAY_PER_REQUEST"`},
 	{"Table", "KeySchema", `[{"AttributeName":"pk","KeyType":"HASH"}]`},
-	{"Table", "AttributeDefinitions", `[{"AttributeName":"pk","AttributeType":"S"}]`},
+	{"Table", "AttributeDefinitions", `[{"AttributeName":"pk","AttributeType":"S"},{"AttributeName":"listed","AttributeType":"S"},` +
+		`{"AttributeName":"newest","AttributeType":"S"},{"AttributeName":"fullest","AttributeType":"S"}]`},
 	{"Table", "TimeToLiveSpecification", `{"AttributeName":"expires_at","Enabled":true}`},
 	{"Table", "SSESpecification", `{"SSEEnabled":true}`},
 	{"Table", "PointInTimeRecoverySpecification", `null`},

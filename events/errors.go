@@ -28,10 +28,12 @@ const (
 	LobbyNotFound   Code = "lobby_not_found"
 	LobbyFull       Code = "lobby_full"
 	LobbyLocked     Code = "lobby_locked"
+	WrongPassword   Code = "wrong_password"
 	Banned          Code = "banned"
 	HostUnavailable Code = "host_unavailable"
 	RejectedByHost  Code = "rejected_by_host"
 	LobbyClosedCode Code = "lobby_closed"
+	NoMatch         Code = "no_match"
 )
 
 // An Error is the event that answers an action which could not be done, and a Go error for who finds that out.

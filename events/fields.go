@@ -31,6 +31,16 @@ func (c *Content) find(names ...string) (value string, ok bool) {
 	return "", false
 }
 
+// isNull reports whether name is there, and null.
+func (c *Content) isNull(name string) bool {
+	for i := range c.fields {
+		if c.fields[i].name == name {
+			return c.fields[i].value == "null"
+		}
+	}
+	return false
+}
+
 // A Readable is the content of an action, which knows the fields that it is read from.
 type Readable interface{ read(f *fields) }
 
@@ -133,6 +143,58 @@ func (f *fields) boolean(name string) *bool {
 		f.fail(InvalidField, name, "Make \""+name+"\" true or false.")
 	}
 	return &yes
+}
+
+// isTrue returns what boolean does, and false if nothing is said.
+func (f *fields) isTrue(name string) bool {
+	b := f.boolean(name)
+	return b != nil && *b
+}
+
+// choice returns one of two words, or "" if neither is said.
+func (f *fields) choice(name, one, other string) string {
+	word, ok := f.text(math.MaxInt, name)
+	if ok && word != one && word != other {
+		f.fail(InvalidField, name, "Make \""+name+"\" "+one+" or "+other+".")
+	}
+	return word
+}
+
+// object returns a JSON object as written, or "" if there is none.
+func (f *fields) object(name string, limit int) string {
+	value, ok := f.content.find(name)
+	switch {
+	case !ok:
+		return ""
+	case value[0] != '{':
+		f.fail(InvalidField, name, "Make \""+name+"\" a JSON object.")
+	case len(value) > limit:
+		f.fail(MessageTooLarge, name, "Make \""+name+"\" at most "+strconv.Itoa(limit)+" bytes long, as JSON.")
+	}
+	return value
+}
+
+// inner returns the fields of an object, and whether it is there.
+func (f *fields) inner(name string) (inner *fields, ok bool) {
+	value, ok := f.content.find(name)
+	if !ok {
+		return nil, false
+	}
+	all, isArray := elements("[" + value + "]")
+	if !isArray || value[0] != '{' {
+		f.fail(InvalidField, name, "Make \""+name+"\" a JSON object.")
+		return nil, false
+	}
+	return &fields{content: &all[0]}, true
+}
+
+// password returns a password, or "" if there is none.
+func (f *fields) password() string {
+	s, ok := f.text(MaxPassword, "password")
+	if ok && s == "" {
+		f.fail(InvalidField, "password", "Make \"password\" 1 to 128 bytes long, or leave it out.")
+	}
+	return s
 }
 
 // integer returns an integer that JSON can hold exactly (RFC 8259, section 6), and whether it is there.

@@ -18,6 +18,9 @@ const (
 	MaxEvent      = 32 << 10  // one billed unit of API Gateway, and half of the buffer of Godot's WebSocketPeer
 	MaxRelayed    = 28 << 10  // an sdp, or the content of a candidate: leaves room for the rest of an event
 	MaxReason     = 256
+	MaxMetadata   = 1 << 10 // as JSON
+	MaxPlayer     = 256     // as JSON
+	MaxPassword   = 128
 	MaxRequestID  = 128
 	MaxCandidates = 64 // in one batch
 	MaxNesting    = 64 // levels of objects and arrays; the message itself is the first

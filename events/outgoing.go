@@ -24,23 +24,35 @@ func Append(b []byte, e Event, requestID string) ([]byte, error) {
 
 // Lobby is what all in a lobby may know of it.
 type Lobby struct {
-	LobbyID     string   `json:"lobby_id"`
-	Players     int      `json:"players"` // places taken, those that are held too
-	MaxPlayers  int      `json:"max_players"`
-	Public      bool     `json:"public"`
-	Locked      bool     `json:"locked"`
-	HasPassword bool     `json:"has_password"`
-	AutoAccept  bool     `json:"auto_accept"`
-	Topology    string   `json:"topology"`      // star
-	OnHostLeave string   `json:"on_host_leave"` // close, or migrate
-	Metadata    struct{} `json:"metadata"`
-	CreatedAt   string   `json:"created_at"` // RFC 3339, UTC
+	LobbyID     string `json:"lobby_id"`
+	Players     int    `json:"players"` // places taken, those that are held too
+	MaxPlayers  int    `json:"max_players"`
+	Public      bool   `json:"public"`
+	Locked      bool   `json:"locked"`
+	HasPassword bool   `json:"has_password"`
+	AutoAccept  bool   `json:"auto_accept"`
+	Topology    string `json:"topology"`      // star, or mesh
+	OnHostLeave string `json:"on_host_leave"` // close, or migrate
+	Metadata    Object `json:"metadata"`
+	CreatedAt   string `json:"created_at"` // RFC 3339, UTC
+}
+
+// An Object is a JSON object as a client wrote it. Empty, it is {}.
+type Object string
+
+// MarshalJSON implements json.Marshaler.
+func (o Object) MarshalJSON() ([]byte, error) {
+	if o == "" {
+		return []byte("{}"), nil
+	}
+	return []byte(o), nil
 }
 
 // Peer is a member as those know it who are linked with it.
 type Peer struct {
 	ConnectionID string `json:"connection_id"`
 	PeerID       int    `json:"peer_id"`
+	Player       Object `json:"player"`
 	Away         bool   `json:"away,omitempty"` // its connection is gone, and its place held
 }
 
@@ -58,10 +70,31 @@ type LobbyUpdated struct {
 	Lobby Lobby `json:"lobby"`
 }
 
+// LobbyList answers list_lobbies.
+type LobbyList struct {
+	Lobbies []json.RawMessage `json:"lobbies"`          // each a Lobby
+	Cursor  string            `json:"cursor,omitempty"` // if there are more
+	size    int
+}
+
+// listFrame is more than what an event has around a list: names, cursor, request_id.
+const listFrame = 1 << 10
+
+// Add appends lobby, if there is room for it in an event.
+func (l *LobbyList) Add(lobby Lobby) (added bool) {
+	data, err := json.Marshal(lobby)
+	if err != nil || l.size+len(data) > MaxEvent-listFrame {
+		return false
+	}
+	l.Lobbies, l.size = append(l.Lobbies, data), l.size+len(data)+1
+	return true
+}
+
 // RequestToJoin tells a host that somebody waits. PeerID is the number they get unless the host chooses another.
 type RequestToJoin struct {
 	ConnectionID string `json:"connection_id"`
 	PeerID       int    `json:"peer_id"`
+	Player       Object `json:"player"`
 }
 
 // RequestAccepted tells a joiner that they are in.
@@ -87,7 +120,7 @@ type Resumed struct {
 
 // RequestRejected tells a joiner that they are not in, and why.
 type RequestRejected struct {
-	LobbyID string `json:"lobby_id"`
+	LobbyID string `json:"lobby_id,omitempty"` // of quick_join, that there is none
 	Code    Code   `json:"code"`
 	Reason  string `json:"reason"`
 }
@@ -108,10 +141,11 @@ type LobbyLeft struct {
 	LobbyID string `json:"lobby_id"`
 }
 
-// PeerJoined tells those who are linked with a member that it has come in by itself.
+// PeerJoined tells those who are linked with a member, and have not let it in themselves, that it has come in.
 type PeerJoined struct {
 	ConnectionID string `json:"connection_id"`
 	PeerID       int    `json:"peer_id"`
+	Player       Object `json:"player"`
 }
 
 // Removed tells a member that the host took its place.
@@ -172,6 +206,7 @@ func (RequestCancelled) EventName() string { return "request_cancelled" }
 func (LobbyClosed) EventName() string      { return "lobby_closed" }
 func (LobbyLeft) EventName() string        { return "lobby_left" }
 func (LobbyUpdated) EventName() string     { return "lobby_updated" }
+func (LobbyList) EventName() string        { return "lobby_list" }
 func (Resumed) EventName() string          { return "resumed" }
 func (PeerJoined) EventName() string       { return "peer_joined" }
 func (Removed) EventName() string          { return "removed" }

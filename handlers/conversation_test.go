@@ -386,7 +386,7 @@ func mayNotHear(conn, sender string, e line, at, from, after place, keys []store
 		return "it is not the host"
 	case relayed && (e.Content.ConnectionID != sender || from.waits || from.lobby == nil || !from.is(at.lobby.Key())):
 		return "the sender is not its peer"
-	case relayed && after.host() != conn && after.host() != sender:
+	case relayed && !at.lobby.Mesh && after.host() != conn && after.host() != sender:
 		return "neither is the host"
 	case e.Content.ConnectionID != "" && !at.lobby.Lists(e.Content.ConnectionID) && !(after.lobby != nil && after.lobby.Lists(e.Content.ConnectionID)):
 		return "that connection is not in the lobby"

@@ -35,15 +35,19 @@ var wireErrors = []struct {
 	{err: store.ErrFull, code: events.LobbyFull, message: "The lobby is full; wait for a place.", rejects: events.LobbyFull},
 	{err: store.ErrNotFound, code: events.Internal, message: "There is no lobby with that id; check the spelling.", rejects: events.LobbyNotFound},
 	{err: store.ErrLocked, code: events.Internal, message: "The lobby is locked; ask its host, or try another.", rejects: events.LobbyLocked},
+	{err: store.ErrWrongPassword, code: events.Internal, message: "That is not the lobby's password; ask its host.", rejects: events.WrongPassword},
 	{err: store.ErrBanned, code: events.Banned, message: "The host has banned you from this lobby.", rejects: events.Banned},
 	{err: store.ErrNeedsNewer, code: events.Internal, message: "This lobby needs a newer client.", rejects: events.LobbyLocked},
 	{err: store.ErrTooFew, code: events.InvalidField, field: "max_players", message: "Make \"max_players\" at least the number of places that are taken."},
 	{err: store.ErrOneself, code: events.InvalidField, field: "connection_id", message: "Remove somebody else; to go yourself, send leave_lobby."},
 	{err: store.ErrNoSuchSeat, code: events.ResumeFailed, message: "That place cannot be resumed; join the lobby anew."},
+	{err: errNoMatch, code: events.Internal, message: "There is no such lobby with a free place; start one, or try again later.", rejects: events.NoMatch},
 	{err: store.ErrHostAway, code: events.Internal, message: "The host's connection is gone; try again in a minute.", rejects: events.HostUnavailable},
 	{err: ErrBusy, code: events.RateLimited, message: "The receiver takes no more for now; slow down."},
 	{err: store.ErrThrottled, code: events.RateLimited, message: "Too much is going on for now; try again after retry_after_ms milliseconds."},
 }
+
+var errNoMatch = errors.New("no lobby matches")
 
 // A rejected is why a join_lobby came to nothing.
 type rejected struct {

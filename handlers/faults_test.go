@@ -71,6 +71,13 @@ func (s *faultyStore) DeleteConnection(ctx context.Context, id string) (store.Co
 	return s.Store.DeleteConnection(ctx, id)
 }
 
+func (s *faultyStore) List(ctx context.Context, game string, o *store.Order, after store.Position, n int) ([]store.Listing, bool, error) {
+	if err := s.fault("List"); err != nil {
+		return nil, false, err
+	}
+	return s.Store.List(ctx, game, o, after, n)
+}
+
 // wishes are an action each, by somebody in the lobby that openFox opens, whom it would succeed for.
 var wishes = map[string]struct{ by, text, answer string }{
 	"start_lobby":              {"stranger", `{"lobby_id":"hen"}`, "lobby_started"},
@@ -84,6 +91,8 @@ var wishes = map[string]struct{ by, text, answer string }{
 	"leave_lobby":              {"guest", `{}`, "lobby_left"},
 	"close_lobby":              {"host", `{}`, "lobby_closed"},
 	"remove_player":            {"host", `{"connection_id":"guest"}`, "done"},
+	"list_lobbies":             {"stranger", `{"filter":{"players":1}}`, "lobby_list"},
+	"quick_join":               {"stranger", `{"or_start":{"public":true,"auto_accept":true}}`, "lobby_started"},
 	"update_lobby":             {"host", `{"locked":true}`, "lobby_updated"},
 	"resume":                   {"stranger", `{"resume_token":"s3.2.fox"}`, "resumed"}, // guest's place
 	"ping":                     {"guest", `{}`, "pong"},
@@ -96,7 +105,7 @@ func TestFaults(t *testing.T) {
 	if diff := cmp.Diff(slices.Sorted(maps.Keys(actions)), slices.Sorted(maps.Keys(wishes))); diff != "" {
 		t.Fatalf("the actions that are tried (-all +tried):\n%s", diff)
 	}
-	for _, method := range []string{"CreateLobby", "Lobby", "SwapLobby", "Connection", "Point", "all"} {
+	for _, method := range []string{"CreateLobby", "Lobby", "SwapLobby", "Connection", "Point", "List", "all"} {
 		for _, kind := range []string{"fails", "panics"} {
 			for action := range wishes {
 				t.Run(method+" "+kind+"/"+action, func(t *testing.T) { testFault(t, method, kind, action) })

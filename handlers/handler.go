@@ -44,9 +44,11 @@ type Config struct {
 	// Later calls f after d, so that places which have been held for long enough are given up then. On AWS, where nothing
 	// runs between two messages, it is nil: whoever looks at a lobby next does it.
 	Later func(d time.Duration, f func())
-	Grace time.Duration // how long the place of a dropped connection is held; default 60 s
-	Rate  float64       // actions a second that a connection may go on sending; default 100
-	Burst float64       // actions that it may send at once; default 500: a host who greets 63 guests at once
+	// ListLag is how long a lobby that has just begun may be missing in Store's lists; default 0, as in Memory's.
+	ListLag time.Duration
+	Grace   time.Duration // how long the place of a dropped connection is held; default 60 s
+	Rate    float64       // actions a second that a connection may go on sending; default 100
+	Burst   float64       // actions that it may send at once; default 500: a host who greets 63 guests at once
 }
 
 // Handler answers the events of API Gateway. Its methods may be called at once.
@@ -112,6 +114,8 @@ func init() { // not above, since the answer to an unknown action lists the tabl
 		"close_lobby":             (*Handler).closeLobby,
 		"remove_player":           (*Handler).removePlayer,
 		"update_lobby":            (*Handler).updateLobby,
+		"list_lobbies":            (*Handler).listLobbies,
+		"quick_join":              (*Handler).quickJoin,
 		"resume":                  (*Handler).resume,
 		"ping":                    (*Handler).ping,
 

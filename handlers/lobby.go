@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync"
 
 	"bellhop/events"
 	"bellhop/store"
@@ -17,46 +18,66 @@ func (h *Handler) startLobby(ctx context.Context, req *request) error {
 		return err
 	}
 	req.session.pay(guessCost - 1)
-	if c.LobbyID != "" {
-		return h.startAs(ctx, req, strings.Clone(c.LobbyID), c)
-	}
-	for range 5 { // with a million lobbies open, one id in 500 is taken
-		if err := h.startAs(ctx, req, h.NewID(), c); !errors.Is(err, store.ErrExists) {
-			return err
-		}
-	}
-	return errors.New("no free lobby id found")
-}
-
-func (h *Handler) startAs(ctx context.Context, req *request, id string, c events.StartLobby) error {
-	at, err := h.enter(ctx, req, id)
+	l, s, err := h.openLobby(ctx, req, c)
 	if err != nil {
 		return err
 	}
+	return h.started(ctx, req, l, s)
+}
+
+// started tells the sender that l is theirs.
+func (h *Handler) started(ctx context.Context, req *request, l *store.Lobby, s seat) error {
+	return h.reply(ctx, req, events.LobbyStarted{
+		LobbyID: l.ID, ConnectionID: req.conn, PeerID: store.HostPeerID, ResumeToken: s.token(), Lobby: wireLobby(l.Listing()),
+	})
+}
+
+// openLobby adds a lobby of which the sender is the host, and returns it with the host's seat.
+func (h *Handler) openLobby(ctx context.Context, req *request, c events.StartLobby) (l *store.Lobby, s seat, err error) {
+	if c.LobbyID != "" {
+		return h.openAs(ctx, req, strings.Clone(c.LobbyID), c)
+	}
+	for range 5 { // with a million lobbies open, one id in 500 is taken
+		if l, s, err = h.openAs(ctx, req, h.NewID(), c); !errors.Is(err, store.ErrExists) {
+			return l, s, err
+		}
+	}
+	return nil, s, errors.New("no free lobby id found")
+}
+
+func (h *Handler) openAs(ctx context.Context, req *request, id string, c events.StartLobby) (*store.Lobby, seat, error) {
+	at, err := h.enter(ctx, req, id)
+	if err != nil {
+		return nil, seat{}, err
+	}
+	password, err := hashPassword(ctx, c.Password)
+	if err != nil {
+		return nil, seat{}, err
+	}
 	l, s := h.newLobby(at, id, c)
+	l.Password = password
 	if err := h.create(ctx, l); errors.Is(err, store.ErrExists) {
 		h.release(ctx, req.conn, at.Pointer)
-		return err
+		return nil, s, err
 	} else if err != nil {
-		return h.unsure(ctx, at, err)
+		return nil, s, h.unsure(ctx, at, err)
 	}
-	return h.reply(ctx, req, events.LobbyStarted{
-		LobbyID: id, ConnectionID: req.conn, PeerID: store.HostPeerID, ResumeToken: s.token(), Lobby: wireLobby(&l),
-	})
+	return &l, s, nil
 }
 
 // newLobby returns a lobby of which at is the host, and the host's seat. In the original dialect it closes with its host.
 func (h *Handler) newLobby(at store.Connection, id string, c events.StartLobby) (store.Lobby, seat) {
 	s := seat{h.NewSecret(), store.HostPeerID, id}
-	host := store.Member{Conn: at.ID, Original: at.Original, Since: at.Pointer.Since}
+	host := store.Member{Conn: at.ID, Player: strings.Clone(c.Player), Original: at.Original, Since: at.Pointer.Since}
 	if !at.Original {
 		host.Token = s.hash()
 	}
 	l := store.NewLobby(at.Game, id, host)
 	l.MaxPlayers = cmp.Or(c.MaxPlayers, l.MaxPlayers)
-	l.AutoAccept, l.Migrates = c.AutoAccept, c.Migrates && !at.Original
-	l.CreatedAt = h.Now()
-	l.ExpiresAt = l.Lasts(l.CreatedAt)
+	l.Public, l.AutoAccept, l.Metadata = c.Public, c.AutoAccept, strings.Clone(c.Metadata)
+	l.Mesh, l.Migrates = c.Mesh && !at.Original, c.Migrates && !at.Original
+	now := h.Now()
+	l.CreatedAt, l.ExpiresAt = now.UnixMicro(), l.Lasts(now)
 	return l, s
 }
 
@@ -95,21 +116,32 @@ func (h *Handler) joinLobby(ctx context.Context, req *request) error {
 	if err != nil {
 		return err
 	}
+	if err = h.join(ctx, req, at, c); errors.Is(err, store.ErrNotFound) {
+		err = h.guessed(req, err)
+	}
+	return err
+}
+
+// join asks the host of the lobby that the sender points to, at, to let the sender in.
+func (h *Handler) join(ctx context.Context, req *request, at store.Connection, c events.JoinLobby) error {
 	id, s, in := c.LobbyID, seat{secret: h.NewSecret()}, false
+	r := store.Request{
+		Conn: req.conn, Player: strings.Clone(c.Player), Original: at.Original, Since: at.Pointer.Since, RequestID: strings.Clone(req.RequestID),
+	}
 	var m store.Member
 	l, lapsed, err := h.apply(ctx, at.Key(), func(l *store.Lobby) (err error) {
 		id = l.ID
-		m, in, err = l.Join(store.Request{
-			Conn: req.conn, Original: at.Original, Since: at.Pointer.Since, RequestID: strings.Clone(req.RequestID),
-		}, s.hash())
+		if m, in, err = l.Join(r, s.hash()); errors.Is(err, store.ErrWrongPassword) {
+			if err = h.prove(ctx, req, at.Key(), l.Password, c.Password); err == nil {
+				r.Proved = l.Password
+				m, in, err = l.Join(r, s.hash())
+			}
+		}
 		return err
 	})
 	switch {
 	case isRefusal(err):
 		h.release(ctx, req.conn, at.Pointer)
-		if errors.Is(err, store.ErrNotFound) {
-			err = h.guessed(req, err)
-		}
 	case err != nil:
 		err = h.unsure(ctx, at, err)
 	}
@@ -127,6 +159,10 @@ func (h *Handler) joinLobby(ctx context.Context, req *request) error {
 
 // isRefusal reports whether err says that the sender was not let wait, and not that nobody knows.
 func isRefusal(err error) bool {
+	var slowed *events.Error
+	if errors.As(err, &slowed) {
+		return true
+	}
 	for _, w := range wireErrors {
 		if w.rejects != "" && errors.Is(err, w.err) {
 			return true
@@ -139,7 +175,7 @@ func isRefusal(err error) bool {
 // taken out again.
 func (h *Handler) admit(ctx context.Context, req *request, l *store.Lobby, m store.Member, s seat) error {
 	host := l.Host()
-	joined := letter{to: host.Conn, original: host.Original, event: events.PeerJoined{ConnectionID: m.Conn, PeerID: m.PeerID}}
+	joined := joinedLetter(host, m)
 	err := h.tell(ctx, joined)
 	if errors.Is(err, ErrGone) {
 		return h.hostGone(ctx, l.Key(), host, func(l *store.Lobby) bool { return l.Forget(host.Conn, m.Conn) })
@@ -148,6 +184,7 @@ func (h *Handler) admit(ctx context.Context, req *request, l *store.Lobby, m sto
 	answer := accepted(l, m, s, req.RequestID)
 	if err = h.tell(ctx, answer); !errors.Is(err, ErrGone) {
 		h.logUndelivered(ctx, answer, err)
+		h.introduce(ctx, l, m, host.Conn)
 		return nil
 	}
 	_, err = h.update(ctx, nil, l.Key(), func(l *store.Lobby) error { return l.Leave(m.Conn) })
@@ -155,6 +192,23 @@ func (h *Handler) admit(ctx context.Context, req *request, l *store.Lobby, m sto
 		return nil
 	}
 	return err
+}
+
+// introduce tells those who are linked with m that it has come in: all but one, who knows.
+func (h *Handler) introduce(ctx context.Context, l *store.Lobby, m store.Member, knows string) {
+	var letters []letter
+	for _, peer := range l.Peers(m) {
+		if peer.Conn != knows && !peer.Away() {
+			letters = append(letters, joinedLetter(peer, m))
+		}
+	}
+	h.dropAll(ctx, l.Key(), h.deliver(ctx, letters))
+}
+
+func joinedLetter(to, m store.Member) letter {
+	return letter{to: to.Conn, original: to.Original, event: events.PeerJoined{
+		ConnectionID: m.Conn, PeerID: m.PeerID, Player: events.Object(m.Player),
+	}}
 }
 
 // hostGone is what becomes of a request to join if host, who was to hear of it, is gone: undo takes the sender out, and
@@ -183,7 +237,7 @@ func accepted(l *store.Lobby, m store.Member, s seat, requestID string) letter {
 	s.peerID, s.lobbyID = m.PeerID, l.ID
 	return letter{to: m.Conn, original: m.Original, requestID: requestID, event: events.RequestAccepted{
 		HostConnectionID: l.Host().Conn, ConnectionID: m.Conn, PeerID: m.PeerID, LobbyID: l.ID,
-		ResumeToken: s.token(), Lobby: wireLobby(l), Peers: wirePeers(l, m),
+		ResumeToken: s.token(), Lobby: wireLobby(l.Listing()), Peers: wirePeers(l, m),
 	}}
 }
 
@@ -219,7 +273,7 @@ func (h *Handler) askHost(ctx context.Context, req *request, l *store.Lobby) err
 }
 
 func requestToJoin(r store.Request) events.RequestToJoin {
-	return events.RequestToJoin{ConnectionID: r.Conn, PeerID: r.PeerID}
+	return events.RequestToJoin{ConnectionID: r.Conn, PeerID: r.PeerID, Player: events.Object(r.Player)}
 }
 
 // acceptRequest lets in somebody who waits.
@@ -241,6 +295,7 @@ func (h *Handler) acceptRequest(ctx context.Context, req *request) error {
 	if err := h.tell(ctx, accepted(l, m, s, r.RequestID)); err != nil {
 		return h.undoAccept(ctx, req, l, r, err)
 	}
+	h.introduce(ctx, l, m, req.conn)
 	return h.done(ctx, req, events.Done{ConnectionID: m.Conn, PeerID: m.PeerID})
 }
 
@@ -331,7 +386,21 @@ func (h *Handler) updateLobby(ctx context.Context, req *request) error {
 	if err := req.Content.Read(&c); err != nil {
 		return err
 	}
-	_, err := h.updateOwn(ctx, req, func(l *store.Lobby) error { return l.Set(req.conn, store.Settings(c)) })
+	if c.Metadata != nil {
+		*c.Metadata = strings.Clone(*c.Metadata)
+	}
+	hashed := sync.OnceValues(func() (string, error) { return hashPassword(ctx, *c.Password) })
+	_, err := h.updateOwn(ctx, req, func(l *store.Lobby) (err error) {
+		s := store.Settings(c)
+		if c.Password != nil && l.Host().Conn == req.conn { // nobody else makes this process work for it
+			var hash string
+			if hash, err = hashed(); err != nil {
+				return err
+			}
+			s.Password = &hash
+		}
+		return l.Set(req.conn, s)
+	})
 	return err
 }
 

@@ -76,7 +76,7 @@ func (h *Handler) resume(ctx context.Context, req *request) error {
 		return h.unsure(ctx, at, err)
 	}
 	if err := h.reply(ctx, req, events.Resumed{
-		LobbyID: l.ID, ConnectionID: m.Conn, PeerID: m.PeerID, HostConnectionID: l.Host().Conn, Lobby: wireLobby(l), Peers: wirePeers(l, m),
+		LobbyID: l.ID, ConnectionID: m.Conn, PeerID: m.PeerID, HostConnectionID: l.Host().Conn, Lobby: wireLobby(l.Listing()), Peers: wirePeers(l, m),
 	}); err != nil || m.PeerID != l.HostID {
 		return err
 	}
@@ -102,14 +102,18 @@ func (h *Handler) guessed(req *request, err error) error {
 }
 
 // wireLobby is what clients hear of l.
-func wireLobby(l *store.Lobby) events.Lobby {
-	onHostLeave := "close"
+func wireLobby(l store.Listing) events.Lobby {
+	topology, onHostLeave := "star", "close"
+	if l.Mesh {
+		topology = "mesh"
+	}
 	if l.Migrates {
 		onHostLeave = "migrate"
 	}
 	return events.Lobby{
-		LobbyID: l.ID, Players: len(l.Members), MaxPlayers: l.MaxPlayers, Locked: l.Locked, AutoAccept: l.AutoAccept,
-		Topology: "star", OnHostLeave: onHostLeave, CreatedAt: wireTime(l.CreatedAt),
+		LobbyID: l.ID, Players: l.Players, MaxPlayers: l.MaxPlayers, Public: l.Public, Locked: l.Locked,
+		HasPassword: l.HasPassword, AutoAccept: l.AutoAccept, Topology: topology, OnHostLeave: onHostLeave,
+		Metadata: events.Object(l.Metadata), CreatedAt: wireTime(time.UnixMicro(l.CreatedAt)),
 	}
 }
 
@@ -117,7 +121,7 @@ func wireLobby(l *store.Lobby) events.Lobby {
 func wirePeers(l *store.Lobby, m store.Member) []events.Peer {
 	peers := []events.Peer{}
 	for _, p := range l.Peers(m) {
-		peers = append(peers, events.Peer{ConnectionID: p.Conn, PeerID: p.PeerID, Away: p.Away()})
+		peers = append(peers, events.Peer{ConnectionID: p.Conn, PeerID: p.PeerID, Player: events.Object(p.Player), Away: p.Away()})
 	}
 	return peers
 }

@@ -168,7 +168,7 @@ func lettersFor(l *store.Lobby, c store.Change) (letters []letter) {
 	var e events.Event
 	switch c.Kind {
 	case store.Asked:
-		e = events.RequestToJoin{ConnectionID: c.Conn, PeerID: c.PeerID}
+		e = requestToJoin(c.Requests[0])
 	case store.Removed:
 		e = events.Removed{LobbyID: l.ID, Reason: cmp.Or(c.Reason, "The host removed you.")}
 	case store.Resumed:
@@ -178,7 +178,7 @@ func lettersFor(l *store.Lobby, c store.Change) (letters []letter) {
 	case store.HostChanged:
 		e = events.HostChanged{HostConnectionID: c.Conn, PeerID: c.PeerID, Term: c.Term}
 	case store.Updated:
-		e = events.LobbyUpdated{Lobby: wireLobby(l)}
+		e = events.LobbyUpdated{Lobby: wireLobby(l.Listing())}
 	case store.Left:
 		e = events.PeerLeft{ConnectionID: c.Conn, PeerID: c.PeerID, Reason: c.Reason}
 	case store.Disconnected:

@@ -16,7 +16,8 @@ type Change struct {
 	Until  time.Time // with Disconnected: until when the place is held
 	Reason string    // with Left, Removed and Closed
 	To     []Member  // who hears it
-	// With Closed and Cancelled: whose request has come to nothing. With HostChanged: who waits for the new host.
+	// With Closed and Cancelled: whose request has come to nothing. With HostChanged: who waits for the new host. With Asked:
+	// theirs.
 	Requests []Request
 }
 
@@ -146,8 +147,9 @@ func (l *Lobby) Remove(host, conn, reason string, ban bool) error {
 
 // Settings are what a host may set while the lobby is open. What is nil stays as it is.
 type Settings struct {
-	MaxPlayers         *int
-	Locked, AutoAccept *bool
+	MaxPlayers                 *int
+	Public, Locked, AutoAccept *bool
+	Password, Metadata         *string
 }
 
 // Set changes settings. It returns ErrNotHost or ErrTooFew.
@@ -158,17 +160,20 @@ func (l *Lobby) Set(host string, s Settings) error {
 	case s.MaxPlayers != nil && *s.MaxPlayers < len(l.Members):
 		return ErrTooFew
 	}
-	if s.MaxPlayers != nil {
-		l.MaxPlayers = *s.MaxPlayers
-	}
-	if s.Locked != nil {
-		l.Locked = *s.Locked
-	}
-	if s.AutoAccept != nil {
-		l.AutoAccept = *s.AutoAccept
-	}
+	set(&l.MaxPlayers, s.MaxPlayers)
+	set(&l.Public, s.Public)
+	set(&l.Locked, s.Locked)
+	set(&l.AutoAccept, s.AutoAccept)
+	set(&l.Password, s.Password)
+	set(&l.Metadata, s.Metadata)
 	l.Changes = append(l.Changes, Change{Kind: Updated, To: slices.Clone(l.Members)})
 	return nil
+}
+
+func set[T any](field, value *T) {
+	if value != nil {
+		*field = *value
+	}
 }
 
 // Close ends the lobby for all. It returns ErrNotHost.

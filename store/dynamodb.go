@@ -1,13 +1,17 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"hash/fnv"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -31,7 +35,7 @@ type DynamoDB struct {
 }
 
 // ItemCalls are the operations of DynamoDB that a Store calls: what the function's role has to allow, and no more.
-var ItemCalls = []string{"GetItem", "PutItem", "UpdateItem"}
+var ItemCalls = []string{"GetItem", "PutItem", "Query", "UpdateItem"}
 
 // Bounds of one call. DynamoDB answers in some 5 ms; who has not heard of it for two seconds asks again. The context
 // bounds the whole.
@@ -59,11 +63,12 @@ func NewDynamoDB(c aws.Config, endpoint, table string, now func() time.Time) *Dy
 // CreateLobby implements Store.
 func (d *DynamoDB) CreateLobby(ctx context.Context, l Lobby) error {
 	l.Version = firstVersion()
-	it, err := encode(&l)
+	it, err := encodeLobby(&l)
 	if err != nil {
 		return err
 	}
 	it[keyName] = lobbyKey(l.Key())
+	maps.DeleteFunc(it, func(_ string, v types.AttributeValue) bool { return v == nil })
 	_, err = d.client.PutItem(ctx, &dynamodb.PutItemInput{
 		TableName: &d.table, Item: it,
 		ConditionExpression:                 aws.String("attribute_not_exists(pk) OR expires_at <= :now"),
@@ -93,7 +98,7 @@ func (d *DynamoDB) Lobby(ctx context.Context, key Key) (*Lobby, error) {
 func (d *DynamoDB) SwapLobby(ctx context.Context, l Lobby) error {
 	was := number(l.Version)
 	l.Version++
-	it, err := encode(&l)
+	it, err := encodeLobby(&l)
 	if err != nil {
 		return err
 	}
@@ -103,6 +108,48 @@ func (d *DynamoDB) SwapLobby(ctx context.Context, l Lobby) error {
 	}
 	_, err = d.update(ctx, lobbyKey(l.Key()), it, "#version = :was", item{":was": was}, types.ReturnValueNone)
 	return err
+}
+
+// List implements Store. It asks all shards at once, by an index, which is some milliseconds behind.
+func (d *DynamoDB) List(ctx context.Context, game string, o *Order, after Position, n int) (page []Listing, more bool, err error) {
+	var shards [listShards]shardPage
+	var errs [listShards]error
+	var wg sync.WaitGroup
+	for i := range shards {
+		wg.Go(func() { shards[i], errs[i] = d.listShard(ctx, listKey(game, i), o, after, n) })
+	}
+	wg.Wait()
+	if err := errors.Join(errs[:]...); err != nil {
+		return nil, false, err
+	}
+	page, more = merge(shards[:])
+	return page, more, nil
+}
+
+func (d *DynamoDB) listShard(ctx context.Context, shard types.AttributeValue, o *Order, after Position, n int) (s shardPage, err error) {
+	out, err := d.client.Query(ctx, &dynamodb.QueryInput{
+		TableName: &d.table, IndexName: &o.index, Limit: aws.Int32(int32(n)),
+		KeyConditionExpression:    aws.String("#listed = :listed AND #position > :after"),
+		ExpressionAttributeNames:  map[string]string{"#listed": listName, "#position": o.index},
+		ExpressionAttributeValues: item{":listed": shard, ":after": text(cmp.Or(string(after), " "))}, // a space is before all
+	})
+	if err != nil {
+		return s, d.explain(err)
+	}
+	for _, it := range out.Items {
+		l := Listing{Public: true}
+		if err := attributevalue.UnmarshalMap(it, &l); err != nil {
+			return s, err
+		}
+		if at, ok := it[o.index].(*types.AttributeValueMemberS); ok {
+			l.Position = Position(at.Value)
+		}
+		if s.last = l.Position; d.live(it) {
+			s.listings = append(s.listings, l)
+		}
+	}
+	s.more = len(out.LastEvaluatedKey) > 0
+	return s, nil
 }
 
 // PutConnection implements Store.
@@ -175,17 +222,25 @@ func (d *DynamoDB) get(ctx context.Context, key types.AttributeValue) (item, err
 	return out.Item, nil
 }
 
-// update sets attributes of the item at key, if it has not expired and condition holds, and returns the item as asked;
+// update sets attributes of the item at key, or removes those that are nil, if it has not expired and condition holds, and returns the item as asked;
 // else it returns ErrConflict, and what is there. In condition an attribute that is set has a # before its name.
 //
 // An answer may be lost on its way, and the SDK's next attempt finds the item changed already, perhaps by others since. Each
 // call writes a number of its own beside those of the last, by which it knows that it has changed the item.
 func (d *DynamoDB) update(ctx context.Context, key types.AttributeValue, set item, condition string, values item, back types.ReturnValue) (item, error) {
-	var expression strings.Builder
+	var sets, removes []string
 	names := make(map[string]string, len(set))
 	for name, value := range set {
-		expression.WriteString(", #" + name + " = :" + name)
-		names["#"+name], values[":"+name] = name, value
+		if names["#"+name] = name; value == nil {
+			removes = append(removes, "#"+name)
+			continue
+		}
+		sets = append(sets, "#"+name+" = :"+name)
+		values[":"+name] = value
+	}
+	expression := "SET " + strings.Join(sets, ", ")
+	if len(removes) > 0 {
+		expression += " REMOVE " + strings.Join(removes, ", ")
 	}
 	if condition != "" {
 		condition += " AND "
@@ -193,7 +248,7 @@ func (d *DynamoDB) update(ctx context.Context, key types.AttributeValue, set ite
 	values[":now"] = d.seconds()
 	out, err := d.client.UpdateItem(ctx, &dynamodb.UpdateItemInput{
 		TableName: &d.table, Key: item{keyName: key}, ReturnValues: back,
-		UpdateExpression:                    aws.String("SET " + expression.String()[len(", "):]),
+		UpdateExpression:                    &expression,
 		ConditionExpression:                 aws.String(condition + "expires_at > :now"),
 		ExpressionAttributeNames:            names,
 		ExpressionAttributeValues:           values,
@@ -261,15 +316,30 @@ func conditionFailed(err error) (found item, failed bool) {
 // An item is one in DynamoDB: attributes by their names.
 type item map[string]types.AttributeValue
 
-// Attributes that conditions name; the others are in the tags of Lobby, Member, Request and Connection.
+// Attributes that conditions name; the others are in the tags of Lobby, Member, Request, Connection and Listing.
 const (
 	keyName    = "pk"
 	expiryName = "expires_at" // Unix seconds: DynamoDB's time to live goes by them
 	writesName = "writes"     // random numbers, one for each of the last calls that wrote, the latest first
+	listName   = "listed"     // "game#shard", the hash key of the indexes; the range key is named by Order.index
 )
 
 // maxWrites is how many calls may have written since one whose answer was lost, and it still knows that it has.
 const maxWrites = 8
+
+// listShards is over how many hash keys a game's list is spread: each takes 1,000 writes a second, and whoever joins or
+// leaves a listed lobby makes one (developer guide, "Designing partition keys to distribute your workload").
+const listShards = 4
+
+func shardOf(key Key) int {
+	h := fnv.New32a()
+	h.Write([]byte(key))
+	return int(h.Sum32() % listShards)
+}
+
+func listKey(game string, shard int) types.AttributeValue {
+	return text(game + "#" + strconv.Itoa(shard))
+}
 
 func lobbyKey(key Key) types.AttributeValue        { return text("L#" + string(key)) }
 func connectionKey(id string) types.AttributeValue { return text("C#" + id) }
@@ -287,6 +357,23 @@ func encode(v any) (item, error) {
 		return nil, err
 	}
 	it[writesName] = &types.AttributeValueMemberL{Value: []types.AttributeValue{number(int64(rand.Uint32()))}}
+	return it, nil
+}
+
+// encodeLobby returns l as an item to be written, all but its key, with what lists show. An attribute that l is to do without is
+// nil: one that is not listed has no place in the indexes.
+func encodeLobby(l *Lobby) (item, error) {
+	it, err := encode(l)
+	if err != nil {
+		return nil, err
+	}
+	it[listName] = nil
+	for _, o := range orders {
+		if it[o.index] = nil; o.place(l) != "" {
+			it[listName], it[o.index] = listKey(l.Game, shardOf(l.Key())), text(string(o.place(l)))
+		}
+	}
+	it["players"], it["has_password"] = number(int64(len(l.Members))), &types.AttributeValueMemberBOOL{Value: l.Password != ""}
 	return it, nil
 }
 

@@ -32,6 +32,7 @@ var (
 	ErrTooFew         = errors.New("more places are taken than there would be")
 	ErrOneself        = errors.New("the host cannot be removed")
 	ErrNoSuchSeat     = errors.New("token is of no seat")
+	ErrWrongPassword  = errors.New("password is not the lobby's")
 )
 
 // A Lobby is where players meet: one host, members, and who waits to be let in. It is a plain value. Its methods are
@@ -45,16 +46,20 @@ type Lobby struct {
 	Waiting    []Request `dynamodbav:"waiting"`  // in the order they came
 	MaxPlayers int       `dynamodbav:"max_players"`
 	AutoAccept bool      `dynamodbav:"auto_accept"` // who asks is let in at once
+	Public     bool      `dynamodbav:"public"`      // lists show it
 	Locked     bool      `dynamodbav:"locked"`      // nobody is let in
+	Password   string    `dynamodbav:"password"`    // a hash, which a Request has to prove; empty: none
+	Metadata   string    `dynamodbav:"metadata"`    // a JSON object, or empty
+	Mesh       bool      `dynamodbav:"mesh"`        // every member is linked with every other
 	Migrates   bool      `dynamodbav:"migrates"`    // when the host leaves another member becomes it; else the lobby closes
 	HostID     int       `dynamodbav:"host_id"`     // the host's peer id
 	Term       int       `dynamodbav:"term"`        // grows with each host
 	Banned     []string  `dynamodbav:"banned"`      // connections
-	CreatedAt  time.Time `dynamodbav:"created_at,unixtime"`
-	Used       peerIDs   `dynamodbav:"used"`     // every peer id that a member ever had
-	Promised   int       `dynamodbav:"promised"` // the highest peer id that was ever used, or promised to who waits
-	Closed     bool      `dynamodbav:"closed"`   // nobody is in it: its id is free
-	Version    int64     `dynamodbav:"version"`  // grows with every write; the store's
+	CreatedAt  int64     `dynamodbav:"created_at"`  // in microseconds since 1970
+	Used       peerIDs   `dynamodbav:"used"`        // every peer id that a member ever had
+	Promised   int       `dynamodbav:"promised"`    // the highest peer id that was ever used, or promised to who waits
+	Closed     bool      `dynamodbav:"closed"`      // nobody is in it: its id is free
+	Version    int64     `dynamodbav:"version"`     // grows with every write; the store's
 	ExpiresAt  time.Time `dynamodbav:"expires_at,unixtime"`
 
 	Changes []Change `dynamodbav:"-"` // what happened since it was read; never stored
@@ -67,6 +72,7 @@ type Lobby struct {
 type Member struct {
 	Conn      string    `dynamodbav:"conn"`
 	PeerID    int       `dynamodbav:"peer_id"`
+	Player    string    `dynamodbav:"player"`              // what it says of itself: a JSON object, or empty
 	Original  bool      `dynamodbav:"original"`            // speaks the original dialect: hears its names, and cannot resume
 	Since     int64     `dynamodbav:"since"`               // when its connection was pointed at this lobby: Pointer.Since
 	Token     string    `dynamodbav:"token"`               // hash of what its owner comes back with; empty: nothing does
@@ -81,9 +87,11 @@ func (m Member) Away() bool { return !m.AwayUntil.IsZero() }
 type Request struct {
 	Conn      string `dynamodbav:"conn"`
 	PeerID    int    `dynamodbav:"peer_id"` // promised
+	Player    string `dynamodbav:"player"`
 	Original  bool   `dynamodbav:"original"`
 	Since     int64  `dynamodbav:"since"`
 	RequestID string `dynamodbav:"request_id"` // of the join_lobby that is to be answered
+	Proved    string `dynamodbav:"-"`          // the hash of a password that its sender knows
 }
 
 // NewLobby returns a lobby in which only its host is.
@@ -133,14 +141,14 @@ func (l *Lobby) waiting(conn string) int {
 }
 
 // Request lets r wait for the host's word, and promises it a peer id. It returns ErrAlreadyIn, ErrBanned, ErrNeedsNewer,
-// ErrLocked, ErrHostAway or ErrFull.
+// ErrLocked, ErrHostAway, ErrFull or, if there is nothing else, ErrWrongPassword.
 func (l *Lobby) Request(r Request) error {
 	switch {
 	case l.Lists(r.Conn):
 		return ErrAlreadyIn
 	case slices.Contains(l.Banned, r.Conn):
 		return ErrBanned
-	case r.Original && l.Migrates:
+	case r.Original && (l.Mesh || l.Migrates || l.Password != ""):
 		return ErrNeedsNewer
 	case l.Locked:
 		return ErrLocked
@@ -148,8 +156,10 @@ func (l *Lobby) Request(r Request) error {
 		return ErrHostAway
 	case len(l.Members) >= l.MaxPlayers, len(l.Waiting) >= MaxWaiting && !l.AutoAccept:
 		return ErrFull
+	case r.Proved != l.Password && l.Password != "":
+		return ErrWrongPassword
 	}
-	r.PeerID = l.nextPeerID()
+	r.PeerID, r.Proved = l.nextPeerID(), ""
 	l.Promised = max(l.Promised, r.PeerID)
 	l.Waiting = append(l.Waiting, r)
 	return nil
@@ -193,7 +203,7 @@ func (l *Lobby) Accept(host, conn string, want int, token string) (Member, Reque
 			want = l.nextPeerID()
 		}
 	}
-	m := Member{Conn: r.Conn, PeerID: want, Original: r.Original, Since: r.Since}
+	m := Member{Conn: r.Conn, PeerID: want, Player: r.Player, Original: r.Original, Since: r.Since}
 	if !r.Original {
 		m.Token = token
 	}
@@ -246,12 +256,13 @@ func (l *Lobby) Readmit(host string, r Request) {
 	}
 	l.Waiting = append(l.Waiting, r)
 	if l.Host().Conn != host {
-		l.Changes = append(l.Changes, Change{Kind: Asked, Conn: r.Conn, PeerID: r.PeerID, To: []Member{l.Host()}})
+		l.Changes = append(l.Changes, Change{Kind: Asked, Conn: r.Conn, PeerID: r.PeerID, To: []Member{l.Host()}, Requests: []Request{r}})
 	}
 }
 
 // Peer returns the member to, by its connection or one that it had before, if from may talk to it: whether those two are
-// linked is decided here alone. In a star the host is linked with each member. It returns ErrNotLinked.
+// linked is decided here alone. In a star the host is linked with each member, in a mesh each with each. It returns
+// ErrNotLinked.
 func (l *Lobby) Peer(from, to string) (Member, error) {
 	i, j := l.member(from), l.address(to)
 	if i < 0 || j < 0 || !l.linked(&l.Members[i], &l.Members[j]) {
@@ -261,7 +272,7 @@ func (l *Lobby) Peer(from, to string) (Member, error) {
 }
 
 func (l *Lobby) linked(a, b *Member) bool {
-	return a.PeerID != b.PeerID && (a.PeerID == l.HostID || b.PeerID == l.HostID)
+	return a.PeerID != b.PeerID && (l.Mesh || a.PeerID == l.HostID || b.PeerID == l.HostID)
 }
 
 // address is member, also by a connection that the member had before.

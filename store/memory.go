@@ -5,11 +5,14 @@ import (
 	"hash/maphash"
 	"sync"
 	"time"
+
+	"github.com/google/btree"
 )
 
 // Memory is a Store for one process. It forgets everything when that ends.
 type Memory struct {
 	lobbies     sharded[Key, *Lobby]
+	board       board
 	connections sharded[string, Connection]
 }
 
@@ -17,7 +20,10 @@ type Memory struct {
 func NewMemory(now func() time.Time) *Memory {
 	m := &Memory{}
 	m.lobbies.init(now, func(l *Lobby) time.Time { return l.ExpiresAt })
+	m.board.lists = map[boardKey]*btree.BTreeG[posted]{}
+	m.lobbies.changed = m.board.change
 	m.connections.init(now, func(c Connection) time.Time { return c.ExpiresAt })
+	m.connections.changed = func(Connection, Connection) {}
 	return m
 }
 
@@ -99,6 +105,7 @@ func (m *Memory) Len() (lobbies, connections int) { return m.lobbies.len(), m.co
 type sharded[K ~string, V any] struct {
 	now     func() time.Time
 	expires func(V) time.Time
+	changed func(was, is V) // called under the lock of a shard; the zero value is none
 	seed    maphash.Seed
 	shards  [64]shard[K, V]
 }
@@ -158,11 +165,15 @@ func (s *sharded[K, V]) update(ctx context.Context, key K, change func(v V, foun
 	if err != nil {
 		return err
 	}
+	was := sh.values[key] // which may have expired
 	if keep {
 		sh.values[key] = next
 	} else {
+		var none V
+		next = none
 		delete(sh.values, key)
 	}
+	s.changed(was, next)
 	s.sweep(sh)
 	return nil
 }
@@ -181,7 +192,9 @@ func (s *sharded[K, V]) forget(sh *shard[K, V]) {
 	now := s.now()
 	for k, v := range sh.values {
 		if !now.Before(s.expires(v)) {
+			var none V
 			delete(sh.values, k)
+			s.changed(v, none)
 		}
 	}
 	sh.writes, sh.kept = 0, len(sh.values)

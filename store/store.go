@@ -71,6 +71,10 @@ type Store interface {
 	// lobby, if l is closed. It returns ErrConflict if what is there is not that version, or nothing.
 	SwapLobby(ctx context.Context, l Lobby) error
 
+	// List returns some n of the lobbies of game that are listed, in an order, from after a position on; and whether there
+	// are more, and then it is at least one. A write may show in it a moment late.
+	List(ctx context.Context, game string, o *Order, after Position, n int) (page []Listing, more bool, err error)
+
 	// PutConnection adds c or replaces it.
 	PutConnection(ctx context.Context, c Connection) error
 

@@ -14,10 +14,16 @@ import (
 // DynamoDB on this machine. The Lambda function never calls it.
 func (d *DynamoDB) CreateTable(ctx context.Context) error {
 	_, err := d.client.CreateTable(ctx, &dynamodb.CreateTableInput{
-		TableName:            &d.table,
-		KeySchema:            []types.KeySchemaElement{{AttributeName: aws.String(keyName), KeyType: types.KeyTypeHash}},
-		AttributeDefinitions: []types.AttributeDefinition{{AttributeName: aws.String(keyName), AttributeType: types.ScalarAttributeTypeS}},
-		BillingMode:          types.BillingModePayPerRequest,
+		TableName: &d.table,
+		KeySchema: []types.KeySchemaElement{{AttributeName: aws.String(keyName), KeyType: types.KeyTypeHash}},
+		AttributeDefinitions: []types.AttributeDefinition{
+			{AttributeName: aws.String(keyName), AttributeType: types.ScalarAttributeTypeS},
+			{AttributeName: aws.String(listName), AttributeType: types.ScalarAttributeTypeS},
+			{AttributeName: &Newest.index, AttributeType: types.ScalarAttributeTypeS},
+			{AttributeName: &Fullest.index, AttributeType: types.ScalarAttributeTypeS},
+		},
+		GlobalSecondaryIndexes: []types.GlobalSecondaryIndex{indexOf(Newest), indexOf(Fullest)},
+		BillingMode:            types.BillingModePayPerRequest,
 	})
 	var exists *types.ResourceInUseException
 	if errors.As(err, &exists) {
@@ -35,4 +41,20 @@ func (d *DynamoDB) CreateTable(ctx context.Context) error {
 		TimeToLiveSpecification: &types.TimeToLiveSpecification{AttributeName: aws.String(expiryName), Enabled: aws.Bool(true)},
 	})
 	return err
+}
+
+// shown are the attributes of a lobby that are in the indexes, beside their keys. template.yaml has them too.
+var shown = []string{
+	"lobby_id", "players", "max_players", "has_password", "auto_accept", "mesh", "migrates", "metadata", "created_at", "expires_at",
+}
+
+func indexOf(o *Order) types.GlobalSecondaryIndex {
+	return types.GlobalSecondaryIndex{
+		IndexName: &o.index,
+		KeySchema: []types.KeySchemaElement{
+			{AttributeName: aws.String(listName), KeyType: types.KeyTypeHash},
+			{AttributeName: &o.index, KeyType: types.KeyTypeRange},
+		},
+		Projection: &types.Projection{ProjectionType: types.ProjectionTypeInclude, NonKeyAttributes: shown},
+	}
 }

@@ -1,0 +1,255 @@
+package handlers
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"iter"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"time"
+
+	"bellhop/events"
+	"bellhop/store"
+)
+
+// listLobbies shows the lobbies of the sender's game that anybody may join.
+func (h *Handler) listLobbies(ctx context.Context, req *request) error {
+	var c events.ListLobbies
+	if err := req.Content.Read(&c); err != nil {
+		return err
+	}
+	at, _, err := h.connection(ctx, req)
+	if err != nil {
+		return err
+	}
+	after, ok := positionOf(c.Cursor, at.Game)
+	if !ok {
+		return &events.Error{Code: events.InvalidField, Field: "cursor", Message: "Leave \"cursor\" out to start the list anew; this one is of another."}
+	}
+	list := events.LobbyList{Lobbies: []json.RawMessage{}}
+	for l, err := range h.find(ctx, req, at.Game, store.Newest, after, c.Limit+1, c.Filter) {
+		if err != nil {
+			return err
+		}
+		if len(list.Lobbies) == c.Limit || !list.Add(wireLobby(l)) {
+			list.Cursor = cursor(after, at.Game)
+			break
+		}
+		after = l.Position
+	}
+	return h.reply(ctx, req, list)
+}
+
+// maxListed is how much of a list is read at once: DynamoDB answers with some 1 MB at most.
+const maxListed = 1000
+
+// find returns the lobbies of game that filter picks, in an order, from after a position on. It reads n of the list at
+// first, and four times as many each time that was not enough, for which the sender pays.
+func (h *Handler) find(ctx context.Context, req *request, game string, o *store.Order, after store.Position, n int, filter events.Filter) iter.Seq2[store.Listing, error] {
+	return func(yield func(store.Listing, error) bool) {
+		for more := true; more; n = min(4*n, maxListed) {
+			var page []store.Listing
+			var err error
+			if page, more, err = h.Store.List(ctx, game, o, after, n); err != nil {
+				yield(store.Listing{}, err)
+				return
+			}
+			for _, l := range page {
+				if filter.Matches(wireLobby(l)) && !yield(l, nil) {
+					return
+				}
+				after = l.Position
+			}
+			req.session.pay(guessCost)
+		}
+	}
+}
+
+// A cursor is a position that the sender keeps for us, with a sum by which one that is of another game, of another version
+// or edited is told from it. It is no secret: whoever makes one up sees what anybody may.
+func cursor(at store.Position, game string) string {
+	return base64.RawURLEncoding.EncodeToString(append(cursorSum(at, game), at...))
+}
+
+func positionOf(cursor, game string) (at store.Position, ok bool) {
+	if cursor == "" {
+		return "", true
+	}
+	data, err := base64.RawURLEncoding.Strict().DecodeString(cursor)
+	if err != nil || len(data) <= cursorSumLen {
+		return "", false
+	}
+	at = store.Position(data[cursorSumLen:])
+	return at, string(cursorSum(at, game)) == string(data[:cursorSumLen])
+}
+
+const cursorSumLen = 6
+
+func cursorSum(at store.Position, game string) []byte {
+	sum := sha256.Sum256([]byte("1#" + game + "#" + string(at))) // 1 is the version
+	return sum[:cursorSumLen]
+}
+
+// How often quick_join looks for a lobby, of how many it knows then, and how many it tries.
+const (
+	maxLooks = 4
+	maxKnown = 100
+	maxTries = 8
+)
+
+// quickJoin brings the sender into a lobby that it may come into, else into one of its own.
+func (h *Handler) quickJoin(ctx context.Context, req *request) error {
+	var c events.QuickJoin
+	if err := req.Content.Read(&c); err != nil {
+		return err
+	}
+	if err := h.nowhere(ctx, req); err != nil {
+		return err
+	}
+	if c.OrStart != nil {
+		req.session.pay(guessCost - 1)
+	}
+	open, err := h.open(ctx, req, c, maxTries)
+	for look := 1; err == nil; look++ {
+		if in, err := h.joinAny(ctx, req, open, c); in || err != nil {
+			return err
+		}
+		if c.OrStart == nil {
+			if len(open) == 0 || look == maxLooks {
+				return rejection("", errNoMatch)
+			}
+			open, err = h.open(ctx, req, c, maxKnown)
+			continue
+		}
+		l, s, err := h.openLobby(ctx, req, *c.OrStart)
+		if err != nil {
+			return err
+		}
+		if open = nil; look < maxLooks {
+			open = h.elsewhere(ctx, req, l, c)
+		}
+		if open == nil {
+			return h.started(ctx, req, l, s)
+		}
+	}
+	return err
+}
+
+// nowhere returns an error if the sender is in a lobby, or on its way into one.
+func (h *Handler) nowhere(ctx context.Context, req *request) error {
+	at, hinted, err := h.connection(ctx, req)
+	if err == nil && hinted && at.Pointer.LobbyID != "" {
+		at, err = h.refresh(ctx, req)
+	}
+	if err != nil {
+		return err
+	}
+	return h.free(ctx, at, req.now)
+}
+
+// open returns the first n lobbies that the sender may come into, the best first.
+func (h *Handler) open(ctx context.Context, req *request, c events.QuickJoin, n int) (open []store.Listing, err error) {
+	at, _, err := h.connection(ctx, req)
+	if err != nil {
+		return nil, err
+	}
+	for l, err := range h.find(ctx, req, at.Game, store.Fullest, "", n, c.Filter) {
+		if err != nil {
+			return nil, err
+		}
+		if open = append(open, l); len(open) == n {
+			break
+		}
+	}
+	return open, nil
+}
+
+// joinAny joins one of the lobbies: the first, or if others were faster there any other, so that those who come at once do not
+// all run after each other. It reports whether the sender is in one, or waits for it.
+func (h *Handler) joinAny(ctx context.Context, req *request, open []store.Listing, c events.QuickJoin) (in bool, err error) {
+	open = slices.Clone(open)
+	for try := 0; try < maxTries && len(open) > 0; try++ {
+		i := 0
+		if try > 0 {
+			i = rand.IntN(len(open))
+		}
+		at, err := h.enter(ctx, req, open[i].ID)
+		if err != nil {
+			return false, err
+		}
+		if err := h.join(ctx, req, at, events.JoinLobby{LobbyID: open[i].ID, Player: c.Player}); err == nil || !isRefusal(err) {
+			return err == nil, err
+		}
+		open = slices.Delete(open, i, i+1)
+	}
+	return false, nil
+}
+
+// elsewhere returns where the sender goes who has just started l, having found no other lobby, if that was so for others at
+// the same moment: they agree on who stays, by the same list. Their own lobby has closed then. It is nil for who stays.
+func (h *Handler) elsewhere(ctx context.Context, req *request, l *store.Lobby, c events.QuickJoin) []store.Listing {
+	if !l.AutoAccept || !l.Listed() {
+		return nil // others are not let in by it, or do not find it
+	}
+	select {
+	case <-time.After(h.ListLag):
+	case <-ctx.Done():
+		return nil
+	}
+	open, err := h.open(ctx, req, c, maxKnown)
+	if err != nil {
+		return nil // this one is as good
+	}
+	target, moves := seatFor(open, l.ID)
+	if !moves {
+		return nil
+	}
+	_, err = h.update(ctx, nil, l.Key(), func(l *store.Lobby) error {
+		if len(l.Members) > 1 || len(l.Waiting) > 0 {
+			return store.ErrAlreadyIn // somebody was faster
+		}
+		return l.Leave(req.conn)
+	})
+	if err != nil {
+		return nil
+	}
+	own := func(o store.Listing) bool { return o.ID == l.ID }
+	return append([]store.Listing{open[target]}, slices.DeleteFunc(slices.Delete(open, target, target+1), own)...)
+}
+
+// seatFor goes through the lobbies with one player in the order in which they began, and gives each of those players the next
+// free place in a lobby with more of them, or in one that began earlier and has stayed. It returns where that is for the player
+// of own, unless that one stays too.
+func seatFor(open []store.Listing, own string) (target int, moves bool) {
+	var seats, alone []int // indexes into open, a seat's as often as it has places
+	for i, l := range open {
+		switch {
+		case !l.AutoAccept:
+		case l.Players == 1:
+			alone = append(alone, i)
+		default:
+			seats = append(seats, slices.Repeat([]int{i}, l.MaxPlayers-l.Players)...)
+		}
+	}
+	slices.SortFunc(alone, func(i, j int) int {
+		return cmp.Or(cmp.Compare(open[i].CreatedAt, open[j].CreatedAt), strings.Compare(open[i].ID, open[j].ID))
+	})
+	for _, i := range alone {
+		if len(seats) == 0 {
+			seats = slices.Repeat([]int{i}, open[i].MaxPlayers-1)
+			if open[i].ID == own {
+				return 0, false
+			}
+			continue
+		}
+		if open[i].ID == own {
+			return seats[0], true
+		}
+		seats = seats[1:]
+	}
+	return 0, false
+}
