@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -74,18 +75,40 @@ func TestKilled(t *testing.T) {
 	if err := <-failed; err == nil || !strings.Contains(err.Error(), "ended (signal: killed) before it answered") {
 		t.Errorf("whose process is killed: %v", err)
 	}
-	for range 5 { // and one that rests fails none
-		b.mu.Lock()
-		resting := b.idle[len(b.idle)-1]
-		b.mu.Unlock()
+	for range 100 { // and one that rests fails none, also not an event that comes while it ends
 		syscall.Kill(other, syscall.SIGKILL)
-		<-resting.gone
 		if next := number(t, must(t, b, "pid")); next == other {
 			t.Fatal("a process survived its killing")
 		} else {
 			other = next
 		}
 	}
+}
+
+// TestNeverTwice: what a killed process may have begun with is not given to another, whenever it is killed.
+func TestNeverTwice(t *testing.T) {
+	b, _ := open(t, Config{})
+	file, failed := filepath.Join(t.TempDir(), "notes"), 0
+	for i := range 200 {
+		pid := number(t, must(t, b, "pid"))
+		var killer sync.WaitGroup
+		killer.Go(func() {
+			// Within a millisecond the event comes, is noted, and is answered.
+			for start := time.Now(); time.Since(start) < time.Duration(i)*5*time.Microsecond; {
+			}
+			syscall.Kill(pid, syscall.SIGKILL)
+		})
+		_, err := invoke(t, b, "note "+file)
+		killer.Wait()
+		notes, _ := os.ReadFile(file)
+		if os.Remove(file); len(notes) > 1 || err == nil && len(notes) == 0 {
+			t.Fatalf("try %d: the event was dealt with %d times, and the caller hears %v", i, len(notes), err)
+		}
+		if err != nil {
+			failed++
+		}
+	}
+	t.Logf("%d of 200 events failed", failed)
 }
 
 // TestInit: what is no function, or one that does not start, is said when it is opened.

@@ -28,7 +28,9 @@ type process struct {
 	asking  sync.Once
 
 	mu        sync.Mutex
-	current   *invocation // that it has taken and not answered
+	current   *invocation // that it has not answered
+	sent      *invocation // the last that went out to it whole
+	socket    *socket     // by which that went
 	initError error       // that it has reported
 }
 
@@ -76,12 +78,12 @@ func (b *Bootstrap) launch() (*process, error) {
 		Bootstrap: b, command: exec.Command(b.File),
 		next: make(chan *invocation), ready: make(chan struct{}), gone: make(chan struct{}),
 	}
-	p.api = &http.Server{Handler: p.runtimeAPI()}
+	p.api = &http.Server{Handler: p.runtimeAPI(), ConnContext: withSocket}
 	if err := b.begin(p, listener.Addr().String()); err != nil {
 		listener.Close()
 		return nil, err
 	}
-	go p.api.Serve(listener)
+	go p.api.Serve(sockets{listener})
 	go p.await()
 	return p, nil
 }
@@ -189,6 +191,16 @@ func (p *process) invoke(inv *invocation) answer {
 	case a := <-inv.answer: // its last word
 		return a
 	default:
-		return answer{err: fmt.Errorf("the function's process ended (%v) before it answered", p.command.ProcessState)}
 	}
+	if !p.took(inv) {
+		return answer{err: errUntaken}
+	}
+	return answer{err: fmt.Errorf("the function's process ended (%v) before it answered", p.command.ProcessState)}
+}
+
+// took reports whether a process that has ended without an answer may have begun with an event.
+func (p *process) took(inv *invocation) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.sent == inv && p.socket.took()
 }

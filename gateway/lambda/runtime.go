@@ -26,23 +26,30 @@ func (p *process) serveNext(w http.ResponseWriter, r *http.Request) {
 	p.asking.Do(func() { close(p.ready) })
 	select {
 	case inv := <-p.next:
-		p.mu.Lock()
-		p.current = inv
-		p.mu.Unlock()
-		p.deliver(w.Header(), inv)
-		w.Write(inv.event)
+		p.deliver(w, r, inv)
 	case <-p.gone:
 	case <-r.Context().Done():
 	}
 }
 
-func (p *process) deliver(h http.Header, inv *invocation) {
+// deliver sends an event. Who asks whether it was taken waits until it has been sent.
+func (p *process) deliver(w http.ResponseWriter, r *http.Request, inv *invocation) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.current, p.sent, p.socket = inv, inv, socketOf(r)
+	p.socket.spoke.Store(false)
+	h := w.Header()
 	h.Set("Content-Type", "application/json")
+	h.Set("Content-Length", strconv.Itoa(len(inv.event))) // so that nothing follows the event
 	h.Set("Lambda-Runtime-Aws-Request-Id", inv.id)
 	h.Set("Lambda-Runtime-Deadline-Ms", strconv.FormatInt(time.Now().Add(p.Timeout).UnixMilli(), 10))
 	h.Set("Lambda-Runtime-Invoked-Function-Arn", fmt.Sprintf("arn:aws:lambda:%s:%s:function:%s", p.region(), account, p.Name))
 	h.Set("Lambda-Runtime-Trace-Id", fmt.Sprintf("Root=1-%08x-%08x%016x;Parent=%016x;Sampled=0",
 		time.Now().Unix(), rand.Uint32(), rand.Uint64(), rand.Uint64()))
+	w.Write(inv.event)
+	if err := http.NewResponseController(w).Flush(); err != nil {
+		p.sent = nil
+	}
 }
 
 // take returns the invocation that an answer is for, once; nil if it is for none that is open.
