@@ -137,15 +137,15 @@ func failure(err error) (status int, message string) {
 
 // invoke calls the integration. A panic, or an answer without an HTTP status, is an error.
 func (g *Gateway) invoke(ctx context.Context, e awsevents.APIGatewayWebsocketProxyRequest) (r awsevents.APIGatewayProxyResponse, err error) {
-	limit := newDeadline(ctx, g.Timeout)
+	limit, cancel := context.WithTimeout(ctx, g.Timeout)
+	defer cancel()
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
 		}
-		if err != nil && !time.Now().Before(limit.at) {
+		if at, _ := limit.Deadline(); err != nil && !time.Now().Before(at) {
 			err = fmt.Errorf("%w: %w", ErrTimeout, err)
 		}
-		limit.end()
 	}()
 	if r, err = g.Invoke(limit, e); err == nil && (r.StatusCode < 100 || r.StatusCode > 599) {
 		err = fmt.Errorf("malformed Lambda proxy response: status code %d", r.StatusCode)

@@ -56,19 +56,23 @@ func upgradeRequest(t *testing.T, url string) *http.Request {
 	return r
 }
 
-// TestDeadline: the context of an invocation ends with it, for who asks before and for who asks afterwards.
-func TestDeadline(t *testing.T) {
-	asked, silent := newDeadline(t.Context(), time.Hour), newDeadline(t.Context(), time.Hour)
-	derived, cancel := context.WithCancel(asked)
-	defer cancel()
-	if at, ok := asked.Deadline(); !ok || time.Until(at) > time.Hour || asked.Err() != nil {
-		t.Errorf("the deadline is %v, %v", at, ok)
-	}
-	asked.end()
-	silent.end()
-	for _, ctx := range []context.Context{asked, derived, silent} {
-		if <-ctx.Done(); ctx.Err() != context.Canceled {
-			t.Errorf("after the call: %v", ctx.Err())
+// TestContext: the context of an invocation ends with it, so that nothing goes on which hangs on it.
+func TestContext(t *testing.T) {
+	given := make(chan context.Context, 1)
+	_, address := serve(t, Config{Invoke: func(ctx context.Context, e event) (response, error) {
+		if _, ok := ctx.Deadline(); !ok || ctx.Err() != nil {
+			t.Errorf("%s has no deadline, or is over: %v", e.RequestContext.RouteKey, ctx.Err())
 		}
+		if e.RequestContext.RouteKey == "$connect" {
+			given <- ctx
+		}
+		return ok, nil
+	}})
+	connect(t, address)
+	ctx := <-given
+	select {
+	case <-ctx.Done():
+	case <-time.After(20 * time.Second): // its timeout is 29
+		t.Error("the context goes on after the call")
 	}
 }
