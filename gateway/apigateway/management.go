@@ -4,14 +4,14 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
-	"math/rand/v2"
 	"net/http"
 	"net/url"
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/google/uuid"
 )
 
 // Management returns the API by which programs post to connections (POST), look at them (GET) and close them (DELETE),
@@ -56,7 +56,7 @@ var refusals = []struct {
 
 // ServeHTTP implements http.Handler.
 func (m *management) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	w.Header().Set("x-amzn-RequestId", newUUID())
+	w.Header().Set("x-amzn-RequestId", uuid.NewString())
 	if r.Header.Get("Authorization") == "" {
 		m.unsigned.Do(func() {
 			m.Log.Warn("a request to @connections is not signed; API Gateway would refuse it", "method", r.Method)
@@ -161,10 +161,4 @@ func writeJSON(w http.ResponseWriter, status int, v any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	json.NewEncoder(w).Encode(v)
-}
-
-// newUUID makes an id of the form that AWS gives requests.
-func newUUID() string {
-	a, b := rand.Uint64(), rand.Uint64()
-	return fmt.Sprintf("%08x-%04x-4%03x-%04x-%012x", a>>32, a>>16&0xffff, a&0xfff, b>>48&0x3fff|0x8000, b&(1<<48-1))
 }

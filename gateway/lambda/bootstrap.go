@@ -6,13 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"path/filepath"
 	"slices"
 	"sync"
 	"time"
 
 	awsevents "github.com/aws/aws-lambda-go/events"
+	"github.com/google/uuid"
 )
 
 // Config says which function a Bootstrap runs and how. Only File is required.
@@ -82,7 +82,7 @@ func Open(ctx context.Context, c Config) (*Bootstrap, error) {
 // runs into its timeout, or if its process ends. If ctx ends it returns ctx's error, but what the function has begun
 // goes on, as on AWS.
 func (b *Bootstrap) Invoke(ctx context.Context, e awsevents.APIGatewayWebsocketProxyRequest) (r awsevents.APIGatewayProxyResponse, err error) {
-	inv := &invocation{id: newUUID(), answer: make(chan answer, 1)}
+	inv := &invocation{id: uuid.NewString(), answer: make(chan answer, 1)}
 	if inv.event, err = encode(e); err != nil {
 		return r, err
 	}
@@ -198,10 +198,4 @@ func (b *Bootstrap) Close() error {
 	b.mu.Unlock()
 	b.running.Wait()
 	return nil
-}
-
-// newUUID makes an id of the form that AWS gives requests.
-func newUUID() string {
-	a, b := rand.Uint64(), rand.Uint64()
-	return fmt.Sprintf("%08x-%04x-4%03x-%04x-%012x", a>>32, a>>16&0xffff, a&0xfff, b>>48&0x3fff|0x8000, b&(1<<48-1))
 }
