@@ -11,7 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"bellhop/store"
+	"bellhop/store/dynamodbtest"
 )
 
 const (
@@ -30,7 +30,7 @@ func called() map[string]string {
 		"logs:CreateLogStream":          theLog, // by Lambda, in the function's name
 		"logs:PutLogEvents":             theLog,
 	}
-	for _, call := range store.ItemCalls {
+	for _, call := range dynamodbtest.ItemCalls() {
 		if actions["dynamodb:"+call] = theTable; call == "Query" {
 			actions["dynamodb:"+call] = theIndexes
 		}

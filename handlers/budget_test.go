@@ -130,8 +130,8 @@ func TestBudget(t *testing.T) {
 				}
 				for _, call := range m.calls {
 					called[call] = true
-					if !slices.Contains(store.ItemCalls, call) {
-						t.Errorf("%s is not among those that the function may make, %v", call, store.ItemCalls)
+					if !slices.Contains(dynamodbtest.ItemCalls(), call) {
+						t.Errorf("%s is not among those that the function may make, %v", call, dynamodbtest.ItemCalls())
 					}
 				}
 				for conn, events := range w.heard() {
@@ -142,7 +142,7 @@ func TestBudget(t *testing.T) {
 			})
 		}
 	}
-	for _, call := range store.ItemCalls {
+	for _, call := range dynamodbtest.ItemCalls() {
 		if !called[call] {
 			t.Errorf("nothing calls %s, which the function's role allows", call)
 		}

@@ -34,9 +34,6 @@ type DynamoDB struct {
 	now    func() time.Time
 }
 
-// ItemCalls are the operations of DynamoDB that a Store calls: what the function's role has to allow, and no more.
-var ItemCalls = []string{"GetItem", "PutItem", "Query", "UpdateItem"}
-
 // Bounds of one call. DynamoDB answers in some 5 ms; who has not heard of it for two seconds asks again. The context
 // bounds the whole.
 const (

@@ -105,6 +105,9 @@ func Config() aws.Config {
 	}
 }
 
+// ItemCalls returns the operations of DynamoDB that a Store calls: what the function's role has to allow, and no more.
+func ItemCalls() []string { return []string{"GetItem", "PutItem", "Query", "UpdateItem"} }
+
 var tables atomic.Int64
 
 // Table returns a name that no other test has.
