@@ -33,7 +33,7 @@ fuzz: ## every fuzz test for FUZZTIME (5s)
 		done; \
 	done
 
-bench: tools ## what a relayed message and an idle connection cost, beside a bare relay
+bench: tools ## what a message, an idle connection and the function's start cost, beside programs that do less
 	go test -run '^$$' -bench . -benchmem ./events ./handlers ./gateway/apigateway
 	go run ./gateway/bench
 

@@ -1,5 +1,6 @@
-// Command gateway is Bellhop on one machine: API Gateway's WebSocket side, the same Handler that runs on AWS Lambda,
-// and lobbies in memory. Run it and open the address it prints.
+// Command gateway is Bellhop on one machine: API Gateway's WebSocket side, and the same Handler that runs on AWS Lambda,
+// with lobbies in memory or, with -table, in DynamoDB. A built function may take the Handler's place (-bootstrap,
+// -lambda). Run it and open the address it prints.
 package main
 
 import (
@@ -52,12 +53,13 @@ Clients connect to ws://ADDRESS, with ?game=NAME to keep games apart. Lobbies li
 program, which Ctrl-C stops after it has told all clients. With -table they live in DynamoDB:
 
   go run ./gateway -table bellhop -dynamodb-endpoint http://127.0.0.1:8000
-  go run ./gateway -table bellhop       the table of a deployed stack, by your AWS profile
+  go run ./gateway -table NAME          the table of a deployed stack, its output TableName, by your AWS profile
 
-A built Lambda function may deal with messages in the place of the same code in here:
+A built Lambda function may deal with messages in the place of the same code in here. It makes no table: TABLE names one
+that is there, at DYNAMODB_ENDPOINT or, without that, in the account of AWS_ACCESS_KEY_ID and so on.
 
-  TABLE=bellhop go run ./gateway -bootstrap FILE
-  go run ./gateway -lambda http://127.0.0.1:3001       one that sam local start-lambda runs
+  make build && TABLE=bellhop DYNAMODB_ENDPOINT=http://127.0.0.1:8000 go run ./gateway -bootstrap ./bootstrap
+  go run ./gateway -lambda http://127.0.0.1:3001       one that sam local start-lambda runs, with TABLE there
 
 Flags:
 `
