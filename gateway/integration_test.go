@@ -161,6 +161,23 @@ func TestBootstrapBellhop(t *testing.T) {
 	}
 }
 
+// TestBootstrapTable: whoever gives the function a table that is not there finds out at the first handshake, in the
+// function's own line.
+func TestBootstrapTable(t *testing.T) {
+	t.Setenv("TABLE", "nothing-here")
+	t.Setenv("DYNAMODB_ENDPOINT", dynamodbtest.Start(t))
+	p := launch(t, "-bootstrap", compile(t, ".."))
+	_, answer, err := websocket.Dial(t.Context(), p.stdout.find(t, `ws://\S+`), nil)
+	if err == nil || answer == nil || answer.StatusCode != 500 {
+		t.Errorf("the handshake is answered %v, %v", answer, err)
+	}
+	p.stderr.find(t, `\[Function 1\] .*action=\$connect error="DynamoDB has no table \\"nothing-here\\" here; check its name \(TABLE`)
+	p.stop()
+	if err := <-p.ended; err != nil {
+		t.Error(err)
+	}
+}
+
 // TestLambda: messages go through the Invoke API of another program, which posts back to what the greeting names.
 func TestLambda(t *testing.T) {
 	var callback string

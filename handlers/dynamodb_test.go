@@ -99,7 +99,7 @@ func TestNoTable(t *testing.T) {
 	if status := w.connect("ann", nil); status != 500 {
 		t.Errorf("status %d, want 500", status)
 	}
-	if lines := w.logged(); len(lines) != 1 || !strings.Contains(lines[0], `no table \"nothing-here\" here; set TABLE`) {
+	if lines := w.logged(); len(lines) != 1 || !strings.Contains(lines[0], `no table \"nothing-here\" here; check its name (TABLE`) {
 		t.Errorf("the log says %q", lines)
 	}
 }

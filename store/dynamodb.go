@@ -285,7 +285,7 @@ func (d *DynamoDB) explain(err error) error {
 	var api smithy.APIError
 	switch {
 	case errors.As(err, &none):
-		return fmt.Errorf("DynamoDB has no table %q here; set TABLE and AWS_REGION to those of the stack: %w", d.table, err)
+		return fmt.Errorf("DynamoDB has no table %q here; check its name (TABLE, or the gateway's -table) and the Region (AWS_REGION): %w", d.table, err)
 	case !errors.As(err, &api):
 		return err
 	}

@@ -199,7 +199,7 @@ func TestUnusableTables(t *testing.T) {
 	wantErr(t, "Listen", err, nil)
 	closed.Close()
 	for name, tt := range map[string]struct{ endpoint, table, says string }{
-		"no table":    {endpoint, "nothing-here", `DynamoDB has no table "nothing-here" here; set TABLE and AWS_REGION`},
+		"no table":    {endpoint, "nothing-here", `DynamoDB has no table "nothing-here" here; check its name (TABLE, or the gateway's -table)`},
 		"another key": {endpoint, other, `table "` + other + `" is not one of Bellhop's, whose only key is pk, a string`},
 		"no DynamoDB": {"http://" + closed.Addr().String(), "any", "connection refused"},
 	} {
