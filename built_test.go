@@ -92,7 +92,7 @@ func newBuiltHome(t *testing.T, w *world, callback, database, table string) (h *
 		forward.ServeHTTP(rw, r)
 	})
 	dynamodbtest.OpenTable(t, dynamodbtest.Config(), h.proxy.URL, table, time.Now)
-	h.client = dynamodb.NewFromConfig(dynamodbtest.Config(), func(o *dynamodb.Options) { o.BaseEndpoint = &h.proxy.URL })
+	h.client = dynamodbtest.Client(h.proxy.URL)
 	w.elapses = h.elapse
 	h.socketHome = newSocketHome(t, w, callback, invoker)
 	return h, invoker

@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/google/go-cmp/cmp"
@@ -20,10 +22,10 @@ import (
 )
 
 // behindProxy returns a Store in a new table behind a proxy, in which are a lobby, blue-fox, and a connection, a.
-func behindProxy(t *testing.T, endpoint string) (*store.DynamoDB, *dynamodbtest.Proxy) {
+func behindProxy(t *testing.T, c aws.Config, endpoint string) (*store.DynamoDB, *dynamodbtest.Proxy) {
 	t.Helper()
 	p := dynamodbtest.NewProxy(t, endpoint)
-	s := dynamodbtest.Open(t, p.URL, newClock().Now)
+	s := dynamodbtest.OpenTable(t, c, p.URL, dynamodbtest.Table(), newClock().Now)
 	create(t, s, lobbyOf("blue-fox"))
 	put(t, s, connectionOf("a"))
 	return s, p
@@ -121,21 +123,39 @@ func eachCall(t *testing.T, test func(t *testing.T, operation string, do call)) 
 	}
 }
 
-// TestPassingFaults guards that what passes is not noticed: a fault of DynamoDB's, too many requests, and above all an
-// answer that is lost, after which the same is asked again and finds its own doing there.
+// TestPassingFaults guards that what passes is not noticed: a fault of DynamoDB's, too many requests, a request that nobody
+// answers, and above all an answer that is lost, after which the same is asked again and finds its own doing there.
 func TestPassingFaults(t *testing.T) {
 	endpoint := dynamodbtest.Start(t)
-	for name, fault := range map[string]dynamodbtest.Fault{
-		"an answer is lost": dynamodbtest.Lost, "broken": dynamodbtest.Broken, "throttled": dynamodbtest.Throttled,
+	for name, tt := range map[string]struct {
+		times int
+		fault dynamodbtest.Fault
+	}{
+		"an answer is lost": {2, dynamodbtest.Lost}, "broken": {2, dynamodbtest.Broken}, "throttled": {2, dynamodbtest.Throttled},
+		"slow": {1, dynamodbtest.Hangs},
 	} {
 		t.Run(name, func(t *testing.T) {
 			eachCall(t, func(t *testing.T, operation string, do call) {
-				s, p := behindProxy(t, endpoint)
-				p.Set(dynamodbtest.Times(2, operation, fault))
-				wantErr(t, "with a fault that passes", do(t.Context(), t, s), nil)
+				c := dynamodbtest.Config()
+				c.HTTPClient = awshttp.NewBuildableClient().WithTimeout(500 * time.Millisecond) // an attempt; else it is 2 s
+				s, p := behindProxy(t, c, endpoint)
+				p.Set(dynamodbtest.Times(tt.times, operation, tt.fault))
+				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+				defer cancel()
+				wantErr(t, "with a fault that passes", do(ctx, t, s), nil)
 			})
 		})
 	}
+}
+
+// TestAttemptTime guards that an attempt has its time also for whoever brings no HTTP client.
+func TestAttemptTime(t *testing.T) {
+	t.Parallel()
+	s, p := behindProxy(t, dynamodbtest.Config(), dynamodbtest.Start(t))
+	p.Set(dynamodbtest.Times(1, "GetItem", dynamodbtest.Hangs))
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	wantErr(t, "with a first attempt that nobody answers", reads["Connection"](ctx, t, s), nil)
 }
 
 // TestLastingFaults guards that what does not pass is no answer of a store: it is an error of its own, in time, and the
@@ -152,7 +172,7 @@ func TestLastingFaults(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			eachCall(t, func(t *testing.T, _ string, do call) {
-				s, p := behindProxy(t, endpoint)
+				s, p := behindProxy(t, dynamodbtest.Config(), endpoint)
 				p.Set(tt.fault)
 				limit := 20 * time.Second
 				if tt.want == context.DeadlineExceeded {
@@ -187,14 +207,7 @@ func named(err error) bool {
 // TestUnusableTables guards that whoever has set up something wrong is told what.
 func TestUnusableTables(t *testing.T) {
 	endpoint := dynamodbtest.Start(t)
-	other := dynamodbtest.Table()
-	client := dynamodb.NewFromConfig(dynamodbtest.Config(), func(o *dynamodb.Options) { o.BaseEndpoint = &endpoint })
-	_, err := client.CreateTable(t.Context(), &dynamodb.CreateTableInput{
-		TableName: &other, BillingMode: types.BillingModePayPerRequest,
-		KeySchema:            []types.KeySchemaElement{{AttributeName: aws.String("id"), KeyType: types.KeyTypeHash}},
-		AttributeDefinitions: []types.AttributeDefinition{{AttributeName: aws.String("id"), AttributeType: types.ScalarAttributeTypeS}},
-	})
-	wantErr(t, "CreateTable", err, nil)
+	other := dynamodbtest.OtherTable(t, endpoint)
 	closed, err := net.Listen("tcp", "127.0.0.1:0")
 	wantErr(t, "Listen", err, nil)
 	closed.Close()
@@ -219,7 +232,7 @@ func TestUnusableTables(t *testing.T) {
 func TestNewerItems(t *testing.T) {
 	endpoint, table, c := dynamodbtest.Start(t), dynamodbtest.Table(), newClock()
 	s := dynamodbtest.OpenTable(t, dynamodbtest.Config(), endpoint, table, c.Now)
-	client := dynamodb.NewFromConfig(dynamodbtest.Config(), func(o *dynamodb.Options) { o.BaseEndpoint = &endpoint })
+	client := dynamodbtest.Client(endpoint)
 	key := func(pk string) map[string]types.AttributeValue {
 		return map[string]types.AttributeValue{"pk": &types.AttributeValueMemberS{Value: pk}}
 	}
@@ -268,6 +281,35 @@ func TestNewerItems(t *testing.T) {
 	want := map[string]string{"topology": "new", "subject": "new", "members host": "new", "members ann": "new", "waiting cat": ""}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("what a newer version wrote (-want +got):\n%s", diff)
+	}
+}
+
+// TestEndedItems guards that a lobby that has closed and a connection that is gone expired before now, also by clocks that are
+// some minutes slow, and less than five years ago: what is older DynamoDB's time to live leaves for ever.
+func TestEndedItems(t *testing.T) {
+	endpoint, table, c := dynamodbtest.Start(t), dynamodbtest.Table(), newClock()
+	s := dynamodbtest.OpenTable(t, dynamodbtest.Config(), endpoint, table, c.Now)
+	create(t, s, lobbyOf("blue-fox"))
+	put(t, s, connectionOf("a"))
+	_, err := store.UpdateLobby(t.Context(), s, "tanks#blue-fox", func(l *store.Lobby) error { return l.Close("host") })
+	wantErr(t, "UpdateLobby", err, nil)
+	_, err = s.DeleteConnection(t.Context(), "a")
+	wantErr(t, "DeleteConnection", err, nil)
+	all, err := dynamodbtest.Client(endpoint).Scan(t.Context(), &dynamodb.ScanInput{TableName: &table})
+	wantErr(t, "Scan", err, nil)
+	if len(all.Items) != 2 {
+		t.Errorf("%d items, want what is left of the lobby and of the connection", len(all.Items))
+	}
+	for _, item := range all.Items {
+		n, _ := item["expires_at"].(*types.AttributeValueMemberN)
+		if n == nil {
+			t.Fatalf("%s does not expire", str(item["pk"]))
+		}
+		seconds, err := strconv.ParseInt(n.Value, 10, 64)
+		wantErr(t, "expires_at", err, nil)
+		if ago := c.Now().Sub(time.Unix(seconds, 0)); ago < 10*time.Minute || ago > 5*365*24*time.Hour {
+			t.Errorf("%s expired %v ago", str(item["pk"]), ago)
+		}
 	}
 }
 

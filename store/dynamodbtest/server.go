@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"bellhop/store"
 )
@@ -127,4 +129,24 @@ func OpenTable(t testing.TB, c aws.Config, endpoint, table string, now func() ti
 		t.Fatal(err)
 	}
 	return d
+}
+
+// Client returns a client for a DynamoDB at endpoint, for what no Store does.
+func Client(endpoint string) *dynamodb.Client {
+	return dynamodb.NewFromConfig(Config(), func(o *dynamodb.Options) { o.BaseEndpoint = &endpoint })
+}
+
+// OtherTable makes a table at endpoint that is not a Store's: its key is id.
+func OtherTable(t testing.TB, endpoint string) (table string) {
+	t.Helper()
+	table = Table()
+	_, err := Client(endpoint).CreateTable(context.Background(), &dynamodb.CreateTableInput{
+		TableName: &table, BillingMode: types.BillingModePayPerRequest,
+		KeySchema:            []types.KeySchemaElement{{AttributeName: aws.String("id"), KeyType: types.KeyTypeHash}},
+		AttributeDefinitions: []types.AttributeDefinition{{AttributeName: aws.String("id"), AttributeType: types.ScalarAttributeTypeS}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return table
 }
