@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
 	"bellhop/store"
 	"bellhop/store/dynamodbtest"
 )
@@ -91,15 +93,53 @@ func TestThrottledMayTryAgain(t *testing.T) {
 	}
 }
 
-// TestNoTable guards that a table which is not there is said in the first line of the log, at the first connection.
-func TestNoTable(t *testing.T) {
-	w := newWorld(unwrapped)
-	w.Config.Store = store.NewDynamoDB(dynamodbtest.Config(), dynamodbtest.Start(t), "nothing-here", w.clock)
-	w.Handler = New(w.Config)
-	if status := w.connect("ann", nil); status != 500 {
-		t.Errorf("status %d, want 500", status)
+// TestUnusableTables guards that a table which is not there, or another's, is said in the first line of the log, at the
+// first connection.
+func TestUnusableTables(t *testing.T) {
+	endpoint := dynamodbtest.Start(t)
+	other := dynamodbtest.OtherTable(t, endpoint)
+	for table, says := range map[string]string{
+		"nothing-here": `no table \"nothing-here\" here; check its name (TABLE`,
+		other:          `table \"` + other + `\" is not one of Bellhop's, whose only key is pk, a string`,
+	} {
+		w := newWorld(unwrapped)
+		w.Config.Store = store.NewDynamoDB(dynamodbtest.Config(), endpoint, table, w.clock)
+		w.Handler = New(w.Config)
+		if status := w.connect("ann", nil); status != 500 {
+			t.Errorf("%s: status %d, want 500", table, status)
+		}
+		if lines := w.logged(); len(lines) != 1 || !strings.Contains(lines[0], says) {
+			t.Errorf("the log says %q, want %s", lines, says)
+		}
 	}
-	if lines := w.logged(); len(lines) != 1 || !strings.Contains(lines[0], `no table \"nothing-here\" here; check its name (TABLE`) {
-		t.Errorf("the log says %q", lines)
+}
+
+// TestVanishedTable guards that who is connected when the table goes hears so, with a reference, while there is time, and
+// that the line in the log with that reference says what to do.
+func TestVanishedTable(t *testing.T) {
+	endpoint := dynamodbtest.Start(t)
+	for action, wish := range wishes {
+		if action == "ping" {
+			continue // which asks the store nothing that it cannot do without
+		}
+		t.Run(action, func(t *testing.T) {
+			w, table := newWorld(unwrapped), dynamodbtest.Table()
+			w.Config.Store = dynamodbtest.OpenTable(t, dynamodbtest.Config(), endpoint, table, w.clock)
+			w.Handler = New(w.Config)
+			w.openFox(t)
+			if _, err := dynamodbtest.Client(endpoint).DeleteTable(t.Context(), &dynamodb.DeleteTableInput{TableName: &table}); err != nil {
+				t.Fatal(err)
+			}
+			w.limit = 10 * time.Second // later than that nothing can be posted
+			w.invoke(wish.by, "$default", fmt.Sprintf(`{"action":%q,"content":%s,"request_id":"r1"}`, action, wish.text), "reference-1", nil)
+			answers := answersTo(w.heard()[wish.by], "r1")
+			if len(answers) != 1 || !strings.Contains(answers[0], `"code":"internal"`) || !strings.Contains(answers[0], `"reference":"reference-1"`) {
+				t.Errorf("the sender hears %q, want internal with the reference", answers)
+			}
+			lines := w.logged()
+			if len(lines) != 1 || !strings.Contains(lines[0], "reference-1") || !strings.Contains(lines[0], "; check its name (TABLE") {
+				t.Errorf("the log says %q, want a line with the reference that says what to do", lines)
+			}
+		})
 	}
 }
