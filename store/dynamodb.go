@@ -223,7 +223,10 @@ func (d *DynamoDB) get(ctx context.Context, key types.AttributeValue) (item, err
 // else it returns ErrConflict, and what is there. In condition an attribute that is set has a # before its name.
 //
 // An answer may be lost on its way, and the SDK's next attempt finds the item changed already, perhaps by others since. Each
-// call writes a number of its own beside those of the last, by which it knows that it has changed the item.
+// call writes a number of its own beside those of the last, by which it knows that it has changed the item. CreateLobby
+// alone begins that list anew. So a close whose answer is lost, and whose id somebody takes before the next attempt, meets
+// a lobby that it knows nothing of: who closed is refused, and the members find out by what they do next.
+// To keep the list it would have to update the item, and leave in it whatever a newer version wrote of the former lobby.
 func (d *DynamoDB) update(ctx context.Context, key types.AttributeValue, set item, condition string, values item, back types.ReturnValue) (item, error) {
 	var sets, removes []string
 	names := make(map[string]string, len(set))
