@@ -52,6 +52,7 @@ func (h *Handler) openAs(ctx context.Context, req *request, id string, c events.
 	}
 	password, err := hashPassword(ctx, c.Password)
 	if err != nil {
+		h.release(ctx, req.conn, at.Pointer)
 		return nil, seat{}, err
 	}
 	l, s := h.newLobby(at, id, c)

@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"runtime"
 	"strings"
+	"time"
 
 	"golang.org/x/crypto/argon2"
 
@@ -23,6 +24,9 @@ const (
 // hashing bounds how many passwords are hashed at once, so that guesses leave cores to those who play.
 var hashing = make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2))
 
+// hashTime is how long somebody waits for that, before they are told to try again.
+const hashTime = time.Second
+
 // hashPassword returns what is stored of a password: a salt and the hash. Of none, which is "", it is "".
 func hashPassword(ctx context.Context, password string) (string, error) {
 	if password == "" {
@@ -34,8 +38,12 @@ func hashPassword(ctx context.Context, password string) (string, error) {
 }
 
 func saltedHash(ctx context.Context, password, salt string) (string, error) {
+	wait := time.NewTimer(hashTime)
+	defer wait.Stop()
 	select {
 	case hashing <- struct{}{}:
+	case <-wait.C:
+		return "", tooFast(busyRetry)
 	case <-ctx.Done():
 		return "", ctx.Err()
 	}

@@ -1,0 +1,51 @@
+package handlers
+
+import (
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// TestTooManyPasswords guards that nobody waits for long while others have passwords hashed: who would is told to try again,
+// may do so, and it is no fault of ours.
+func TestTooManyPasswords(t *testing.T) {
+	w := newWorld(unwrapped)
+	w.limit = hashTime + answerTime + time.Second
+	for _, conn := range []string{"host", "guest", "stranger"} {
+		w.connect(conn, nil)
+	}
+	w.say("host", `{"action":"start_lobby","content":{"lobby_id":"fox","password":"old"}}`)
+	w.heard()
+	wishes := map[string]string{
+		"host":     `{"action":"update_lobby","content":{"max_players":3,"password":"new"},"request_id":"1"}`,
+		"guest":    `{"action":"join_lobby","content":{"lobby_id":"fox","password":"old"},"request_id":"2"}`,
+		"stranger": `{"action":"start_lobby","content":{"lobby_id":"hen","password":"own"},"request_id":"3"}`,
+	}
+	for range cap(hashing) {
+		hashing <- struct{}{}
+	}
+	var all sync.WaitGroup
+	for conn, wish := range wishes {
+		all.Go(func() { w.say(conn, wish) })
+	}
+	all.Wait()
+	for range cap(hashing) {
+		<-hashing
+	}
+	want := map[string][]string{"host": {"error rate_limited 1"}, "guest": {"error rate_limited 2"}, "stranger": {"error rate_limited 3"}}
+	if diff := cmp.Diff(want, brief(w.heard())); diff != "" {
+		t.Errorf("meanwhile they hear (-want +got):\n%s", diff)
+	}
+	for _, conn := range []string{"stranger", "guest", "host"} {
+		w.say(conn, wishes[conn])
+	}
+	want = map[string][]string{"host": {"request_to_join", "lobby_updated 1"}, "stranger": {"lobby_started 3"}}
+	if diff := cmp.Diff(want, brief(w.heard())); diff != "" {
+		t.Errorf("afterwards they hear (-want +got):\n%s", diff)
+	}
+	if lines := w.logged(); len(lines) > 0 {
+		t.Errorf("the log says %q", lines)
+	}
+}
