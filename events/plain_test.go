@@ -9,8 +9,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// FuzzPlain: what readPlain accepts, jsontext accepts too, and makes the same of it.
-func FuzzPlain(f *testing.F) {
+// addConversations adds what clients send in the golden conversations.
+func addConversations(f *testing.F) {
 	files, _ := filepath.Glob("../testdata/conversations/*.txt")
 	for _, file := range files {
 		data, err := os.ReadFile(file)
@@ -23,6 +23,11 @@ func FuzzPlain(f *testing.F) {
 			}
 		}
 	}
+}
+
+// FuzzPlain: what readPlain accepts, jsontext accepts too, and makes the same of it.
+func FuzzPlain(f *testing.F) {
+	addConversations(f)
 	for _, text := range []string{
 		` { "action" : "a" , "content" : { } } `, `{"action":"a","content":{"n":-0.5e+3,"t":true,"f":false,"x":null}}`,
 		`{"action":"a","content":{"s":"\u00e9\\\/ \"12345678é"}}`, `{"action":"\ud800"}`, `{"action":"a","action":"b"}`, `{"action":01}`,

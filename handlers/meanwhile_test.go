@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"bellhop/events"
 	"bellhop/store"
 )
 
@@ -305,4 +306,21 @@ func TestEditedTokens(t *testing.T) {
 			t.Errorf("%s (-want +got):\n%s", token, diff)
 		}
 	}
+}
+
+// FuzzSeat: a token is of one seat, and every seat that can be has one.
+func FuzzSeat(f *testing.F) {
+	f.Add("kX3v", 1, "Blue-Fox")
+	f.Add("a.1", 2, "fox")
+	f.Add("a", -1, "1.fox")
+	f.Fuzz(func(t *testing.T, secret string, peerID int, lobbyID string) {
+		s := seat{secret, peerID, lobbyID}
+		got, ok := seatOf(s.token())
+		if ok && got != s {
+			t.Errorf("%q is the token of %+v, and of %+v", s.token(), s, got)
+		}
+		if can := secret != "" && !strings.Contains(secret, ".") && events.IsLobbyID(lobbyID); ok != can {
+			t.Errorf("%q is a token: %v, want %v", s.token(), ok, can)
+		}
+	})
 }

@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/binary"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -282,6 +283,31 @@ func TestHandshake(t *testing.T) {
 			}
 		})
 	}
+}
+
+// FuzzHandshake: whatever net/http takes for a request is refused with a sentence in JSON, or let in; and whose connection
+// turns out to be none, as here, has gone again.
+func FuzzHandshake(f *testing.F) {
+	for _, change := range []string{"", "GET", "chess", "example.test:3000", "keep-alive, Upgrade", "13", "==", "WebSocket"} {
+		f.Add([]byte(strings.Replace(handshake, change, "", 1) + "Sec-WebSocket-Protocol: a, b\r\n\r\n"))
+	}
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		r, err := http.ReadRequest(bufio.NewReader(bytes.NewReader(raw)))
+		if err != nil {
+			return
+		}
+		routes := ""
+		g := New(Config{Log: slog.New(slog.DiscardHandler), Invoke: func(_ context.Context, e event) (response, error) {
+			routes += e.RequestContext.RouteKey
+			return ok, nil
+		}})
+		w := httptest.NewRecorder()
+		g.ServeHTTP(w, r)
+		refused := routes == "" && w.Code >= 400 && w.Code < 500 && json.Valid(w.Body.Bytes())
+		if !refused && routes != "$connect$disconnect" {
+			t.Errorf("answered %d %s, after %q", w.Code, w.Body, routes)
+		}
+	})
 }
 
 // TestNobodyIsThereBeforeConnectReturns: a post during $connect finds nothing, and if the client has hung up by the

@@ -106,6 +106,26 @@ func TestDecode(t *testing.T) {
 	}
 }
 
+// FuzzEncode: whatever a client sends reaches a function as JSON, with a mark for each byte that is not UTF-8.
+func FuzzEncode(f *testing.F) {
+	f.Add(`{"action":"ping"}`)
+	f.Add("a\xff\xed\xa0\x80<\u2028\x00")
+	_, message := fixture(f, "message")
+	f.Fuzz(func(t *testing.T, body string) {
+		e := message
+		e.Body = body
+		raw, err := encode(e)
+		var got awsevents.APIGatewayWebsocketProxyRequest
+		if err == nil {
+			err = json.Unmarshal(raw, &got)
+		}
+		if want := string([]rune(body)); err != nil || got.Body != want {
+			t.Errorf("%q arrives as %q, %v", want, got.Body, err)
+		}
+	})
+}
+
+// FuzzDecode: what is taken for an answer is JSON, and of what is not nothing is left.
 func FuzzDecode(f *testing.F) {
 	f.Add([]byte(`{"statusCode":200,"headers":{"A":"b"},"multiValueHeaders":{"C":["d"]},"body":"eA==","isBase64Encoded":true}`))
 	f.Add([]byte(`null`))

@@ -1,0 +1,60 @@
+package events
+
+import (
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// FuzzMessage: whatever a client sends is decoded, or refused with a sentence; it is invalid_json if jsontext says so of the
+// whole; and what may be relayed of it is one event, not too long, from its sender.
+func FuzzMessage(f *testing.F) {
+	addConversations(f)
+	f.Add(`{"action":"a","content":{"connection_id":"a","candidate":"` + strings.Repeat("c", MaxEvent) + `"}}`)
+	f.Fuzz(func(t *testing.T, text string) {
+		var m Message
+		err := m.Decode(text)
+		invalid := isRefusal(t, err, InvalidJSON)
+		if tooMuch := isRefusal(t, err, MessageTooLarge); !tooMuch && jsontext.Value(text).IsValid() == invalid {
+			t.Fatalf("decoding returns %v", err)
+		}
+		for _, content := range []Readable{
+			&StartLobby{}, &UpdateLobby{}, &ListLobbies{}, &QuickJoin{}, &JoinLobby{}, &AcceptRequest{}, &RejectJoinRequest{},
+			&RemovePlayer{}, &Resume{}, &Ping{}, &SessionDescription{}, &ICECandidate{},
+		} {
+			refused := m.Content.Read(content)
+			isRefusal(t, refused, "")
+			if list, ok := content.(*ListLobbies); ok {
+				list.Filter.Matches(Lobby{Metadata: `{"mode":"ctf","a":{"b":[1,null]}}`})
+			}
+			if relay, ok := content.(Relay); ok && err == nil && refused == nil {
+				wantRelayed(t, relay.AppendEvent(nil, "sender", false))
+				wantRelayed(t, relay.AppendEvent(nil, "sender", true))
+			}
+		}
+	})
+}
+
+// isRefusal reports whether err has a code. One that is none for a client fails the test.
+func isRefusal(t *testing.T, err error, code Code) bool {
+	var refusal *Error
+	if err != nil && (!errors.As(err, &refusal) || refusal.Code == "" || refusal.Message == "") {
+		t.Fatalf("an error that no client can be told: %v", err)
+	}
+	return refusal != nil && refusal.Code == code
+}
+
+func wantRelayed(t *testing.T, event []byte) {
+	var e struct {
+		Content struct {
+			ConnectionID string `json:"connection_id"`
+		} `json:"content"`
+	}
+	err := json.Unmarshal(event, &e) // which takes any spelling of a name, and the last of several
+	if err != nil || !jsontext.Value(event).IsValid() || len(event) > MaxEvent || e.Content.ConnectionID != "sender" {
+		t.Fatalf("relayed as %d bytes (%v): %.300s", len(event), err, event)
+	}
+}
