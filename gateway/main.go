@@ -32,8 +32,9 @@ func main() {
 	}
 }
 
-// options are the flags.
+// options are the flags, and the clock, which is time.Now unless a test has one of its own.
 type options struct {
+	now            func() time.Time
 	listen         string
 	stage          string
 	rate           float64

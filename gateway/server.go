@@ -33,11 +33,11 @@ const actionTime = 10 * time.Second
 func newServer(o options, kept store.Store, log *slog.Logger) *server {
 	post := new(poster)
 	h := handlers.New(handlers.Config{
-		Store: kept, Poster: post, Log: log, Grace: o.grace, Rate: o.rate,
+		Store: kept, Poster: post, Log: log, Now: o.now, Grace: o.grace, Rate: o.rate,
 		Later: func(d time.Duration, f func()) { time.AfterFunc(d, f) },
 	})
 	post.Gateway = apigateway.New(apigateway.Config{
-		Invoke: h.Handle, Timeout: actionTime, Stage: o.stage, Log: log, Idle: o.idle, Lifetime: o.lifetime,
+		Invoke: h.Handle, Timeout: actionTime, Stage: o.stage, Log: log, Now: o.now, Idle: o.idle, Lifetime: o.lifetime,
 	})
 	return &server{stage: o.stage, sockets: post.Gateway}
 }
