@@ -25,11 +25,12 @@ unit: ## the tests alone, under the race detector
 model: ## the model of whole handlers: 10,000 sequences on Memory, 300 on DynamoDB, in 3 to 5 minutes
 	go test -race -v -count=1 -timeout 30m -run TestLives ./handlers -lives.rounds 1 -rapid.checks 10000 -lives.dynamodb 300
 
+# Go would make each input that shows something new as short as it can, for up to a minute, and try nothing else meanwhile.
 fuzz: ## every fuzz test for FUZZTIME (5s)
 	@set -e; for package in $$(go list ./...); do \
 		for name in $$(go test -list '^Fuzz' $$package | grep '^Fuzz' || true); do \
 			echo "fuzzing $$package $$name for $(FUZZTIME)"; \
-			go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) $$package; \
+			go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x $$package; \
 		done; \
 	done
 
