@@ -279,20 +279,39 @@ func TestStartAfterLostHost(t *testing.T) {
 	}
 }
 
-// TestFreeBeforeToldSo guards that who hears that the lobby has closed may start another at once: the store is asked to
-// free them before they are told.
+// TestFreeBeforeToldSo guards that who hears that they are in a lobby no longer, or do not wait for one, may start another
+// at once: they are free before they are told.
 func TestFreeBeforeToldSo(t *testing.T) {
-	w := newWorld(unwrapped)
-	w.openFox(t)
-	w.meanwhile = func(conn, event string) error {
-		if conn == "guest" && member(event, "event") == "lobby_closed" {
-			w.say("guest", `{"action":"start_lobby","content":{"lobby_id":"own"}}`)
-		}
-		return nil
-	}
-	w.say("host", `{"action":"close_lobby"}`)
-	if diff := cmp.Diff([]string{"lobby_started", "lobby_closed"}, brief(w.heard())["guest"]); diff != "" {
-		t.Errorf("guest heard (-want +got):\n%s", diff)
+	for name, tt := range map[string]struct{ by, says, to, event string }{
+		"a member whose lobby closes":   {"host", `{"action":"close_lobby"}`, "guest", "lobby_closed"},
+		"a member whose host leaves":    {"host", `{"action":"leave_lobby"}`, "guest", "lobby_closed"},
+		"a member who is removed":       {"host", `{"action":"remove_player","content":{"connection_id":"guest"}}`, "guest", "removed"},
+		"one who waits and is rejected": {"host", `{"action":"reject_join_request","content":{"connection_id":"waiter"}}`, "waiter", "request_rejected"},
+		"one whose lobby closes":        {"host", `{"action":"close_lobby"}`, "waiter", "request_rejected"},
+		"one who asks for no lobby":     {"stranger", `{"action":"join_lobby","content":{"lobby_id":"hen"}}`, "stranger", "request_rejected"},
+		"one whose host is gone":        {"stranger", `{"action":"join_lobby","content":{"lobby_id":"fox"}}`, "stranger", "request_rejected"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(unwrapped)
+			w.openFox(t)
+			if tt.by != "host" {
+				delete(w.inbox, "host")
+			}
+			w.meanwhile = func(conn, event string) error {
+				if conn == tt.to && member(event, "event") == tt.event {
+					w.say(conn, `{"action":"start_lobby","content":{"lobby_id":"own"}}`)
+				}
+				return nil
+			}
+			w.say(tt.by, tt.says)
+			var events []string
+			for _, e := range w.heard()[tt.to] {
+				events = append(events, member(e, "event"))
+			}
+			if diff := cmp.Diff([]string{"lobby_started", tt.event}, events); diff != "" {
+				t.Errorf("%s heard (-want +got):\n%s", tt.to, diff)
+			}
+		})
 	}
 }
 
