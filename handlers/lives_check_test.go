@@ -202,10 +202,12 @@ func (l *lives) adopt(t rapid.TB, before, after *rules, h map[string][]heardEven
 	try := func(m *rules) bool {
 		m.gone = nil
 		l.catchUp(m)
-		if cmp.Equal(l.views(m), l.kept()) {
-			is = m
-		}
-		return is != nil
+		return m.outcomes(func(m *rules) bool {
+			if m.gone = nil; cmp.Equal(l.views(m), l.kept()) {
+				is = m
+			}
+			return is != nil
+		})
 	}
 	if !try(before.clone()) {
 		if what = "deaths after a write"; !after.outcomes(try) {
