@@ -294,18 +294,19 @@ func (h *Handler) acceptRequest(ctx context.Context, req *request) error {
 		return err
 	}
 	if err := h.tell(ctx, accepted(l, m, s, r.RequestID)); err != nil {
-		return h.undoAccept(ctx, req, l, r, err)
+		return h.undoAccept(ctx, req, l, r, s, err)
 	}
 	h.introduce(ctx, l, m, req.conn)
 	return h.done(ctx, req, events.Done{ConnectionID: m.Conn, PeerID: m.PeerID})
 }
 
-// undoAccept takes out again a member who could not be told because of cause, and lets one who is there wait as before.
-func (h *Handler) undoAccept(ctx context.Context, req *request, l *store.Lobby, r store.Request, cause error) error {
+// undoAccept takes out again a member who could not be told because of cause, and lets one who is there wait as before. One
+// who has become the host meanwhile cannot wait, and is told once more: without s nobody resumes its place.
+func (h *Handler) undoAccept(ctx context.Context, req *request, l *store.Lobby, r store.Request, s seat, cause error) error {
 	ctx, cancel := lastTime(ctx)
 	defer cancel()
 	gone := errors.Is(cause, ErrGone)
-	_, err := h.update(ctx, nil, l.Key(), func(l *store.Lobby) error {
+	l, err := h.update(ctx, nil, l.Key(), func(l *store.Lobby) error {
 		if l.Forget(req.conn, r.Conn) && !gone {
 			l.Readmit(req.conn, r)
 		}
@@ -316,6 +317,9 @@ func (h *Handler) undoAccept(ctx context.Context, req *request, l *store.Lobby, 
 		return err
 	case gone:
 		return store.ErrNotWaiting
+	case err == nil && l.Host().Conn == r.Conn:
+		answer := accepted(l, l.Host(), s, r.RequestID)
+		h.logUndelivered(ctx, answer, h.tell(ctx, answer))
 	}
 	return cause
 }

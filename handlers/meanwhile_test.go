@@ -30,6 +30,7 @@ func TestMeanwhile(t *testing.T) {
 	for name, tt := range map[string]struct {
 		dialect   string // of the host
 		auto      bool   // whoever asks is let in
+		migrates  bool
 		by, says  string
 		to, event string // while this is on its way to them
 		then      func(w *world) error
@@ -99,6 +100,13 @@ func TestMeanwhile(t *testing.T) {
 			then: func(*world) error { return ErrBusy },
 			want: map[string][]string{"host": {"error rate_limited A"}}, in: []string{"host", "ann"},
 		},
+		"the host leaves while it accepts one who is too busy to be told, and is the host by that": {
+			migrates: true, by: "host", says: accept, to: "ann", event: "request_accepted",
+			then: func(w *world) error { w.say("host", leave); return ErrBusy },
+			want: map[string][]string{
+				"ann": {"peer_left", "host_changed", "request_accepted"}, "host": {"lobby_left L", "error rate_limited A"},
+			}, in: []string{"ann"},
+		},
 		"the joiner goes elsewhere while rejected, and is too busy to be told": {
 			by: "host", says: reject, to: "ann", event: "request_rejected",
 			then: func(w *world) error {
@@ -112,7 +120,8 @@ func TestMeanwhile(t *testing.T) {
 			w := newWorld(unwrapped)
 			w.connect("host", map[string]string{"protocol": map[string]string{"": "bellhop"}[tt.dialect] + tt.dialect})
 			w.connect("ann", nil)
-			w.say("host", fmt.Sprintf(`{"action":"start_lobby","content":{"lobby_id":"hen","auto_accept":%v}}`, tt.auto))
+			onLeave := map[bool]string{false: "close", true: "migrate"}[tt.migrates]
+			w.say("host", fmt.Sprintf(`{"action":"start_lobby","content":{"lobby_id":"hen","auto_accept":%v,"on_host_leave":%q}}`, tt.auto, onLeave))
 			if tt.by == "host" {
 				w.say("ann", strings.Replace(join, "J", "", 1))
 			}
