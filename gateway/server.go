@@ -37,7 +37,7 @@ func newServer(o options, kept store.Store, log *slog.Logger) *server {
 		Later: func(d time.Duration, f func()) { time.AfterFunc(d, f) },
 	})
 	post.Gateway = apigateway.New(apigateway.Config{
-		Invoke: h.Handle, Timeout: actionTime, Stage: o.stage, Log: log, Idle: o.idle, Lifetime: o.lifetime,
+		Invoke: h.Handle, AnyText: true, Timeout: actionTime, Stage: o.stage, Log: log, Idle: o.idle, Lifetime: o.lifetime,
 	})
 	return &server{stage: o.stage, sockets: post.Gateway}
 }

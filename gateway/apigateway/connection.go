@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+	"unicode/utf8"
 )
 
 // A connection is a client's WebSocket. One goroutine reads from it and invokes the integration, message by message and
@@ -74,6 +75,7 @@ func (c *connection) serve(early []byte) {
 	c.mu.Lock()
 	e := *c.ending
 	c.mu.Unlock()
+	c.gateway.counts.countEnd(e.code)
 	c.gateway.disconnected(c, e)
 }
 
@@ -112,6 +114,9 @@ func (c *connection) handle(data []byte) *ending {
 		data = rest
 		switch opcode {
 		case opText:
+			if !c.gateway.AnyText && !utf8.Valid(payload) {
+				return endText
+			}
 			c.gateway.message(held, c, string(payload))
 			if c.isEnding() {
 				return nil
@@ -176,6 +181,13 @@ func (c *connection) awaitHangup() {
 			return
 		}
 	}
+}
+
+// waiting returns how many bytes wait for the client.
+func (c *connection) waiting() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.queue) - c.taken
 }
 
 func (c *connection) isEnding() bool {
@@ -282,7 +294,8 @@ func (c *connection) writeRest() {
 	defer c.mu.Unlock()
 	for c.taken < len(c.queue) {
 		part := c.queue[c.taken:]
-		if c.ending == nil { // closing has set a deadline of its own
+		part = part[:min(len(part), chunkSize)] // for each of which there is Stall: TLS does not say what it has written of more
+		if c.ending == nil {                    // closing has set a deadline of its own
 			c.net.SetWriteDeadline(time.Now().Add(c.gateway.Stall))
 		}
 		c.mu.Unlock()

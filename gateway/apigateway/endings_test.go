@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// TestEndings: every way in which a connection ends, as the client and as $disconnect see it.
-func TestEndings(t *testing.T) {
+// TestFidelityEndings guards every way in which a connection ends, as the client and as $disconnect see it.
+func TestFidelityEndings(t *testing.T) {
 	now := time.Now()
 	var clock sync.Mutex
 	advance := func(d time.Duration) {

@@ -84,6 +84,31 @@ func TestSlowReaderRecovers(t *testing.T) {
 	}
 }
 
+// TestStalledReader guards that a client which takes nothing for the time of Stall is lost: its connection is cut, and
+// $disconnect is told 1006.
+func TestStalledReader(t *testing.T) {
+	var g *Gateway
+	id, ended := make(chan string, 1), make(chan event, 1)
+	g, address := serve(t, Config{Stall: 50 * time.Millisecond, Invoke: func(ctx context.Context, e event) (response, error) {
+		switch e.RequestContext.EventType {
+		case "CONNECT":
+			id <- e.RequestContext.ConnectionID
+		case "DISCONNECT":
+			ended <- e
+		}
+		return echo(&g)(ctx, e)
+	}})
+	slow := connect(t, address)
+	slow.send(frame(text, "here"))
+	slow.want(text, "here")
+	to := <-id
+	for g.Post(t.Context(), to, []byte(big)) == nil {
+	}
+	if e := <-ended; e.RequestContext.DisconnectStatusCode != 1006 || g.Connections() != 0 {
+		t.Errorf("it ended with %d, and %d connections are left", e.RequestContext.DisconnectStatusCode, g.Connections())
+	}
+}
+
 // TestPingFlood: a client that sends pings and reads nothing does not make the gateway hold more and more.
 func TestPingFlood(t *testing.T) {
 	g, address := serve(t, Config{})
