@@ -83,6 +83,19 @@ func (i *integration) address() string {
 // openServer wires the parts as the flags say, and says on stdout where messages go if not to the handler in here. The
 // server must be ended.
 func openServer(ctx context.Context, o options, log *slog.Logger, stdout, stderr io.Writer) (*server, error) {
+	s, err := o.open(ctx, log, stdout, stderr)
+	if err != nil || o.metrics == "" {
+		return s, err
+	}
+	if err := s.serveMetrics(o.metrics, log, stdout); err != nil {
+		s.end()
+		return nil, err
+	}
+	return s, nil
+}
+
+// open returns what deals with messages and, if that needs it, @connections.
+func (o options) open(ctx context.Context, log *slog.Logger, stdout, stderr io.Writer) (*server, error) {
 	address := o.address()
 	if address == "" {
 		return openHandler(o, log)
@@ -96,7 +109,8 @@ func openServer(ctx context.Context, o options, log *slog.Logger, stdout, stderr
 		listener.Close()
 		return nil, err
 	}
-	s.serveManagement(listener, log)
+	s.management = newWeb(s.sockets.Management(), log)
+	go s.management.Serve(listener)
 	return s, nil
 }
 
@@ -111,7 +125,8 @@ func openHandler(o options, log *slog.Logger) (*server, error) {
 
 // connect returns a server in front of what deals with messages, which posts to them through what listens at callback.
 func (o options) connect(ctx context.Context, callback net.Addr, log *slog.Logger, stdout, stderr io.Writer) (*server, error) {
-	s, config := &server{stage: o.stage}, apigateway.Config{Stage: o.stage, Log: log, Idle: o.idle, Lifetime: o.lifetime}
+	s := &server{stage: o.stage, origins: o.origins}
+	config := apigateway.Config{Stage: o.stage, Log: log, Idle: o.idle, Lifetime: o.lifetime, TrustProxy: o.trustProxy}
 	switch {
 	case o.bootstrap != "":
 		back := callbackURL(callback, "127.0.0.1", o.stage)
@@ -140,7 +155,7 @@ func callbackURL(addr net.Addr, host, stage string) string {
 	if !tcp.IP.IsLoopback() && !tcp.IP.IsUnspecified() {
 		host = tcp.IP.String()
 	}
-	return "http://" + net.JoinHostPort(host, fmt.Sprint(tcp.Port)) + "/" + url.PathEscape(stage)
+	return "http://" + net.JoinHostPort(host, fmt.Sprint(tcp.Port)) + "/" + stage
 }
 
 // reach says what a container needs on Linux, where Docker gives it no way to what listens on this machine alone.
@@ -151,20 +166,14 @@ func reach(addr net.Addr) string {
 	return "  On Linux no container reaches that, unless -callback has the address of Docker's bridge: -callback 172.17.0.1:3002\n"
 }
 
-// serveManagement serves @connections.
-func (s *server) serveManagement(listener net.Listener, log *slog.Logger) {
-	// An idle connection outlives the 90 seconds for which Go's and AWS's clients keep one, or a post could meet its end.
-	s.management = &http.Server{Handler: s.sockets.Management(), ReadTimeout: 10 * time.Second, WriteTimeout: 10 * time.Second,
-		IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 32 << 10, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn)}
-	go s.management.Serve(listener)
-}
-
 // end ends what openServer has started, once the sockets are closed.
 func (s *server) end() {
 	if s.function != nil {
 		s.function.Close()
 	}
-	if s.management != nil {
-		s.management.Close()
+	for _, web := range []*http.Server{s.management, s.metrics} {
+		if web != nil {
+			web.Close()
+		}
 	}
 }

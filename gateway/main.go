@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"flag"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"regexp"
 	"runtime/debug"
 	"syscall"
 	"time"
@@ -40,6 +42,7 @@ type options struct {
 	idle, lifetime time.Duration
 	table          string
 	dynamodb       string
+	front
 	integration
 }
 
@@ -73,6 +76,7 @@ func parse(args []string, stderr io.Writer) (o options, err error) {
 	f.DurationVar(&o.lifetime, "lifetime", 2*time.Hour, "`time` after which any connection is closed, as on AWS")
 	f.StringVar(&o.table, "table", "", "`name` of a DynamoDB table that keeps lobbies, so that they outlive this program")
 	f.StringVar(&o.dynamodb, "dynamodb-endpoint", "", "`URL` of a DynamoDB on this machine, where the table is made if it is missing")
+	o.front.flags(f)
 	o.integration.flags(f)
 	f.Usage = func() {
 		fmt.Fprint(stderr, usage)
@@ -92,9 +96,14 @@ func parse(args []string, stderr io.Writer) (o options, err error) {
 		return o, errors.New("-grace must be at most 1h: a lobby is kept for 3 hours after its last change")
 	case o.rate < 1 || o.grace <= 0 || o.idle <= 0 || o.lifetime <= 0:
 		return o, errors.New("-rate must be at least 1, and -grace, -idle and -lifetime more than 0")
+	case !stagePattern.MatchString(o.stage):
+		return o, errors.New("-stage must be 1 to 128 letters, digits, hyphens and underscores, as on AWS")
 	}
-	return o, o.integration.check(f)
+	return o, errors.Join(o.front.check(), o.integration.check(f))
 }
+
+// stagePattern is what API Gateway takes for the name of a stage ("Amazon API Gateway important notes").
+var stagePattern = regexp.MustCompile(`^[A-Za-z0-9_-]{1,128}$`)
 
 // run serves until ctx ends, then tells every client and waits for what they were about.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
@@ -102,24 +111,28 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	listener, err := listen(o.listen)
+	log := slog.New(slog.NewTextHandler(stderr, nil))
+	secure, err := o.secure(log)
 	if err != nil {
 		return err
 	}
-	log := slog.New(slog.NewTextHandler(stderr, nil))
+	listener, err := listen(o.listen, log)
+	if err != nil {
+		return err
+	}
 	s, err := openServer(ctx, o, log, stdout, stderr)
 	if err != nil {
 		listener.Close()
 		return err
 	}
 	defer s.end()
-	// These bound a request; a WebSocket, once open, is bound by the sockets' own times. API Gateway gives $connect 29 s.
-	web := &http.Server{Handler: s, ReadTimeout: 10 * time.Second, WriteTimeout: 40 * time.Second, IdleTimeout: time.Minute,
-		MaxHeaderBytes: 32 << 10, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn)}
-	failed := make(chan error, 1)
+	greet(stdout, listener.Addr(), secure != nil)
+	if secure != nil {
+		listener = tls.NewListener(listener, secure)
+	}
+	web, failed := newWeb(s, log), make(chan error, 1)
 	go func() { failed <- web.Serve(listener) }()
 	go s.sweep(ctx)
-	greet(stdout, listener.Addr())
 	select {
 	case err := <-failed:
 		return err
@@ -128,26 +141,29 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	return drain(web, s, stdout)
 }
 
-func listen(address string) (net.Listener, error) {
-	listener, err := net.Listen("tcp", address)
-	if errors.Is(err, syscall.EADDRINUSE) {
-		return nil, fmt.Errorf("%s is taken, perhaps by another gateway; stop that, or choose another port with -listen 127.0.0.1:3001", address)
+// newWeb returns a web server with limits. They bound a request; a WebSocket, once open, is bound by the sockets' own times.
+func newWeb(h http.Handler, log *slog.Logger) *http.Server {
+	return &http.Server{
+		Handler:     h,
+		ReadTimeout: 10 * time.Second, WriteTimeout: 40 * time.Second, // API Gateway gives $connect 29 s
+		IdleTimeout:    2 * time.Minute, // above the 90 seconds of Go's and AWS's clients, whose posts could meet the end
+		MaxHeaderBytes: 32 << 10, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}
-	if err != nil {
-		return nil, fmt.Errorf("cannot listen on %q: %w; give -listen as HOST:PORT", address, err)
-	}
-	return listener, nil
 }
 
 // greet says where to go. A listener on all addresses is shown by one that can be opened here.
-func greet(w io.Writer, addr net.Addr) {
+func greet(w io.Writer, addr net.Addr, secure bool) {
 	tcp := addr.(*net.TCPAddr)
 	host := tcp.IP.String()
 	if tcp.IP.IsUnspecified() {
 		host = "127.0.0.1"
 	}
 	at := net.JoinHostPort(host, fmt.Sprint(tcp.Port))
-	fmt.Fprintf(w, "Bellhop is running.\n  WebSocket  ws://%s\n  Page       http://%s\n  Ctrl-C stops it.\n", at, at)
+	s := ""
+	if secure {
+		s = "s"
+	}
+	fmt.Fprintf(w, "Bellhop is running.\n  WebSocket  ws%s://%s\n  Page       http%s://%s\n  Ctrl-C stops it.\n", s, at, s, at)
 }
 
 // drainTime bounds how long clients are waited for at the end: most container platforms kill after 10 s.
@@ -156,6 +172,7 @@ const drainTime = 7 * time.Second
 func drain(web *http.Server, s *server, stdout io.Writer) error {
 	ctx, cancel := context.WithTimeout(context.Background(), drainTime)
 	defer cancel()
+	s.draining.Store(true)
 	fmt.Fprintf(stdout, "Closing %d connections.\n", s.sockets.Connections())
 	err := s.sockets.Shutdown(ctx)
 	web.Close() // what is left are requests for the page

@@ -181,6 +181,9 @@ func (g *Gateway) invoke(ctx context.Context, e awsevents.APIGatewayWebsocketPro
 			err = fmt.Errorf("%w: %w", ErrTimeout, err)
 		}
 		limit.end()
+		if g.Observe != nil {
+			g.Observe(e.RequestContext.RouteKey, time.Since(limit.at.Add(-route.Timeout)), err)
+		}
 	}()
 	if r, err = route.Invoke(limit, e); err == nil && (r.StatusCode < 200 || r.StatusCode > 599) {
 		err = fmt.Errorf("malformed Lambda proxy response: status code %d", r.StatusCode)

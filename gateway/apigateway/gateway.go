@@ -80,6 +80,8 @@ type Config struct {
 	Stall time.Duration
 	// Timeout is how long an invocation may take; AWS has 29 seconds, the default, and lets it be set to less.
 	Timeout time.Duration
+	// Observe, if it is set, is told of every invocation: its route, how long it took, and its error.
+	Observe func(route string, took time.Duration, err error)
 }
 
 // A Gateway holds the connections of one API. It is safe for concurrent use.

@@ -25,11 +25,11 @@ const handshakeTime = 10 * time.Second
 // takes too long a 504.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if status, problem := g.check(r); status != 0 {
-		g.refuse(w, status, problem)
+		g.Refuse(w, status, problem)
 		return
 	}
 	if !g.enter() {
-		g.refuse(w, http.StatusServiceUnavailable, "The gateway is shutting down")
+		g.Refuse(w, http.StatusServiceUnavailable, "The gateway is shutting down")
 		return
 	}
 	c := &connection{
@@ -42,7 +42,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		g.Log.Error("the integration failed", "route", routeConnect, "connection", c.id, "error", err)
 		status, message := failure(err)
-		g.refuse(w, status, message)
+		g.Refuse(w, status, message)
 		g.running.Done()
 		return
 	}
@@ -85,8 +85,9 @@ func (g *Gateway) check(r *http.Request) (status int, problem string) {
 	return 0, ""
 }
 
-// refuse answers a handshake in API Gateway's form.
-func (g *Gateway) refuse(w http.ResponseWriter, status int, message string) {
+// Refuse answers a handshake in API Gateway's form: for who stands in front and has reasons of its own. ServeHTTP does it
+// for all that are API Gateway's.
+func (g *Gateway) Refuse(w http.ResponseWriter, status int, message string) {
 	g.counts.refused[status].Add(1)
 	w.Header().Set("Content-Type", "application/json")
 	if status == http.StatusUpgradeRequired {
