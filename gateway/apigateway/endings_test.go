@@ -72,6 +72,15 @@ func TestFidelityEndings(t *testing.T) {
 			c.want(0x80|opPong, "")
 			after(time.Minute)(c)
 		}, 1001, "Going away", 0},
+		{"a post counts as activity", func(c client) {
+			advance(9 * time.Minute)
+			g.Post(context.Background(), "fox", []byte("news"))
+			c.want(text, "news")
+			after(9 * time.Minute)(c)
+			c.send(frame(ping, "still there?"))
+			c.want(0x80|opPong, "still there?")
+			after(time.Minute)(c)
+		}, 1001, "Going away", 0},
 		{"shut down", func(client) { go g.Shutdown(context.Background()) }, 1001, "Going away", 0},
 		{"binary", sends(frame(0x80|opBinary, "x")), 1003, endBinary.reason, 0},
 		{"a long frame", sends(frame(text, big+"x")), 1009, endLongFrame.reason, 0},

@@ -69,13 +69,16 @@ func (g *Gateway) requestTime(now time.Time) string {
 	return last.text
 }
 
-// requestContext returns what all three events have.
-func (g *Gateway) requestContext(c *connection, kind, route string, r request, now time.Time) awsevents.APIGatewayWebsocketProxyRequestContext {
-	return awsevents.APIGatewayWebsocketProxyRequestContext{
-		RouteKey: route, EventType: kind, ExtendedRequestID: r.id, RequestID: r.id,
-		RequestTime: g.requestTime(now), RequestTimeEpoch: now.UnixMilli(), MessageDirection: "IN",
-		Stage: g.Stage, APIID: g.APIID, DomainName: c.host, ConnectedAt: c.connectedAt, ConnectionID: c.id,
-		Identity: awsevents.APIGatewayRequestIdentity{SourceIP: c.sourceIP, UserAgent: c.userAgent},
+// event returns what all three events have.
+func (g *Gateway) event(c *connection, kind, route string, r request, now time.Time) awsevents.APIGatewayWebsocketProxyRequest {
+	return awsevents.APIGatewayWebsocketProxyRequest{
+		StageVariables: g.StageVariables,
+		RequestContext: awsevents.APIGatewayWebsocketProxyRequestContext{
+			RouteKey: route, EventType: kind, ExtendedRequestID: r.id, RequestID: r.id,
+			RequestTime: g.requestTime(now), RequestTimeEpoch: now.UnixMilli(), MessageDirection: "IN",
+			Stage: g.Stage, APIID: g.APIID, DomainName: c.host, ConnectedAt: c.connectedAt, ConnectionID: c.id,
+			Identity: awsevents.APIGatewayRequestIdentity{SourceIP: c.sourceIP, UserAgent: c.userAgent},
+		},
 	}
 }
 
@@ -85,7 +88,7 @@ func (g *Gateway) connect(ctx context.Context, c *connection, r *http.Request) (
 		return awsevents.APIGatewayProxyResponse{StatusCode: http.StatusOK}, nil
 	}
 	id := newRequest()
-	e := awsevents.APIGatewayWebsocketProxyRequest{RequestContext: g.requestContext(c, "CONNECT", routeConnect, id, g.Now())}
+	e := g.event(c, "CONNECT", routeConnect, id, g.Now())
 	e.MultiValueHeaders = g.headersOf(r, c.sourceIP)
 	e.Headers = last(e.MultiValueHeaders)
 	if query := r.URL.Query(); len(query) > 0 {
@@ -113,10 +116,8 @@ func (g *Gateway) message(held *cork, c *connection, body string) {
 		g.tell(held, c, id, "Forbidden")
 		return
 	}
-	e := awsevents.APIGatewayWebsocketProxyRequest{
-		RequestContext: g.requestContext(c, "MESSAGE", route, id, now), Body: body,
-	}
-	e.RequestContext.MessageID = id.messageID
+	e := g.event(c, "MESSAGE", route, id, now)
+	e.Body, e.RequestContext.MessageID = body, id.messageID
 	r, err := g.invoke(held, e)
 	switch {
 	case err != nil:
@@ -151,7 +152,7 @@ func (g *Gateway) disconnected(c *connection, end ending) {
 		return
 	}
 	now, id := g.Now(), newRequest()
-	e := awsevents.APIGatewayWebsocketProxyRequest{RequestContext: g.requestContext(c, "DISCONNECT", routeDisconnect, id, now)}
+	e := g.event(c, "DISCONNECT", routeDisconnect, id, now)
 	e.Headers = map[string]string{"Host": c.host, "x-api-key": "", "X-Forwarded-For": "", "x-restapi": ""}
 	e.MultiValueHeaders = map[string][]string{"Host": {c.host}, "x-api-key": {""}, "X-Forwarded-For": {""}, "x-restapi": {""}}
 	e.RequestContext.DisconnectStatusCode = int64(end.code)

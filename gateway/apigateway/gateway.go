@@ -62,6 +62,8 @@ type Config struct {
 	Selection Selection
 	Stage     string // as events name it; "local" if empty
 	APIID     string // as events name it; "local" if empty
+	// StageVariables are in every event, if there are any.
+	StageVariables map[string]string
 	// TrustProxy says that whoever connects is a proxy of one's own, and so what it adds to X-Forwarded-For is the client's
 	// address, and its X-Forwarded-Proto and -Port are true. Otherwise what comes in these headers is thrown away.
 	TrustProxy bool

@@ -300,6 +300,80 @@ func TestFidelityHandshake(t *testing.T) {
 	}
 }
 
+// TestFidelityConnectEvent guards what of a handshake is in the event of $connect.
+func TestFidelityConnectEvent(t *testing.T) {
+	for _, test := range []struct {
+		name, query, headers string
+		get                  func(event) any
+		want                 any
+	}{
+		{"the single form of a parameter is its last value", "?a=1&a=2&b=", "", func(e event) any { return e.QueryStringParameters }, map[string]string{"a": "2", "b": ""}},
+		{"the multiple form has all values", "?a=1&a=2&b=", "", func(e event) any { return e.MultiValueQueryStringParameters }, map[string][]string{"a": {"1", "2"}, "b": {""}}},
+		{"a parameter is decoded", "?a=%C3%A9+%26", "", func(e event) any { return e.QueryStringParameters }, map[string]string{"a": "é &"}},
+		{"without a query there are no parameters", "", "", func(e event) any { return e.QueryStringParameters == nil && e.MultiValueQueryStringParameters == nil }, true},
+		{"the single form of a header is its last value", "", "X-A: 1\r\nX-A: 2\r\n", func(e event) any { return e.Headers["X-A"] }, "2"},
+		{"the multiple form has all of a header", "", "X-A: 1\r\nX-A: 2\r\n", func(e event) any { return e.MultiValueHeaders["X-A"] }, []string{"1", "2"}},
+		{"subprotocols are one string", "", "Sec-WebSocket-Protocol: a, b\r\n", func(e event) any { return e.Headers["Sec-WebSocket-Protocol"] }, "a, b"},
+		{"cookies are passed on", "", "Cookie: a=b; c=d\r\n", func(e event) any { return e.Headers["Cookie"] }, "a=b; c=d"},
+		{"the upgrade's own headers are not", "", "", func(e event) any { return e.Headers["Connection"] + e.Headers["Upgrade"] }, ""},
+		{"a trace id is added", "", "", func(e event) any {
+			return regexp.MustCompile(`^Root=1-[0-9a-f]{8}-[0-9a-f]{24}$`).MatchString(e.Headers["X-Amzn-Trace-Id"])
+		}, true},
+		{"there is no user agent where none was sent", "", "", func(e event) any { return e.RequestContext.Identity.UserAgent }, ""},
+		{"the domain name is the host without its port", "", "", func(e event) any { return e.RequestContext.DomainName }, "example.test"},
+		{"stage variables are in it", "", "", func(e event) any { return e.StageVariables }, map[string]string{"level": "3"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			r := make(recorder, 10)
+			_, address := serve(t, Config{Invoke: r.invoke, StageVariables: map[string]string{"level": "3"}})
+			conn, err := net.Dial("tcp", address)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			io.WriteString(conn, strings.Replace(handshake, "?game=chess", test.query, 1)+test.headers+"\r\n")
+			if diff := gocmp.Diff(test.want, test.get(<-r)); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestFidelityAnswer guards the bytes of a 101, names in lower case as AWS writes them.
+func TestFidelityAnswer(t *testing.T) {
+	_, address := serve(t, Config{Invoke: func(context.Context, event) (response, error) {
+		return response{StatusCode: 200, Headers: map[string]string{"Sec-WebSocket-Protocol": "b"}}, nil
+	}})
+	conn, err := net.Dial("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	io.WriteString(conn, handshake+"Sec-WebSocket-Protocol: a, b\r\n\r\n")
+	want := regexp.MustCompile(`^HTTP/1.1 101 Switching Protocols\r\nDate: \w{3}, [^\r]* GMT\r\nConnection: upgrade\r\nupgrade: websocket\r\n` +
+		`sec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK\+xOo=\r\nsec-websocket-protocol: b\r\n\r\n$`)
+	answer := make([]byte, 1000)
+	n, err := conn.Read(answer)
+	if err != nil || !want.Match(answer[:n]) {
+		t.Errorf("answered %q, %v", answer[:n], err)
+	}
+}
+
+// TestFidelityRefused guards that $disconnect does not run for who was not let in.
+func TestFidelityRefused(t *testing.T) {
+	r := make(recorder, 10)
+	g, address := serve(t, Config{Invoke: func(ctx context.Context, e event) (response, error) {
+		r.invoke(ctx, e)
+		return response{StatusCode: 403}, nil
+	}})
+	if _, answer := dial(t, address, "", ""); answer.StatusCode != 403 {
+		t.Errorf("answered %d", answer.StatusCode)
+	}
+	if err := g.Shutdown(t.Context()); err != nil || len(r) != 1 {
+		t.Errorf("%v; %d events, want $connect alone", err, len(r))
+	}
+}
+
 // TestTrustProxy guards that a client's address is what a proxy says of it, and only if that is to be believed.
 func TestTrustProxy(t *testing.T) {
 	const forged = "X-Forwarded-For: 203.0.113.9\r\nX-Forwarded-For: 203.0.113.8, 198.51.100.7\r\nX-Forwarded-Proto: https\r\n"
@@ -337,7 +411,8 @@ func TestFidelityNobodyIsThereBeforeConnectReturns(t *testing.T) {
 	g, address := serve(t, Config{Invoke: func(ctx context.Context, e event) (response, error) {
 		switch e.RequestContext.EventType {
 		case "CONNECT":
-			entered <- g.Post(ctx, e.RequestContext.ConnectionID, []byte("early"))
+			id := e.RequestContext.ConnectionID
+			entered <- errors.Join(g.Post(ctx, id, []byte("early")), g.Disconnect(id))
 			<-leave
 		case "DISCONNECT":
 			ended <- e
@@ -349,8 +424,8 @@ func TestFidelityNobodyIsThereBeforeConnectReturns(t *testing.T) {
 		t.Fatal(err)
 	}
 	io.WriteString(conn, handshake+"\r\n")
-	if err := <-entered; err != ErrGone {
-		t.Errorf("a post during $connect returned %v, want ErrGone", err)
+	if err := <-entered; err.Error() != errors.Join(ErrGone, ErrGone).Error() {
+		t.Errorf("a post and a DELETE during $connect returned %v, want ErrGone", err)
 	}
 	conn.Close()
 	close(leave)
