@@ -25,8 +25,7 @@ func TestHalfHandshake(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	web := newWeb(s, log)
-	web.ReadTimeout = 300 * time.Millisecond
+	web := newWeb(s, 300*time.Millisecond, log)
 	go web.Serve(listener)
 	defer web.Close()
 	address := listener.Addr().String()

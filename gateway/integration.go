@@ -109,7 +109,7 @@ func (o options) open(ctx context.Context, log *slog.Logger, stdout, stderr io.W
 		listener.Close()
 		return nil, err
 	}
-	s.management = newWeb(s.sockets.Management(), log)
+	s.management = newWeb(s.sockets.Management(), requestTime, log)
 	go s.management.Serve(listener)
 	return s, nil
 }

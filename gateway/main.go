@@ -130,7 +130,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if secure != nil {
 		listener = tls.NewListener(listener, secure)
 	}
-	web, failed := newWeb(s, log), make(chan error, 1)
+	web, failed := newWeb(s, requestTime, log), make(chan error, 1)
 	go func() { failed <- web.Serve(listener) }()
 	go s.sweep(ctx)
 	select {
@@ -141,11 +141,14 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	return drain(web, s, stdout)
 }
 
+// requestTime is how long a client has for the whole of a request.
+const requestTime = 10 * time.Second
+
 // newWeb returns a web server with limits. They bound a request; a WebSocket, once open, is bound by the sockets' own times.
-func newWeb(h http.Handler, log *slog.Logger) *http.Server {
+func newWeb(h http.Handler, requestTime time.Duration, log *slog.Logger) *http.Server {
 	return &http.Server{
 		Handler:     h,
-		ReadTimeout: 10 * time.Second, WriteTimeout: 40 * time.Second, // API Gateway gives $connect 29 s
+		ReadTimeout: requestTime, WriteTimeout: 40 * time.Second, // API Gateway gives $connect 29 s
 		IdleTimeout:    2 * time.Minute, // above the 90 seconds of Go's and AWS's clients, whose posts could meet the end
 		MaxHeaderBytes: 32 << 10, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}

@@ -29,7 +29,7 @@ func (s *server) serveMetrics(address string, log *slog.Logger, stdout io.Writer
 	s.sockets.Observe = observer(registry, s.sockets)
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
-	s.metrics = newWeb(mux, log)
+	s.metrics = newWeb(mux, requestTime, log)
 	go s.metrics.Serve(listener)
 	fmt.Fprintf(stdout, "Numbers for Prometheus are at http://%s/metrics.\n", listener.Addr())
 	return nil

@@ -63,8 +63,8 @@ func TestFidelityNoRoute(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := make(recorder, 10)
-	g, address := serve(t, Config{Selection: selection, Invoke: r.invoke, Routes: map[string]Route{"join": {}},
+	r, log := make(recorder, 10), new(bytes.Buffer)
+	g, address := serve(t, Config{Selection: selection, Invoke: r.invoke, Routes: map[string]Route{"join": {}}, Log: slog.New(slog.NewTextHandler(log, nil)),
 		NewConnectionID: func() string { return "fox" }})
 	c, answer := dial(t, address, "", "")
 	t.Run("without $connect everybody is let in and nothing is invoked", func(t *testing.T) {
@@ -86,8 +86,8 @@ func TestFidelityNoRoute(t *testing.T) {
 		}
 	})
 	t.Run("without $disconnect nothing is invoked at the end", func(t *testing.T) {
-		if err := g.Shutdown(t.Context()); err != nil || len(r) > 0 {
-			t.Errorf("%v; %d events", err, len(r))
+		if err := g.Shutdown(t.Context()); err != nil || len(r) > 0 || log.Len() > 0 {
+			t.Errorf("%v; %d events; the log says %s", err, len(r), log)
 		}
 	})
 }
