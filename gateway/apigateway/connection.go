@@ -20,7 +20,8 @@ type connection struct {
 	gateway     *Gateway
 	id          string
 	net         net.Conn
-	raw         syscall.RawConn // nil where readiness cannot be asked for
+	raw         syscall.RawConn // nil where readiness cannot be asked for, as with TLS
+	buffer      []byte          // what is read into then
 	connectedAt int64           // ms since 1970
 	active      atomic.Int64    // ms since 1970 of the last message in either direction
 	host        string
@@ -52,6 +53,10 @@ const chunkSize = 16 << 10
 
 type chunk [chunkSize]byte
 
+// bufferSize is what is read at once by a connection that cannot ask whether there is anything, and so has to hold its
+// buffer while it waits: enough for most messages.
+const bufferSize = 2 << 10
+
 var chunks = sync.Pool{New: func() any { return new(chunk) }}
 
 // take gives the connection its network connection.
@@ -59,6 +64,8 @@ func (c *connection) take(conn net.Conn) {
 	c.net = conn
 	if c.raw = rawConn(conn); c.raw != nil {
 		c.isReadable, c.writeSome = c.readNow, c.writeNow
+	} else {
+		c.buffer = make([]byte, bufferSize)
 	}
 }
 
@@ -138,11 +145,8 @@ func (c *connection) handle(data []byte) *ending {
 // wait returns what the client sends next. It is valid until release.
 func (c *connection) wait() ([]byte, error) {
 	if c.raw == nil {
-		if c.chunk == nil {
-			c.chunk = chunks.Get().(*chunk)
-		}
-		n, err := c.net.Read(c.chunk[:])
-		return c.chunk[:n], err
+		n, err := c.net.Read(c.buffer)
+		return c.buffer[:n], err
 	}
 	if err := c.raw.Read(c.isReadable); err != nil {
 		return nil, err
