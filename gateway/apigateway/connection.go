@@ -2,6 +2,7 @@ package apigateway
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"io"
 	"net"
@@ -76,8 +77,11 @@ func (c *connection) serve(early []byte) {
 	if end != nil {
 		c.close(*end)
 	}
-	c.awaitHangup()
-	c.net.Close()
+	if err := c.awaitHangup(); err == io.EOF {
+		c.net.Close()
+	} else {
+		c.cut()
+	}
 	c.gateway.unregister(c)
 	c.mu.Lock()
 	e := *c.ending
@@ -177,14 +181,23 @@ func (c *connection) release() {
 	}
 }
 
-// awaitHangup throws away what still comes, so that the close frame is not lost to a reset.
-func (c *connection) awaitHangup() {
+// awaitHangup throws away what still comes, so that the close frame is not lost to a reset. It returns how that ends.
+func (c *connection) awaitHangup() error {
 	defer c.release()
 	for {
 		if _, err := c.wait(); err != nil {
-			return
+			return err
 		}
 	}
+}
+
+// cut closes a connection at once. That of TLS would say so first, and wait 5 seconds for who does not read.
+func (c *connection) cut() {
+	if secure, ok := c.net.(*tls.Conn); ok {
+		secure.NetConn().Close()
+		return
+	}
+	c.net.Close()
 }
 
 // waiting returns how many bytes wait for the client.
@@ -215,7 +228,7 @@ func (c *connection) close(e ending) bool {
 	c.mu.Unlock()
 	c.net.SetDeadline(time.Now().Add(closeTime))
 	if e.code == 1006 {
-		c.net.Close()
+		c.cut()
 	}
 	c.flush()
 	return true
@@ -271,7 +284,7 @@ func (c *connection) flush() {
 	switch {
 	case c.writeErr != nil:
 		c.drop()
-		c.net.Close() // what the reading goroutine notices
+		c.cut() // what the reading goroutine notices
 	case c.taken < len(c.queue):
 		c.writing = true
 		go c.writeRest()
@@ -309,7 +322,7 @@ func (c *connection) writeRest() {
 		if err != nil && !(errors.Is(err, os.ErrDeadlineExceeded) && n > 0) {
 			c.writeErr = err
 			c.drop()
-			c.net.Close()
+			c.cut()
 			break
 		}
 	}
@@ -329,10 +342,14 @@ func (c *connection) sent() {
 	if c.ending == nil {
 		return
 	}
+	hangUp := c.net.Close
 	if half, ok := c.net.(interface{ CloseWrite() error }); ok && !c.ending.asked {
-		half.CloseWrite() // and the client may still be sending: see awaitHangup
+		hangUp = half.CloseWrite // and the client may still be sending: see awaitHangup
+	}
+	if c.raw != nil {
+		hangUp()
 	} else {
-		c.net.Close()
+		go hangUp() // for the time that TLS waits, nobody should
 	}
 }
 

@@ -205,7 +205,7 @@ func (g *Gateway) Shutdown(ctx context.Context) error {
 	}
 	left := 0
 	for c := range g.all() {
-		c.net.Close()
+		c.cut()
 		left++
 	}
 	return fmt.Errorf("apigateway: %d connections did not end in time: %w", left, ctx.Err())
