@@ -128,7 +128,7 @@ func (c *connection) handle(data []byte) *ending {
 			if !c.gateway.AnyText && !utf8.Valid(payload) {
 				return endText
 			}
-			c.gateway.message(held, c, string(payload))
+			c.gateway.arrive(held, c, string(payload))
 			if c.isEnding() {
 				return nil
 			}
@@ -232,6 +232,20 @@ func (c *connection) close(e ending) bool {
 	}
 	c.flush()
 	return true
+}
+
+// disconnect closes the connection as @connections does.
+func (c *connection) disconnect() error {
+	if c.isEnding() {
+		return ErrGone
+	}
+	if c.gateway.Hooks.Closed != nil {
+		c.gateway.Hooks.Closed(c.id)
+	}
+	if !c.close(ending{code: 1000, reason: "Connection Closed Normally"}) {
+		return ErrGone
+	}
+	return nil
 }
 
 // enqueue queues a message. Whoever does must see to it that flush is called.

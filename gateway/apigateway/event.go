@@ -125,7 +125,7 @@ func (g *Gateway) message(held *cork, c *connection, body string) {
 		_, message := failure(err)
 		g.tell(held, c, id, message)
 	case g.Routes[route].Answers && r.Body != "":
-		if err := g.Post(held, c.id, bodyOf(r)); err != nil {
+		if err := g.send(held, c.id, bodyOf(r)); err != nil {
 			g.Log.Warn("the route response is not sent", "route", route, "connection", c.id, "request", id.id, "error", err)
 		}
 	}
@@ -133,7 +133,7 @@ func (g *Gateway) message(held *cork, c *connection, body string) {
 
 // tell sends a frame of API Gateway's own, in the spacing that it has there.
 func (g *Gateway) tell(held *cork, c *connection, r request, message string) {
-	g.Post(held, c.id, fmt.Appendf(nil, `{"message": %q, "connectionId":"%s", "requestId":"%s"}`, message, c.id, r.id))
+	g.send(held, c.id, fmt.Appendf(nil, `{"message": %q, "connectionId":"%s", "requestId":"%s"}`, message, c.id, r.id))
 }
 
 // bodyOf returns the bytes of a result's body, which may be written in base64.
@@ -164,8 +164,11 @@ func (g *Gateway) disconnected(c *connection, end ending) {
 
 // failure returns what a client hears when the integration failed, and the status if it was connecting.
 func failure(err error) (status int, message string) {
-	if errors.Is(err, ErrTimeout) {
+	switch {
+	case errors.Is(err, ErrTimeout):
 		return http.StatusGatewayTimeout, "Endpoint request timed out"
+	case errors.Is(err, ErrThrottled):
+		return http.StatusTooManyRequests, "Too Many Requests"
 	}
 	return http.StatusBadGateway, "Internal server error"
 }

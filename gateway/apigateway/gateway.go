@@ -44,6 +44,9 @@ var (
 	// ErrTimeout says that the integration took longer than Config.Timeout. The client hears "Endpoint request timed
 	// out"; while it connects, as a 504.
 	ErrTimeout = errors.New("apigateway: the integration timed out")
+	// ErrThrottled is for an Invoker that stands for API Gateway's throttle. The client hears "Too Many Requests"; while it
+	// connects, as a 429.
+	ErrThrottled = errors.New("apigateway: throttled")
 )
 
 // An Invoker is an integration. Its context ends with the call, or after Config.Timeout, and then it must
@@ -82,6 +85,7 @@ type Config struct {
 	Stall time.Duration
 	// Timeout is how long an invocation may take; AWS has 29 seconds, the default, and lets it be set to less.
 	Timeout time.Duration
+	Hooks   Hooks
 	// Observe, if it is set, is told of every invocation: its route, how long it took, and its error.
 	Observe func(route string, took time.Duration, err error)
 }
@@ -137,7 +141,15 @@ func (g *Gateway) Connections() int { return int(g.open.Load()) }
 // Post sends data as one text message. Its errors are ErrGone, ErrLimitExceeded and ErrPayloadTooLarge; nil means that
 // the message was taken, not that it was received.
 func (g *Gateway) Post(ctx context.Context, connectionID string, data []byte) error {
-	return g.counts.countPost(g.post(ctx, connectionID, data))
+	if err := g.ask(ctx, connectionID); err != nil {
+		return g.posted(connectionID, data, err)
+	}
+	return g.send(ctx, connectionID, data)
+}
+
+// send is Post for what API Gateway sends by itself.
+func (g *Gateway) send(ctx context.Context, connectionID string, data []byte) error {
+	return g.posted(connectionID, data, g.post(ctx, connectionID, data))
 }
 
 func (g *Gateway) post(ctx context.Context, connectionID string, data []byte) error {
@@ -165,13 +177,16 @@ func (g *Gateway) post(ctx context.Context, connectionID string, data []byte) er
 	return nil
 }
 
-// Disconnect closes a connection as a DELETE of @connections does. Its error is ErrGone.
+// Disconnect closes a connection as a DELETE of @connections does. Its error is ErrGone, or what Hooks.Posting says.
 func (g *Gateway) Disconnect(connectionID string) error {
+	if err := g.ask(context.Background(), connectionID); err != nil {
+		return err
+	}
 	c := g.find(connectionID)
-	if c == nil || !c.close(ending{code: 1000, reason: "Connection Closed Normally"}) {
+	if c == nil {
 		return ErrGone
 	}
-	return nil
+	return c.disconnect()
 }
 
 // Sweep closes the connections that have been idle for, or have lasted, too long.

@@ -31,14 +31,13 @@ type counters struct {
 	ended    [17]atomic.Uint64  // by code less 1000; the last is for all others
 }
 
-// countPost counts a post by its error, and returns that.
-func (c *counters) countPost(err error) error {
+// countPost counts a post by its error.
+func (c *counters) countPost(err error) {
 	for i := range outcomes {
 		if err == outcomes[i].err {
 			c.posts[i].Add(1)
 		}
 	}
-	return err
 }
 
 func (c *counters) countEnd(code int) { c.ended[min(code-1000, len(c.ended)-1)].Add(1) }
