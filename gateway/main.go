@@ -42,8 +42,12 @@ type options struct {
 	idle, lifetime time.Duration
 	table          string
 	dynamodb       string
+	log            string
+	record         string
+	recorder       *recorder // nil if nothing is recorded
 	front
 	integration
+	trouble
 }
 
 const usage = `Bellhop on one machine: a WebSocket API for lobbies and WebRTC signalling.
@@ -62,6 +66,11 @@ A built Lambda function may deal with messages in the place of the same code in 
   TABLE=bellhop go run ./gateway -bootstrap FILE
   go run ./gateway -lambda http://127.0.0.1:3001       one that sam local start-lambda runs
 
+Any other stack of a WebSocket API and functions, by its template (docs/gateway.md):
+
+  go run ./gateway -template FILE -bootstrap .aws-sam/build
+  go run ./gateway -template FILE -lambda http://127.0.0.1:3001
+
 Flags:
 `
 
@@ -76,8 +85,13 @@ func parse(args []string, stderr io.Writer) (o options, err error) {
 	f.DurationVar(&o.lifetime, "lifetime", 2*time.Hour, "`time` after which any connection is closed, as on AWS")
 	f.StringVar(&o.table, "table", "", "`name` of a DynamoDB table that keeps lobbies, so that they outlive this program")
 	f.StringVar(&o.dynamodb, "dynamodb-endpoint", "", "`URL` of a DynamoDB on this machine, where the table is made if it is missing")
+	f.StringVar(&o.log, "log", "text", "`format` of the log on standard error: text or json")
+	f.StringVar(&o.record, "record", "", "`file` to write what clients say and hear to, in the format of testdata/conversations, where it is\n"+
+		"replayed. It holds all content, by intent. Messages are dealt with one after the other meanwhile, and\n"+
+		"places lapse when somebody looks, as on AWS")
 	o.front.flags(f)
 	o.integration.flags(f)
+	o.trouble.flags(f)
 	f.Usage = func() {
 		fmt.Fprint(stderr, usage)
 		f.PrintDefaults()
@@ -96,10 +110,12 @@ func parse(args []string, stderr io.Writer) (o options, err error) {
 		return o, errors.New("-grace must be at most 1h: a lobby is kept for 3 hours after its last change")
 	case o.rate < 1 || o.grace <= 0 || o.idle <= 0 || o.lifetime <= 0:
 		return o, errors.New("-rate must be at least 1, and -grace, -idle and -lifetime more than 0")
+	case o.log != "text" && o.log != "json":
+		return o, errors.New("-log is text or json")
 	case !stagePattern.MatchString(o.stage):
 		return o, errors.New("-stage must be 1 to 128 letters, digits, hyphens and underscores, as on AWS")
 	}
-	return o, errors.Join(o.front.check(), o.integration.check(f))
+	return o, errors.Join(o.front.check(), o.integration.check(f), o.trouble.check(), o.checkRecord(f))
 }
 
 // stagePattern is what API Gateway takes for the name of a stage ("Amazon API Gateway important notes").
@@ -111,7 +127,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	log := slog.New(slog.NewTextHandler(stderr, nil))
+	log := newLog(o.log, stderr)
 	secure, err := o.secure(log)
 	if err != nil {
 		return err
@@ -126,7 +142,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return err
 	}
 	defer s.end()
-	greet(stdout, listener.Addr(), secure != nil)
+	greet(stdout, listener.Addr(), secure != nil, s.template)
 	if secure != nil {
 		listener = tls.NewListener(listener, secure)
 	}
@@ -139,6 +155,13 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	case <-ctx.Done():
 	}
 	return drain(web, s, stdout)
+}
+
+func newLog(format string, w io.Writer) *slog.Logger {
+	if format == "json" {
+		return slog.New(slog.NewJSONHandler(w, nil))
+	}
+	return slog.New(slog.NewTextHandler(w, nil))
 }
 
 // requestTime is how long a client has for the whole of a request.
@@ -155,7 +178,7 @@ func newWeb(h http.Handler, requestTime time.Duration, log *slog.Logger) *http.S
 }
 
 // greet says where to go. A listener on all addresses is shown by one that can be opened here.
-func greet(w io.Writer, addr net.Addr, secure bool) {
+func greet(w io.Writer, addr net.Addr, secure bool, template string) {
 	tcp := addr.(*net.TCPAddr)
 	host := tcp.IP.String()
 	if tcp.IP.IsUnspecified() {
@@ -166,7 +189,11 @@ func greet(w io.Writer, addr net.Addr, secure bool) {
 	if secure {
 		s = "s"
 	}
-	fmt.Fprintf(w, "Bellhop is running.\n  WebSocket  ws%s://%s\n  Page       http%s://%s\n  Ctrl-C stops it.\n", s, at, s, at)
+	what, page := "Bellhop", fmt.Sprintf("  Page       http%s://%s\n", s, at)
+	if template != "" {
+		what, page = "The stack of "+template, ""
+	}
+	fmt.Fprintf(w, "%s is running.\n  WebSocket  ws%s://%s\n%s  Ctrl-C stops it.\n", what, s, at, page)
 }
 
 // drainTime bounds how long clients are waited for at the end: most container platforms kill after 10 s.
@@ -176,8 +203,9 @@ func drain(web *http.Server, s *server, stdout io.Writer) error {
 	ctx, cancel := context.WithTimeout(context.Background(), drainTime)
 	defer cancel()
 	s.draining.Store(true)
+	recorded := s.recorder.close()
 	fmt.Fprintf(stdout, "Closing %d connections.\n", s.sockets.Connections())
 	err := s.sockets.Shutdown(ctx)
 	web.Close() // what is left are requests for the page
-	return err
+	return errors.Join(recorded, err)
 }

@@ -25,7 +25,9 @@ type server struct {
 	sockets  *apigateway.Gateway
 	draining atomic.Bool
 
-	function   io.Closer    // nil if it is not run here
+	template   string       // whose stack is served; empty for Bellhop
+	recorder   *recorder    // nil if nothing is recorded
+	functions  []io.Closer  // that are run here
 	management *http.Server // of @connections; nil if nobody needs it
 	metrics    *http.Server // nil if nobody asks for it
 }
@@ -38,12 +40,9 @@ func newServer(o options, kept store.Store, log *slog.Logger) *server {
 	post := new(poster)
 	h := handlers.New(handlers.Config{
 		Store: kept, Poster: post, Log: log, Grace: o.grace, Rate: o.rate,
-		Later: func(d time.Duration, f func()) { time.AfterFunc(d, f) },
+		Later: o.later(),
 	})
-	post.Gateway = apigateway.New(apigateway.Config{
-		Invoke: h.Handle, AnyText: true, Timeout: actionTime, Stage: o.stage, Log: log, Idle: o.idle, Lifetime: o.lifetime,
-		TrustProxy: o.trustProxy,
-	})
+	post.Gateway = o.newGateway(apigateway.Config{Invoke: h.Handle, AnyText: true, Timeout: actionTime, Log: log})
 	return &server{stage: o.stage, origins: o.origins, sockets: post.Gateway}
 }
 
@@ -101,7 +100,7 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	isUpgrade := strings.EqualFold(r.Header.Get("Upgrade"), "websocket")
 	path := strings.TrimSuffix(r.URL.Path, "/")
 	switch {
-	case path == "" && !isUpgrade:
+	case path == "" && !isUpgrade && s.template == "":
 		servePage(w, r)
 	case path == "/healthz" && !isUpgrade:
 		s.serveHealth(w)
