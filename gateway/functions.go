@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -31,7 +32,7 @@ func (o options) readStack(log *slog.Logger) (*stack.Stack, error) {
 			Functions: map[string]*stack.Function{o.function: {ID: o.function, Timeout: o.timeout}},
 		}, nil
 	}
-	wanted := stack.Options{API: o.api, Parameters: o.parameters, Region: os.Getenv("AWS_REGION")}
+	wanted := stack.Options{API: o.api, Parameters: o.parameters, Region: cmp.Or(os.Getenv("AWS_REGION"), os.Getenv("AWS_DEFAULT_REGION"))}
 	if o.stageGiven {
 		wanted.Stage = o.stage
 	}

@@ -107,7 +107,7 @@ func (f *Faults) chance(kind int, p float64) bool {
 
 // late waits for a time that it draws, or until ctx ends.
 func (f *Faults) late(ctx context.Context, kind int) error {
-	if f.Delay == 0 {
+	if f.Delay <= 0 {
 		return nil
 	}
 	f.mu.Lock()
