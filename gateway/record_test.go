@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	awsevents "github.com/aws/aws-lambda-go/events"
@@ -24,13 +25,7 @@ func TestRecord(t *testing.T) {
 	timed := newRecorder(func() time.Time { return now })
 	timed.file, timed.ends = r.file, true
 	r = timed
-	event := func(id, kind string) {
-		e := awsevents.APIGatewayWebsocketProxyRequest{}
-		e.RequestContext.ConnectionID, e.RequestContext.EventType = id, kind
-		r.invoker(func(context.Context, awsevents.APIGatewayWebsocketProxyRequest) (awsevents.APIGatewayProxyResponse, error) {
-			return awsevents.APIGatewayProxyResponse{StatusCode: 200}, nil
-		})(t.Context(), e)
-	}
+	event := func(id, kind string) { r.event(id, kind) }
 	event("AAA=", "CONNECT")
 	event("BBB=", "CONNECT")
 	r.arrive("AAA=", `{"to":"BBB="}`, func() {
@@ -79,5 +74,51 @@ client1< (the connection is closed)
 	}
 	if _, err := openRecorder(file, nil); err == nil {
 		t.Error("a recording is overwritten")
+	}
+}
+
+// event has the recorder see a connection come or go.
+func (r *recorder) event(id, kind string) {
+	e := awsevents.APIGatewayWebsocketProxyRequest{}
+	e.RequestContext.ConnectionID, e.RequestContext.EventType = id, kind
+	r.invoker(func(context.Context, awsevents.APIGatewayWebsocketProxyRequest) (awsevents.APIGatewayProxyResponse, error) {
+		return awsevents.APIGatewayProxyResponse{StatusCode: 200}, nil
+	})(context.Background(), e)
+}
+
+// TestRecordOneByOne guards that nothing else happens while something does, and until the $disconnect of who was closed by
+// it is over; and that an API without that route does not wait for one.
+func TestRecordOneByOne(t *testing.T) {
+	for _, ends := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			r, err := openRecorder(filepath.Join(t.TempDir(), "recorded.txt"), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.ends = ends
+			var order []string
+			next := make(chan bool)
+			go r.arrive("AAA=", "close B", func() {
+				<-next
+				r.closes("BBB=")
+				order = append(order, "first")
+			})
+			synctest.Wait()
+			go r.arrive("AAA=", "then", func() { order = append(order, "second") })
+			synctest.Wait()
+			if order != nil {
+				t.Errorf("%v has happened while something did", order)
+			}
+			next <- true
+			synctest.Wait()
+			if want := map[bool]int{true: 1, false: 2}[ends]; len(order) != want {
+				t.Errorf("%v has happened, with $disconnect %v still to come", order, ends)
+			}
+			r.event("BBB=", "DISCONNECT")
+			synctest.Wait()
+			if len(order) != 2 {
+				t.Errorf("%v has happened", order)
+			}
+		})
 	}
 }

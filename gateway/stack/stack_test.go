@@ -215,6 +215,9 @@ func TestWarnings(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if s.Routes["$connect"].Answers {
+		t.Error("a route without a RouteResponse answers")
+	}
 	for _, want := range []string{
 		":22: Auth of Api: everybody is let in", ":23: Novelty of Api is not known here and has no effect", ":24: Domain of Api: clients connect",
 		":27: ApiKeyRequired of route $connect: no key is asked for",
