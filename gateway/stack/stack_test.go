@@ -44,7 +44,7 @@ Resources:
     Properties: {ApiId: !Ref Api, RouteId: !Ref ApiSendmessageRoute, RouteResponseKey: $default}
   Gate: {Type: AWS::Serverless::Function, Properties: {Timeout: !If [IsProd, 20, 2]}}
   Unused: {Type: AWS::Serverless::Function, Properties: {Runtime: python3.13}}
-  Elsewhere: {Type: Nonsense, Condition: IsProd}
+  Spare: {Type: AWS::Serverless::WebSocketApi, Condition: IsProd}
   Talk:
     Type: AWS::Serverless::Function
     Properties:
@@ -91,7 +91,7 @@ func TestSAM(t *testing.T) {
 	if diff := cmp.Diff(want, got, cmp.Comparer(func(a, b apigateway.Selection) bool { return reflect.DeepEqual(a, b) })); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	got, err = parse("template.yaml", []byte(sam), Options{Stage: "live", Parameters: map[string]string{"Name": "prod", "Secret": "s"}})
+	got, err = parse("template.yaml", []byte(sam), Options{API: "Api", Stage: "live", Parameters: map[string]string{"Name": "prod", "Secret": "s"}})
 	if err != nil || got.Stage != "live" || got.Functions["Gate"].Timeout != 20*time.Second || got.Functions["Talk"].Environment["SECRET"] != "s" {
 		t.Errorf("with other parameters: %+v, %v", got, err)
 	}
