@@ -120,7 +120,7 @@ func openServer(ctx context.Context, o options, log *slog.Logger, stdout, stderr
 	}
 	s, err := o.open(ctx, log, stdout, stderr)
 	if err != nil {
-		o.recorder.close()
+		o.recorder.close(ctx)
 		return nil, err
 	}
 	s.recorder = o.recorder

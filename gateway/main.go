@@ -203,7 +203,9 @@ func drain(web *http.Server, s *server, stdout io.Writer) error {
 	ctx, cancel := context.WithTimeout(context.Background(), drainTime)
 	defer cancel()
 	s.draining.Store(true)
-	recorded := s.recorder.close()
+	over, stop := context.WithTimeout(ctx, drainTime/3)
+	defer stop()
+	recorded := s.recorder.close(over)
 	fmt.Fprintf(stdout, "Closing %d connections.\n", s.sockets.Connections())
 	err := s.sockets.Shutdown(ctx)
 	web.Close() // what is left are requests for the page

@@ -111,14 +111,20 @@ func newRecorder(now func() time.Time) *recorder {
 	return r
 }
 
-// close ends the file. What happens afterwards, as when all clients are told of the end, is not written.
-func (r *recorder) close() error {
+// close ends the file, when what happens is over or ctx ends. What happens afterwards, as when all clients are told of the
+// end, is not written.
+func (r *recorder) close(ctx context.Context) error {
 	if r == nil {
 		return nil
 	}
+	defer context.AfterFunc(ctx, func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.next.Broadcast()
+	})()
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for r.busy {
+	for r.busy && ctx.Err() == nil {
 		r.next.Wait()
 	}
 	r.closed = true
@@ -159,6 +165,10 @@ func (r *recorder) begin() bool {
 func (r *recorder) end() {
 	s := r.step
 	r.step, r.busy = nil, false
+	r.next.Broadcast()
+	if r.closed { // before it was over
+		return
+	}
 	if strings.HasPrefix(s.line, "#") { // nor can what is heard of it be heard again
 		for i := range s.heard {
 			s.heard[i] = "# " + s.heard[i]
@@ -168,7 +178,6 @@ func (r *recorder) end() {
 		s.before = append(s.before, s.line)
 	}
 	r.write(slices.Concat(s.before, s.heard)...)
-	r.next.Broadcast()
 }
 
 // write appends lines to the file. If that fails nothing more is written.

@@ -46,7 +46,7 @@ func TestRecord(t *testing.T) {
 		r.closes("AAA=")
 		event("AAA=", "DISCONNECT")
 	})
-	if err := r.close(); err != nil {
+	if err := r.close(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	r.arrive("AAA=", "after the end", func() {})
@@ -119,6 +119,14 @@ func TestRecordOneByOne(t *testing.T) {
 			if len(order) != 2 {
 				t.Errorf("%v has happened", order)
 			}
+			go r.arrive("AAA=", "for ever", func() { next <- true })
+			synctest.Wait()
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			if err := r.close(ctx); err != nil || ctx.Err() == nil {
+				t.Errorf("the file is closed with %v before its time is over", err)
+			}
+			<-next
 		})
 	}
 }

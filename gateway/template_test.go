@@ -147,6 +147,7 @@ func TestTemplateArguments(t *testing.T) {
 		{"-reorder 2", "are chances, from 0 to 1"},
 		{"-gone NaN", "are chances, from 0 to 1"},
 		{"-delay -1s", "-delay must not be less than 0"},
+		{"-log json -template " + unknown + " -bootstrap " + folder, `"level":"WARN","msg":"unknown.yaml:`},
 		{"-log xml", "-log is text or json"},
 		{"-record a -reorder 0.1", "-record writes what can be replayed"},
 		{"-record a -rate 5", "with the usual -rate and -grace"},
