@@ -127,18 +127,18 @@ func TestHookTold(t *testing.T) {
 	c := connect(t, address)
 	<-r
 	var got []string
-	for _, do := range []func(){
-		func() { g.Post(t.Context(), "me", []byte("hello")) },
-		func() { g.Post(t.Context(), "you", []byte("hello")) },
+	for _, do := range []func(){ // a message first, after which the connection is there to be posted to
 		func() { c.send(frame(text, "fail")) },
 		func() { c.send(frame(text, "answer me")) },
+		func() { g.Post(t.Context(), "me", []byte("hello")) },
+		func() { g.Post(t.Context(), "you", []byte("hello")) },
 		func() { g.Disconnect("me") },
 	} {
 		do()
 		got = append(got, <-told)
 	}
 	if diff := gocmp.Diff([]string{
-		"me hello <nil>", "you hello " + ErrGone.Error(), `me {"message": " <nil>`, "me the answer <nil>", "me closed",
+		`me {"message": " <nil>`, "me the answer <nil>", "me hello <nil>", "you hello " + ErrGone.Error(), "me closed",
 	}, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
