@@ -15,8 +15,8 @@ import (
 type trouble struct{ faults.Config }
 
 func (o *trouble) flags(f *flag.FlagSet) {
-	f.Uint64Var(&o.Seed, "seed", 0, "`number` from which all chances below are drawn, so that a run can be repeated: they fall the same way\n"+
-		"as long as messages arrive in the same order. 0 takes any, and says which")
+	f.Uint64Var(&o.Seed, "seed", 0, "`number` from which -delay, -drop-disconnect, -gone, -reorder and -throttle draw, so that a run can be\n"+
+		"repeated: they draw the same for the same order of arrivals. 0 takes any, and says which")
 	f.Float64Var(&o.Reorder, "reorder", 0, "`chance`, from 0 to 1, that a message is dealt with only after the next of its client, or a quarter of\n"+
 		"a second later: AWS promises no order")
 	f.DurationVar(&o.Delay, "delay", 0, "`time` that each message of a client, and each post to one, may be late, at most. Posts that do not wait\n"+

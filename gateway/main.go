@@ -78,7 +78,8 @@ func parse(args []string, stderr io.Writer) (o options, err error) {
 	f := flag.NewFlagSet("gateway", flag.ContinueOnError)
 	f.SetOutput(stderr)
 	f.StringVar(&o.listen, "listen", "127.0.0.1:3000", "`address` to listen on; port 0 takes any that is free")
-	f.StringVar(&o.stage, "stage", "local", "`name` of the stage, which is also a path that clients may connect to")
+	f.StringVar(&o.stage, "stage", "local", "`name` of the stage, which is also a path that clients may connect to. -template has its own,\n"+
+		"unless this is given")
 	f.Float64Var(&o.rate, "rate", 100, "actions a `second` that a client may go on sending")
 	f.DurationVar(&o.grace, "grace", 60*time.Second, "`time` for which the place of a dropped player is held")
 	f.DurationVar(&o.idle, "idle", 10*time.Minute, "`time` without a message after which a connection is closed, as on AWS")
