@@ -1,6 +1,7 @@
 package apigateway
 
 import (
+	"bytes"
 	"context"
 	"errors"
 )
@@ -52,7 +53,7 @@ func (g *Gateway) ask(ctx context.Context, connectionID string) error {
 func (g *Gateway) posted(connectionID string, data []byte, err error) error {
 	g.counts.countPost(err)
 	if g.Hooks.Posted != nil {
-		g.Hooks.Posted(connectionID, data, err)
+		g.Hooks.Posted(connectionID, bytes.Clone(data), err) // or what is posted would always have to live on the heap
 	}
 	return err
 }
