@@ -20,49 +20,39 @@ type builder struct {
 	responses []string // logical ids of the routes that have a RouteResponse
 }
 
-// done are the properties that are read, or make no difference on one machine. What is in neither list is not known here.
-var done = strings.Fields(`
-	ApiId AutoDeploy CredentialsArn DeploymentId Description DisableSchemaValidation FunctionArn IntegrationMethod
+// done are the properties that are read, or make no difference on one machine. What is neither here nor in notDone is not
+// known.
+const done = `ApiId AutoDeploy CredentialsArn DeploymentId Description DisableSchemaValidation FunctionArn IntegrationMethod
 	IntegrationTimeout IntegrationType IntegrationUri InvokeRole IpAddressType Name OperationName PassthroughBehavior
 	PayloadFormatVersion PropagateTags ProtocolType RouteKey RouteResponseSelectionExpression RouteSelectionExpression
-	Routes StageName StageVariables Tags Target TimeoutInMillis`)
+	Routes StageName StageVariables Tags Target TimeoutInMillis`
 
-// notDone are those that are not, and what that means.
-var notDone = map[string]string{
-	"AccessLogSettings":                "no access log is written",
-	"ApiKeyRequired":                   "no key is asked for",
-	"ApiKeySelectionExpression":        "no key is asked for",
-	"Auth":                             "everybody is let in whom $connect lets in",
-	"AuthorizationScopes":              "everybody is let in whom $connect lets in",
-	"AuthorizationType":                "everybody is let in whom $connect lets in",
-	"AuthorizerId":                     "everybody is let in whom $connect lets in",
-	"Body":                             "routes of an OpenAPI document are not read",
-	"BodyS3Location":                   "routes of an OpenAPI document are not read",
-	"ContentHandlingStrategy":          "text goes to the function as it came",
-	"DefaultRouteSettings":             "nobody is throttled by it",
-	"DisableExecuteApiEndpoint":        "clients connect to this machine in any case",
-	"Domain":                           "clients connect to this machine's address",
-	"ModelSelectionExpression":         "messages are not validated",
-	"RequestModels":                    "messages are not validated",
-	"RequestParameters":                "the event has nothing else than AWS_PROXY brings",
-	"RequestTemplates":                 "no template is applied",
-	"RouteSettings":                    "nobody is throttled by it",
-	"TemplateSelectionExpression":      "no template is applied",
-	"ConnectionId":                     "there is no VPC link",
-	"ConnectionType":                   "there is no VPC link",
-	"TlsConfig":                        "there is no VPC link",
-	"AccessPolicyId":                   "it is not looked at",
-	"ClientCertificateId":              "it is not looked at",
-	"CorsConfiguration":                "it is not looked at, as in API Gateway for a WebSocket API",
-	"AWS::ApiGatewayV2::ApiMapping":    "clients connect to this machine's address",
-	"AWS::ApiGatewayV2::Authorizer":    "everybody is let in whom $connect lets in",
-	"AWS::ApiGatewayV2::DomainName":    "clients connect to this machine's address",
-	"AWS::ApiGatewayV2::Model":         "messages are not validated",
-	"AWS::ApiGatewayV2::VpcLink":       "there is no VPC link",
-	"AWS::ApiGatewayV2::RouteResponse": "only the route response $default is known, as in API Gateway",
+// notDone are the properties and resources that are not, and what that means.
+var notDone = []struct{ why, names string }{
+	{"everybody is let in whom $connect lets in", "Auth AuthorizationScopes AuthorizationType AuthorizerId AWS::ApiGatewayV2::Authorizer"},
+	{"no key is asked for", "ApiKeyRequired ApiKeySelectionExpression"},
+	{"messages are not validated", "ModelSelectionExpression RequestModels AWS::ApiGatewayV2::Model"},
+	{"nobody is throttled by it", "DefaultRouteSettings RouteSettings"},
+	{"no access log is written", "AccessLogSettings"},
+	{"clients connect to this machine's address", "Domain DisableExecuteApiEndpoint AWS::ApiGatewayV2::DomainName AWS::ApiGatewayV2::ApiMapping"},
+	{"the event has what AWS_PROXY brings, and nothing else", "RequestParameters RequestTemplates TemplateSelectionExpression ContentHandlingStrategy"},
+	{"routes of an OpenAPI document are not read", "Body BodyS3Location"},
+	{"there is no VPC link", "ConnectionId ConnectionType TlsConfig AWS::ApiGatewayV2::VpcLink"},
+	{"only the route response $default is known, as in API Gateway", "AWS::ApiGatewayV2::RouteResponse"},
+	{"only AWS_PROXY integrations are invoked, which have none", "AWS::ApiGatewayV2::IntegrationResponse"},
+}
 
-	"AWS::ApiGatewayV2::IntegrationResponse":        "only AWS_PROXY integrations are invoked, which have none",
-	"AWS::ApiGatewayV2::ApiGatewayManagedOverrides": "nothing is overridden",
+// lists tells whether a name is in a list of such.
+func lists(names, name string) bool { return slices.Contains(strings.Fields(names), name) }
+
+// whyNot returns what it means that something is not done.
+func whyNot(name string) string {
+	for _, n := range notDone {
+		if lists(n.names, name) {
+			return n.why
+		}
+	}
+	return "it is not known here and has no effect"
 }
 
 // check warns of the members of a mapping that are not done.
@@ -72,12 +62,8 @@ func (t *template) check(of string, n *yaml.Node) {
 		value := t.resolve(m.value)
 		isNone := value == nil || name == "AuthorizationType" && t.text(value) == "NONE" ||
 			name == "Auth" && t.text(t.get(value, "AuthType")) == "NONE" || name == "ConnectionType" && t.text(value) == "INTERNET"
-		switch why := notDone[name]; {
-		case slices.Contains(done, name), isNone:
-		case why != "":
-			t.warn(m.key, "%s of %s: %s", name, of, why)
-		default:
-			t.warn(m.key, "%s of %s is not known here and has no effect", name, of)
+		if !lists(done, name) && !isNone {
+			t.warn(m.key, "%s of %s: %s", name, of, whyNot(name))
 		}
 	}
 }
@@ -203,14 +189,10 @@ func (b *builder) add(r resource) error {
 	case "AWS::ApiGatewayV2::Integration", "AWS::ApiGatewayV2::Deployment", "AWS::ApiGatewayV2::Api":
 	case "AWS::ApiGatewayV2::RouteResponse":
 		if b.text(r.property("RouteResponseKey")) != "$default" {
-			b.warn(r.at, "%s: %s", r.id, notDone[r.kind])
+			b.warn(r.at, "%s: %s", r.id, whyNot(r.kind))
 		}
 	default:
-		why := notDone[r.kind]
-		if why == "" {
-			why = r.kind + " is not known here and has no effect"
-		}
-		b.warn(r.at, "%s: %s", r.id, why)
+		b.warn(r.at, "%s, an %s: %s", r.id, r.kind, whyNot(r.kind))
 	}
 	return nil
 }

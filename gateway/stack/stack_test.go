@@ -147,7 +147,7 @@ func TestCloudFormation(t *testing.T) {
 		"template.json:7: AuthorizationType of Enter: everybody is let in whom $connect lets in",
 		"template.json:7: AuthorizerId of Enter: everybody is let in whom $connect lets in",
 		"template.json:10: route ping has a RouteResponse and no RouteResponseSelectionExpression: nothing is sent back, as on AWS",
-		"template.json:14: Guard: everybody is let in whom $connect lets in",
+		"template.json:14: Guard, an AWS::ApiGatewayV2::Authorizer: everybody is let in whom $connect lets in",
 		"template.json:19: Nobody is a mock: what comes by route ping is answered 200, without its templates",
 		"template.json:20: Web is of type HTTP, and only AWS_PROXY to a function is done here; what comes by route far fails",
 		"template.json:24: Second is a further stage, which is not served; -stage beta serves it instead",
@@ -219,7 +219,7 @@ func TestWarnings(t *testing.T) {
 		t.Error("a route without a RouteResponse answers")
 	}
 	for _, want := range []string{
-		":22: Auth of Api: everybody is let in", ":23: Novelty of Api is not known here and has no effect", ":24: Domain of Api: clients connect",
+		":22: Auth of Api: everybody is let in", ":23: Novelty of Api: it is not known here and has no effect", ":24: Domain of Api: clients connect",
 		":27: ApiKeyRequired of route $connect: no key is asked for",
 		":27: route $connect has a RouteResponseSelectionExpression, but nothing is sent back, as on AWS, until there is an AWS::ApiGatewayV2::RouteResponse for ApiConnectRoute",
 	} {
