@@ -79,7 +79,7 @@ validate: .cache/sam/bin/sam ## template.yaml, as it stands and as CloudFormatio
 	.cache/sam/bin/python sam/translate.py AccessLogs=on >.cache/translated.json && .cache/sam/bin/cfn-lint .cache/translated.json
 
 test-sam: tools .cache/sam/bin/sam ## the deployed binary in sam local, in front of it the gateway; needs Docker, or root
-	sam/local go test -run TestSAM -v -count=1 .
+	sam/local go test -run TestSAM -v -count=1 . ./gateway
 
 .cache/sam/bin/sam:
 	@python3 -c 'import ensurepip' 2>/dev/null || { echo "installing python3-venv, which the SAM CLI needs"; apt-get update -qq && apt-get install -y -qq python3-venv; }

@@ -48,6 +48,7 @@ var homes = map[string]func(*testing.T, *world) home{
 //	clock +DURATION
 //	store fails, store works
 //	bursts of N                (what a client may send at once, for all that connect later)
+//	lobby id ID                (the next that is made)
 func TestConversations(t *testing.T) {
 	files, _ := filepath.Glob("testdata/conversations/*.txt")
 	if len(files) == 0 {
@@ -177,6 +178,7 @@ var (
 	clockLine   = regexp.MustCompile(`^clock \+(\w+)$`)
 	storeLine   = regexp.MustCompile(`^store (fails|works)$`)
 	burstLine   = regexp.MustCompile(`^bursts of (\d+)$`)
+	idLine      = regexp.MustCompile(`^lobby id (\S+)$`)
 )
 
 // do does one step, and returns who is connected after it.
@@ -209,6 +211,8 @@ func (w *world) do(t *testing.T, h home, s step, present []string) []string {
 		w.store.failing.Store(m[1] == "fails")
 	} else if m := burstLine.FindStringSubmatch(s.text); m != nil {
 		w.handler.Burst, _ = strconv.ParseFloat(m[1], 64)
+	} else if m := idLine.FindStringSubmatch(s.text); m != nil {
+		w.ids = slices.Insert(w.ids, 0, m[1])
 	} else {
 		t.Fatalf("line %d is not understood: %s", s.number, s.text)
 	}

@@ -70,7 +70,7 @@ func openSockets(t *testing.T, w *world) home {
 func newSocketHome(t *testing.T, w *world, callback string, invoker *apigateway.Invoker) *socketHome {
 	h := &socketHome{t: t, clients: map[string]*client{}, ended: make(chan string, 100)}
 	h.gateway = apigateway.New(apigateway.Config{
-		Invoke: h.invoke(invoker), Now: w.clock.Now, NewConnectionID: func() string { return h.next },
+		Invoke: h.invoke(invoker), AnyText: true, Now: w.clock.Now, NewConnectionID: func() string { return h.next },
 		Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
 	})
 	h.callback = dynamodbtest.Serve(t, callback, h.gateway.Management())

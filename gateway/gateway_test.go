@@ -134,48 +134,52 @@ func TestArguments(t *testing.T) {
 	}
 }
 
-// TestPaths: a browser gets the page, with the URL as it sees it, and clients connect with or without the stage.
-func TestPaths(t *testing.T) {
+// TestFidelityPaths guards that a browser gets the page, with the URL as it sees it, and that clients connect with or
+// without the stage in the path.
+func TestFidelityPaths(t *testing.T) {
 	address := strings.TrimPrefix(start(t, "-stage", "dev"), "ws://")
 	for _, test := range []struct {
+		name    string
 		path    string
 		upgrade bool
 		status  int
 		body    string
 	}{
-		{"/", false, 200, "ws://" + address},
-		{"/", true, 101, ""},
-		{"/dev", true, 101, ""},
-		{"/dev?game=chess", true, 101, ""},
-		{"/dev/", true, 101, ""},
-		{"/?game=no%20such", true, 400, "game"},
-		{"/?protocol=none", true, 400, "protocol"},
-		{"/prod", true, 403, `{"message":"Forbidden"}`},
-		{"/dev", false, 426, "WebSocket"},
-		{"/favicon.ico", false, 404, ""},
+		{"a page for browsers", "/", false, 200, "ws://" + address},
+		{"no stage, as behind a domain of one's own", "/", true, 101, ""},
+		{"the stage", "/dev", true, 101, ""},
+		{"the stage and a query", "/dev?game=chess", true, 101, ""},
+		{"the stage and a slash", "/dev/", true, 101, ""},
+		{"a status of $connect reaches the client, with its body", "/?game=no%20such", true, 400, "game"},
+		{"another reason of $connect", "/?protocol=none", true, 400, "protocol"},
+		{"a stage that is not there is 403", "/prod", true, 403, `{"message":"Forbidden"}`},
+		{"no handshake is 426", "/dev", false, 426, "WebSocket"},
+		{"another path", "/favicon.ico", false, 404, ""},
 	} {
-		conn, err := net.Dial("tcp", address)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer conn.Close()
-		r, _ := http.NewRequest("GET", "http://"+address+test.path, nil)
-		if test.upgrade {
-			r.Header = http.Header{"Connection": {"Upgrade"}, "Upgrade": {"websocket"},
-				"Sec-Websocket-Version": {"13"}, "Sec-Websocket-Key": {"dGhlIHNhbXBsZSBub25jZQ=="}}
-		}
-		answer, err := (&http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) { return conn, nil }}).RoundTrip(r)
-		if err != nil {
-			t.Fatalf("%s: %v", test.path, err)
-		}
-		body := ""
-		if answer.StatusCode != 101 {
-			b, _ := io.ReadAll(answer.Body)
-			body = string(b)
-		}
-		if answer.StatusCode != test.status || !strings.Contains(body, test.body) {
-			t.Errorf("%s, upgrade %v: %d %s; want %d and %q", test.path, test.upgrade, answer.StatusCode, body, test.status, test.body)
-		}
+		t.Run(test.name, func(t *testing.T) {
+			conn, err := net.Dial("tcp", address)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			r, _ := http.NewRequest("GET", "http://"+address+test.path, nil)
+			if test.upgrade {
+				r.Header = http.Header{"Connection": {"Upgrade"}, "Upgrade": {"websocket"},
+					"Sec-Websocket-Version": {"13"}, "Sec-Websocket-Key": {"dGhlIHNhbXBsZSBub25jZQ=="}}
+			}
+			answer, err := (&http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) { return conn, nil }}).RoundTrip(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			body := ""
+			if answer.StatusCode != 101 {
+				b, _ := io.ReadAll(answer.Body)
+				body = string(b)
+			}
+			if answer.StatusCode != test.status || !strings.Contains(body, test.body) {
+				t.Errorf("%d %s; want %d and %q", answer.StatusCode, body, test.status, test.body)
+			}
+		})
 	}
 }
 

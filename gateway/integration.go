@@ -10,12 +10,13 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"os"
 	"runtime"
+	"strings"
 	"time"
 
 	"bellhop/gateway/apigateway"
 	"bellhop/gateway/lambda"
+	"bellhop/gateway/stack"
 )
 
 // An integration is what the flags say of who deals with messages, if that is not the handler in this program.
@@ -25,11 +26,21 @@ type integration struct {
 	function  string
 	timeout   time.Duration
 	callback  string
+
+	template   string
+	api        string
+	parameters map[string]string
+	stageGiven bool
 }
 
 func (i *integration) flags(f *flag.FlagSet) {
+	f.StringVar(&i.template, "template", "", "`file` of a SAM or CloudFormation template: its WebSocket API is served, with the functions that\n"+
+		"-bootstrap or -lambda runs. What it asks for and is not done here is said at the start")
+	f.StringVar(&i.api, "api", "", "logical `id` of the API, if -template has several")
+	f.Func("parameter", "`NAME=VALUE` of a parameter of -template; may be given several times", i.setParameter)
 	f.StringVar(&i.bootstrap, "bootstrap", "", "`file` of a built Lambda function, built for this machine, that is run as Lambda would\n"+
-		"run it, with this program's environment (TABLE, AWS_REGION, ...) and CALLBACK_URL")
+		"run it, with this program's environment (TABLE, AWS_REGION, ...) and CALLBACK_URL. With -template\n"+
+		"also the folder that sam build makes, in which each function has one with its bootstrap")
 	f.StringVar(&i.lambda, "lambda", "", "`URL` at which sam local start-lambda runs the function, such as http://127.0.0.1:3001")
 	f.StringVar(&i.function, "function", "Function", "`name` of the function: for -lambda its logical id in the template")
 	f.DurationVar(&i.timeout, "timeout", 10*time.Second, "`time` that a -bootstrap may take for a message, until it is killed")
@@ -42,9 +53,16 @@ func (i *integration) check(f *flag.FlagSet) error {
 	given := map[string]bool{}
 	f.Visit(func(f *flag.Flag) { given[f.Name] = true })
 	runs := given["bootstrap"] || given["lambda"]
+	i.stageGiven = given["stage"]
 	switch {
 	case given["bootstrap"] && given["lambda"]:
-		return errors.New("-bootstrap and -lambda exclude each other: one function deals with all messages")
+		return errors.New("-bootstrap and -lambda exclude each other: give what runs the functions")
+	case i.template != "" && !runs:
+		return errors.New("-template needs what runs its functions: -bootstrap .aws-sam/build for those that sam build has built for provided.al2023, or -lambda http://127.0.0.1:3001 for sam local start-lambda")
+	case i.template == "" && (given["template"] || given["api"] || given["parameter"]):
+		return errors.New("-api and -parameter are for -template, which needs a file")
+	case i.template != "" && (given["function"] || given["timeout"]):
+		return errors.New("-function and -timeout are for a function without a template; -template has them")
 	case given["bootstrap"] && i.bootstrap == "":
 		return errors.New("-bootstrap needs a file")
 	case given["lambda"] && !isOrigin(i.lambda):
@@ -58,6 +76,18 @@ func (i *integration) check(f *flag.FlagSet) error {
 	case i.timeout <= 0 || i.timeout >= 15*time.Second:
 		return errors.New("-timeout must be more than 0 and less than 15s: Bellhop counts on it that no message takes longer")
 	}
+	return nil
+}
+
+func (i *integration) setParameter(text string) error {
+	name, value, ok := strings.Cut(text, "=")
+	if !ok || name == "" {
+		return errors.New("give NAME=VALUE")
+	}
+	if i.parameters == nil {
+		i.parameters = map[string]string{}
+	}
+	i.parameters[name] = value
 	return nil
 }
 
@@ -83,6 +113,29 @@ func (i *integration) address() string {
 // openServer wires the parts as the flags say, and says on stdout where messages go if not to the handler in here. The
 // server must be ended.
 func openServer(ctx context.Context, o options, log *slog.Logger, stdout, stderr io.Writer) (*server, error) {
+	o.trouble.announce(stdout)
+	var err error
+	if o.recorder, err = openRecorder(o.record, log); err != nil {
+		return nil, err
+	}
+	s, err := o.open(ctx, log, stdout, stderr)
+	if err != nil {
+		o.recorder.close(ctx)
+		return nil, err
+	}
+	s.recorder = o.recorder
+	if o.metrics == "" {
+		return s, nil
+	}
+	if err := s.serveMetrics(o.metrics, log, stdout); err != nil {
+		s.end()
+		return nil, err
+	}
+	return s, nil
+}
+
+// open returns what deals with messages and, if that needs it, @connections.
+func (o options) open(ctx context.Context, log *slog.Logger, stdout, stderr io.Writer) (*server, error) {
 	address := o.address()
 	if address == "" {
 		return openHandler(o, log)
@@ -96,7 +149,8 @@ func openServer(ctx context.Context, o options, log *slog.Logger, stdout, stderr
 		listener.Close()
 		return nil, err
 	}
-	s.serveManagement(listener, log)
+	s.management = newWeb(s.sockets.Management(), requestTime, log)
+	go s.management.Serve(listener)
 	return s, nil
 }
 
@@ -109,29 +163,54 @@ func openHandler(o options, log *slog.Logger) (*server, error) {
 	return newServer(o, kept, log), nil
 }
 
-// connect returns a server in front of what deals with messages, which posts to them through what listens at callback.
-func (o options) connect(ctx context.Context, callback net.Addr, log *slog.Logger, stdout, stderr io.Writer) (*server, error) {
-	s, config := &server{stage: o.stage}, apigateway.Config{Stage: o.stage, Log: log, Idle: o.idle, Lifetime: o.lifetime}
-	switch {
-	case o.bootstrap != "":
-		back := callbackURL(callback, "127.0.0.1", o.stage)
-		b, err := lambda.Open(ctx, lambda.Config{
-			File: o.bootstrap, Name: o.function, Timeout: o.timeout, Output: stderr, Env: append(os.Environ(), "CALLBACK_URL="+back),
-		})
-		if err != nil {
-			return nil, err
-		}
-		config.Invoke, s.function = b.Invoke, b
-		fmt.Fprintf(stdout, "%s deals with messages; it has CALLBACK_URL=%s.\n", o.bootstrap, back)
-	case o.lambda != "":
-		config.Invoke = (&lambda.Function{URL: o.lambda, Name: o.function}).Invoke
-		fmt.Fprintf(stdout, "%s at %s deals with messages; give it CALLBACK_URL=%s.\n%s", o.function, o.lambda,
-			callbackURL(callback, "host.docker.internal", o.stage), reach(callback))
-	default:
+// connect returns a server in front of functions, which post to clients through what listens at callback.
+func (o options) connect(ctx context.Context, callback net.Addr, log *slog.Logger, stdout, stderr io.Writer) (_ *server, err error) {
+	if o.bootstrap == "" && o.lambda == "" {
 		return openHandler(o, log)
 	}
-	s.sockets = apigateway.New(config)
+	st, err := o.readStack(log)
+	if err != nil {
+		return nil, err
+	}
+	o.stage = st.Stage
+	s := &server{stage: o.stage, origins: o.origins, template: o.template}
+	var invokers map[string]apigateway.Invoker
+	if o.bootstrap != "" {
+		back := callbackURL(callback, "127.0.0.1", o.stage)
+		if invokers, err = o.openBootstraps(ctx, s, st, back, log, stderr); err != nil {
+			s.end()
+			return nil, err
+		}
+		fmt.Fprintf(stdout, "Messages go to %s, with %s=%s.\n", o.bootstrap, callbackVariable, back)
+	} else {
+		invokers = o.invokeAPI(st)
+		fmt.Fprintf(stdout, "Messages go to sam local at %s; give its functions %s=%s.\n%s", o.lambda, callbackVariable,
+			callbackURL(callback, "host.docker.internal", o.stage), reach(callback))
+	}
+	if o.template != "" {
+		writeRoutes(stdout, st)
+	}
+	s.sockets = o.newGateway(apigateway.Config{
+		Routes: routesOf(st, invokers), Selection: st.Selection, StageVariables: st.StageVariables, Log: log,
+	})
 	return s, nil
+}
+
+// invokeAPI returns what invokes each function of a stack through the Invoke API of -lambda.
+func (o options) invokeAPI(st *stack.Stack) map[string]apigateway.Invoker {
+	invokers := map[string]apigateway.Invoker{}
+	for id := range st.Functions {
+		invokers[id] = (&lambda.Function{URL: o.lambda, Name: id}).Invoke
+	}
+	return invokers
+}
+
+// newGateway returns sockets with what the flags say of all alike.
+func (o options) newGateway(c apigateway.Config) *apigateway.Gateway {
+	c.Stage, c.Idle, c.Lifetime, c.TrustProxy = o.stage, o.idle, o.lifetime, o.trustProxy
+	o.trouble.cause(&c)
+	o.recorder.listen(&c)
+	return apigateway.New(c)
 }
 
 // callbackURL is where a function posts to. Of an address that is not one for it, or of all, it takes host.
@@ -140,7 +219,7 @@ func callbackURL(addr net.Addr, host, stage string) string {
 	if !tcp.IP.IsLoopback() && !tcp.IP.IsUnspecified() {
 		host = tcp.IP.String()
 	}
-	return "http://" + net.JoinHostPort(host, fmt.Sprint(tcp.Port)) + "/" + url.PathEscape(stage)
+	return "http://" + net.JoinHostPort(host, fmt.Sprint(tcp.Port)) + "/" + stage
 }
 
 // reach says what a container needs on Linux, where Docker gives it no way to what listens on this machine alone.
@@ -151,20 +230,14 @@ func reach(addr net.Addr) string {
 	return "  On Linux no container reaches that, unless -callback has the address of Docker's bridge: -callback 172.17.0.1:3002\n"
 }
 
-// serveManagement serves @connections.
-func (s *server) serveManagement(listener net.Listener, log *slog.Logger) {
-	// An idle connection outlives the 90 seconds for which Go's and AWS's clients keep one, or a post could meet its end.
-	s.management = &http.Server{Handler: s.sockets.Management(), ReadTimeout: 10 * time.Second, WriteTimeout: 10 * time.Second,
-		IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 32 << 10, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn)}
-	go s.management.Serve(listener)
-}
-
 // end ends what openServer has started, once the sockets are closed.
 func (s *server) end() {
-	if s.function != nil {
-		s.function.Close()
+	for _, function := range s.functions {
+		function.Close()
 	}
-	if s.management != nil {
-		s.management.Close()
+	for _, web := range []*http.Server{s.management, s.metrics} {
+		if web != nil {
+			web.Close()
+		}
 	}
 }

@@ -76,7 +76,7 @@ func say(t *testing.T, c *websocket.Conn, text string) string {
 // TestBootstrap: a built function deals with messages, posts back, may fail in every way, is told of the end of each
 // connection, and ends with the gateway.
 func TestBootstrap(t *testing.T) {
-	p := launch(t, "-bootstrap", compile(t, "./lambda/testdata/function"), "-timeout", "2s", "-stage", "dev stage")
+	p := launch(t, "-bootstrap", compile(t, "./lambda/testdata/function"), "-timeout", "2s", "-stage", "dev-stage")
 	c := p.dial()
 	internal := `^\{"message": "Internal server error", "connectionId":"[^"]+", "requestId":"[^"]+"\}$`
 	for _, test := range []struct{ say, hear string }{

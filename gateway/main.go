@@ -5,6 +5,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"flag"
 	"fmt"
@@ -14,6 +15,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"regexp"
 	"runtime/debug"
 	"syscall"
 	"time"
@@ -42,7 +44,12 @@ type options struct {
 	idle, lifetime time.Duration
 	table          string
 	dynamodb       string
+	log            string
+	record         string
+	recorder       *recorder // nil if nothing is recorded
+	front
 	integration
+	trouble
 }
 
 const usage = `Bellhop on one machine: a WebSocket API for lobbies and WebRTC signalling.
@@ -62,6 +69,11 @@ that is there, at DYNAMODB_ENDPOINT or, without that, in the account of AWS_ACCE
   make build && TABLE=bellhop DYNAMODB_ENDPOINT=http://127.0.0.1:8000 go run ./gateway -bootstrap ./bootstrap
   go run ./gateway -lambda http://127.0.0.1:3001       one that sam local start-lambda runs, with TABLE there
 
+Any other stack of a WebSocket API and functions, by its template (docs/gateway.md):
+
+  go run ./gateway -template FILE -bootstrap .aws-sam/build
+  go run ./gateway -template FILE -lambda http://127.0.0.1:3001
+
 Flags:
 `
 
@@ -69,14 +81,21 @@ func parse(args []string, stderr io.Writer) (o options, err error) {
 	f := flag.NewFlagSet("gateway", flag.ContinueOnError)
 	f.SetOutput(stderr)
 	f.StringVar(&o.listen, "listen", "127.0.0.1:3000", "`address` to listen on; port 0 takes any that is free")
-	f.StringVar(&o.stage, "stage", "local", "`name` of the stage, which is also a path that clients may connect to")
+	f.StringVar(&o.stage, "stage", "local", "`name` of the stage, which is also a path that clients may connect to. -template has its own,\n"+
+		"unless this is given")
 	f.Float64Var(&o.rate, "rate", 100, "actions a `second` that a client may go on sending")
 	f.DurationVar(&o.grace, "grace", 60*time.Second, "`time` for which the place of a dropped player is held")
 	f.DurationVar(&o.idle, "idle", 10*time.Minute, "`time` without a message after which a connection is closed, as on AWS")
 	f.DurationVar(&o.lifetime, "lifetime", 2*time.Hour, "`time` after which any connection is closed, as on AWS")
 	f.StringVar(&o.table, "table", "", "`name` of a DynamoDB table that keeps lobbies, so that they outlive this program")
 	f.StringVar(&o.dynamodb, "dynamodb-endpoint", "", "`URL` of a DynamoDB on this machine, where the table is made if it is missing")
+	f.StringVar(&o.log, "log", "text", "`format` of the log on standard error: text or json")
+	f.StringVar(&o.record, "record", "", "`file` to write what clients say and hear to, in the format of testdata/conversations, where it is\n"+
+		"replayed. It holds all content, by intent. Messages are dealt with one after the other meanwhile, and\n"+
+		"places lapse when somebody looks, as on AWS")
+	o.front.flags(f)
 	o.integration.flags(f)
+	o.trouble.flags(f)
 	f.Usage = func() {
 		fmt.Fprint(stderr, usage)
 		f.PrintDefaults()
@@ -95,9 +114,16 @@ func parse(args []string, stderr io.Writer) (o options, err error) {
 		return o, errors.New("-grace must be at most 1h: a lobby is kept for 3 hours after its last change")
 	case o.rate < 1 || o.grace <= 0 || o.idle <= 0 || o.lifetime <= 0:
 		return o, errors.New("-rate must be at least 1, and -grace, -idle and -lifetime more than 0")
+	case o.log != "text" && o.log != "json":
+		return o, errors.New("-log is text or json")
+	case !stagePattern.MatchString(o.stage):
+		return o, errors.New("-stage must be 1 to 128 letters, digits, hyphens and underscores, as on AWS")
 	}
-	return o, o.integration.check(f)
+	return o, errors.Join(o.front.check(), o.integration.check(f), o.trouble.check(), o.checkRecord(f))
 }
+
+// stagePattern is what API Gateway takes for the name of a stage ("Amazon API Gateway important notes").
+var stagePattern = regexp.MustCompile(`^[A-Za-z0-9_-]{1,128}$`)
 
 // run serves until ctx ends, then tells every client and waits for what they were about.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
@@ -105,24 +131,28 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	listener, err := listen(o.listen)
+	log := newLog(o.log, stderr)
+	secure, err := o.secure(log)
 	if err != nil {
 		return err
 	}
-	log := slog.New(slog.NewTextHandler(stderr, nil))
+	listener, err := listen(o.listen, log)
+	if err != nil {
+		return err
+	}
 	s, err := openServer(ctx, o, log, stdout, stderr)
 	if err != nil {
 		listener.Close()
 		return err
 	}
 	defer s.end()
-	// These bound a request; a WebSocket, once open, is bound by the sockets' own times. API Gateway gives $connect 29 s.
-	web := &http.Server{Handler: s, ReadTimeout: 10 * time.Second, WriteTimeout: 40 * time.Second, IdleTimeout: time.Minute,
-		MaxHeaderBytes: 32 << 10, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn)}
-	failed := make(chan error, 1)
+	greet(stdout, listener.Addr(), secure != nil, s.template)
+	if secure != nil {
+		listener = tls.NewListener(listener, secure)
+	}
+	web, failed := newWeb(s, requestTime, log), make(chan error, 1)
 	go func() { failed <- web.Serve(listener) }()
 	go s.sweep(ctx)
-	greet(stdout, listener.Addr())
 	select {
 	case err := <-failed:
 		return err
@@ -131,26 +161,43 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	return drain(web, s, stdout)
 }
 
-func listen(address string) (net.Listener, error) {
-	listener, err := net.Listen("tcp", address)
-	if errors.Is(err, syscall.EADDRINUSE) {
-		return nil, fmt.Errorf("%s is taken, perhaps by another gateway; stop that, or choose another port with -listen 127.0.0.1:3001", address)
+func newLog(format string, w io.Writer) *slog.Logger {
+	if format == "json" {
+		return slog.New(slog.NewJSONHandler(w, nil))
 	}
-	if err != nil {
-		return nil, fmt.Errorf("cannot listen on %q: %w; give -listen as HOST:PORT", address, err)
+	return slog.New(slog.NewTextHandler(w, nil))
+}
+
+// requestTime is how long a client has for the whole of a request.
+const requestTime = 10 * time.Second
+
+// newWeb returns a web server with limits. They bound a request; a WebSocket, once open, is bound by the sockets' own times.
+func newWeb(h http.Handler, requestTime time.Duration, log *slog.Logger) *http.Server {
+	return &http.Server{
+		Handler:     h,
+		ReadTimeout: requestTime, WriteTimeout: 40 * time.Second, // API Gateway gives $connect 29 s
+		IdleTimeout:    2 * time.Minute, // above the 90 seconds of Go's and AWS's clients, whose posts could meet the end
+		MaxHeaderBytes: 32 << 10, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}
-	return listener, nil
 }
 
 // greet says where to go. A listener on all addresses is shown by one that can be opened here.
-func greet(w io.Writer, addr net.Addr) {
+func greet(w io.Writer, addr net.Addr, secure bool, template string) {
 	tcp := addr.(*net.TCPAddr)
 	host := tcp.IP.String()
 	if tcp.IP.IsUnspecified() {
 		host = "127.0.0.1"
 	}
 	at := net.JoinHostPort(host, fmt.Sprint(tcp.Port))
-	fmt.Fprintf(w, "Bellhop is running.\n  WebSocket  ws://%s\n  Page       http://%s\n  Ctrl-C stops it.\n", at, at)
+	s := ""
+	if secure {
+		s = "s"
+	}
+	what, page := "Bellhop", fmt.Sprintf("  Page       http%s://%s\n", s, at)
+	if template != "" {
+		what, page = "The stack of "+template, ""
+	}
+	fmt.Fprintf(w, "%s is running.\n  WebSocket  ws%s://%s\n%s  Ctrl-C stops it.\n", what, s, at, page)
 }
 
 // drainTime bounds how long clients are waited for at the end: most container platforms kill after 10 s.
@@ -159,8 +206,12 @@ const drainTime = 7 * time.Second
 func drain(web *http.Server, s *server, stdout io.Writer) error {
 	ctx, cancel := context.WithTimeout(context.Background(), drainTime)
 	defer cancel()
+	s.draining.Store(true)
+	over, stop := context.WithTimeout(ctx, drainTime/3)
+	defer stop()
+	recorded := s.recorder.close(over)
 	fmt.Fprintf(stdout, "Closing %d connections.\n", s.sockets.Connections())
 	err := s.sockets.Shutdown(ctx)
 	web.Close() // what is left are requests for the page
-	return err
+	return errors.Join(recorded, err)
 }

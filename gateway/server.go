@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"runtime/debug"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"bellhop/gateway/apigateway"
@@ -19,11 +20,16 @@ import (
 
 // A server is what one address serves: clients' WebSockets, and the page for who opens it in a browser.
 type server struct {
-	stage   string
-	sockets *apigateway.Gateway
+	stage    string
+	origins  origins
+	sockets  *apigateway.Gateway
+	draining atomic.Bool
 
-	function   io.Closer    // nil if it is not run here
+	template   string       // whose stack is served; empty for Bellhop
+	recorder   *recorder    // nil if nothing is recorded
+	functions  []io.Closer  // that are run here
 	management *http.Server // of @connections; nil if nobody needs it
+	metrics    *http.Server // nil if nobody asks for it
 }
 
 // actionTime is what an action may take, as for the function on AWS: handlers count on it that none runs for 15 seconds.
@@ -34,12 +40,10 @@ func newServer(o options, kept store.Store, log *slog.Logger) *server {
 	post := new(poster)
 	h := handlers.New(handlers.Config{
 		Store: kept, Poster: post, Log: log, Now: o.now, Grace: o.grace, Rate: o.rate,
-		Later: func(d time.Duration, f func()) { time.AfterFunc(d, f) },
+		Later: o.later(),
 	})
-	post.Gateway = apigateway.New(apigateway.Config{
-		Invoke: h.Handle, Timeout: actionTime, Stage: o.stage, Log: log, Now: o.now, Idle: o.idle, Lifetime: o.lifetime,
-	})
-	return &server{stage: o.stage, sockets: post.Gateway}
+	post.Gateway = o.newGateway(apigateway.Config{Invoke: h.Handle, AnyText: true, Timeout: actionTime, Log: log, Now: o.now})
+	return &server{stage: o.stage, origins: o.origins, sockets: post.Gateway}
 }
 
 // poster is a handlers.Poster to the sockets of a gateway.
@@ -96,17 +100,28 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	isUpgrade := strings.EqualFold(r.Header.Get("Upgrade"), "websocket")
 	path := strings.TrimSuffix(r.URL.Path, "/")
 	switch {
-	case path == "" && !isUpgrade:
+	case path == "" && !isUpgrade && s.template == "":
 		servePage(w, r)
+	case path == "/healthz" && !isUpgrade:
+		s.serveHealth(w)
+	case isUpgrade && !s.origins.allow(r):
+		s.sockets.Refuse(w, http.StatusForbidden, "Pages of this site may not connect; -origins lists those that may")
 	case path == "", path == "/"+s.stage:
 		s.sockets.ServeHTTP(w, r)
 	case isUpgrade:
-		w.Header().Set("Content-Type", "application/json")
-		w.WriteHeader(http.StatusForbidden) // as API Gateway answers for a stage that is not there
-		w.Write([]byte(`{"message":"Forbidden"}`))
+		s.sockets.Refuse(w, http.StatusForbidden, "Forbidden") // as API Gateway answers for a stage that is not there
 	default:
 		http.NotFound(w, r)
 	}
+}
+
+// serveHealth tells who distributes clients whether to send some here.
+func (s *server) serveHealth(w http.ResponseWriter) {
+	if s.draining.Load() {
+		http.Error(w, "shutting down", http.StatusServiceUnavailable)
+		return
+	}
+	io.WriteString(w, "ok\n")
 }
 
 //go:embed page.html

@@ -2,6 +2,7 @@ package apigateway
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"io"
 	"net"
@@ -11,6 +12,7 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+	"unicode/utf8"
 )
 
 // A connection is a client's WebSocket. One goroutine reads from it and invokes the integration, message by message and
@@ -19,7 +21,8 @@ type connection struct {
 	gateway     *Gateway
 	id          string
 	net         net.Conn
-	raw         syscall.RawConn // nil where readiness cannot be asked for
+	raw         syscall.RawConn // nil where readiness cannot be asked for, as with TLS
+	buffer      []byte          // what is read into then
 	connectedAt int64           // ms since 1970
 	active      atomic.Int64    // ms since 1970 of the last message in either direction
 	host        string
@@ -51,6 +54,10 @@ const chunkSize = 16 << 10
 
 type chunk [chunkSize]byte
 
+// bufferSize is what is read at once by a connection that cannot ask whether there is anything, and so has to hold its
+// buffer while it waits: enough for most messages.
+const bufferSize = 2 << 10
+
 var chunks = sync.Pool{New: func() any { return new(chunk) }}
 
 // take gives the connection its network connection.
@@ -58,6 +65,8 @@ func (c *connection) take(conn net.Conn) {
 	c.net = conn
 	if c.raw = rawConn(conn); c.raw != nil {
 		c.isReadable, c.writeSome = c.readNow, c.writeNow
+	} else {
+		c.buffer = make([]byte, bufferSize)
 	}
 }
 
@@ -68,12 +77,16 @@ func (c *connection) serve(early []byte) {
 	if end != nil {
 		c.close(*end)
 	}
-	c.awaitHangup()
-	c.net.Close()
+	if err := c.awaitHangup(); err == io.EOF {
+		c.net.Close()
+	} else {
+		c.cut()
+	}
 	c.gateway.unregister(c)
 	c.mu.Lock()
 	e := *c.ending
 	c.mu.Unlock()
+	c.gateway.counts.countEnd(e.code)
 	c.gateway.disconnected(c, e)
 }
 
@@ -112,7 +125,10 @@ func (c *connection) handle(data []byte) *ending {
 		data = rest
 		switch opcode {
 		case opText:
-			c.gateway.message(held, c, string(payload))
+			if !c.gateway.AnyText && !utf8.Valid(payload) {
+				return endText
+			}
+			c.gateway.arrive(held, c, string(payload))
 			if c.isEnding() {
 				return nil
 			}
@@ -133,11 +149,8 @@ func (c *connection) handle(data []byte) *ending {
 // wait returns what the client sends next. It is valid until release.
 func (c *connection) wait() ([]byte, error) {
 	if c.raw == nil {
-		if c.chunk == nil {
-			c.chunk = chunks.Get().(*chunk)
-		}
-		n, err := c.net.Read(c.chunk[:])
-		return c.chunk[:n], err
+		n, err := c.net.Read(c.buffer)
+		return c.buffer[:n], err
 	}
 	if err := c.raw.Read(c.isReadable); err != nil {
 		return nil, err
@@ -168,14 +181,30 @@ func (c *connection) release() {
 	}
 }
 
-// awaitHangup throws away what still comes, so that the close frame is not lost to a reset.
-func (c *connection) awaitHangup() {
+// awaitHangup throws away what still comes, so that the close frame is not lost to a reset. It returns how that ends.
+func (c *connection) awaitHangup() error {
 	defer c.release()
 	for {
 		if _, err := c.wait(); err != nil {
-			return
+			return err
 		}
 	}
+}
+
+// cut closes a connection at once. That of TLS would say so first, and wait 5 seconds for who does not read.
+func (c *connection) cut() {
+	if secure, ok := c.net.(*tls.Conn); ok {
+		secure.NetConn().Close()
+		return
+	}
+	c.net.Close()
+}
+
+// waiting returns how many bytes wait for the client.
+func (c *connection) waiting() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.queue) - c.taken
 }
 
 func (c *connection) isEnding() bool {
@@ -199,10 +228,24 @@ func (c *connection) close(e ending) bool {
 	c.mu.Unlock()
 	c.net.SetDeadline(time.Now().Add(closeTime))
 	if e.code == 1006 {
-		c.net.Close()
+		c.cut()
 	}
 	c.flush()
 	return true
+}
+
+// disconnect closes the connection as @connections does.
+func (c *connection) disconnect() error {
+	if c.isEnding() {
+		return ErrGone
+	}
+	if c.gateway.Hooks.Closed != nil {
+		c.gateway.Hooks.Closed(c.id)
+	}
+	if !c.close(ending{code: 1000, reason: "Connection Closed Normally"}) {
+		return ErrGone
+	}
+	return nil
 }
 
 // enqueue queues a message. Whoever does must see to it that flush is called.
@@ -255,7 +298,7 @@ func (c *connection) flush() {
 	switch {
 	case c.writeErr != nil:
 		c.drop()
-		c.net.Close() // what the reading goroutine notices
+		c.cut() // what the reading goroutine notices
 	case c.taken < len(c.queue):
 		c.writing = true
 		go c.writeRest()
@@ -282,7 +325,8 @@ func (c *connection) writeRest() {
 	defer c.mu.Unlock()
 	for c.taken < len(c.queue) {
 		part := c.queue[c.taken:]
-		if c.ending == nil { // closing has set a deadline of its own
+		part = part[:min(len(part), chunkSize)] // for each of which there is Stall: TLS does not say what it has written of more
+		if c.ending == nil {                    // closing has set a deadline of its own
 			c.net.SetWriteDeadline(time.Now().Add(c.gateway.Stall))
 		}
 		c.mu.Unlock()
@@ -292,7 +336,7 @@ func (c *connection) writeRest() {
 		if err != nil && !(errors.Is(err, os.ErrDeadlineExceeded) && n > 0) {
 			c.writeErr = err
 			c.drop()
-			c.net.Close()
+			c.cut()
 			break
 		}
 	}
@@ -312,10 +356,14 @@ func (c *connection) sent() {
 	if c.ending == nil {
 		return
 	}
+	hangUp := c.net.Close
 	if half, ok := c.net.(interface{ CloseWrite() error }); ok && !c.ending.asked {
-		half.CloseWrite() // and the client may still be sending: see awaitHangup
+		hangUp = half.CloseWrite // and the client may still be sending: see awaitHangup
+	}
+	if c.raw != nil {
+		hangUp()
 	} else {
-		c.net.Close()
+		go hangUp() // for the time that TLS waits, nobody should
 	}
 }
 

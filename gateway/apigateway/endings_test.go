@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// TestEndings: every way in which a connection ends, as the client and as $disconnect see it.
-func TestEndings(t *testing.T) {
+// TestFidelityEndings guards every way in which a connection ends, as the client and as $disconnect see it.
+func TestFidelityEndings(t *testing.T) {
 	now := time.Now()
 	var clock sync.Mutex
 	advance := func(d time.Duration) {
@@ -70,6 +70,15 @@ func TestEndings(t *testing.T) {
 			advance(9 * time.Minute)
 			c.send(frame(ping, ""))
 			c.want(0x80|opPong, "")
+			after(time.Minute)(c)
+		}, 1001, "Going away", 0},
+		{"a post counts as activity", func(c client) {
+			advance(9 * time.Minute)
+			g.Post(context.Background(), "fox", []byte("news"))
+			c.want(text, "news")
+			after(9 * time.Minute)(c)
+			c.send(frame(ping, "still there?"))
+			c.want(0x80|opPong, "still there?")
 			after(time.Minute)(c)
 		}, 1001, "Going away", 0},
 		{"shut down", func(client) { go g.Shutdown(context.Background()) }, 1001, "Going away", 0},

@@ -1,6 +1,7 @@
 package apigateway
 
 import (
+	"cmp"
 	"context"
 	cryptorand "crypto/rand"
 	"encoding/base64"
@@ -68,21 +69,27 @@ func (g *Gateway) requestTime(now time.Time) string {
 	return last.text
 }
 
-// requestContext returns what all three events have.
-func (g *Gateway) requestContext(c *connection, kind, route string, r request, now time.Time) awsevents.APIGatewayWebsocketProxyRequestContext {
-	return awsevents.APIGatewayWebsocketProxyRequestContext{
-		RouteKey: route, EventType: kind, ExtendedRequestID: r.id, RequestID: r.id,
-		RequestTime: g.requestTime(now), RequestTimeEpoch: now.UnixMilli(), MessageDirection: "IN",
-		Stage: g.Stage, APIID: g.APIID, DomainName: c.host, ConnectedAt: c.connectedAt, ConnectionID: c.id,
-		Identity: awsevents.APIGatewayRequestIdentity{SourceIP: c.sourceIP, UserAgent: c.userAgent},
+// event returns what all three events have.
+func (g *Gateway) event(c *connection, kind, route string, r request, now time.Time) awsevents.APIGatewayWebsocketProxyRequest {
+	return awsevents.APIGatewayWebsocketProxyRequest{
+		StageVariables: g.StageVariables,
+		RequestContext: awsevents.APIGatewayWebsocketProxyRequestContext{
+			RouteKey: route, EventType: kind, ExtendedRequestID: r.id, RequestID: r.id,
+			RequestTime: g.requestTime(now), RequestTimeEpoch: now.UnixMilli(), MessageDirection: "IN",
+			Stage: g.Stage, APIID: g.APIID, DomainName: c.host, ConnectedAt: c.connectedAt, ConnectionID: c.id,
+			Identity: awsevents.APIGatewayRequestIdentity{SourceIP: c.sourceIP, UserAgent: c.userAgent},
+		},
 	}
 }
 
-// connect invokes $connect, and returns its answer.
-func (g *Gateway) connect(ctx context.Context, c *connection, r *http.Request, now time.Time) (awsevents.APIGatewayProxyResponse, error) {
+// connect invokes $connect, if there is that route, and returns its answer.
+func (g *Gateway) connect(ctx context.Context, c *connection, r *http.Request) (awsevents.APIGatewayProxyResponse, error) {
+	if _, ok := g.Routes[routeConnect]; !ok {
+		return awsevents.APIGatewayProxyResponse{StatusCode: http.StatusOK}, nil
+	}
 	id := newRequest()
-	e := awsevents.APIGatewayWebsocketProxyRequest{RequestContext: g.requestContext(c, "CONNECT", "$connect", id, now)}
-	e.MultiValueHeaders = headersOf(r, c.sourceIP)
+	e := g.event(c, "CONNECT", routeConnect, id, g.Now())
+	e.MultiValueHeaders = g.headersOf(r, c.sourceIP)
 	e.Headers = last(e.MultiValueHeaders)
 	if query := r.URL.Query(); len(query) > 0 {
 		e.MultiValueQueryStringParameters, e.QueryStringParameters = query, last(query)
@@ -90,10 +97,12 @@ func (g *Gateway) connect(ctx context.Context, c *connection, r *http.Request, n
 	return g.invoke(ctx, e)
 }
 
-// message invokes $default. If that fails the client is told as API Gateway tells it, even though the route is one-way.
+// message invokes the route that a message selects. If there is none, or it fails, the client is told as API Gateway tells
+// it, even though a route is one-way.
 func (g *Gateway) message(held *cork, c *connection, body string) {
 	now, id := g.Now(), newRequest()
 	ms := now.UnixMilli()
+	g.counts.received.Add(1)
 	c.active.Store(ms)
 	held.now.Store(ms)
 	if held.since == 0 {
@@ -102,42 +111,72 @@ func (g *Gateway) message(held *cork, c *connection, body string) {
 		held.since = ms
 		held.flush()
 	}
-	e := awsevents.APIGatewayWebsocketProxyRequest{
-		RequestContext: g.requestContext(c, "MESSAGE", "$default", id, now), Body: body,
+	route, ok := g.routeFor(body)
+	if !ok {
+		g.tell(held, c, id, "Forbidden")
+		return
 	}
-	e.RequestContext.MessageID = id.messageID
-	if _, err := g.invoke(held, e); err != nil {
-		g.Log.Error("the integration failed", "route", "$default", "connection", c.id, "request", id.id, "error", err)
+	e := g.event(c, "MESSAGE", route, id, now)
+	e.Body, e.RequestContext.MessageID = body, id.messageID
+	r, err := g.invoke(held, e)
+	switch {
+	case err != nil:
+		g.Log.Error("the integration failed", "route", route, "connection", c.id, "request", id.id, "error", err)
 		_, message := failure(err)
-		frame := fmt.Sprintf(`{"message": %q, "connectionId":"%s", "requestId":"%s"}`, message, c.id, id.id)
-		g.Post(held, c.id, []byte(frame))
+		g.tell(held, c, id, message)
+	case g.Routes[route].Answers && r.Body != "":
+		if err := g.send(held, c.id, bodyOf(r)); err != nil {
+			g.Log.Warn("the route response is not sent", "route", route, "connection", c.id, "request", id.id, "error", err)
+		}
 	}
 }
 
-// disconnected invokes $disconnect, whose answer nobody gets.
+// tell sends a frame of API Gateway's own, in the spacing that it has there.
+func (g *Gateway) tell(held *cork, c *connection, r request, message string) {
+	g.send(held, c.id, fmt.Appendf(nil, `{"message": %q, "connectionId":"%s", "requestId":"%s"}`, message, c.id, r.id))
+}
+
+// bodyOf returns the bytes of a result's body, which may be written in base64.
+func bodyOf(r awsevents.APIGatewayProxyResponse) []byte {
+	if r.IsBase64Encoded {
+		if b, err := base64.StdEncoding.DecodeString(r.Body); err == nil {
+			return b
+		}
+	}
+	return []byte(r.Body)
+}
+
+// disconnected invokes $disconnect, if there is that route. Nobody gets its answer.
 func (g *Gateway) disconnected(c *connection, end ending) {
+	if _, ok := g.Routes[routeDisconnect]; !ok {
+		return
+	}
 	now, id := g.Now(), newRequest()
-	e := awsevents.APIGatewayWebsocketProxyRequest{RequestContext: g.requestContext(c, "DISCONNECT", "$disconnect", id, now)}
+	e := g.event(c, "DISCONNECT", routeDisconnect, id, now)
 	e.Headers = map[string]string{"Host": c.host, "x-api-key": "", "X-Forwarded-For": "", "x-restapi": ""}
 	e.MultiValueHeaders = map[string][]string{"Host": {c.host}, "x-api-key": {""}, "X-Forwarded-For": {""}, "x-restapi": {""}}
 	e.RequestContext.DisconnectStatusCode = int64(end.code)
 	e.RequestContext.DisconnectReason = &end.reason
 	if _, err := g.invoke(context.Background(), e); err != nil {
-		g.Log.Error("the integration failed", "route", "$disconnect", "connection", c.id, "request", id.id, "error", err)
+		g.Log.Error("the integration failed", "route", routeDisconnect, "connection", c.id, "request", id.id, "error", err)
 	}
 }
 
 // failure returns what a client hears when the integration failed, and the status if it was connecting.
 func failure(err error) (status int, message string) {
-	if errors.Is(err, ErrTimeout) {
+	switch {
+	case errors.Is(err, ErrTimeout):
 		return http.StatusGatewayTimeout, "Endpoint request timed out"
+	case errors.Is(err, ErrThrottled):
+		return http.StatusTooManyRequests, "Too Many Requests"
 	}
 	return http.StatusBadGateway, "Internal server error"
 }
 
-// invoke calls the integration. A panic, or an answer without an HTTP status, is an error.
+// invoke calls the integration of an event's route. A panic, or a result without a final HTTP status, is an error.
 func (g *Gateway) invoke(ctx context.Context, e awsevents.APIGatewayWebsocketProxyRequest) (r awsevents.APIGatewayProxyResponse, err error) {
-	limit, cancel := context.WithTimeout(ctx, g.Timeout)
+	route := g.Routes[e.RequestContext.RouteKey]
+	limit, cancel := context.WithTimeout(ctx, route.Timeout)
 	defer cancel()
 	defer func() {
 		if p := recover(); p != nil {
@@ -146,8 +185,12 @@ func (g *Gateway) invoke(ctx context.Context, e awsevents.APIGatewayWebsocketPro
 		if at, _ := limit.Deadline(); err != nil && !time.Now().Before(at) {
 			err = fmt.Errorf("%w: %w", ErrTimeout, err)
 		}
+		if g.Observe != nil {
+			at, _ := limit.Deadline()
+			g.Observe(e.RequestContext.RouteKey, time.Since(at.Add(-route.Timeout)), err)
+		}
 	}()
-	if r, err = g.Invoke(limit, e); err == nil && (r.StatusCode < 100 || r.StatusCode > 599) {
+	if r, err = route.Invoke(limit, e); err == nil && (r.StatusCode < 200 || r.StatusCode > 599) {
 		err = fmt.Errorf("malformed Lambda proxy response: status code %d", r.StatusCode)
 	}
 	return r, err
@@ -155,7 +198,7 @@ func (g *Gateway) invoke(ctx context.Context, e awsevents.APIGatewayWebsocketPro
 
 // headersOf returns a handshake's headers as AWS passes them on: with its own, without those of the upgrade, and with
 // the spelling that clients use, which net/http has changed.
-func headersOf(r *http.Request, sourceIP string) map[string][]string {
+func (g *Gateway) headersOf(r *http.Request, sourceIP string) map[string][]string {
 	h := map[string][]string{"Host": {r.Host}}
 	for name, values := range r.Header {
 		switch {
@@ -166,15 +209,18 @@ func headersOf(r *http.Request, sourceIP string) map[string][]string {
 			h[name] = values
 		}
 	}
-	port, scheme := "80", "http"
+	scheme, port := "http", ""
 	if r.TLS != nil {
-		port, scheme = "443", "https"
+		scheme = "https"
 	}
-	if _, p, err := net.SplitHostPort(r.Host); err == nil {
-		port = p
+	if g.TrustProxy {
+		scheme, port = cmp.Or(r.Header.Get("X-Forwarded-Proto"), scheme), r.Header.Get("X-Forwarded-Port")
 	}
-	h["X-Forwarded-For"] = []string{strings.Join(append(r.Header["X-Forwarded-For"], sourceIP), ", ")}
-	h["X-Forwarded-Port"], h["X-Forwarded-Proto"] = []string{port}, []string{scheme}
+	if _, inHost, err := net.SplitHostPort(r.Host); err == nil {
+		port = cmp.Or(port, inHost)
+	}
+	port = cmp.Or(port, map[string]string{"http": "80", "https": "443"}[scheme])
+	h["X-Forwarded-For"], h["X-Forwarded-Port"], h["X-Forwarded-Proto"] = []string{sourceIP}, []string{port}, []string{scheme}
 	if h["X-Amzn-Trace-Id"] == nil {
 		h["X-Amzn-Trace-Id"] = []string{fmt.Sprintf("Root=1-%08x-%016x%08x", time.Now().Unix(), rand.Uint64(), rand.Uint32())}
 	}

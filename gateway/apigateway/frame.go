@@ -27,6 +27,7 @@ var (
 	endBinary      = &ending{code: 1003, reason: "Binary messages are not supported"}
 	endLongFrame   = &ending{code: 1009, reason: "A frame is over 32 KiB"}
 	endLongMessage = &ending{code: 1009, reason: "A message is over 128 KiB"}
+	endText        = &ending{code: 1007, reason: "A text message is not UTF-8"}
 	endReason      = &ending{code: 1007, reason: "The close reason is not UTF-8"}
 )
 
@@ -47,8 +48,8 @@ var (
 )
 
 // A decoder makes messages of a client's bytes, however they are cut. It checks all that RFC 6455 demands of frames,
-// and API Gateway's two limits, but not that text is UTF-8: that is left to who reads it, who can answer instead of
-// closing. The zero value is ready, and holds no buffer between messages.
+// and API Gateway's two limits, but not that text is UTF-8: who reads it may answer instead of closing (Config.AnyText).
+// The zero value is ready, and holds no buffer between messages.
 type decoder struct {
 	header  [14]byte // of the frame that is being read
 	have    int      // bytes of header

@@ -1,7 +1,7 @@
-// Package apigateway is the WebSocket side of Amazon API Gateway for one API with three routes ($connect, $disconnect,
-// $default) and one integration: it turns connections into the events an AWS_PROXY integration gets, and lets that
-// integration post to them. What it does is what AWS does, limits and close codes included, so that what works here
-// works when deployed; docs/design.md says where AWS leaves room and what is done with it.
+// Package apigateway is the WebSocket side of Amazon API Gateway for one API: it turns connections into the events an
+// AWS_PROXY integration gets, and lets that integration post to them. What it does is what AWS does, limits and close
+// codes included, so that what works here works when deployed; docs/design.md says where AWS leaves room and what is done
+// with it, docs/gateway.md what is missing.
 //
 // Start with New, mount the Gateway as an http.Handler, call Sweep once a second, and Shutdown at the end. An
 // integration in another process posts through Management.
@@ -44,9 +44,12 @@ var (
 	// ErrTimeout says that the integration took longer than Config.Timeout. The client hears "Endpoint request timed
 	// out"; while it connects, as a 504.
 	ErrTimeout = errors.New("apigateway: the integration timed out")
+	// ErrThrottled is for an Invoker that stands for API Gateway's throttle. The client hears "Too Many Requests"; while it
+	// connects, as a 429.
+	ErrThrottled = errors.New("apigateway: throttled")
 )
 
-// An Invoker is the integration of all routes. Its context ends with the call, or after Config.Timeout, and then it must
+// An Invoker is an integration. Its context ends with the call, or after Config.Timeout, and then it must
 // return: an error it returns after that time is ErrTimeout, whether it wraps that or not. What is posted under the
 // context is held until the messages that came in with this one have been dealt with, and then leaves in one write a
 // connection.
@@ -55,10 +58,23 @@ type Invoker func(context.Context, awsevents.APIGatewayWebsocketProxyRequest) (a
 // Config says what a Gateway is made of. Only Invoke is required.
 type Config struct {
 	Invoke Invoker
-	Stage  string // as events name it; "local" if empty
-	APIID  string // as events name it; "local" if empty
-	Log    *slog.Logger
-	Now    func() time.Time
+	// Routes are those of the API by route key; nil means $connect, $disconnect and $default. Without $connect everybody
+	// is let in; a message for which there is no route is answered "Forbidden".
+	Routes map[string]Route
+	// Selection is the route selection expression, which matters only if there are routes of other keys.
+	Selection Selection
+	Stage     string // as events name it; "local" if empty
+	APIID     string // as events name it; "local" if empty
+	// StageVariables are in every event, if there are any.
+	StageVariables map[string]string
+	// TrustProxy says that whoever connects is a proxy of one's own, and so what it adds to X-Forwarded-For is the client's
+	// address, and its X-Forwarded-Proto and -Port are true. Otherwise what comes in these headers is thrown away.
+	TrustProxy bool
+	// AnyText hands on text that is not UTF-8 to an integration that answers it. Otherwise it ends the connection with
+	// 1007, as RFC 6455 wants it (section 8.1); an event as JSON could not hold it.
+	AnyText bool
+	Log     *slog.Logger
+	Now     func() time.Time
 	// NewConnectionID makes ids for tests that compare them; nil makes ids like those of AWS.
 	NewConnectionID func() string
 	// Idle is how long a connection may be without a message in either direction; AWS has 10 minutes, the default.
@@ -69,6 +85,9 @@ type Config struct {
 	Stall time.Duration
 	// Timeout is how long an invocation may take; AWS has 29 seconds, the default, and lets it be set to less.
 	Timeout time.Duration
+	Hooks   Hooks
+	// Observe, if it is set, is told of every invocation: its route, how long it took, and its error.
+	Observe func(route string, took time.Duration, err error)
 }
 
 // A Gateway holds the connections of one API. It is safe for concurrent use.
@@ -80,6 +99,8 @@ type Gateway struct {
 	draining bool           // nobody comes in any more
 	running  sync.WaitGroup // one for every connection, from $connect until $disconnect has returned
 	second   atomic.Pointer[stamp]
+	choice   bool // there are routes that messages select
+	counts   counters
 
 	namesConnections bool // Config has a NewConnectionID of its own
 }
@@ -106,6 +127,7 @@ func New(c Config) *Gateway {
 	if !g.namesConnections {
 		c.NewConnectionID = newConnectionID
 	}
+	c.Routes, g.choice = routesOf(c)
 	g.Config = c
 	for i := range g.shards {
 		g.shards[i].connections = map[string]*connection{}
@@ -119,6 +141,18 @@ func (g *Gateway) Connections() int { return int(g.open.Load()) }
 // Post sends data as one text message. Its errors are ErrGone, ErrLimitExceeded and ErrPayloadTooLarge; nil means that
 // the message was taken, not that it was received.
 func (g *Gateway) Post(ctx context.Context, connectionID string, data []byte) error {
+	if err := g.ask(ctx, connectionID); err != nil {
+		return g.posted(connectionID, data, err)
+	}
+	return g.send(ctx, connectionID, data)
+}
+
+// send is Post for what API Gateway sends by itself.
+func (g *Gateway) send(ctx context.Context, connectionID string, data []byte) error {
+	return g.posted(connectionID, data, g.post(ctx, connectionID, data))
+}
+
+func (g *Gateway) post(ctx context.Context, connectionID string, data []byte) error {
 	if len(data) > MaxMessage {
 		return ErrPayloadTooLarge
 	}
@@ -143,13 +177,16 @@ func (g *Gateway) Post(ctx context.Context, connectionID string, data []byte) er
 	return nil
 }
 
-// Disconnect closes a connection as a DELETE of @connections does. Its error is ErrGone.
+// Disconnect closes a connection as a DELETE of @connections does. Its error is ErrGone, or what Hooks.Posting says.
 func (g *Gateway) Disconnect(connectionID string) error {
+	if err := g.ask(context.Background(), connectionID); err != nil {
+		return err
+	}
 	c := g.find(connectionID)
-	if c == nil || !c.close(ending{code: 1000, reason: "Connection Closed Normally"}) {
+	if c == nil {
 		return ErrGone
 	}
-	return nil
+	return c.disconnect()
 }
 
 // Sweep closes the connections that have been idle for, or have lasted, too long.
@@ -183,7 +220,7 @@ func (g *Gateway) Shutdown(ctx context.Context) error {
 	}
 	left := 0
 	for c := range g.all() {
-		c.net.Close()
+		c.cut()
 		left++
 	}
 	return fmt.Errorf("apigateway: %d connections did not end in time: %w", left, ctx.Err())

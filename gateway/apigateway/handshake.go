@@ -25,29 +25,29 @@ const handshakeTime = 10 * time.Second
 // takes too long a 504.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if status, problem := g.check(r); status != 0 {
-		refuse(w, status, problem)
+		g.Refuse(w, status, problem)
 		return
 	}
 	if !g.enter() {
-		refuse(w, http.StatusServiceUnavailable, "The gateway is shutting down")
+		g.Refuse(w, http.StatusServiceUnavailable, "The gateway is shutting down")
 		return
 	}
-	now := g.Now()
 	c := &connection{
-		gateway: g, id: g.NewConnectionID(), connectedAt: now.UnixMilli(),
-		host: hostname(r.Host), sourceIP: hostname(r.RemoteAddr), userAgent: strings.Clone(r.UserAgent()),
+		gateway: g, id: g.NewConnectionID(), connectedAt: g.Now().UnixMilli(),
+		host: hostname(r.Host), sourceIP: g.sourceIP(r), userAgent: strings.Clone(r.UserAgent()),
 	}
 	c.active.Store(c.connectedAt)
 	// A client that leaves now must not leave a half-made connection: what $connect has begun, it ends.
-	answer, err := g.connect(context.WithoutCancel(r.Context()), c, r, now)
+	answer, err := g.connect(context.WithoutCancel(r.Context()), c, r)
 	if err != nil {
-		g.Log.Error("the integration failed", "route", "$connect", "connection", c.id, "error", err)
+		g.Log.Error("the integration failed", "route", routeConnect, "connection", c.id, "error", err)
 		status, message := failure(err)
-		refuse(w, status, message)
+		g.Refuse(w, status, message)
 		g.running.Done()
 		return
 	}
 	if answer.StatusCode < 200 || answer.StatusCode > 299 {
+		g.counts.refused[answer.StatusCode].Add(1)
 		w.Header().Set("Content-Type", "application/json")
 		w.WriteHeader(answer.StatusCode)
 		fmt.Fprint(w, answer.Body)
@@ -85,8 +85,10 @@ func (g *Gateway) check(r *http.Request) (status int, problem string) {
 	return 0, ""
 }
 
-// refuse answers a handshake in API Gateway's form.
-func refuse(w http.ResponseWriter, status int, message string) {
+// Refuse answers a handshake in API Gateway's form: for who stands in front and has reasons of its own. ServeHTTP does it
+// for all that are API Gateway's.
+func (g *Gateway) Refuse(w http.ResponseWriter, status int, message string) {
+	g.counts.refused[status].Add(1)
 	w.Header().Set("Content-Type", "application/json")
 	if status == http.StatusUpgradeRequired {
 		w.Header().Set("Connection", "Upgrade")
@@ -166,6 +168,15 @@ func headerOf(single map[string]string, multi map[string][]string, name string) 
 		return ""
 	}
 	return value
+}
+
+// sourceIP returns the client's address: that of the connection, or what a trusted proxy has added last.
+func (g *Gateway) sourceIP(r *http.Request) string {
+	if forwarded := r.Header["X-Forwarded-For"]; g.TrustProxy && len(forwarded) > 0 {
+		all := forwarded[len(forwarded)-1]
+		return hostname(strings.TrimSpace(all[strings.LastIndexByte(all, ',')+1:]))
+	}
+	return hostname(r.RemoteAddr)
 }
 
 // hostname returns HOST of HOST:PORT, as a string that does not keep a longer one alive.

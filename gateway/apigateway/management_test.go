@@ -48,8 +48,8 @@ func sdk(url string) *apigatewaymanagementapi.Client {
 	})
 }
 
-// TestManagement: what AWS's own client does with a connection, and which errors it sees.
-func TestManagement(t *testing.T) {
+// TestFidelitySDK guards what AWS's own client does with a connection, and which errors it sees.
+func TestFidelitySDK(t *testing.T) {
 	_, id, url, player := manage(t, Config{Stage: "dev"})
 	api, ctx := sdk(url+"/dev"), t.Context()
 	post := func(id, data string) error {
@@ -103,8 +103,8 @@ func TestManagement(t *testing.T) {
 	}
 }
 
-// TestManagementSlowReader: what waits for a client is bounded for those who post by HTTP too.
-func TestManagementSlowReader(t *testing.T) {
+// TestFidelitySlowReader guards that what waits for a client is bounded, for those who post by HTTP too.
+func TestFidelitySlowReader(t *testing.T) {
 	_, id, url, _ := manage(t, Config{})
 	api := sdk(url + "/local")
 	var err error
@@ -117,64 +117,79 @@ func TestManagementSlowReader(t *testing.T) {
 	}
 }
 
-// TestManagementWire: paths, statuses, headers and bodies as they are on the wire.
-func TestManagementWire(t *testing.T) {
+// TestFidelityConnections guards paths, statuses, headers and bodies of @connections as they are on the wire.
+func TestFidelityConnections(t *testing.T) {
 	var log bytes.Buffer
 	now := time.Date(2030, 3, 24, 10, 15, 30, 123e6, time.UTC)
 	_, id, url, player := manage(t, Config{
 		Now: func() time.Time { return now }, Log: slog.New(slog.NewTextHandler(&log, nil)),
 	})
 	escaped, gone := strings.Replace(id, "=", "%3D", 1), "ESIzRFVmd4gCqrw="
+	const invalid = `{"message":"Invalid connectionId"}` + "\n"
+	const forbidden, kiB128 = `{"message":"Forbidden"}` + "\n", 128 << 10
 	for _, test := range []struct {
-		method, path, body string
-		status             int
-		kind, answer       string
+		name         string
+		method, path string
+		body         string
+		status       int
+		kind, answer string
 	}{
-		{"POST", "/local/@connections/" + id, "one", 200, "", ""},
-		{"POST", "/local/@connections/" + escaped, "two", 200, "", ""},
-		{"POST", "/local/%40connections/" + escaped + "?x=y", "three", 200, "", ""},
-		{"GET", "/local/@connections/" + escaped, "", 200, "", `{"connectedAt":"2030-03-24T10:15:30.123Z",` +
+		{"a POST is 200 without a body", "POST", "/local/@connections/" + id, "one", 200, "", ""},
+		{"the id's padding may be escaped", "POST", "/local/@connections/" + escaped, "two", 200, "", ""},
+		{"the at sign may be escaped", "POST", "/local/%40connections/" + escaped + "?x=y", "three", 200, "", ""},
+		{"a message of no bytes", "POST", "/local/@connections/" + id, "", 200, "", ""},
+		{"a message of 1 byte", "POST", "/local/@connections/" + id, "1", 200, "", ""},
+		{"a message of 128 KiB", "POST", "/local/@connections/" + id, strings.Repeat("x", kiB128), 200, "", ""},
+		{"a message of 128 KiB and 1 byte is 413", "POST", "/local/@connections/" + id, strings.Repeat("x", kiB128+1), 413, "PayloadTooLargeException",
+			`{"message":"The message is over 131072 bytes"}` + "\n"},
+		{"a GET is what is known of a connection", "GET", "/local/@connections/" + escaped, "", 200, "", `{"connectedAt":"2030-03-24T10:15:30.123Z",` +
 			`"identity":{"sourceIp":"127.0.0.1","userAgent":"demo/1.0"},"lastActiveAt":"2030-03-24T10:15:30.123Z"}` + "\n"},
-		{"POST", "/local/@connections/" + gone, "x", 410, "GoneException", ""},
-		{"GET", "/local/@connections/" + gone, "", 410, "GoneException", ""},
-		{"DELETE", "/local/@connections/" + gone, "", 410, "GoneException", ""},
-		{"POST", "/local/@connections/" + gone + "x", "x", 400, "BadRequestException", `{"message":"Invalid connectionId"}` + "\n"},
-		{"POST", "/local/@connections/fox", "x", 400, "BadRequestException", `{"message":"Invalid connectionId"}` + "\n"},
-		{"POST", "/local/@connections/ESIzRFVmd4%0ACqrw=", "x", 400, "BadRequestException", `{"message":"Invalid connectionId"}` + "\n"},
-		{"POST", "/local/@connections/a%2Fb", "x", 400, "BadRequestException", `{"message":"Invalid connectionId"}` + "\n"},
-		{"POST", "/local/@connections/", "x", 403, "ForbiddenException", `{"message":"Forbidden"}` + "\n"},
-		{"POST", "/prod/@connections/" + id, "x", 403, "ForbiddenException", `{"message":"Forbidden"}` + "\n"},
-		{"POST", "/@connections/" + id, "x", 403, "ForbiddenException", `{"message":"Forbidden"}` + "\n"},
-		{"POST", "/local/connections/" + id, "x", 403, "ForbiddenException", `{"message":"Forbidden"}` + "\n"},
-		{"PUT", "/local/@connections/" + id, "x", 403, "ForbiddenException", `{"message":"Forbidden"}` + "\n"},
-		{"POST", "/local/@connections/" + id, strings.Repeat(big, 40), 413, "PayloadTooLargeException", `{"message":"The message is over 131072 bytes"}` + "\n"},
-		{"DELETE", "/local/@connections/" + id, "", 204, "", ""},
+		{"a POST to an unknown id is 410", "POST", "/local/@connections/" + gone, "x", 410, "GoneException", ""},
+		{"a GET of an unknown id is 410", "GET", "/local/@connections/" + gone, "", 410, "GoneException", ""},
+		{"a DELETE of an unknown id is 410", "DELETE", "/local/@connections/" + gone, "", 410, "GoneException", ""},
+		{"a malformed id is 400: too long", "POST", "/local/@connections/" + gone + "x", "x", 400, "BadRequestException", invalid},
+		{"a malformed id is 400: too short", "POST", "/local/@connections/fox", "x", 400, "BadRequestException", invalid},
+		{"a malformed id is 400: a line break", "POST", "/local/@connections/ESIzRFVmd4%0ACqrw=", "x", 400, "BadRequestException", invalid},
+		{"a malformed id is 400: a slash", "POST", "/local/@connections/a%2Fb", "x", 400, "BadRequestException", invalid},
+		{"no id is 403", "POST", "/local/@connections/", "x", 403, "ForbiddenException", forbidden},
+		{"another stage is 403", "POST", "/prod/@connections/" + id, "x", 403, "ForbiddenException", forbidden},
+		{"no stage is 403", "POST", "/@connections/" + id, "x", 403, "ForbiddenException", forbidden},
+		{"another path is 403", "POST", "/local/connections/" + id, "x", 403, "ForbiddenException", forbidden},
+		{"another method is 403", "PUT", "/local/@connections/" + id, "x", 403, "ForbiddenException", forbidden},
+		{"a DELETE is 204", "DELETE", "/local/@connections/" + id, "", 204, "", ""},
+		{"a DELETE of a connection that is closing is 410", "DELETE", "/local/@connections/" + id, "", 410, "GoneException", ""},
 	} {
-		// A body of unknown length is sent in chunks.
-		r, err := http.NewRequestWithContext(t.Context(), test.method, url+test.path, io.MultiReader(strings.NewReader(test.body)))
-		if err != nil {
-			t.Fatal(err)
-		}
-		answer, err := http.DefaultClient.Do(r)
-		if err != nil {
-			t.Fatal(err)
-		}
-		body, _ := io.ReadAll(answer.Body)
-		answer.Body.Close()
-		if answer.StatusCode != test.status || answer.Header.Get("X-Amzn-Errortype") != test.kind || string(body) != test.answer {
-			t.Errorf("%s %s: %d %q %q, want %d %q %q", test.method, test.path, answer.StatusCode,
-				answer.Header.Get("X-Amzn-Errortype"), body, test.status, test.kind, test.answer)
-		}
-		if len(body) > 0 && !json.Valid(body) {
-			t.Errorf("%s %s: an SDK cannot read %q", test.method, test.path, body)
-		}
-		if got := answer.Header.Get("X-Amzn-Requestid"); !regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`).MatchString(got) {
-			t.Errorf("the request id is %q, not a UUID", got)
-		}
+		t.Run(test.name, func(t *testing.T) {
+			// A body of unknown length is sent in chunks.
+			r, err := http.NewRequestWithContext(t.Context(), test.method, url+test.path, io.MultiReader(strings.NewReader(test.body)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			answer, err := http.DefaultClient.Do(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			body, _ := io.ReadAll(answer.Body)
+			answer.Body.Close()
+			if answer.StatusCode != test.status || answer.Header.Get("X-Amzn-Errortype") != test.kind || string(body) != test.answer {
+				t.Errorf("%d %q %q, want %d %q %q", answer.StatusCode, answer.Header.Get("X-Amzn-Errortype"), body, test.status, test.kind, test.answer)
+			}
+			if len(body) > 0 && !json.Valid(body) {
+				t.Errorf("an SDK cannot read %q", body)
+			}
+			if got := answer.Header.Get("X-Amzn-Requestid"); !regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`).MatchString(got) {
+				t.Errorf("the request id is %q, not a UUID", got)
+			}
+		})
 	}
 	player.want(text, "one")
 	player.want(text, "two")
 	player.want(text, "three")
+	player.want(text, "")
+	player.want(text, "1")
+	for _, first := range []byte{moreText, more, more, final} { // what leaves is in frames of at most 32 KiB
+		player.want(first, big)
+	}
 	player.wantEnd(ending{code: 1000, reason: "Connection Closed Normally"})
 	if n := strings.Count(log.String(), "is not signed"); n != 1 {
 		t.Errorf("that requests are not signed was said %d times, want once:\n%s", n, &log)

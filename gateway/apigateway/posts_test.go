@@ -3,9 +3,11 @@ package apigateway
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"fmt"
 	"io"
 	"log/slog"
+	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -81,6 +83,74 @@ func TestSlowReaderRecovers(t *testing.T) {
 			t.Fatal(err)
 		}
 		slow.want(text, "more")
+	}
+}
+
+// TestStalledReader guards that a client which takes nothing for the time of Stall is lost: its connection is cut, and
+// $disconnect is told 1006.
+func TestStalledReader(t *testing.T) {
+	var g *Gateway
+	id, ended := make(chan string, 1), make(chan event, 1)
+	g, address := serve(t, Config{Stall: 50 * time.Millisecond, Invoke: func(ctx context.Context, e event) (response, error) {
+		switch e.RequestContext.EventType {
+		case "CONNECT":
+			id <- e.RequestContext.ConnectionID
+		case "DISCONNECT":
+			ended <- e
+		}
+		return echo(&g)(ctx, e)
+	}})
+	slow := connect(t, address)
+	slow.send(frame(text, "here"))
+	slow.want(text, "here")
+	to := <-id
+	for g.Post(t.Context(), to, []byte(big)) == nil {
+	}
+	if e := <-ended; e.RequestContext.DisconnectStatusCode != 1006 || g.Connections() != 0 {
+		t.Errorf("it ended with %d, and %d connections are left", e.RequestContext.DisconnectStatusCode, g.Connections())
+	}
+}
+
+// TestStalledReaderOfTLS guards that a client which reads nothing through TLS, where a connection is closed by one more
+// record, holds up neither who posts to it nor the end of it.
+func TestStalledReaderOfTLS(t *testing.T) {
+	var g *Gateway
+	id, ended := make(chan string, 1), make(chan event, 1)
+	g = New(Config{Log: slog.New(slog.DiscardHandler), Stall: 50 * time.Millisecond, Invoke: func(_ context.Context, e event) (response, error) {
+		switch e.RequestContext.EventType {
+		case "MESSAGE":
+			id <- e.RequestContext.ConnectionID
+		case "DISCONNECT":
+			ended <- e
+		}
+		return ok, nil
+	}})
+	server := httptest.NewTLSServer(g)
+	defer server.Close()
+	conn, err := tls.Dial("tcp", server.Listener.Addr().String(), server.Client().Transport.(*http.Transport).TLSClientConfig)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	conn.Write(append([]byte(handshake+"\r\n"), frame(text, "here")...))
+	to, posted := <-id, make(chan error)
+	go func() {
+		err := error(nil)
+		for err == nil || err == ErrLimitExceeded {
+			err = g.Post(context.Background(), to, []byte(big))
+		}
+		posted <- err
+	}()
+	select {
+	case err := <-posted:
+		if err != ErrGone {
+			t.Errorf("the last post returned %v, want ErrGone", err)
+		}
+	case <-time.After(4 * time.Second): // where TLS itself gives up after 5
+		t.Error("a post waits for who does not read")
+	}
+	if e := <-ended; e.RequestContext.DisconnectStatusCode != 1006 {
+		t.Errorf("it ended with %d, want 1006", e.RequestContext.DisconnectStatusCode)
 	}
 }
 

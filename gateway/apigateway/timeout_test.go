@@ -2,41 +2,19 @@ package apigateway
 
 import (
 	"context"
-	"errors"
 	"io"
 	"net/http"
-	"regexp"
 	"testing"
 	"time"
 )
 
-// TestTimeout: an integration that takes too long is told to the client as API Gateway tells it.
-func TestTimeout(t *testing.T) {
-	hang := "hang"
-	_, address := serve(t, Config{
-		NewConnectionID: func() string { return "fox" }, Timeout: 50 * time.Millisecond,
-		Invoke: func(ctx context.Context, e event) (response, error) {
-			switch {
-			case e.Body == "itself":
-				return ok, errors.Join(errors.New("no answer"), ErrTimeout)
-			case e.Body == hang, e.QueryStringParameters["game"] == hang:
-				derived, cancel := context.WithCancel(ctx)
-				defer cancel()
-				<-derived.Done()
-				return ok, derived.Err()
-			}
-			return ok, nil
-		},
-	})
-	c := connect(t, address)
-	for _, body := range []string{"hang", "itself"} {
-		c.send(frame(text, body))
-		_, got := c.receive()
-		if !regexp.MustCompile(`^\{"message": "Endpoint request timed out", "connectionId":"fox", "requestId":"[\w-]{15}="\}$`).MatchString(got) {
-			t.Errorf("%s: the client hears %s", body, got)
-		}
-	}
-	answer, err := http.DefaultClient.Do(upgradeRequest(t, "http://"+address+"/?game=hang"))
+// TestFidelityConnectTimeout guards that a $connect that takes too long is a 504.
+func TestFidelityConnectTimeout(t *testing.T) {
+	_, address := serve(t, Config{Timeout: 20 * time.Millisecond, Invoke: func(ctx context.Context, _ event) (response, error) {
+		<-ctx.Done()
+		return ok, ctx.Err()
+	}})
+	answer, err := http.DefaultClient.Do(upgradeRequest(t, "http://"+address))
 	if err != nil {
 		t.Fatal(err)
 	}

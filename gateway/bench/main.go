@@ -18,12 +18,13 @@ import (
 )
 
 const usage = `What Bellhop costs on this machine, beside a bare relay (the floor): microseconds of server CPU for one relayed
-1500-byte message, and memory for one idle connection; and the start of the Lambda function. Close what else keeps the machine busy, and trust the ratio
-more than the times. The whole table takes about a minute.
+1500-byte message, and memory for one idle connection; what happens when a tenth of many connections drop at once, and
+when one client does not read; and the start of the Lambda function. Close what else keeps the machine busy, and trust
+the ratio more than the times. All of it takes about two minutes.
 
   go run ./gateway/bench                         the whole table
-  go run ./gateway/bench -rounds 1 -idle 0       a first look, in a quarter of a minute
-  go run ./gateway/bench -rounds 0 -idle 0       the function alone
+  go run ./gateway/bench -rounds 1 -idle 0 -drop 0    a first look, in half a minute
+  go run ./gateway/bench -rounds 0 -idle 0 -drop 0    the function alone
   go run ./gateway/bench -time 10s -rounds 5     less noise
 
 Flags:
@@ -33,7 +34,8 @@ var (
 	pairs  = flag.Int("pairs", 50, "`number` of pairs of clients; in each, one sends to the other")
 	length = flag.Duration("time", 3*time.Second, "`time` that each measurement sends, after a sixth of it to warm up")
 	rounds = flag.Int("rounds", 3, "`number` of times that the floor and Bellhop take turns")
-	idle   = flag.Int("idle", 5000, "`number` of connections for the measurement of idle memory; 0 skips it")
+	idle   = flag.Int("idle", 10000, "`number` of connections for the measurement of idle memory; 0 skips it")
+	fill   = flag.Int("drop", 10000, "`number` of connections in lobbies, whose hosts then drop at once; 0 skips it")
 	cold   = flag.Int("cold", 41, "`number` of times that each function is started; 0 skips it")
 	floor  = flag.Bool("serve-floor", false, "be the floor's server, as bench starts it, and measure nothing")
 )
@@ -65,10 +67,10 @@ func run(ctx context.Context) error {
 		return fmt.Errorf("unknown argument %q; -h lists what there is", flag.Arg(0))
 	case *floor:
 		return serveFloor()
-	case *pairs < 1 || *rounds < 0 || *length <= 0 || *idle < 0 || *cold < 0 || *cold == 1:
-		return errors.New("-pairs must be at least 1, -time more than 0, -rounds and -idle at least 0, and -cold 0 or at least 2")
+	case *pairs < 1 || *rounds < 0 || *length <= 0 || *idle < 0 || *fill < 0 || *cold < 0 || *cold == 1:
+		return errors.New("-pairs must be at least 1, -time more than 0, -rounds, -idle and -drop at least 0, and -cold 0 or at least 2")
 	}
-	if err := allowFiles(max(2**pairs, *idle) + 200); err != nil {
+	if err := allowFiles(max(2**pairs, *idle, *fill) + 200); err != nil {
 		return err
 	}
 	dir, err := os.MkdirTemp("", "bellhop-bench-")
@@ -123,7 +125,31 @@ func serverCosts(ctx context.Context, servers []server) error {
 	if memory != nil {
 		fmt.Printf("idle memory per connection (%d): %s\n", *idle, strings.Join(memory, ", "))
 	}
-	return nil
+	return bellhopCosts(ctx, servers[1])
+}
+
+// bellhopCosts measures what the floor has no notion of.
+func bellhopCosts(ctx context.Context, bellhop server) error {
+	if *rounds > 0 {
+		for _, slow := range []bool{false, true} {
+			took, err := latencies(ctx, bellhop, slow)
+			if err != nil {
+				return fmt.Errorf("latencies: %w", err)
+			}
+			n := len(took)
+			fmt.Printf("%-36s %d messages of others took %v (half of them), %v (99 of 100)\n",
+				map[bool]string{false: "while all clients read:", true: "while one client does not read:"}[slow], n,
+				took[n/2].Round(time.Microsecond), took[n*99/100].Round(time.Microsecond))
+		}
+	}
+	if *fill < lobbySize {
+		return nil
+	}
+	d, err := dropHosts(ctx, bellhop, *fill)
+	if err == nil {
+		fmt.Println(d)
+	}
+	return err
 }
 
 func printRelays(servers []server, costs [2][len(depths)][]float64) {

@@ -1,6 +1,11 @@
 package lambda
 
 import (
+	"cmp"
+	"maps"
+	"slices"
+	"strings"
+
 	awsevents "github.com/aws/aws-lambda-go/events"
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -9,14 +14,14 @@ import (
 // An event is what API Gateway sends for a WebSocket, in its order: what an event does not have is left out, where the
 // type of aws-lambda-go, which is made to be read into, writes two dozen empty members.
 type event struct {
-	Headers                         map[string]string   `json:"headers,omitempty"`
-	MultiValueHeaders               map[string][]string `json:"multiValueHeaders,omitempty"`
-	QueryStringParameters           map[string]string   `json:"queryStringParameters,omitempty"`
-	MultiValueQueryStringParameters map[string][]string `json:"multiValueQueryStringParameters,omitempty"`
-	StageVariables                  map[string]string   `json:"stageVariables,omitempty"`
-	RequestContext                  requestContext      `json:"requestContext"`
-	Body                            *string             `json:"body,omitzero"` // of a MESSAGE, even if it is empty
-	IsBase64Encoded                 bool                `json:"isBase64Encoded"`
+	Headers                         byName[string]   `json:"headers,omitempty"`
+	MultiValueHeaders               byName[[]string] `json:"multiValueHeaders,omitempty"`
+	QueryStringParameters           byName[string]   `json:"queryStringParameters,omitempty"`
+	MultiValueQueryStringParameters byName[[]string] `json:"multiValueQueryStringParameters,omitempty"`
+	StageVariables                  byName[string]   `json:"stageVariables,omitempty"`
+	RequestContext                  requestContext   `json:"requestContext"`
+	Body                            *string          `json:"body,omitzero"` // of a MESSAGE, even if it is empty
+	IsBase64Encoded                 bool             `json:"isBase64Encoded"`
 }
 
 type requestContext struct {
@@ -42,6 +47,29 @@ type requestContext struct {
 type identity struct {
 	UserAgent string `json:"userAgent,omitzero"`
 	SourceIP  string `json:"sourceIp"`
+}
+
+// byName is written in the order of its names, in whichever case they are, as AWS writes headers.
+type byName[V any] map[string]V
+
+// MarshalJSONTo implements json.MarshalerTo.
+func (m byName[V]) MarshalJSONTo(e *jsontext.Encoder) error {
+	if err := e.WriteToken(jsontext.BeginObject); err != nil {
+		return err
+	}
+	for _, name := range slices.SortedFunc(maps.Keys(m), compareFold) {
+		if err := e.WriteToken(jsontext.String(name)); err != nil {
+			return err
+		}
+		if err := json.MarshalEncode(e, m[name]); err != nil {
+			return err
+		}
+	}
+	return e.WriteToken(jsontext.EndObject)
+}
+
+func compareFold(a, b string) int {
+	return cmp.Or(strings.Compare(strings.ToLower(a), strings.ToLower(b)), strings.Compare(a, b))
 }
 
 // encode returns the event as AWS sends it. JSON has no bytes that are not UTF-8: they are replaced.

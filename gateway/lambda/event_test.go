@@ -1,19 +1,28 @@
 package lambda
 
 import (
+	"bytes"
+	"context"
 	"encoding/json"
+	"io"
+	"net"
+	"net/http/httptest"
+	"net/url"
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	awsevents "github.com/aws/aws-lambda-go/events"
 	"github.com/google/go-cmp/cmp"
+
+	"bellhop/gateway/apigateway"
 )
 
 // fixture reads an event as AWS sends it, and as package apigateway would hand it over.
 func fixture(t testing.TB, name string) (raw []byte, e awsevents.APIGatewayWebsocketProxyRequest) {
 	t.Helper()
-	raw, err := os.ReadFile("testdata/" + name + ".json")
+	raw, err := os.ReadFile("../../testdata/events/" + name + ".json")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -34,18 +43,75 @@ func value(t testing.TB, raw []byte) (v any) {
 	return v
 }
 
-// TestEncode: the three events are those of AWS, member for member.
-func TestEncode(t *testing.T) {
-	for _, name := range []string{"connect", "message", "disconnect"} {
-		raw, e := fixture(t, name)
-		got, err := encode(e)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if diff := cmp.Diff(value(t, raw), value(t, got)); diff != "" {
-			t.Errorf("%s (-AWS +encoded):\n%s", name, diff)
-		}
+// TestFidelityEvents guards that the three events of a connection are those of testdata/events, byte for byte, when the
+// same client comes at the same times. Ids are random, and compared by package apigateway.
+func TestFidelityEvents(t *testing.T) {
+	selection, err := apigateway.ParseSelection("$request.body.action")
+	if err != nil {
+		t.Fatal(err)
 	}
+	invoked, times := make(chan awsevents.APIGatewayWebsocketProxyRequest, 1), make(chan int64, 2)
+	g := apigateway.New(apigateway.Config{
+		Stage: "dev", APIID: "q1w2e3r4t5", TrustProxy: true, Now: func() time.Time { return time.UnixMilli(<-times) },
+		Selection: selection,
+		Routes:    map[string]apigateway.Route{"$connect": {}, "$disconnect": {}, "sendMessage": {}},
+		Invoke: func(_ context.Context, e awsevents.APIGatewayWebsocketProxyRequest) (awsevents.APIGatewayProxyResponse, error) {
+			invoked <- e
+			return awsevents.APIGatewayProxyResponse{StatusCode: 200}, nil
+		},
+	})
+	server := httptest.NewServer(g)
+	defer server.Close()
+	conn, err := net.Dial("tcp", server.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	_, connected := fixture(t, "connect")
+	times <- connected.RequestContext.ConnectedAt
+	const unmasked = "\x00\x00\x00\x00" // a mask that changes nothing
+	for _, step := range []struct {
+		name  string
+		bytes func(awsevents.APIGatewayWebsocketProxyRequest) string // what the client sends
+	}{
+		{"connect", handshake},
+		{"message", func(e awsevents.APIGatewayWebsocketProxyRequest) string {
+			return "\x81" + string([]byte{0x80 | byte(len(e.Body))}) + unmasked + e.Body
+		}},
+		{"disconnect", func(awsevents.APIGatewayWebsocketProxyRequest) string { return "\x88\x80" + unmasked }},
+	} {
+		t.Run(step.name, func(t *testing.T) {
+			raw, want := fixture(t, step.name)
+			times <- want.RequestContext.RequestTimeEpoch
+			io.WriteString(conn, step.bytes(want))
+			e := <-invoked
+			x := &e.RequestContext
+			x.ConnectionID, x.RequestID, x.ExtendedRequestID = want.RequestContext.ConnectionID, want.RequestContext.RequestID, want.RequestContext.ExtendedRequestID
+			if x.MessageID != nil {
+				x.MessageID = want.RequestContext.MessageID
+			}
+			got, err := encode(e)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var compact bytes.Buffer
+			if err := json.Compact(&compact, raw); err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(compact.String(), string(got)); diff != "" {
+				t.Errorf("-AWS +here:\n%s", diff)
+			}
+		})
+	}
+}
+
+// handshake returns the request of which $connect gets an event, by way of a proxy.
+func handshake(e awsevents.APIGatewayWebsocketProxyRequest) string {
+	request := "GET /dev?" + url.Values(e.MultiValueQueryStringParameters).Encode() + " HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+	for name, value := range e.Headers {
+		request += name + ": " + value + "\r\n"
+	}
+	return request + "\r\n"
 }
 
 // TestEncodeEdges: what is empty but there, and what JSON cannot hold.
@@ -71,38 +137,40 @@ func TestEncodeEdges(t *testing.T) {
 	}
 }
 
-// TestDecode: what API Gateway takes for the answer of a function, and what it does not.
-func TestDecode(t *testing.T) {
+// TestFidelityAnswers guards what API Gateway takes for the answer of a function, and what is malformed.
+func TestFidelityAnswers(t *testing.T) {
 	for _, test := range []struct {
-		result string
-		want   *awsevents.APIGatewayProxyResponse // nil is malformed
+		name, result string
+		want         *awsevents.APIGatewayProxyResponse // nil is malformed
 	}{
-		{`{"statusCode":200}`, &awsevents.APIGatewayProxyResponse{StatusCode: 200}},
-		{` {"statusCode":403,"headers":null,"multiValueHeaders":null,"body":"no"} `, &awsevents.APIGatewayProxyResponse{StatusCode: 403, Body: "no"}},
-		{`{"statusCode":200,"headers":{"A":"b"},"multiValueHeaders":{"C":["d"]},"body":"eA==","isBase64Encoded":true}`,
+		{"a status is enough", `{"statusCode":200}`, &awsevents.APIGatewayProxyResponse{StatusCode: 200}},
+		{"headers may be null", ` {"statusCode":403,"headers":null,"multiValueHeaders":null,"body":"no"} `, &awsevents.APIGatewayProxyResponse{StatusCode: 403, Body: "no"}},
+		{"all members there are", `{"statusCode":200,"headers":{"A":"b"},"multiValueHeaders":{"C":["d"]},"body":"eA==","isBase64Encoded":true}`,
 			&awsevents.APIGatewayProxyResponse{StatusCode: 200, Headers: map[string]string{"A": "b"},
 				MultiValueHeaders: map[string][]string{"C": {"d"}}, Body: "eA==", IsBase64Encoded: true}},
-		{`{"ConnectionId":"x","Data":"y","statusCode":200}`, nil},
-		{`{"StatusCode":200}`, nil},
-		{`{"statusCode":200,"cookies":[]}`, nil},
-		{`{"statusCode":"200"}`, nil},
-		{`{"statusCode":200,"body":{}}`, nil},
-		{`{"statusCode":200,"isBase64Encoded":"no"}`, nil},
-		{`{"statusCode":200} {}`, nil},
-		{`{"statusCode":200`, nil},
-		{`null`, nil},
-		{``, nil},
-		{`"ok"`, nil},
-		{`[]`, nil},
-		{`Task timed out after 3.00 seconds`, nil},
+		{"unknown members are malformed", `{"ConnectionId":"x","Data":"y","statusCode":200}`, nil},
+		{"a member in another case is malformed", `{"StatusCode":200}`, nil},
+		{"cookies are malformed", `{"statusCode":200,"cookies":[]}`, nil},
+		{"a status in quotes is malformed", `{"statusCode":"200"}`, nil},
+		{"a body that is an object is malformed", `{"statusCode":200,"body":{}}`, nil},
+		{"a mark of base64 that is text is malformed", `{"statusCode":200,"isBase64Encoded":"no"}`, nil},
+		{"two objects are malformed", `{"statusCode":200} {}`, nil},
+		{"half an object is malformed", `{"statusCode":200`, nil},
+		{"null is malformed", `null`, nil},
+		{"nothing is malformed", ``, nil},
+		{"text in quotes is malformed", `"ok"`, nil},
+		{"an array is malformed", `[]`, nil},
+		{"text is malformed", `Task timed out after 3.00 seconds`, nil},
 	} {
-		got, err := decode([]byte(test.result))
-		switch {
-		case test.want == nil && (err == nil || !strings.Contains(err.Error(), "malformed Lambda proxy response")):
-			t.Errorf("%s: %+v, %v; want it malformed", test.result, got, err)
-		case test.want != nil && (err != nil || !cmp.Equal(got, *test.want)):
-			t.Errorf("%s: %+v, %v; want %+v", test.result, got, err, *test.want)
-		}
+		t.Run(test.name, func(t *testing.T) {
+			got, err := decode([]byte(test.result))
+			switch {
+			case test.want == nil && (err == nil || !strings.Contains(err.Error(), "malformed Lambda proxy response")):
+				t.Errorf("%+v, %v; want it malformed", got, err)
+			case test.want != nil && (err != nil || !cmp.Equal(got, *test.want)):
+				t.Errorf("%+v, %v; want %+v", got, err, *test.want)
+			}
+		})
 	}
 }
 

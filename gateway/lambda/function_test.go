@@ -12,9 +12,9 @@ import (
 	"time"
 )
 
-// TestFunction: what sam local start-lambda answers, as its source has it (samcli/local/lambda_service), and what
-// becomes of it.
-func TestFunction(t *testing.T) {
+// TestFidelitySAMLocal guards what becomes of what sam local start-lambda answers, as its source has it
+// (samcli/local/lambda_service).
+func TestFidelitySAMLocal(t *testing.T) {
 	for _, test := range []struct {
 		name    string
 		status  int

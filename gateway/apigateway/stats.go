@@ -1,0 +1,73 @@
+package apigateway
+
+import "sync/atomic"
+
+// Stats is what a Gateway has done since New, and what it holds.
+type Stats struct {
+	Connections int               // that are open
+	Queued      int               // bytes that wait for clients to read
+	Received    uint64            // messages from clients
+	Posts       map[string]uint64 // messages to clients: "taken", "gone", "limit_exceeded" or "payload_too_large"
+	Refused     map[int]uint64    // handshakes, by the HTTP status of the answer
+	Ended       map[int]uint64    // connections, by the status code that $disconnect is told; 3000 stands for all from there
+}
+
+// outcomes name what becomes of a post, by its error.
+var outcomes = [...]struct {
+	err  error
+	name string
+}{
+	{nil, "taken"},
+	{ErrGone, "gone"},
+	{ErrLimitExceeded, "limit_exceeded"},
+	{ErrPayloadTooLarge, "payload_too_large"},
+}
+
+// counters are counted where something happens, each by one atomic addition.
+type counters struct {
+	received atomic.Uint64
+	posts    [len(outcomes)]atomic.Uint64
+	refused  [600]atomic.Uint64 // by status
+	ended    [17]atomic.Uint64  // by code less 1000; the last is for all others
+}
+
+// countPost counts a post by its error.
+func (c *counters) countPost(err error) {
+	for i := range outcomes {
+		if err == outcomes[i].err {
+			c.posts[i].Add(1)
+		}
+	}
+}
+
+func (c *counters) countEnd(code int) { c.ended[min(code-1000, len(c.ended)-1)].Add(1) }
+
+// Stats returns what has been counted. It looks at every connection: it is for who watches, not for each message.
+func (g *Gateway) Stats() Stats {
+	c := &g.counts
+	s := Stats{
+		Connections: g.Connections(), Received: c.received.Load(),
+		Posts: map[string]uint64{}, Refused: map[int]uint64{}, Ended: map[int]uint64{},
+	}
+	for i := range outcomes {
+		s.Posts[outcomes[i].name] = c.posts[i].Load()
+	}
+	for status := range c.refused {
+		if n := c.refused[status].Load(); n > 0 {
+			s.Refused[status] = n
+		}
+	}
+	for i := range c.ended {
+		code := 1000 + i
+		if i == len(c.ended)-1 {
+			code = 3000
+		}
+		if n := c.ended[i].Load(); n > 0 {
+			s.Ended[code] = n
+		}
+	}
+	for c := range g.all() {
+		s.Queued += c.waiting()
+	}
+	return s
+}

@@ -1,0 +1,98 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"slices"
+	"sync"
+	"time"
+)
+
+// A tempo is how often a client sends while latencies are measured: often enough to fill what is held for a client that
+// does not read, and far from all that the server can do.
+const tempo = 10 * time.Millisecond
+
+// latencies measures how long messages of all pairs are on their way, shortest first, while one more pair sends ten
+// messages for each of theirs, of which the receiver reads all or, if it is slow, none.
+func latencies(ctx context.Context, s server, slow bool) ([]time.Duration, error) {
+	p, err := start(ctx, s.command)
+	if err != nil {
+		return nil, err
+	}
+	defer p.stop()
+	l, err := connect(s, p.url, *pairs)
+	defer l.close()
+	if err != nil {
+		return nil, err
+	}
+	host, joiner, frame, err := onePair(s, p.url)
+	if err != nil {
+		return nil, err
+	}
+	defer host.Close()
+	defer joiner.Close()
+	ctx, stop := context.WithTimeout(ctx, *length)
+	defer stop()
+	go flood(ctx, host, bytes.Repeat(frame, 10))
+	go io.Copy(io.Discard, host) // its rate_limited
+	if !slow {
+		go io.Copy(io.Discard, joiner)
+	}
+	var mu sync.Mutex
+	var all []time.Duration
+	var running sync.WaitGroup
+	for i, p := range l {
+		running.Go(func() {
+			time.Sleep(tempo * time.Duration(i) / time.Duration(len(l))) // or all would send at the same moment
+			took, measureErr := p.latencies(ctx)
+			mu.Lock()
+			defer mu.Unlock()
+			if all = append(all, took...); measureErr != nil {
+				err = measureErr
+			}
+		})
+	}
+	running.Wait()
+	slices.Sort(all)
+	return all, err
+}
+
+// onePair connects a pair that nobody watches, and returns the frame that its host may send. Its receiver's system holds
+// as little for it as it can.
+func onePair(s server, url string) (host, joiner net.Conn, frame []byte, err error) {
+	if host, err = dial(url + s.query(*pairs, "a")); err != nil {
+		return nil, nil, nil, err
+	}
+	if joiner, err = dial(url + s.query(*pairs, "b")); err != nil {
+		host.Close()
+		return nil, nil, nil, err
+	}
+	joiner.(*net.TCPConn).SetReadBuffer(4 << 10)
+	message, err := s.meet(host, joiner, *pairs)
+	return host, joiner, appendMasked(nil, message), err
+}
+
+// flood sends in tempo until ctx ends.
+func flood(ctx context.Context, host net.Conn, frames []byte) {
+	for tick := time.NewTicker(tempo); ctx.Err() == nil; <-tick.C {
+		host.Write(frames)
+	}
+}
+
+// latencies sends in tempo, one message after the other has arrived, until ctx ends.
+func (p *pair) latencies(ctx context.Context) (took []time.Duration, err error) {
+	got := make([]byte, len(p.want))
+	p.joiner.SetReadDeadline(time.Now().Add(*length + patience))
+	for tick := time.NewTicker(tempo); ctx.Err() == nil; <-tick.C {
+		sent := time.Now()
+		p.host.Write(p.frame)
+		if _, err := io.ReadFull(p.joiner, got); err != nil || !bytes.Equal(got, p.want) {
+			return took, fmt.Errorf("a message of a pair did not arrive as it was sent: %w", err)
+		}
+		took = append(took, time.Since(sent))
+	}
+	return took, nil
+}

@@ -1,0 +1,220 @@
+package main
+
+import (
+	"bufio"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"io"
+	"math/big"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/coder/websocket"
+)
+
+// A pemPair is a certificate for 127.0.0.1 and its key, in files.
+type pemPair struct{ certificate, key string }
+
+// write makes a new pair with a serial number.
+func (p pemPair) write(t *testing.T, serial int64) *x509.CertPool {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(serial), IPAddresses: []net.IP{{127, 0, 0, 1}}, NotAfter: time.Now().Add(time.Hour)}
+	certificate, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	secret, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: certificate})
+	p.put(t, p.certificate, text, serial)
+	p.put(t, p.key, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: secret}), serial)
+	pool := x509.NewCertPool()
+	pool.AppendCertsFromPEM(text)
+	return pool
+}
+
+// put writes a file that has changed by its time too, even if little time has passed.
+func (p pemPair) put(t *testing.T, file string, text []byte, serial int64) {
+	t.Helper()
+	if err := os.WriteFile(file, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	at := time.Unix(1e9+serial, 0)
+	if err := os.Chtimes(file, at, at); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestTLS guards that clients connect by wss://, over HTTP/1.1 whatever they offer; that a renewed certificate is shown to
+// the next, and a spoilt one to nobody; and that at the end all are told.
+func TestTLS(t *testing.T) {
+	dir := t.TempDir()
+	files := pemPair{filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")}
+	pool := files.write(t, 1)
+	p := launch(t, "-tls-cert", files.certificate, "-tls-key", files.key)
+	url := p.stdout.find(t, `wss://\S+`)
+	p.stdout.find(t, "https://127")
+	c, _, err := websocket.Dial(t.Context(), url, &websocket.DialOptions{HTTPClient: &http.Client{
+		Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := say(t, c, `{"action":"ping"}`); !strings.Contains(got, `"pong"`) {
+		t.Errorf("the client hears %s", got)
+	}
+	address := strings.TrimPrefix(url, "wss://")
+	shown := func() int64 {
+		conn, err := tls.Dial("tcp", address, &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"h2", "http/1.1"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		state := conn.ConnectionState()
+		if state.NegotiatedProtocol != "http/1.1" {
+			t.Errorf("the protocol is %q", state.NegotiatedProtocol)
+		}
+		return state.PeerCertificates[0].SerialNumber.Int64()
+	}
+	if got := shown(); got != 1 {
+		t.Errorf("at first certificate %d is shown", got)
+	}
+	files.write(t, 2)
+	if got := shown(); got != 2 {
+		t.Errorf("after a renewal certificate %d is shown", got)
+	}
+	files.put(t, files.certificate, []byte("spoilt"), 3)
+	for range 2 {
+		if got := shown(); got != 2 {
+			t.Errorf("after a certificate of no use %d is shown", got)
+		}
+	}
+	if n := strings.Count(p.stderr.String(), "the last one stays"); n != 1 {
+		t.Errorf("that was said %d times:\n%s", n, p.stderr)
+	}
+	p.stop()
+	if _, _, err := c.Read(t.Context()); websocket.CloseStatus(err) != websocket.StatusGoingAway {
+		t.Errorf("at the end the client hears %v, want status 1001", err)
+	}
+	if err := <-p.ended; err != nil {
+		t.Error(err)
+	}
+}
+
+// TestFrontArguments guards that what is wrong with the way in is said at the start, with what to do.
+func TestFrontArguments(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	dir := t.TempDir()
+	files := pemPair{filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")}
+	files.write(t, 1)
+	for _, test := range []struct{ args, want string }{
+		{"-tls-cert a", "give both, or none"},
+		{"-tls-key a", "give both, or none"},
+		{"-tls-cert no/such -tls-key " + files.key, "no/such: no such file or directory"},
+		{"-tls-cert " + files.key + " -tls-key " + files.key, "they must be PEM, a certificate with its chain and its key"},
+		{"-origins a.example", `"a.example" is not a site such as https://a.example`},
+		{"-origins https://a.example,,", `"" is not a site`},
+		{"-origins https://a.example/game", "is not a site"},
+		{"-origins *", "is not a site"},
+		{"-metrics " + taken.Addr().String(), "give -metrics as HOST:PORT, of a port that is free"},
+		{"-stage a/b", "-stage must be 1 to 128 letters"},
+		{"-stage $default", "-stage must be 1 to 128 letters"},
+	} {
+		var stderr strings.Builder
+		err := run(t.Context(), append([]string{"-listen", "127.0.0.1:0"}, strings.Fields(test.args)...), io.Discard, &stderr)
+		if err == nil || !strings.Contains(stderr.String()+err.Error(), test.want) {
+			t.Errorf("gateway %s says %v, want %s", test.args, err, test.want)
+		}
+	}
+}
+
+// upgrade sends a handshake with further headers, and returns the answer.
+func upgrade(t *testing.T, address, headers string) *http.Response {
+	t.Helper()
+	conn, err := net.Dial("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	conn.SetDeadline(time.Now().Add(30 * time.Second))
+	go io.WriteString(conn, handshake+headers+"\r\n")
+	r, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+const handshake = "GET / HTTP/1.1\r\nHost: game.example\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
+	"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+
+// TestOrigins guards that pages of other sites than those of -origins are refused, and clients that are no pages are not.
+func TestOrigins(t *testing.T) {
+	listed := strings.TrimPrefix(start(t, "-origins", "https://a.example, https://B.example:8443/"), "ws://")
+	open := strings.TrimPrefix(start(t), "ws://")
+	for _, test := range []struct {
+		name, address, header string
+		status                int
+	}{
+		{"a site of the list", listed, "Origin: https://a.example\r\n", 101},
+		{"another of the list, with its port", listed, "Origin: https://b.example:8443\r\n", 101},
+		{"no browser", listed, "", 101},
+		{"another site", listed, "Origin: https://c.example\r\n", 403},
+		{"a name that goes on", listed, "Origin: https://a.example.c.example\r\n", 403},
+		{"another scheme", listed, "Origin: http://a.example\r\n", 403},
+		{"another port", listed, "Origin: https://b.example\r\n", 403},
+		{"a page that will not say", listed, "Origin: null\r\n", 403},
+		{"any site, without a list", open, "Origin: https://c.example\r\n", 101},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			if r := upgrade(t, test.address, test.header); r.StatusCode != test.status {
+				t.Errorf("answered %d, want %d", r.StatusCode, test.status)
+			}
+		})
+	}
+}
+
+// TestHealth guards that /healthz says 200 while clients may come, and 503 while they are told to go.
+func TestHealth(t *testing.T) {
+	p := launch(t)
+	url := strings.Replace(p.stdout.find(t, `ws://\S+`), "ws", "http", 1) + "/healthz"
+	health := func() int {
+		answer, err := http.Get(url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer.Body.Close()
+		return answer.StatusCode
+	}
+	if got := health(); got != 200 {
+		t.Errorf("it is %d, want 200", got)
+	}
+	p.dial() // reads nothing, so that it is waited for
+	p.stop()
+	p.stdout.find(t, "Closing 1 connections")
+	if got := health(); got != 503 {
+		t.Errorf("at the end it is %d, want 503", got)
+	}
+	if err := <-p.ended; err != nil {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,146 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"maps"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	awsevents "github.com/aws/aws-lambda-go/events"
+
+	"bellhop/gateway/apigateway"
+	"bellhop/gateway/lambda"
+	"bellhop/gateway/stack"
+)
+
+// readStack returns what functions serve: the stack of a template, or three routes to one function.
+func (o options) readStack(log *slog.Logger) (*stack.Stack, error) {
+	if o.template == "" {
+		only := stack.Route{Function: o.function}
+		return &stack.Stack{
+			Stage:     o.stage,
+			Routes:    map[string]stack.Route{"$connect": only, "$disconnect": only, "$default": only},
+			Functions: map[string]*stack.Function{o.function: {ID: o.function, Timeout: o.timeout}},
+		}, nil
+	}
+	wanted := stack.Options{API: o.api, Parameters: o.parameters, Region: cmp.Or(os.Getenv("AWS_REGION"), os.Getenv("AWS_DEFAULT_REGION"))}
+	if o.stageGiven {
+		wanted.Stage = o.stage
+	}
+	s, err := stack.Read(o.template, wanted)
+	if err != nil {
+		return nil, err
+	}
+	for _, warning := range s.Warnings {
+		log.Warn(warning)
+	}
+	return s, nil
+}
+
+// routesOf returns a stack's routes with what deals with them.
+func routesOf(s *stack.Stack, functions map[string]apigateway.Invoker) map[string]apigateway.Route {
+	routes := map[string]apigateway.Route{}
+	for key, r := range s.Routes {
+		route := apigateway.Route{Invoke: functions[r.Function], Timeout: r.Timeout, Answers: r.Answers}
+		switch {
+		case r.Mock:
+			route.Invoke = func(context.Context, awsevents.APIGatewayWebsocketProxyRequest) (awsevents.APIGatewayProxyResponse, error) {
+				return awsevents.APIGatewayProxyResponse{StatusCode: http.StatusOK}, nil
+			}
+		case route.Invoke == nil:
+			route.Invoke = func(context.Context, awsevents.APIGatewayWebsocketProxyRequest) (awsevents.APIGatewayProxyResponse, error) {
+				return awsevents.APIGatewayProxyResponse{}, errors.New("the route has no integration that can be done here; a warning at the start says which it has")
+			}
+		}
+		routes[key] = route
+	}
+	return routes
+}
+
+// writeRoutes says which route goes where.
+func writeRoutes(w io.Writer, s *stack.Stack) {
+	columns := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, key := range slices.Sorted(maps.Keys(s.Routes)) {
+		r := s.Routes[key]
+		to, note := r.Function, ""
+		if r.Answers {
+			note = "and its body is sent back"
+		}
+		if to == "" {
+			to = "nobody"
+		}
+		fmt.Fprintf(columns, "  %s\t%s\t%s\n", key, to, note)
+	}
+	columns.Flush()
+}
+
+// openBootstraps runs every function of a stack in processes of its own, by its timeout and with its environment.
+func (o options) openBootstraps(ctx context.Context, s *server, st *stack.Stack, back string, log *slog.Logger, stderr io.Writer) (map[string]apigateway.Invoker, error) {
+	invokers := map[string]apigateway.Invoker{}
+	for _, id := range slices.Sorted(maps.Keys(st.Functions)) {
+		f := st.Functions[id]
+		file, err := o.bootstrapOf(f, len(st.Functions))
+		if err != nil {
+			return nil, err
+		}
+		b, err := lambda.Open(ctx, lambda.Config{
+			File: file, Name: id, Timeout: f.Timeout, Output: stderr, Env: environmentOf(f, back, log),
+		})
+		if err != nil {
+			return nil, err
+		}
+		s.functions, invokers[id] = append(s.functions, b), b.Invoke
+	}
+	return invokers, nil
+}
+
+// bootstrapOf returns the file to run for a function, of so many.
+func (o options) bootstrapOf(f *stack.Function, functions int) (string, error) {
+	if f.At != "" && !strings.HasPrefix(f.Runtime, "provided") {
+		runtime := f.Runtime
+		if runtime == "" {
+			runtime = "a container image"
+		}
+		return "", fmt.Errorf("%s: function %s runs on %s, and -bootstrap runs what is built for provided.al2023; start `sam local start-lambda` and give -lambda http://127.0.0.1:3001 instead", f.At, f.ID, runtime)
+	}
+	info, err := os.Stat(o.bootstrap)
+	switch {
+	case err == nil && info.IsDir():
+		return filepath.Join(o.bootstrap, f.ID, "bootstrap"), nil
+	case functions > 1:
+		return "", fmt.Errorf("-bootstrap %s is no folder, and the template has routes to %d functions; give the folder in which each has one, as sam build makes it: -bootstrap .aws-sam/build", o.bootstrap, functions)
+	}
+	return o.bootstrap, nil
+}
+
+// environmentOf returns the variables of a function: its template's, then those of this program, which win, as with sam
+// local, and then where it posts to. A template's URL of the API, as it would be deployed, becomes that of @connections here.
+func environmentOf(f *stack.Function, back string, log *slog.Logger) (env []string) {
+	for _, name := range slices.Sorted(maps.Keys(f.Environment)) {
+		value := f.Environment[name]
+		if strings.HasPrefix(value, "https://"+stack.APIID+".execute-api.") {
+			value = back
+		}
+		env = append(env, name+"="+value)
+	}
+	for _, name := range slices.Sorted(maps.Keys(f.Unknown)) {
+		if _, given := os.LookupEnv(name); !given && name != callbackVariable {
+			log.Warn(fmt.Sprintf("%s: %s of %s is %s, which only a deployed stack has; set %s in this program's environment, or %s goes without", f.At, name, f.ID, f.Unknown[name], name, f.ID))
+		}
+	}
+	env = append(env, os.Environ()...)
+	return append(env, callbackVariable+"="+back, "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI="+back)
+}
+
+// callbackVariable tells a function where it posts to. The SDKs' own variable, which is set too, is for functions that make
+// their client without an address.
+const callbackVariable = "CALLBACK_URL"

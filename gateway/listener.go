@@ -1,0 +1,49 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"syscall"
+	"time"
+)
+
+func listen(address string, log *slog.Logger) (net.Listener, error) {
+	listener, err := net.Listen("tcp", address)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return nil, fmt.Errorf("%s is taken, perhaps by another gateway; stop that, or choose another port with -listen 127.0.0.1:3001", address)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("cannot listen on %q: %w; give -listen as HOST:PORT", address, err)
+	}
+	return &patient{Listener: listener, log: log}, nil
+}
+
+// A patient listener lets clients wait while the system has no file descriptor for them. Whoever is connected notices
+// nothing.
+type patient struct {
+	net.Listener
+	log  *slog.Logger
+	said time.Time
+}
+
+const (
+	acceptAgain = 50 * time.Millisecond
+	sayAgain    = time.Minute // there may be room for one and no more for long
+)
+
+// Accept implements net.Listener.
+func (p *patient) Accept() (net.Conn, error) {
+	for {
+		conn, err := p.Listener.Accept()
+		if !errors.Is(err, syscall.EMFILE) && !errors.Is(err, syscall.ENFILE) {
+			return conn, err
+		}
+		if time.Since(p.said) > sayAgain {
+			p.said = time.Now()
+			p.log.Error("nobody else can connect until somebody leaves; let this program open more files (ulimit -n, or LimitNOFILE of systemd)", "error", err)
+		}
+		time.Sleep(acceptAgain)
+	}
+}

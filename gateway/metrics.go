@@ -1,0 +1,102 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"bellhop/gateway/apigateway"
+)
+
+// serveMetrics serves /metrics at an address of its own: behind a proxy on this machine every client comes from loopback,
+// and what the whole server does is nobody's business. It must be called before the sockets are served.
+func (s *server) serveMetrics(address string, log *slog.Logger, stdout io.Writer) error {
+	listener, err := net.Listen("tcp", address)
+	if err != nil {
+		return fmt.Errorf("cannot listen on %q for /metrics: %w; give -metrics as HOST:PORT, of a port that is free", address, err)
+	}
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), counted{s.sockets})
+	s.sockets.Observe = observer(registry, s.sockets)
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
+	s.metrics = newWeb(mux, requestTime, log)
+	go s.metrics.Serve(listener)
+	fmt.Fprintf(stdout, "Numbers for Prometheus are at http://%s/metrics.\n", listener.Addr())
+	return nil
+}
+
+// observer returns what is told of every invocation. All that it needs is looked up beforehand: a message allocates nothing.
+func observer(registry *prometheus.Registry, g *apigateway.Gateway) func(string, time.Duration, error) {
+	seconds := prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name: "bellhop_invocation_seconds", Help: "Time that the handler or function took for an event.",
+		Buckets: []float64{.00005, .0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30},
+	}, []string{"route"})
+	failed := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "bellhop_invocations_failed_total", Help: "Events that the handler or function failed at, by why.",
+	}, []string{"route", "reason"})
+	registry.MustRegister(seconds, failed)
+	type route struct {
+		seconds         prometheus.Observer
+		failed, timeout prometheus.Counter
+	}
+	routes := map[string]route{}
+	for key := range g.Routes {
+		routes[key] = route{seconds.WithLabelValues(key), failed.WithLabelValues(key, "error"), failed.WithLabelValues(key, "timeout")}
+	}
+	return func(key string, took time.Duration, err error) {
+		r := routes[key]
+		r.seconds.Observe(took.Seconds())
+		switch {
+		case errors.Is(err, apigateway.ErrTimeout):
+			r.timeout.Inc()
+		case err != nil:
+			r.failed.Inc()
+		}
+	}
+}
+
+// counted is what a Gateway counts by itself. It is a prometheus.Collector.
+type counted struct{ *apigateway.Gateway }
+
+var (
+	connections = prometheus.NewDesc("bellhop_connections", "Connections that are open.", nil, nil)
+	queued      = prometheus.NewDesc("bellhop_queued_bytes", "Bytes that wait for clients to read.", nil, nil)
+	received    = prometheus.NewDesc("bellhop_messages_received_total", "Messages from clients.", nil, nil)
+	posts       = prometheus.NewDesc("bellhop_posts_total", "Messages to clients, by what became of them.", []string{"outcome"}, nil)
+	refused     = prometheus.NewDesc("bellhop_handshakes_refused_total", "Handshakes that were refused, by HTTP status.", []string{"status"}, nil)
+	ended       = prometheus.NewDesc("bellhop_connections_ended_total", "Connections that have ended, by close code; 3000 stands for all above.", []string{"code"}, nil)
+)
+
+// Describe implements prometheus.Collector.
+func (c counted) Describe(descriptions chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{connections, queued, received, posts, refused, ended} {
+		descriptions <- d
+	}
+}
+
+// Collect implements prometheus.Collector.
+func (c counted) Collect(metrics chan<- prometheus.Metric) {
+	s := c.Stats()
+	metrics <- prometheus.MustNewConstMetric(connections, prometheus.GaugeValue, float64(s.Connections))
+	metrics <- prometheus.MustNewConstMetric(queued, prometheus.GaugeValue, float64(s.Queued))
+	metrics <- prometheus.MustNewConstMetric(received, prometheus.CounterValue, float64(s.Received))
+	for outcome, n := range s.Posts {
+		metrics <- prometheus.MustNewConstMetric(posts, prometheus.CounterValue, float64(n), outcome)
+	}
+	for status, n := range s.Refused {
+		metrics <- prometheus.MustNewConstMetric(refused, prometheus.CounterValue, float64(n), strconv.Itoa(status))
+	}
+	for code, n := range s.Ended {
+		metrics <- prometheus.MustNewConstMetric(ended, prometheus.CounterValue, float64(n), strconv.Itoa(code))
+	}
+}

@@ -1,0 +1,314 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	awsevents "github.com/aws/aws-lambda-go/events"
+
+	"bellhop/gateway/apigateway"
+)
+
+// A recorder writes what clients say and hear as a conversation, in the format of testdata/conversations. It lets one
+// thing happen at a time, so that what is heard stands below what it is heard of. A nil recorder records nothing.
+//
+// What no two runs have in common is written as the format has it: connection ids are names, tokens are numbered, and time
+// passes in whole seconds from when a conversation's clock begins.
+type recorder struct {
+	file *os.File
+	log  *slog.Logger
+	now  func() time.Time
+
+	mu      sync.Mutex
+	next    *sync.Cond      // is told when something is over
+	busy    bool            // something is happening
+	ends    bool            // there is a $disconnect
+	closing map[string]bool // connections that were closed, until their $disconnect is over
+	closed  bool            // nothing is written any more
+
+	names   map[string]string // of clients, by connection id
+	gone    map[string]bool   // names of who has dropped
+	tokens  map[string]string // what stands for each
+	chosen  map[string]bool   // lobby ids that clients have written
+	started time.Time
+	moments []time.Duration // after started, at which something has happened
+	step    *recorded       // that is happening
+}
+
+// A recorded step is what is written of one thing that happens.
+type recorded struct {
+	before []string
+	line   string
+	heard  []string
+}
+
+func (o *options) checkRecord(f *flag.FlagSet) error {
+	given := map[string]bool{}
+	f.Visit(func(f *flag.Flag) { given[f.Name] = true })
+	switch {
+	case o.record == "":
+		return nil
+	case o.trouble.Any():
+		return errors.New("-record writes what can be replayed, and chance cannot: leave out -reorder, -delay, -drop-disconnect, -gone and -throttle")
+	case given["rate"] || given["grace"]:
+		return errors.New("-record writes what is replayed with the usual -rate and -grace: leave them out")
+	}
+	return nil
+}
+
+// later is the handler's timer. What is recorded does without, since a replay has none either.
+func (o options) later() func(time.Duration, func()) {
+	if o.recorder != nil {
+		return nil
+	}
+	return func(d time.Duration, f func()) { time.AfterFunc(d, f) }
+}
+
+// openRecorder begins a file, which must not be there yet; without a name it returns nil.
+func openRecorder(file string, log *slog.Logger) (*recorder, error) {
+	if file == "" {
+		return nil, nil
+	}
+	out, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, os.ErrExist) {
+		return nil, fmt.Errorf("-record does not overwrite %s; choose another file", file)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("cannot record: %w", err)
+	}
+	r := newRecorder(time.Now)
+	r.file, r.log = out, log
+	r.write("# Recorded by go run ./gateway -record.")
+	return r, nil
+}
+
+func newRecorder(now func() time.Time) *recorder {
+	r := &recorder{
+		now: now, closing: map[string]bool{}, names: map[string]string{}, gone: map[string]bool{}, tokens: map[string]string{},
+		chosen: map[string]bool{}, started: now().Truncate(time.Second), moments: []time.Duration{0},
+	}
+	r.next = sync.NewCond(&r.mu)
+	return r
+}
+
+// close ends the file, when what happens is over or ctx ends. What happens afterwards, as when all clients are told of the
+// end, is not written.
+func (r *recorder) close(ctx context.Context) error {
+	if r == nil {
+		return nil
+	}
+	defer context.AfterFunc(ctx, func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.next.Broadcast()
+	})()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for r.busy && ctx.Err() == nil {
+		r.next.Wait()
+	}
+	r.closed = true
+	r.next.Broadcast()
+	return r.file.Close()
+}
+
+// listen has the recorder told of everything.
+func (r *recorder) listen(c *apigateway.Config) {
+	if r == nil {
+		return
+	}
+	_, ends := c.Routes["$disconnect"]
+	r.ends = ends || c.Routes == nil
+	c.Hooks.Arrive, c.Hooks.Posted, c.Hooks.Closed = r.arrive, r.posted, r.closes
+	wrap(c, r.invoker)
+}
+
+// begin waits until nothing happens, and returns false if nothing is to be written.
+func (r *recorder) begin() bool {
+	for !r.closed && (r.busy || len(r.closing) > 0) {
+		r.next.Wait()
+	}
+	r.busy = !r.closed
+	if r.closed {
+		return false
+	}
+	r.step = &recorded{}
+	passed := r.now().Sub(r.started).Truncate(time.Second)
+	if since := passed - r.moments[len(r.moments)-1]; since > 0 {
+		r.moments = append(r.moments, passed)
+		r.step.before = []string{fmt.Sprintf("clock +%v", since)}
+	}
+	return true
+}
+
+// end writes what has happened.
+func (r *recorder) end() {
+	s := r.step
+	r.step, r.busy = nil, false
+	r.next.Broadcast()
+	if r.closed { // before it was over
+		return
+	}
+	if strings.HasPrefix(s.line, "#") { // nor can what is heard of it be heard again
+		for i := range s.heard {
+			s.heard[i] = "# " + s.heard[i]
+		}
+	}
+	if s.line != "" {
+		s.before = append(s.before, s.line)
+	}
+	r.write(slices.Concat(s.before, s.heard)...)
+}
+
+// write appends lines to the file. If that fails nothing more is written.
+func (r *recorder) write(lines ...string) {
+	for _, line := range lines {
+		if _, err := fmt.Fprintln(r.file, line); err != nil && !r.closed {
+			r.log.Error("the recording ends here", "error", err)
+			r.closed = true
+		}
+	}
+}
+
+// arrive is an apigateway.Hooks.Arrive.
+func (r *recorder) arrive(id, body string, deal func()) {
+	r.mu.Lock()
+	recording := r.begin()
+	if recording {
+		r.step.line = r.nameOf(id) + "> " + r.said(body)
+		if strings.ContainsAny(r.step.line, "\r\n") {
+			r.step.line = fmt.Sprintf("# %s says %d bytes that are several lines and not JSON: they cannot be written here", r.nameOf(id), len(body))
+		}
+	}
+	r.mu.Unlock()
+	deal()
+	r.finish(recording)
+}
+
+func (r *recorder) finish(recording bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if recording {
+		r.end()
+	}
+}
+
+// invoker returns an integration whose connects and disconnects are recorded.
+func (r *recorder) invoker(next apigateway.Invoker) apigateway.Invoker {
+	return func(ctx context.Context, e awsevents.APIGatewayWebsocketProxyRequest) (awsevents.APIGatewayProxyResponse, error) {
+		switch e.RequestContext.EventType {
+		case "CONNECT":
+			return r.connects(ctx, e, next)
+		case "DISCONNECT":
+			return r.disconnects(ctx, e, next)
+		}
+		return next(ctx, e)
+	}
+}
+
+func (r *recorder) connects(ctx context.Context, e awsevents.APIGatewayWebsocketProxyRequest, next apigateway.Invoker) (awsevents.APIGatewayProxyResponse, error) {
+	r.mu.Lock()
+	recording := r.begin()
+	r.mu.Unlock()
+	answer, err := next(ctx, e)
+	if !recording {
+		return answer, err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	name := r.nameOf(e.RequestContext.ConnectionID)
+	r.step.line = name + " connects"
+	if query := e.MultiValueQueryStringParameters; len(query) > 0 {
+		r.step.line += " ?" + url.Values(query).Encode()
+	}
+	status := answer.StatusCode
+	if err != nil {
+		status = http.StatusBadGateway
+	}
+	if status < 200 || status > 299 {
+		r.step.line += fmt.Sprintf(" and is refused with %d", status)
+		r.gone[name] = true
+	}
+	r.end()
+	return answer, err
+}
+
+// disconnects records that a client has dropped; of one that was closed that is known.
+func (r *recorder) disconnects(ctx context.Context, e awsevents.APIGatewayWebsocketProxyRequest, next apigateway.Invoker) (awsevents.APIGatewayProxyResponse, error) {
+	id := e.RequestContext.ConnectionID
+	r.mu.Lock()
+	isClosed := r.closing[id]
+	recording := !isClosed && r.begin()
+	if recording {
+		if name := r.nameOf(id); !r.gone[name] {
+			r.step.line = name + " drops"
+			r.gone[name] = true
+		}
+	}
+	r.mu.Unlock()
+	answer, err := next(ctx, e)
+	r.mu.Lock()
+	delete(r.closing, id)
+	r.next.Broadcast()
+	r.mu.Unlock()
+	r.finish(recording)
+	return answer, err
+}
+
+// closes is an apigateway.Hooks.Closed.
+func (r *recorder) closes(id string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed {
+		return
+	}
+	name := r.nameOf(id)
+	r.hear(name + "< (the connection is closed)")
+	r.gone[name] = true
+	r.closing[id] = r.ends
+	if !r.ends {
+		delete(r.closing, id)
+	}
+}
+
+// posted is an apigateway.Hooks.Posted.
+func (r *recorder) posted(id string, data []byte, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	name, known := r.names[id]
+	switch {
+	case r.closed || !known:
+	case err == nil:
+		r.hear(name + "< " + r.heard(name, string(data)))
+	case errors.Is(err, apigateway.ErrGone):
+		// Its connection is ending, of which nobody has been told: a replay must know that beforehand.
+		if !r.gone[name] && r.step != nil && !strings.HasPrefix(r.step.line, name+"> ") {
+			r.gone[name] = true
+			r.step.before = append(r.step.before, name+" drops unnoticed")
+		}
+	default:
+		r.hear(fmt.Sprintf("# %s does not hear %d bytes: %v", name, len(data), err))
+	}
+}
+
+// hear adds a line to what is happening, or to what has happened last.
+func (r *recorder) hear(line string) {
+	if strings.ContainsAny(line, "\r\n") {
+		line = "# " + strings.NewReplacer("\r", `\r`, "\n", `\n`).Replace(line)
+	}
+	if r.step != nil {
+		r.step.heard = append(r.step.heard, line)
+		return
+	}
+	r.write(line)
+}

@@ -1,0 +1,246 @@
+package stack
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+
+	"bellhop/gateway/apigateway"
+)
+
+const samAPI = "AWS::Serverless::WebSocketApi"
+
+// A builder makes a Stack of a template.
+type builder struct {
+	*template
+	*Stack
+	api       resource
+	responses []string // logical ids of the routes that have a RouteResponse
+}
+
+// done are the properties that are read, or make no difference on one machine. What is neither here nor in notDone is not
+// known.
+const done = `ApiId AutoDeploy CredentialsArn DeploymentId Description DisableSchemaValidation FunctionArn IntegrationMethod
+	IntegrationTimeout IntegrationType IntegrationUri InvokeRole IpAddressType Name OperationName PassthroughBehavior
+	PayloadFormatVersion PropagateTags ProtocolType RouteKey RouteResponseSelectionExpression RouteSelectionExpression
+	Routes StageName StageVariables Tags Target TimeoutInMillis`
+
+// notDone are the properties and resources that are not, and what that means.
+var notDone = []struct{ why, names string }{
+	{"everybody is let in whom $connect lets in", "Auth AuthorizationScopes AuthorizationType AuthorizerId AWS::ApiGatewayV2::Authorizer"},
+	{"no key is asked for", "ApiKeyRequired ApiKeySelectionExpression"},
+	{"messages are not validated", "ModelSelectionExpression RequestModels AWS::ApiGatewayV2::Model"},
+	{"nobody is throttled by it", "DefaultRouteSettings RouteSettings"},
+	{"no access log is written", "AccessLogSettings"},
+	{"clients connect to this machine's address", "Domain DisableExecuteApiEndpoint AWS::ApiGatewayV2::DomainName AWS::ApiGatewayV2::ApiMapping"},
+	{"the event has what AWS_PROXY brings, and nothing else", "RequestParameters RequestTemplates TemplateSelectionExpression ContentHandlingStrategy"},
+	{"routes of an OpenAPI document are not read", "Body BodyS3Location"},
+	{"there is no VPC link", "ConnectionId ConnectionType TlsConfig AWS::ApiGatewayV2::VpcLink"},
+	{"only the route response $default is known, as in API Gateway", "AWS::ApiGatewayV2::RouteResponse"},
+	{"only AWS_PROXY integrations are invoked, which have none", "AWS::ApiGatewayV2::IntegrationResponse"},
+}
+
+// lists tells whether a name is in a list of such.
+func lists(names, name string) bool { return slices.Contains(strings.Fields(names), name) }
+
+// whyNot returns what it means that something is not done.
+func whyNot(name string) string {
+	for _, n := range notDone {
+		if lists(n.names, name) {
+			return n.why
+		}
+	}
+	return "it is not known here and has no effect"
+}
+
+// check warns of the members of a mapping that are not done.
+func (t *template) check(of string, n *yaml.Node) {
+	for _, m := range t.members(n) {
+		name := m.key.Value
+		value := t.resolve(m.value)
+		isNone := value == nil || name == "AuthorizationType" && t.text(value) == "NONE" ||
+			name == "Auth" && t.text(t.get(value, "AuthType")) == "NONE" || name == "ConnectionType" && t.text(value) == "INTERNET"
+		if !lists(done, name) && !isNone {
+			t.warn(m.key, "%s of %s: %s", name, of, whyNot(name))
+		}
+	}
+}
+
+func (b *builder) build() error {
+	b.check(b.api.id, b.api.properties)
+	b.check("Globals", b.api.globals)
+	expression := b.api.property("RouteSelectionExpression")
+	if text, ok := b.scalar(expression); ok {
+		var err error
+		if b.Selection, err = apigateway.ParseSelection(text); err != nil {
+			return b.errorf(expression, "%w", err)
+		}
+	} else {
+		return b.errorf(b.api.at, "%s has no RouteSelectionExpression whose value is known; most APIs have $request.body.action", b.api.id)
+	}
+	b.StageVariables = b.texts(b.api.property("StageVariables"))
+	b.Stage = b.text(b.api.property("StageName"))
+	if err := b.samRoutes(); err != nil {
+		return err
+	}
+	for _, r := range b.resources {
+		if err := b.add(r); err != nil {
+			return err
+		}
+	}
+	switch {
+	case b.Options.Stage != "":
+		b.Stage = b.Options.Stage
+	case b.Stage == "" && b.api.kind == samAPI:
+		b.Stage = "default" // SAM's own
+	case b.Stage == "":
+		b.Stage = "local"
+		b.warn(b.api.at, "%s has no stage whose name is known; it is %s here, unless -stage says otherwise", b.api.id, b.Stage)
+	}
+	if len(b.Routes) == 0 {
+		return b.errorf(b.api.at, "%s has no routes", b.api.id)
+	}
+	return nil
+}
+
+// samRoutes adds what AWS::Serverless::WebSocketApi lists.
+func (b *builder) samRoutes() error {
+	for _, m := range b.members(b.api.property("Routes")) {
+		key := m.key.Value
+		b.check("route "+key, m.value)
+		route, err := b.proxy(key, m.key, b.get(m.value, "FunctionArn"), b.get(m.value, "IntegrationTimeout"))
+		if err != nil {
+			return err
+		}
+		// SAM names the route that it makes by the API and the key, of which it writes one letter large.
+		id := strings.TrimPrefix(key, "$")
+		id = b.api.id + strings.ToUpper(id[:min(1, len(id))]) + strings.ToLower(id[min(1, len(id)):]) + "Route"
+		b.answers(&route, key, id, b.get(m.value, "RouteResponseSelectionExpression"))
+		b.Routes[key] = route
+	}
+	return nil
+}
+
+// proxy returns a route to a function.
+func (b *builder) proxy(key string, at, function, timeout *yaml.Node) (r Route, err error) {
+	f := b.functionOf(function)
+	if f.kind == "" {
+		if function != nil {
+			at = function
+		}
+		return r, b.errorf(at, "route %s must lead to a function of this template, as by !GetAtt Function.Arn", key)
+	}
+	r.Function = f.id
+	if timeout != nil {
+		ms, err := b.milliseconds(timeout)
+		if err != nil {
+			return r, err
+		}
+		r.Timeout = time.Duration(ms) * time.Millisecond
+	}
+	return r, nil
+}
+
+// answers sets whether a route answers: it does if it has a RouteResponse and says so itself (developer guide, "Set up a
+// route response").
+func (b *builder) answers(r *Route, key, id string, expression *yaml.Node) {
+	has := slices.Contains(b.responses, id)
+	r.Answers = has && expression != nil
+	switch {
+	case has && expression == nil:
+		b.warn(b.byID(id).atOr(b.api.at), "route %s has a RouteResponse and no RouteResponseSelectionExpression: nothing is sent back, as on AWS", key)
+	case !has && expression != nil:
+		b.warn(expression, "route %s has a RouteResponseSelectionExpression, but nothing is sent back, as on AWS, until there is an AWS::ApiGatewayV2::RouteResponse for %s", key, id)
+	}
+}
+
+func (r resource) atOr(other *yaml.Node) *yaml.Node {
+	if r.at == nil {
+		return other
+	}
+	return r.at
+}
+
+// routeResponses returns the logical ids of the routes that have one, also of those which SAM only makes.
+func (t *template) routeResponses() (ids []string) {
+	for _, r := range t.resources {
+		if r.kind == "AWS::ApiGatewayV2::RouteResponse" && t.text(r.property("RouteResponseKey")) == "$default" {
+			ids = append(ids, t.referred(r.property("RouteId"))...)
+		}
+	}
+	return ids
+}
+
+// add adds a resource, if it is the API's.
+func (b *builder) add(r resource) error {
+	if !strings.HasPrefix(r.kind, "AWS::ApiGatewayV2::") || r.id == b.api.id {
+		return nil
+	}
+	if api := r.property("ApiId"); api != nil && b.text(api) != APIID {
+		return nil
+	}
+	switch r.kind {
+	case "AWS::ApiGatewayV2::Route":
+		return b.addRoute(r)
+	case "AWS::ApiGatewayV2::Stage":
+		b.addStage(r)
+	case "AWS::ApiGatewayV2::Integration", "AWS::ApiGatewayV2::Deployment", "AWS::ApiGatewayV2::Api":
+	case "AWS::ApiGatewayV2::RouteResponse":
+		if b.text(r.property("RouteResponseKey")) != "$default" {
+			b.warn(r.at, "%s: %s", r.id, whyNot(r.kind))
+		}
+	default:
+		b.warn(r.at, "%s, an %s: %s", r.id, r.kind, whyNot(r.kind))
+	}
+	return nil
+}
+
+// addStage takes the first stage's name and variables.
+func (b *builder) addStage(r resource) {
+	name := b.text(r.property("StageName"))
+	if b.Options.Stage != "" && b.Options.Stage != name {
+		return
+	}
+	if b.Stage != "" {
+		b.warn(r.at, "%s is a further stage, which is not served; -stage %s serves it instead", r.id, name)
+		return
+	}
+	b.check(r.id, r.properties)
+	b.Stage, b.StageVariables = name, b.texts(r.property("StageVariables"))
+}
+
+func (b *builder) addRoute(r resource) error {
+	key, ok := b.scalar(r.property("RouteKey"))
+	if !ok {
+		return b.errorf(r.at, "%s has no RouteKey, such as $connect or the name of an action", r.id)
+	}
+	if _, twice := b.Routes[key]; twice {
+		return b.errorf(r.at, "%s is a second route with the key %s", r.id, key)
+	}
+	b.check(r.id, r.properties)
+	integration := b.referredOf(r.property("Target"), "AWS::ApiGatewayV2::Integration")
+	if integration.kind == "" {
+		b.warn(r.at, "%s has no Target that is an integration of this template; what comes by route %s fails", r.id, key)
+		b.Routes[key] = Route{}
+		return nil
+	}
+	b.check(integration.id, integration.properties)
+	route := Route{}
+	switch kind := b.text(integration.property("IntegrationType")); kind {
+	case "AWS_PROXY":
+		var err error
+		if route, err = b.proxy(key, integration.at, integration.property("IntegrationUri"), integration.property("TimeoutInMillis")); err != nil {
+			return err
+		}
+	case "MOCK":
+		route.Mock = true
+		b.warn(integration.at, "%s is a mock: what comes by route %s is answered 200, without its templates", integration.id, key)
+	default:
+		b.warn(integration.at, "%s is of type %s, and only AWS_PROXY to a function is done here; what comes by route %s fails", integration.id, kind, key)
+	}
+	b.answers(&route, key, r.id, r.property("RouteResponseSelectionExpression"))
+	b.Routes[key] = route
+	return nil
+}

@@ -1,0 +1,227 @@
+package stack
+
+import (
+	"cmp"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// intrinsic returns which intrinsic function a node is, by its long name, and its argument; or "". It has a tag, as in
+// !Ref Table, or is a mapping of one member, as in {"Ref": "Table"} (CloudFormation guide, "Intrinsic function reference").
+func intrinsic(n *yaml.Node) (name string, arg *yaml.Node) {
+	if n == nil {
+		return "", nil
+	}
+	if strings.HasPrefix(n.Tag, "!") && !strings.HasPrefix(n.Tag, "!!") {
+		name, arg := n.Tag[1:], *n
+		if name != "Ref" && name != "Condition" {
+			name = "Fn::" + name
+		}
+		arg.Tag = map[yaml.Kind]string{yaml.ScalarNode: "!!str", yaml.SequenceNode: "!!seq", yaml.MappingNode: "!!map"}[n.Kind]
+		return name, &arg
+	}
+	if n.Kind == yaml.MappingNode && len(n.Content) == 2 {
+		if key := n.Content[0].Value; key == "Ref" || strings.HasPrefix(key, "Fn::") {
+			if arg = n.Content[1]; arg.Kind == yaml.AliasNode {
+				arg = arg.Alias
+			}
+			return key, arg
+		}
+	}
+	return "", nil
+}
+
+func isIntrinsic(n *yaml.Node) bool {
+	name, _ := intrinsic(n)
+	return name != ""
+}
+
+// describe writes a function as a template does, shortly, for who has to do something about it.
+func (t *template) describe(n *yaml.Node) string {
+	name, arg := intrinsic(t.resolve(n))
+	if name == "" {
+		return "not a text"
+	}
+	text := arg.Value
+	if arg.Kind == yaml.SequenceNode {
+		text = "[...]"
+	}
+	return "!" + strings.TrimPrefix(name, "Fn::") + " " + text
+}
+
+// resolve follows aliases, and evaluates intrinsic functions as far as the template alone tells what they come to. What it
+// does not tell is returned as it is; AWS::NoValue is nil.
+func (t *template) resolve(n *yaml.Node) *yaml.Node {
+	for n != nil && n.Kind == yaml.AliasNode {
+		n = n.Alias
+	}
+	name, arg := intrinsic(n)
+	if name == "" {
+		return n
+	}
+	defer t.ascend()
+	if !t.descend() {
+		return n
+	}
+	text, ok := "", false
+	switch name {
+	case "Ref":
+		if arg.Value == "AWS::NoValue" {
+			return nil
+		}
+		text, ok = t.ref(arg.Value)
+	case "Fn::Sub":
+		text, ok = t.sub(arg)
+	case "Fn::Join":
+		text, ok = t.join(arg)
+	case "Fn::If":
+		if parts := t.list(arg); len(parts) == 3 {
+			if holds, known := t.named(t.text(parts[0])); known {
+				return t.resolve(parts[map[bool]int{true: 1, false: 2}[holds]])
+			}
+		}
+	case "Fn::FindInMap":
+		if parts := t.list(arg); len(parts) == 3 {
+			if found := t.get(t.root, "Mappings", t.text(parts[0]), t.text(parts[1]), t.text(parts[2])); found != nil {
+				return found
+			}
+		}
+	case "Fn::Select":
+		if parts := t.list(arg); len(parts) == 2 {
+			items := t.list(parts[1])
+			if i, err := strconv.Atoi(t.text(parts[0])); err == nil && i >= 0 && i < len(items) {
+				return t.resolve(items[i])
+			}
+		}
+	}
+	if !ok {
+		return n
+	}
+	return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: text, Line: n.Line, Column: n.Column}
+}
+
+// pseudo are the values of CloudFormation's own parameters that a stack on this machine has; sam local has the same.
+var pseudo = map[string]string{
+	"AWS::AccountId": "123456789012", "AWS::Partition": "aws", "AWS::StackName": "local", "AWS::URLSuffix": "amazonaws.com",
+}
+
+// ref returns what !Ref of a parameter comes to, or of the API that is read. Other resources have no name before they are deployed.
+func (t *template) ref(name string) (string, bool) {
+	if value, ok := pseudo[name]; ok {
+		return value, true
+	}
+	if name == "AWS::Region" {
+		return t.Region, true
+	}
+	if value, ok := t.Parameters[name]; ok {
+		return value, true
+	}
+	if p := t.get(t.root, "Parameters", name); p != nil {
+		if strings.HasPrefix(t.text(t.get(p, "Type")), "AWS::SSM::") {
+			return "", false // its default is the name of a value that is kept elsewhere
+		}
+		return t.scalar(t.get(p, "Default"))
+	}
+	return APIID, name == t.chosen
+}
+
+// subPattern finds the variables of !Sub, but not what ${!Literal} writes.
+var subPattern = regexp.MustCompile(`\$\{\s*([^!}\s][^}\s]*)\s*\}`)
+
+func (t *template) sub(arg *yaml.Node) (string, bool) {
+	var own []member
+	if parts := t.list(arg); len(parts) == 2 {
+		arg, own = parts[0], t.members(parts[1])
+	}
+	if arg.Kind != yaml.ScalarNode {
+		return "", false
+	}
+	all := true
+	text := subPattern.ReplaceAllStringFunc(arg.Value, func(variable string) string {
+		name := subPattern.FindStringSubmatch(variable)[1]
+		value, ok := "", false
+		if i := slices.IndexFunc(own, func(m member) bool { return m.key.Value == name }); i >= 0 {
+			value, ok = t.scalar(own[i].value)
+		} else {
+			value, ok = t.ref(name)
+		}
+		all = all && ok
+		return value
+	})
+	return strings.ReplaceAll(text, "${!", "${"), all
+}
+
+func (t *template) join(arg *yaml.Node) (string, bool) {
+	parts := t.list(arg)
+	if len(parts) != 2 {
+		return "", false
+	}
+	separator, all := t.scalar(parts[0])
+	var texts []string
+	for _, item := range t.list(parts[1]) {
+		text, ok := t.scalar(item)
+		texts, all = append(texts, text), all && ok
+	}
+	return strings.Join(texts, separator), all && texts != nil
+}
+
+// named evaluates a condition of the section Conditions.
+func (t *template) named(name string) (holds, known bool) {
+	return t.condition(t.get(t.root, "Conditions", name))
+}
+
+// condition evaluates a condition, or the name of one.
+func (t *template) condition(n *yaml.Node) (holds, known bool) {
+	defer t.ascend()
+	if !t.descend() || n == nil {
+		return false, false
+	}
+	name, arg := intrinsic(n)
+	if name == "" {
+		if inner := t.get(n, "Condition"); inner != nil {
+			n = inner
+		}
+		return t.named(t.text(n))
+	}
+	parts := t.list(arg)
+	switch name {
+	case "Condition":
+		return t.named(arg.Value)
+	case "Fn::Equals":
+		if len(parts) == 2 {
+			a, knowsA := t.scalar(parts[0])
+			b, knowsB := t.scalar(parts[1])
+			return a == b, knowsA && knowsB
+		}
+	case "Fn::Not":
+		if len(parts) == 1 {
+			holds, known = t.condition(parts[0])
+			return !holds, known
+		}
+	case "Fn::And", "Fn::Or":
+		decisive := name == "Fn::Or" // one that is so decides
+		known = len(parts) > 0
+		for _, part := range parts {
+			h, k := t.condition(part)
+			if k && h == decisive {
+				return decisive, true
+			}
+			known = known && k
+		}
+		return !decisive, known
+	}
+	return false, false
+}
+
+// milliseconds reads a time within API Gateway's bounds for an integration.
+func (t *template) milliseconds(n *yaml.Node) (int, error) {
+	ms, err := strconv.Atoi(t.text(n))
+	if err != nil || ms < 50 || ms > 29000 {
+		return 0, t.errorf(n, "%s is not a time from 50 to 29000, in milliseconds", cmp.Or(t.text(n), t.describe(n)))
+	}
+	return ms, nil
+}

@@ -1,0 +1,172 @@
+// Package stack reads what a SAM or CloudFormation template says of a WebSocket API: which routes it has, and which
+// functions deal with them. Call Read.
+//
+// It reads AWS::Serverless::WebSocketApi, and AWS::ApiGatewayV2::Api with its Route, Integration, RouteResponse and Stage.
+// What it meets and cannot do it says in a warning.
+package stack
+
+import (
+	"cmp"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+
+	"bellhop/gateway/apigateway"
+)
+
+// APIID is what !Ref of the API comes to: the id that package apigateway gives an API unless told otherwise.
+const APIID = "local"
+
+// A Stack is a WebSocket API with what it needs.
+type Stack struct {
+	API            string // its logical id
+	Selection      apigateway.Selection
+	Stage          string
+	StageVariables map[string]string
+	Routes         map[string]Route     // by route key
+	Functions      map[string]*Function // by logical id; only those that routes lead to
+	Warnings       []string             // what the template asks for and is not done, each with its line
+}
+
+// A Route is what is done with messages of its key.
+type Route struct {
+	Function string        // its logical id, or empty if no function deals with them
+	Mock     bool          // every message is answered 200, by nobody
+	Timeout  time.Duration // of the integration; 0 is API Gateway's own, 29 s
+	Answers  bool          // it has a route response: the function's body goes back to the client
+}
+
+// A Function is what a template says of a Lambda function.
+type Function struct {
+	ID          string            // its logical id
+	Runtime     string            // such as provided.al2023; empty for a container image
+	Timeout     time.Duration     // 3 s unless the template says otherwise, as on AWS
+	Environment map[string]string // the variables whose values the template alone tells
+	Unknown     map[string]string // the others, and how the template writes them, for example !Ref Table
+	At          string            // FILE:LINE
+}
+
+// Options are what a template leaves open.
+type Options struct {
+	API        string            // logical id of the API, needed if the template has several
+	Stage      string            // name of the stage, in the place of the template's
+	Region     string            // for AWS::Region; us-east-1 if empty
+	Parameters map[string]string // values of parameters, in the place of their defaults
+}
+
+// maxFile is how many bytes a template may have: CloudFormation takes 1 MB ("AWS CloudFormation quotas").
+const maxFile = 1 << 20
+
+// Read reads a template. Its errors say at which line something is wrong, and what to do.
+func Read(file string, o Options) (*Stack, error) {
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the template: %w; -template needs the file that sam deploy takes", err)
+	}
+	return parse(filepath.Base(file), data, o)
+}
+
+func parse(file string, data []byte, o Options) (*Stack, error) {
+	o.Region = cmp.Or(o.Region, "us-east-1")
+	t := &template{file: file, Options: o, budget: maxSteps}
+	if len(data) > maxFile {
+		return nil, fmt.Errorf("%s is over 1 MB, which CloudFormation would not take for a template", file)
+	}
+	var document yaml.Node
+	if err := yaml.Unmarshal(data, &document); err != nil {
+		return nil, fmt.Errorf("%s is not YAML: %w", file, err)
+	}
+	if document.Kind != yaml.DocumentNode || document.Content[0].Kind != yaml.MappingNode {
+		return nil, fmt.Errorf("%s is no template: it must have Resources, of which one is an AWS::Serverless::WebSocketApi", file)
+	}
+	t.root = document.Content[0]
+	s, err := t.stack()
+	if t.budget < 0 {
+		return nil, fmt.Errorf("%s refers to itself too often to be understood; look for a !Ref, !Condition or alias in a circle", file)
+	}
+	return s, err
+}
+
+// stack finds the API and what belongs to it.
+func (t *template) stack() (*Stack, error) {
+	if err := t.readResources(); err != nil {
+		return nil, err
+	}
+	api, err := t.api()
+	if err != nil {
+		return nil, err
+	}
+	t.chosen = api.id
+	s := &Stack{API: api.id, Routes: map[string]Route{}, Functions: map[string]*Function{}}
+	b := &builder{template: t, Stack: s, api: api, responses: t.routeResponses()}
+	if err := b.build(); err != nil {
+		return nil, err
+	}
+	for key, r := range s.Routes {
+		if r.Function == "" || s.Functions[r.Function] != nil {
+			continue
+		}
+		if s.Functions[r.Function], err = t.function(t.byID(r.Function)); err != nil {
+			return nil, fmt.Errorf("route %s: %w", key, err)
+		}
+	}
+	slices.SortStableFunc(t.warnings, func(a, b warning) int { return a.line - b.line })
+	for _, w := range t.warnings {
+		s.Warnings = append(s.Warnings, fmt.Sprintf("%s:%d: %s", t.file, w.line, w.text))
+	}
+	return s, nil
+}
+
+// api returns the resource that is the WebSocket API.
+func (t *template) api() (resource, error) {
+	var found []resource
+	for _, r := range t.resources {
+		isHTTP := r.kind == "AWS::ApiGatewayV2::Api" && t.text(r.property("ProtocolType")) != "WEBSOCKET"
+		if (r.kind == samAPI || r.kind == "AWS::ApiGatewayV2::Api") && !isHTTP && (t.API == "" || t.API == r.id) {
+			found = append(found, r)
+		}
+	}
+	switch {
+	case len(found) == 0 && t.API != "":
+		return resource{}, fmt.Errorf("%s has no WebSocket API %s; -api takes the logical id of one", t.file, t.API)
+	case len(found) == 0:
+		return resource{}, fmt.Errorf("%s has no WebSocket API: neither an AWS::Serverless::WebSocketApi nor an AWS::ApiGatewayV2::Api with ProtocolType WEBSOCKET", t.file)
+	case len(found) > 1:
+		return resource{}, t.errorf(found[1].at, "%s is a second WebSocket API beside %s; say which is meant: -api %s", found[1].id, found[0].id, found[0].id)
+	}
+	return found[0], nil
+}
+
+// function reads a function with the Globals that it shares.
+func (t *template) function(r resource) (*Function, error) {
+	f := &Function{ID: r.id, Timeout: 3 * time.Second, Environment: map[string]string{}, Unknown: map[string]string{},
+		At: fmt.Sprintf("%s:%d", t.file, r.at.Line)}
+	f.Runtime = t.text(r.property("Runtime"))
+	if n := r.property("Timeout"); n != nil {
+		seconds, err := strconv.Atoi(t.text(n))
+		if err != nil || seconds < 1 || seconds > 900 {
+			return nil, t.errorf(n, "Timeout of %s is not a number of seconds from 1 to 900; if it is a parameter without a default, give -parameter", r.id)
+		}
+		f.Timeout = time.Duration(seconds) * time.Second
+	}
+	if n := r.property("Layers"); n != nil {
+		t.warn(n, "%s has Layers, which only sam local brings along", r.id)
+	}
+	for _, section := range []*yaml.Node{t.get(r.globals, "Environment", "Variables"), t.get(r.properties, "Environment", "Variables")} {
+		for _, m := range t.members(section) {
+			delete(f.Environment, m.key.Value)
+			delete(f.Unknown, m.key.Value)
+			if value, ok := t.scalar(m.value); ok {
+				f.Environment[m.key.Value] = value
+			} else if t.resolve(m.value) != nil {
+				f.Unknown[m.key.Value] = t.describe(m.value)
+			}
+		}
+	}
+	return f, nil
+}

@@ -1,0 +1,163 @@
+package main
+
+import (
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/coder/websocket"
+
+	"bellhop/store/dynamodbtest"
+)
+
+const otherStack = "../testdata/other-stack"
+
+// buildStack builds the functions of the other stack as sam build does, each in a folder of its own.
+func buildStack(t *testing.T) (folder string) {
+	folder = t.TempDir()
+	for id, source := range map[string]string{"Gate": "gate", "Chat": "chat"} {
+		build := exec.Command("go", "build", "-tags", "lambda.norpc", "-o", filepath.Join(folder, id, "bootstrap"), otherStack+"/"+source)
+		if out, err := build.CombinedOutput(); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+	}
+	return folder
+}
+
+// converse talks to the other stack over sockets, by each of its routes.
+func (p program) converse(greeting string) {
+	t, url := p.t, p.stdout.find(p.t, `ws://\S+`)
+	t.Helper()
+	_, refused, err := websocket.Dial(t.Context(), url+"/talk", nil)
+	if err == nil || refused.StatusCode != http.StatusForbidden {
+		t.Fatalf("without a name: %v", err)
+	}
+	if body, _ := io.ReadAll(refused.Body); string(body) != "say who you are: ?name=NAME" {
+		t.Errorf("a handshake is refused with %s", body)
+	}
+	c, _, err := websocket.Dial(t.Context(), url+"/talk?name=ann", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.CloseNow()
+	for _, test := range []struct{ say, hear string }{
+		{`{"please":{"do":"say"},"text":"hi"}`, "^" + greeting + "$"}, // and not what the function returns
+		{`{"please":{"do":"count"}}`, "^25 bytes$"},
+		{`{"please":{"do":"slow"}}`, `^\{"message": "Endpoint request timed out", "connectionId":"[^"]+", "requestId":"[^"]+"\}$`},
+		{`{"please":{"do":"dance"}}`, `^\{"message": "Forbidden", "connectionId":"[^"]+", "requestId":"[^"]+"\}$`},
+		{`{"please":"say"}`, `"Forbidden"`},
+		{`say`, `"Forbidden"`},
+		{`{"please":{"do":"count"}, "and":"still"}`, "^40 bytes$"},
+	} {
+		if got := say(t, c, test.say); !regexp.MustCompile(test.hear).MatchString(got) {
+			t.Errorf("after %s the client hears %s, want %s", test.say, got, test.hear)
+		}
+	}
+}
+
+// TestTemplateBootstrap guards that a stack which has nothing to do with lobbies is served by its template alone, with its
+// own functions run in processes.
+func TestTemplateBootstrap(t *testing.T) {
+	folder := buildStack(t)
+	p := launch(t, "-template", otherStack+"/template.yaml", "-bootstrap", folder, "-parameter", "Greeting=Good day")
+	p.converse("Good day from local in local, cheerful")
+	for _, route := range []string{`\$connect +Gate`, `count +Chat +and its body is sent back`, `say +Chat`} {
+		p.stdout.find(t, `(?m)^  `+route+`\s*$`)
+	}
+	p.stderr.find(t, `(?m)^\[Gate \d\] CONNECT in stage talk$`)
+	p.stderr.find(t, `(?m)^\[Gate \d\] DISCONNECT in stage talk$`)
+	page, err := http.Get(strings.Replace(p.stdout.find(t, `ws://\S+`), "ws", "http", 1))
+	if err != nil || page.StatusCode != http.StatusUpgradeRequired {
+		t.Errorf("the page of lobbies is answered %v, %v", page.Status, err)
+	}
+	p.stop()
+	if err := <-p.ended; err != nil {
+		t.Error(err)
+	}
+}
+
+// TestSAMTemplate guards the same with the functions in the real sam local, which sam/local has built and started.
+func TestSAMTemplate(t *testing.T) {
+	url := os.Getenv("BELLHOP_SAM_OTHER_URL")
+	if url == "" {
+		t.Skip("needs sam local: make test-sam")
+	}
+	p := launch(t, "-template", otherStack+"/template.yaml", "-lambda", url, "-callback", os.Getenv("BELLHOP_SAM_OTHER_CALLBACK"))
+	p.converse("Hello from local in local, cheerful")
+	p.stop()
+	if err := <-p.ended; err != nil {
+		t.Error(err)
+	}
+}
+
+// TestTemplateBellhop guards that Bellhop's own template works like any other's, and that what it asks for and is not done
+// is said.
+func TestTemplateBellhop(t *testing.T) {
+	endpoint, table := dynamodbtest.Start(t), dynamodbtest.Table()
+	made := launch(t, "-table", table, "-dynamodb-endpoint", endpoint) // makes the table
+	made.stdout.find(t, "running")
+	made.stop()
+	if err := <-made.ended; err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("TABLE", table)
+	t.Setenv("DYNAMODB_ENDPOINT", endpoint)
+	p := launch(t, "-template", "../template.yaml", "-bootstrap", compile(t, ".."))
+	host := dial(t, p.stdout.find(t, `ws://\S+`)+"/live")
+	host.say(t, `{"action":"start_lobby","content":{"lobby_id":"fox"}}`, `"event":"lobby_started"`)
+	p.stderr.find(t, `template.yaml:\d+: DefaultRouteSettings of Api: nobody is throttled by it`)
+	p.stop()
+	if err := <-p.ended; err != nil {
+		t.Error(err)
+	}
+}
+
+// TestTemplateArguments guards that what does not go together, or is missing, is said with what to do.
+func TestTemplateArguments(t *testing.T) {
+	folder, other := t.TempDir(), otherStack+"/template.yaml"
+	python := filepath.Join(folder, "python.yaml")
+	text, err := os.ReadFile(other)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(python, []byte(strings.Replace(string(text), "provided.al2023", "python3.13", 1)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	unknown := filepath.Join(folder, "unknown.yaml")
+	if err := os.WriteFile(unknown, []byte(strings.Replace(string(text), "!Ref AWS::StackName", "!GetAtt Table.Arn", 1)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct{ args, want string }{
+		{"-template " + other, "-template needs what runs its functions: -bootstrap .aws-sam/build"},
+		{"-template= -bootstrap a", "-api and -parameter are for -template"},
+		{"-api Api", "-api and -parameter are for -template"},
+		{"-parameter A=b", "-api and -parameter are for -template"},
+		{"-template " + other + " -parameter A -bootstrap a", "give NAME=VALUE"},
+		{"-template " + other + " -bootstrap a -timeout 3s", "-template has them"},
+		{"-template no/such.yaml -bootstrap a", "cannot read the template: open no/such.yaml"},
+		{"-template " + other + " -bootstrap " + python, "is no folder, and the template has routes to 2 functions"},
+		{"-template " + other + " -bootstrap " + folder, "Chat/bootstrap: no such file or directory; build the function first"},
+		{"-template " + python + " -bootstrap " + folder, "python.yaml:42: function Chat runs on python3.13"},
+		{"-template " + unknown + " -bootstrap " + folder, "STACK of Chat is !GetAtt Table.Arn, which only a deployed stack has; set STACK in this program's environment"},
+		{"-reorder 2", "are chances, from 0 to 1"},
+		{"-gone NaN", "are chances, from 0 to 1"},
+		{"-delay -1s", "-delay must not be less than 0"},
+		{"-log json -template " + unknown + " -bootstrap " + folder, `"level":"WARN","msg":"unknown.yaml:`},
+		{"-log xml", "-log is text or json"},
+		{"-record a -reorder 0.1", "-record writes what can be replayed"},
+		{"-record a -rate 5", "with the usual -rate and -grace"},
+		{"-record " + python, "-record does not overwrite"},
+		{"-record " + folder + "/no/such", "cannot record: open"},
+	} {
+		var stderr strings.Builder
+		err := run(t.Context(), append([]string{"-listen", "127.0.0.1:0"}, strings.Fields(test.args)...), io.Discard, &stderr)
+		if err == nil || !strings.Contains(stderr.String()+err.Error(), test.want) {
+			t.Errorf("gateway %s says %v\n%s\nwant %s", test.args, err, &stderr, test.want)
+		}
+	}
+}
