@@ -134,7 +134,7 @@ func TestArguments(t *testing.T) {
 	}
 }
 
-// TestPaths: a browser gets the page, with the URL as it sees it, and clients connect with or without the stage.
+// TestPaths: a browser gets the page, with the URL as it sees it, and the module; clients connect with or without the stage.
 func TestPaths(t *testing.T) {
 	address := strings.TrimPrefix(start(t, "-stage", "dev"), "ws://")
 	for _, test := range []struct {
@@ -152,6 +152,8 @@ func TestPaths(t *testing.T) {
 		{"/?protocol=none", true, 400, "protocol"},
 		{"/prod", true, 403, `{"message":"Forbidden"}`},
 		{"/dev", false, 426, "WebSocket"},
+		{"/bellhop.js", false, 200, "export class Bellhop "},
+		{"/bellhop.js", true, 403, `{"message":"Forbidden"}`},
 		{"/favicon.ico", false, 404, ""},
 	} {
 		conn, err := net.Dial("tcp", address)

@@ -15,9 +15,10 @@ import (
 	"bellhop/gateway/apigateway"
 	"bellhop/handlers"
 	"bellhop/store"
+	"bellhop/web"
 )
 
-// A server is what one address serves: clients' WebSockets, and the page for who opens it in a browser.
+// A server is what one address serves: clients' WebSockets, the client for browsers, and a page for who opens it in one.
 type server struct {
 	stage   string
 	sockets *apigateway.Gateway
@@ -98,6 +99,8 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case path == "" && !isUpgrade:
 		servePage(w, r)
+	case path == "/bellhop.js" && !isUpgrade:
+		serveClient(w)
 	case path == "", path == "/"+s.stage:
 		s.sockets.ServeHTTP(w, r)
 	case isUpgrade:
@@ -107,6 +110,15 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	default:
 		http.NotFound(w, r)
 	}
+}
+
+// serveClient serves the module to pages from anywhere: a game's own come from another server.
+func serveClient(w http.ResponseWriter) {
+	w.Header().Set("Content-Type", "text/javascript; charset=utf-8")
+	w.Header().Set("Access-Control-Allow-Origin", "*")
+	w.Header().Set("Cache-Control", "no-cache")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.Write(web.Client)
 }
 
 //go:embed page.html
