@@ -144,6 +144,7 @@ declare class Target<Events> extends EventTarget {
 export interface BellhopEvents {
   connected: {};
   disconnected: {};
+  closed: {};
   error: { content: any; error: BellhopError };
   request_rejected: { content: any; error: BellhopError };
 }

@@ -16,6 +16,7 @@
 
 const SECOND = 1000;
 const MINUTE = 60 * SECOND;
+const HOUR = 60 * MINUTE;
 
 /** A handshake or an answer that takes longer will not come: API Gateway gives up after 29 s, Bellhop after 10. */
 const PATIENCE = 15 * SECOND;
@@ -26,6 +27,8 @@ const RENEW = 115 * MINUTE;
 /** How often a peer connection that does not stand is looked at, and after how many looks it has failed. */
 const LOOK = 2 * SECOND;
 const LOOKS = 15;
+/** How often Bellhop is asked about somebody whose time to come back is over. */
+const KNOCK = 30 * SECOND;
 /** How long a description waits for one that was sent before it and has not come: API Gateway promises no order. */
 const GAP = 3 * SECOND;
 /** What one send_ice_candidate may hold, and how many candidates are kept until their description comes. */
@@ -52,7 +55,7 @@ export class BellhopError extends Error {
 /**
  * The connection to Bellhop. It connects when it is first needed, resumes its place by itself when it drops and before
  * the two hours of API Gateway are over, and is an EventTarget of the protocol's events by their names: each has
- * `content`. Its own events are `connected` and `disconnected`.
+ * `content`. Its own events are `connected`, `disconnected` and `closed`.
  * @implements {types.Bellhop}
  */
 export class Bellhop extends EventTarget {
@@ -67,7 +70,7 @@ export class Bellhop extends EventTarget {
   #requests = 0;
   /** What has the place in the lobby back on another connection; null in no lobby. */
   #token = /** @type {string | null} */ (null);
-  #renewing = false;
+  #renewing = /** @type {Promise<void> | null} */ (null);
   #lobby = /** @type {Lobby | null} */ (null);
   #entering = 0; // actions under way that lead into a lobby
   #early = /** @type {[string, any][]} */ ([]); // events for the lobby that they lead to
@@ -185,13 +188,13 @@ export class Bellhop extends EventTarget {
     this.#closed = true;
     this.#token = null;
     globalThis.removeEventListener?.("online", this.#online);
-    this.#lobby?.receive("lobby_left", {});
     this.#lobby = null;
     this.#stop();
     for (const socket of this.#sockets) socket.close(1000);
     for (const { reject } of this.#pending.values()) reject(new BellhopError("closed", "Bellhop was closed."));
     this.#pending.clear();
     this.#wake();
+    fire(this, "closed");
   }
 
   // The connection
@@ -267,8 +270,14 @@ export class Bellhop extends EventTarget {
       waiting.reject(lost);
     }
     if (socket !== this.#socket) return;
-    this.#socket = this.#ready = null;
+    this.#socket = null;
+    this.#ready = this.#renewing;
     this.#stop();
+    if (!this.#renewing) this.#dropped();
+  }
+
+  #dropped() {
+    this.#ready = null;
     fire(this, "disconnected");
     if (this.#token && !this.#closed) {
       this.#ready = this.#reconnect();
@@ -307,9 +316,10 @@ export class Bellhop extends EventTarget {
 
   async #renew() {
     if (!this.#token) return; // in no lobby there is nothing to lose
-    this.#renewing = true;
-    await this.#takeOver().catch(() => {}); // the end of the old connection will set it right
-    this.#renewing = false;
+    this.#renewing = this.#takeOver();
+    await this.#renewing.catch(() => {}); // the old one goes on
+    this.#renewing = null;
+    if (!this.#socket) this.#dropped(); // or does not
   }
 
   // Messages
@@ -403,6 +413,8 @@ export class Lobby extends EventTarget {
   #gone = /** @type {BellhopError | null} */ (null); // why Bellhop no longer knows of this lobby
   #closed = false;
   #iceServers = /** @type {RTCIceServer[]} */ ([]);
+  #again = false; // whether those who are made now are peers that another page has left
+  #knocks = /** @type {Map<Peer, number>} */ (new Map()); // timers
 
   /** @param {Bellhop} bellhop @param {any} content of the event that led here @param {types.Options & types.PeerOptions} options */
   constructor(bellhop, content, options) {
@@ -413,7 +425,10 @@ export class Lobby extends EventTarget {
     this.id = content.lobby_id;
     this.me = { peerId: content.peer_id, connectionId: content.connection_id, player: options.player };
     this.hostPeerId = 1;
+    this.#again = !content.resume_token;
     this.#enter(content);
+    this.#again = false;
+    bellhop.addEventListener("closed", () => this.#end("left"), { once: true });
   }
 
   /** Those linked with this client: in a star the host has all, and they the host alone. */
@@ -457,17 +472,21 @@ export class Lobby extends EventTarget {
   /** Sends away somebody who waits. @param {types.JoinRequest} request @param {string} [reason] */
   async reject(request, reason) {
     await this.#decide("reject_join_request", request, { reason });
+    this.#requests.delete(request.connectionId);
   }
 
   /** @param {string} action @param {types.JoinRequest} request @param {object} more */
-  async #decide(action, { connectionId }, more) {
-    try {
-      const { content } = await this.#bellhop.request(action, { connection_id: connectionId, ...more });
-      this.#requests.delete(connectionId);
-      return content;
-    } catch (error) {
-      if (error.code === "request_not_found") this.receive("request_cancelled", { connection_id: connectionId });
-      throw error;
+  async #decide(action, { connectionId: connection_id }, more) {
+    for (let again = false; ; again = true) {
+      try {
+        return (await this.#bellhop.request(action, { connection_id, ...more })).content;
+      } catch (error) {
+        const peer = this.#addresses.get(connection_id);
+        if (error.code === "connection_lost" && !again) continue; // they wait on, unless it was done already
+        if (error.code === "request_not_found" && again && peer) return { connection_id, peer_id: peer.peerId };
+        if (error.code === "request_not_found") this.receive("request_cancelled", { connection_id });
+        throw error;
+      }
     }
   }
 
@@ -527,8 +546,10 @@ export class Lobby extends EventTarget {
     },
     peer_disconnected: (lobby, { connection_id, peer_id, resume_until }) => {
       const peer = lobby.#link(connection_id, peer_id);
+      const resumeUntil = new Date(resume_until);
       peer.away = true;
-      fire(lobby, "away", { peer, resumeUntil: new Date(resume_until) });
+      lobby.#knock(peer, resumeUntil.getTime() - Date.now() + SECOND);
+      fire(lobby, "away", { peer, resumeUntil });
     },
     peer_resumed: (lobby, { connection_id, new_connection_id, peer_id }) => {
       const known = lobby.#addresses.get(connection_id);
@@ -629,7 +650,7 @@ export class Lobby extends EventTarget {
       ...this.#options,
       iceServers: [...(this.#options.iceServers ?? []), ...this.#iceServers],
       polite: higher,
-      offers: byHost ? this.isHost : higher,
+      offers: this.#again || (byHost ? this.isHost : higher),
       reachable: () => this.#online && !peer.away,
       relay: (action, content) =>
         this.#bellhop.send(action, { connection_id: peer.connectionId, peer_id: this.me.peerId, ...content }),
@@ -645,10 +666,24 @@ export class Lobby extends EventTarget {
     return peer;
   }
 
+  /**
+   * Has Bellhop look whether the place of one who is away is still held. On AWS nothing else does when its time is over.
+   * @param {Peer} peer @param {number} ms from now, by clocks that may differ
+   */
+  #knock(peer, ms) {
+    clearTimeout(this.#knocks.get(peer));
+    this.#knocks.set(peer, setTimeout(() => {
+      if (!peer.away || !this.#members.has(peer)) return;
+      this.#bellhop.send("send_ice_candidate", { connection_id: peer.connectionId, candidate: "" });
+      this.#knock(peer, KNOCK);
+    }, Math.min(Math.max(ms, SECOND), HOUR)));
+  }
+
   /** @param {Peer} peer @param {string} reason */
   #unlink(peer, reason) {
     if (!this.#members.delete(peer)) return;
     for (const [id, at] of this.#addresses) if (at === peer && this.#addresses.delete(id)) this.#left.add(id);
+    clearTimeout(this.#knocks.get(peer));
     peer.close();
     fire(this, "leave", { peer, reason });
   }
@@ -662,6 +697,7 @@ export class Lobby extends EventTarget {
   #end(reason, details) {
     if (this.#closed) return;
     this.#closed = true;
+    for (const timer of this.#knocks.values()) clearTimeout(timer);
     for (const peer of this.#members) peer.close();
     this.#members.clear();
     this.#requests.clear();
@@ -689,8 +725,8 @@ export class Peer extends EventTarget {
   #failed = false;
   #closed = false;
   #steps = Promise.resolve(); // of the negotiation, one after the other
-  #sent = 0; // descriptions
-  #next = 1; // the number of the description that is to come
+  #sent = 0; // descriptions, of this RTCPeerConnection
+  #next = 1; // the number of the description that is to come; 0: whichever does
   #session = ""; // of the other side's RTCPeerConnection
   #early = /** @type {Map<number, any>} */ (new Map()); // descriptions that have outrun others
   #held = /** @type {any[]} */ ([]); // candidates that have outrun their description
@@ -744,8 +780,9 @@ export class Peer extends EventTarget {
   restart(anyway = false) {
     if (this.#closed) return;
     this.#failed = false;
+    this.#skip();
     if (anyway && this.#pc.remoteDescription) this.#pc.restartIce();
-    else if (!this.#stands && this.#options.offers) this.#again(0);
+    else if (!this.#stands && this.#options.offers) this.#again(true);
     this.#look(0);
   }
 
@@ -770,6 +807,7 @@ export class Peer extends EventTarget {
     this.#reliable = this.#unreliable = null;
     this.#opened = false;
     this.#refusals = [];
+    this.#sent = 0;
     pc.onnegotiationneeded = () => this.#step(() => pc === this.#pc && this.#offer());
     pc.onicecandidate = ({ candidate }) => pc === this.#pc && this.#candidate(candidate);
     pc.onicecandidateerror = (error) => this.#refusals.push(error);
@@ -843,8 +881,9 @@ export class Peer extends EventTarget {
     const { seq, sdp } = content;
     const session = sessionOf(sdp) || this.#session;
     if (!Number.isInteger(seq)) return this.#step(() => this.#take(content));
-    if (session !== this.#session && this.#session) this.#next = seq; // that one counts anew
+    if (session !== this.#session) this.#next = 1;
     this.#session = session;
+    this.#next ||= seq;
     if (seq < this.#next) return;
     this.#early.set(seq, content);
     this.#settle();
@@ -857,10 +896,13 @@ export class Peer extends EventTarget {
     }
     clearTimeout(this.#gap);
     if (this.#early.size === 0) return;
-    this.#gap = setTimeout(() => {
-      this.#next = Math.min(...this.#early.keys()); // what is missing was lost
-      this.#settle();
-    }, GAP);
+    this.#gap = setTimeout(() => this.#skip(), GAP);
+  }
+
+  /** What is missing was lost. */
+  #skip() {
+    this.#next = this.#early.size ? Math.min(...this.#early.keys()) : 0;
+    this.#settle();
   }
 
   /** @param {any} content */
@@ -917,21 +959,26 @@ export class Peer extends EventTarget {
     this.#watch = setTimeout(() => {
       if (this.#closed || this.#stands) return;
       if (!this.#options.reachable()) return this.#look(looks); // nothing gets through for now
-      if (looks === LOOKS) return this.#fail();
-      if (looks % 2 === (this.#options.offers ? 0 : 1)) this.#again(looks);
+      if (looks === LOOKS || (looks >= 4 && this.#hopeless)) return this.#fail();
+      if (looks % 2 === (this.#options.offers ? 0 : 1)) this.#again(looks === 6);
       this.#look(looks + 1);
     }, LOOK);
   }
 
-  /** @param {number} looks */
-  #again(looks) {
+  /** Whether this browser has found no way out, and will not. */
+  get #hopeless() {
+    return this.#pc.iceGatheringState === "complete" && !/^a=candidate/m.test(this.#pc.localDescription?.sdp ?? "");
+  }
+
+  /** @param {boolean} anew whether to look for a way anew also where that seems to be under way */
+  #again(anew) {
     const { connectionState } = this.#pc;
     if (this.#reliable?.readyState === "closed") {
       this.#renew();
       this.#open();
     } else if (this.#pc.signalingState === "have-local-offer") this.#step(() => this.#describe());
     else if (!this.#pc.remoteDescription) this.#open();
-    else if (connectionState === "failed" || connectionState === "disconnected" || looks === 6) this.#pc.restartIce();
+    else if (connectionState === "failed" || connectionState === "disconnected" || anew) this.#pc.restartIce();
   }
 
   #fail() {

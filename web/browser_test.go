@@ -119,6 +119,14 @@ const page = `<!doctype html><title>test</title>
     target.removeEventListener(name, hear);
     resolve(event);
   }));
+  // Opens a lobby, or enters one, and plays: everybody is let in, and what is heard is kept, by the sender's number.
+  window.play = async (entering) => {
+    window.heard = [];
+    window.lobby = await entering;
+    lobby.addEventListener("request", ({ request }) => request.accept());
+    lobby.addEventListener("message", ({ peer, data }) => heard.push(peer.peerId + ": " + data));
+    for (const type of ["failed", "error"]) lobby.addEventListener(type, ({ error }) => { throw error; });
+  };
   // Waits until what is true, however it becomes so.
   window.until = async (what) => { while (!what()) await new Promise((resolve) => setTimeout(resolve, 5)); };
   window.ready = true;
@@ -146,7 +154,7 @@ func openTab(t *testing.T, g *gateway, name, url string) *tab {
 	}))
 	t.Cleanup(site.Close)
 	tab.visit(site.URL)
-	tab.run(fmt.Sprintf("globalThis.url = %q", url), nil)
+	tab.run(fmt.Sprintf("globalThis.url = %q; globalThis.bellhop = new Bellhop(url)", url), nil)
 	return tab
 }
 
@@ -241,6 +249,31 @@ func build(name string, command ...string) (file string, err error) {
 func startGateway(t *testing.T, args ...string) *gateway {
 	t.Helper()
 	g := &gateway{t: t, address: "127.0.0.1:0", args: args}
+	g.start()
+	t.Cleanup(g.stop)
+	return g
+}
+
+var buildFunction = sync.OnceValues(func() (string, error) {
+	folder, err := filepath.Abs("../.cache/web")
+	if err != nil {
+		return "", err
+	}
+	_, err = build("bootstrap", "make", "-s", "-C", "..", "build", "ARTIFACTS_DIR="+folder)
+	return filepath.Join(folder, "bootstrap"), err
+})
+
+// startFunction runs the program in front of the function as it is built and deployed, over DynamoDB.
+func startFunction(t *testing.T, env ...string) *gateway {
+	t.Helper()
+	endpoint, table := dynamodbtest.Start(t), dynamodbtest.Table()
+	dynamodbtest.OpenTable(t, dynamodbtest.Config(), endpoint, table, time.Now)
+	file, err := buildFunction()
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := &gateway{t: t, address: "127.0.0.1:0", args: []string{"-bootstrap", file}, env: append(env, "TABLE="+table,
+		"DYNAMODB_ENDPOINT="+endpoint, "AWS_REGION=eu-west-1", "AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test")}
 	g.start()
 	t.Cleanup(g.stop)
 	return g

@@ -1,0 +1,92 @@
+package web_test
+
+import (
+	"fmt"
+	"slices"
+	"sync/atomic"
+	"testing"
+)
+
+var homes = []struct {
+	name  string
+	start func(*testing.T) *gateway
+}{
+	{"in the gateway", func(t *testing.T) *gateway { return startGateway(t) }},
+	{"in the function", func(t *testing.T) *gateway { return startFunction(t) }},
+}
+
+// enter has a tab play in a lobby, and returns once it is in.
+func (tab *tab) enter(how string) {
+	tab.t.Helper()
+	tab.run("await play("+how+")", nil)
+}
+
+var words atomic.Int64
+
+// talk has every two of the tabs hear from each other, once they are connected.
+func talk(t *testing.T, tabs ...*tab) {
+	t.Helper()
+	ids := make([]int, len(tabs))
+	for i, tab := range tabs {
+		tab.run(fmt.Sprintf("await until(() => lobby.members.filter((peer) => peer.state === 'open').length >= %d); return lobby.me.peerId", len(tabs)-1), &ids[i])
+	}
+	for i, from := range tabs {
+		word := fmt.Sprintf("word %d", words.Add(1))
+		var reached int
+		from.run(fmt.Sprintf("return lobby.send(%q)", word), &reached)
+		if reached < len(tabs)-1 {
+			t.Errorf("%s reaches %d", from.name, reached)
+		}
+		for _, to := range slices.Concat(tabs[:i], tabs[i+1:]) {
+			to.run(fmt.Sprintf("await until(() => heard.includes(%q))", fmt.Sprintf("%d: %s", ids[i], word)), nil)
+		}
+	}
+}
+
+// TestStar guards that two players who know nothing but a URL and a lobby's id talk to each other, whoever offers and
+// wherever Bellhop runs.
+func TestStar(t *testing.T) {
+	for _, home := range homes {
+		t.Run(home.name, func(t *testing.T) {
+			g := home.start(t)
+			for _, offerer := range []string{"joiner", "host"} {
+				t.Run(offerer+" offers", func(t *testing.T) {
+					host, guest := openTab(t, g, "host", g.url()), openTab(t, g, "guest", g.url())
+					host.enter(fmt.Sprintf("bellhop.host({ lobbyId: 'Blue-Fox', offerer: %q })", offerer))
+					guest.enter(fmt.Sprintf("bellhop.join('blue-fox', { offerer: %q })", offerer))
+					talk(t, host, guest)
+					var first string
+					guest.run("return connections[0].localDescription.type", &first)
+					if want := map[string]string{"joiner": "offer", "host": "answer"}[offerer]; first != want {
+						t.Errorf("the guest made an %s, want an %s", first, want)
+					}
+					host.run("await lobby.close()", nil)
+				})
+			}
+		})
+	}
+}
+
+// TestData guards that text and bytes arrive as such, by both kinds of channel.
+func TestData(t *testing.T) {
+	g := startGateway(t)
+	host, guest := openTab(t, g, "host", g.url()), openTab(t, g, "guest", g.url())
+	host.enter("bellhop.host({ lobbyId: 'fox', autoAccept: true })")
+	guest.enter("bellhop.join('fox')")
+	talk(t, host, guest)
+	host.run(`
+		globalThis.got = [];
+		lobby.addEventListener("message", ({ data, reliable }) => got.push(
+			[typeof data === "string" ? data : [...new Uint8Array(data)].join(), reliable].join(" ")));`, nil)
+	guest.run(`
+		await until(() => lobby.host.send("quick", { reliable: false }));
+		lobby.send("slow");
+		lobby.send(new Uint8Array([1, 2, 3]));
+		lobby.host.send(new Uint8Array([4, 5]).buffer, { reliable: false });`, nil)
+	var got []string
+	host.run("await until(() => got.length >= 4); return got", &got)
+	slices.Sort(got)
+	if want := []string{"1,2,3 true", "4,5 false", "quick false", "slow true"}; !slices.Equal(got, want) {
+		t.Errorf("the host hears %q, want %q", got, want)
+	}
+}
