@@ -881,7 +881,7 @@ export class Peer extends EventTarget {
     const { seq, sdp } = content;
     const session = sessionOf(sdp) || this.#session;
     if (!Number.isInteger(seq)) return this.#step(() => this.#take(content));
-    if (session !== this.#session) this.#next = 1;
+    if (this.#session && session !== this.#session) this.#next = 1;
     this.#session = session;
     this.#next ||= seq;
     if (seq < this.#next) return;
@@ -894,13 +894,15 @@ export class Peer extends EventTarget {
       this.#early.delete(this.#next);
       this.#step(() => this.#take(content));
     }
+    if (this.#early.size) return void (this.#gap ||= setTimeout(() => this.#skip(), GAP));
     clearTimeout(this.#gap);
-    if (this.#early.size === 0) return;
-    this.#gap = setTimeout(() => this.#skip(), GAP);
+    this.#gap = 0;
   }
 
   /** What is missing was lost. */
   #skip() {
+    clearTimeout(this.#gap);
+    this.#gap = 0;
     this.#next = this.#early.size ? Math.min(...this.#early.keys()) : 0;
     this.#settle();
   }
@@ -988,19 +990,23 @@ export class Peer extends EventTarget {
 
   /** Says what most probably keeps the two apart, and what helps. */
   #why() {
+    const { iceServers = [], iceTransportPolicy } = this.#pc.getConfiguration();
+    const turn = iceServers.flatMap(({ urls }) => urls).filter((url) => url.startsWith("turn")).join(", ");
     const [here, there] = [this.#pc.localDescription?.sdp ?? "", this.#pc.remoteDescription?.sdp ?? ""];
-    const turn = this.#refusals.find(({ url, errorCode }) => url?.startsWith("turn") && errorCode < 700);
-    const silent = this.#refusals.find(({ errorCode }) => errorCode >= 700);
-    const relayed = / typ relay/.test(here + there);
+    const refused = this.#refusals.find(({ url, errorCode }) => url?.startsWith("turn") && errorCode < 700);
     if (this.away) return "The other player's connection to Bellhop is gone, and they have not come back.";
-    if (!there) return "The other player has not answered: their page may be closed, or offers no connection.";
-    if (turn && !relayed) return `The TURN server ${turn.url} refused its credentials (${turn.errorCode} ${turn.errorText}): have new ones made.`;
-    if (!/^a=candidate/m.test(here)) return `This browser found no address to be reached at (no candidates)${silent ? `; ${silent.url} does not answer` : ""}.`;
-    if (!/^a=candidate/m.test(there)) return "The other player's browser found no address to be reached at (no candidates).";
-    if (silent && !relayed) return `There is no direct way between the two networks, and ${silent.url} does not answer.`;
-    return relayed
-      ? "There is no way between the two networks, nor through the TURN server: it may not be reachable for both."
-      : "There is no direct way between the two networks; with a TURN server configured there would be one.";
+    if (!there) return "The other player has not answered: their page may be closed, or their game makes no connections.";
+    if (refused && !/ typ relay/.test(here)) {
+      return `The TURN server ${refused.url} refused its credentials (${refused.errorCode} ${refused.errorText}); ask for new ones.`;
+    }
+    if (!/^a=candidate/m.test(here)) {
+      const why = turn ? `${turn} gave none` : "no TURN server is configured";
+      return `This browser has no address to be reached at (no candidates)${iceTransportPolicy === "relay" ? `: only relays are allowed, and ${why}` : ""}.`;
+    }
+    if (!/^a=candidate/m.test(there)) return "The other player's browser has no address to be reached at (no candidates).";
+    return turn
+      ? `There is no direct way between the two networks, nor one through ${turn}; it may not be reachable for both.`
+      : "There is no direct way between the two networks; a TURN server would be one, and none is configured.";
   }
 }
 
