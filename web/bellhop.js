@@ -868,7 +868,8 @@ export class Peer extends EventTarget {
     const pc = this.#pc;
     this.#describing = true;
     await make?.();
-    await gathered(pc, this.#options.batch);
+    const { iceServers } = pc.getConfiguration(); // without any, all candidates are there in no time
+    await gathered(pc, iceServers?.length ? this.#options.batch : this.#options.batch / 4);
     this.#describing = false;
     if (pc !== this.#pc || !pc.localDescription) return;
     this.#found = [];
