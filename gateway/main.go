@@ -17,6 +17,8 @@ import (
 	"runtime/debug"
 	"syscall"
 	"time"
+
+	"bellhop/handlers"
 )
 
 func main() {
@@ -41,6 +43,9 @@ type options struct {
 	idle, lifetime time.Duration
 	table          string
 	dynamodb       string
+	iceServers     string
+	turnSecretFile string
+	ice            handlers.ICEServers // of these two, and TURN_SECRET
 	integration
 }
 
@@ -75,6 +80,10 @@ func parse(args []string, stderr io.Writer) (o options, err error) {
 	f.DurationVar(&o.lifetime, "lifetime", 2*time.Hour, "`time` after which any connection is closed, as on AWS")
 	f.StringVar(&o.table, "table", "", "`name` of a DynamoDB table that keeps lobbies, so that they outlive this program")
 	f.StringVar(&o.dynamodb, "dynamodb-endpoint", "", "`URL` of a DynamoDB on this machine, where the table is made if it is missing")
+	f.StringVar(&o.iceServers, "ice-servers", "", "STUN and TURN servers that clients are told of: `URLs` with commas between them, or a JSON array\n"+
+		"as browsers take it. What TURN servers have as static-auth-secret is read from -turn-secret-file, or TURN_SECRET in\n"+
+		"the environment")
+	f.StringVar(&o.turnSecretFile, "turn-secret-file", "", "`file` that holds the secret of the TURN servers and nothing else")
 	o.integration.flags(f)
 	f.Usage = func() {
 		fmt.Fprint(stderr, usage)
@@ -95,7 +104,28 @@ func parse(args []string, stderr io.Writer) (o options, err error) {
 	case o.rate < 1 || o.grace <= 0 || o.idle <= 0 || o.lifetime <= 0:
 		return o, errors.New("-rate must be at least 1, and -grace, -idle and -lifetime more than 0")
 	}
-	return o, o.integration.check(f)
+	if err := o.integration.check(f); err != nil {
+		return o, err
+	}
+	return o, o.readICE()
+}
+
+// readICE reads the STUN and TURN servers. A function, if there is one, has its own. The secret is no flag, since all on a
+// machine see those.
+func (o *options) readICE() (err error) {
+	if o.bootstrap != "" || o.lambda != "" {
+		return nil
+	}
+	secret := []byte(os.Getenv("TURN_SECRET"))
+	if o.turnSecretFile != "" {
+		if secret, err = os.ReadFile(o.turnSecretFile); err != nil {
+			return fmt.Errorf("cannot read -turn-secret-file: %w", err)
+		}
+	}
+	if o.ice, err = handlers.ReadICEServers(o.iceServers, string(secret)); err != nil {
+		return fmt.Errorf("-ice-servers: %w", err)
+	}
+	return nil
 }
 
 // run serves until ctx ends, then tells every client and waits for what they were about.

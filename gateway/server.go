@@ -34,7 +34,7 @@ const actionTime = 10 * time.Second
 func newServer(o options, kept store.Store, log *slog.Logger) *server {
 	post := new(poster)
 	h := handlers.New(handlers.Config{
-		Store: kept, Poster: post, Log: log, Grace: o.grace, Rate: o.rate,
+		Store: kept, Poster: post, Log: log, Grace: o.grace, Rate: o.rate, ICE: o.ice,
 		Later: func(d time.Duration, f func()) { time.AfterFunc(d, f) },
 	})
 	post.Gateway = apigateway.New(apigateway.Config{

@@ -95,6 +95,7 @@ var wishes = map[string]struct{ by, text, answer string }{
 	"quick_join":               {"stranger", `{"or_start":{"public":true,"auto_accept":true}}`, "lobby_started"},
 	"update_lobby":             {"host", `{"locked":true}`, "lobby_updated"},
 	"resume":                   {"stranger", `{"resume_token":"s3.2.fox"}`, "resumed"}, // guest's place
+	"get_ice_servers":          {"guest", `{}`, "ice_servers"},
 	"ping":                     {"guest", `{}`, "pong"},
 }
 

@@ -26,6 +26,7 @@ import (
 func TestMain(m *testing.M) {
 	code := m.Run()
 	if theBrowser.stop != nil {
+		chromedp.Cancel(theBrowser.ctx) // which waits for its end
 		theBrowser.stop()
 	}
 	os.RemoveAll(theBrowser.folder)
@@ -59,7 +60,7 @@ func browser(t *testing.T) context.Context {
 		}
 		options := append([]chromedp.ExecAllocatorOption{
 			chromedp.ExecPath(program), chromedp.UserDataDir(b.folder), chromedp.Headless, chromedp.NoSandbox, chromedp.DisableGPU,
-			chromedp.NoFirstRun,
+			chromedp.NoFirstRun, chromedp.Env("TMPDIR=" + b.folder),
 			// Names of hosts by mDNS would hide the addresses that peers are to find each other by.
 			chromedp.Flag("disable-features", "WebRtcHideLocalIpsWithMdns"),
 		}, flags("disable-quic", "disable-background-networking", "disable-component-update", "disable-sync",

@@ -1,0 +1,104 @@
+package web_test
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"bellhop/store/dynamodbtest"
+)
+
+// turnSecret is what the TURN server and Bellhop share.
+const turnSecret = "kept between the two"
+
+// startTURN runs coturn on this machine until the test ends, and returns its URL.
+func startTURN(t *testing.T) (url string) {
+	t.Helper()
+	program, err := exec.LookPath("turnserver")
+	if err != nil {
+		dynamodbtest.Missing(t, "no TURN server: run `make tools`, or install coturn")
+	}
+	free, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, port, _ := net.SplitHostPort(free.LocalAddr().String())
+	free.Close()
+	folder := t.TempDir()
+	file := filepath.Join(folder, "turnserver.conf")
+	configuration := fmt.Sprintf("listening-ip=127.0.0.1\nlistening-port=%s\nrelay-ip=127.0.0.1\nuse-auth-secret\nstatic-auth-secret=%s\n"+
+		"realm=bellhop\nno-tls\nno-dtls\nno-cli\nallow-loopback-peers\nuserdb=%s/turndb\npidfile=%[3]s/pid\nlog-file=stdout\n", port, turnSecret, folder)
+	if err := os.WriteFile(file, []byte(configuration), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	says := &output{changed: make(chan struct{}, 1)}
+	server := exec.Command(program, "-c", file)
+	server.Stdout, server.Stderr = says, says
+	if err := server.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		server.Process.Kill()
+		server.Wait()
+		if t.Failed() {
+			t.Logf("coturn:\n%s", says)
+		}
+	})
+	says.find(t, "DB connection success") // which comes last
+	return "turn:127.0.0.1:" + port
+}
+
+// TestTURN guards that players between whom there is no way but through a TURN server meet by what Bellhop tells them of
+// it, wherever it runs; and that credentials made with another secret are refused in words.
+func TestTURN(t *testing.T) {
+	turn := startTURN(t)
+	secret := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(secret, []byte(turnSecret+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	const relayed = "rtc: { iceTransportPolicy: 'relay' }"
+	for _, home := range []struct {
+		name string
+		g    *gateway
+	}{
+		{"in the gateway", startGateway(t, "-ice-servers", turn, "-turn-secret-file", secret)},
+		{"in the function", startFunction(t, "ICE_SERVERS="+turn, "TURN_SECRET="+turnSecret)},
+	} {
+		t.Run(home.name, func(t *testing.T) {
+			host, guest := openTab(t, home.g, "host", home.g.url()), openTab(t, home.g, "guest", home.g.url())
+			host.enter("bellhop.host({ lobbyId: 'fox', " + relayed + " })")
+			guest.enter("bellhop.join('fox', { " + relayed + " })")
+			talk(t, host, guest)
+			var kinds string
+			guest.run(`
+				const all = [...(await connections[0].getStats()).values()];
+				const pair = all.find((x) => x.type === "candidate-pair" && x.state === "succeeded" && x.nominated);
+				return [pair.localCandidateId, pair.remoteCandidateId].map((id) => all.find((x) => x.id === id).candidateType).join()`, &kinds)
+			if !strings.HasPrefix(kinds, "relay,") {
+				t.Errorf("they talk by %s", kinds)
+			}
+			var servers []any
+			guest.run("const { content } = await bellhop.request('get_ice_servers'); return [content.ice_servers[0].urls[0], content.expires_at > '']", &servers)
+			if fmt.Sprint(servers) != fmt.Sprintf("[%s true]", turn) {
+				t.Errorf("who asks hears of %v", servers)
+			}
+		})
+	}
+	t.Run("another secret", func(t *testing.T) {
+		if err := os.WriteFile(secret, []byte("another"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		g := startGateway(t, "-ice-servers", turn, "-turn-secret-file", secret)
+		host, guest := openTab(t, g, "host", g.url()), openTab(t, g, "guest", g.url())
+		host.run("globalThis.lobby = await bellhop.host({ lobbyId: 'fox', autoAccept: true })", nil)
+		var why string
+		guest.run("globalThis.lobby = await bellhop.join('fox', { "+relayed+" }); return (await next(lobby, 'failed')).error.message", &why)
+		if !strings.Contains(why, "refused its credentials (401") {
+			t.Errorf("it says %q", why)
+		}
+	})
+}
