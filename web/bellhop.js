@@ -76,7 +76,7 @@ export class Bellhop extends EventTarget {
   #early = /** @type {[string, any][]} */ ([]); // events for the lobby that they lead to
   #idle = 0; // timers
   #renewal = 0;
-  #wake = () => {}; // ends a pause between two attempts to connect
+  #pauses = new Set(); // what ends each
 
   /** @param {string | URL} url @param {types.Options} [options] */
   constructor(url, options = {}) {
@@ -124,10 +124,12 @@ export class Bellhop extends EventTarget {
       await within(this.connect(), new BellhopError("unreachable", "Bellhop cannot be reached at the moment; try again later."));
       signal?.throwIfAborted();
       try {
-        return await this.#ask(/** @type {WebSocket} */ (this.#socket), action, content, signal);
+        const answer = this.#ask(/** @type {WebSocket} */ (this.#socket), action, content, signal);
+        if (action === "join_lobby" || action === "quick_join") return await answer; // whenever the host likes
+        return await within(answer, new BellhopError("timeout", `Bellhop has not answered ${action}; try again.`));
       } catch (error) {
         if (!(error.retryAfter >= 0) || tries === 3) throw error;
-        await pause(error.retryAfter);
+        await this.#pause(error.retryAfter);
       }
     }
   }
@@ -162,7 +164,7 @@ export class Bellhop extends EventTarget {
    */
   quickJoin(options = {}) {
     const { filter, player, orStart } = options;
-    return this.#enter("quick_join", { filter, player, or_start: orStart && startContent(orStart) }, options);
+    return this.#enter("quick_join", { filter, player, or_start: orStart && startContent({ player, ...orStart }) }, options);
   }
 
   /**
@@ -193,7 +195,7 @@ export class Bellhop extends EventTarget {
     for (const socket of this.#sockets) socket.close(1000);
     for (const { reject } of this.#pending.values()) reject(new BellhopError("closed", "Bellhop was closed."));
     this.#pending.clear();
-    this.#wake();
+    for (const end of this.#pauses) end();
     fire(this, "closed");
   }
 
@@ -212,9 +214,9 @@ export class Bellhop extends EventTarget {
     return new Promise((resolve, reject) => {
       socket.onopen = () => resolve(socket);
       socket.onclose = () => {
-        clearTimeout(timer);
         this.#lost(socket);
-        reject(new BellhopError("unreachable", `There is no way to ${this.#url.origin}: is Bellhop running there, and are "game" and "token" right?`));
+        const question = `is Bellhop running there, and are "game" and "token" right?`;
+        reject(new BellhopError("unreachable", `There is no way to ${this.#url.origin}: ${question}`));
       };
     }).finally(() => clearTimeout(timer));
   }
@@ -243,14 +245,15 @@ export class Bellhop extends EventTarget {
     if (!socket) return;
     const dead = new BellhopError("timeout", "Bellhop has not answered a ping.");
     within(this.#ask(socket, "ping"), dead).catch((error) => {
-      if (error === dead) socket.close(); // which may take long
-      if (error === dead) this.#lost(socket);
+      if (error !== dead) return;
+      socket.close(); // which may take long
+      this.#lost(socket);
     });
   }
 
   /** The network is back, or another one. */
   #online = () => {
-    this.#wake();
+    for (const end of this.#pauses) end();
     this.#probe();
     this.#lobby?.receive("network_changed", {});
   };
@@ -258,6 +261,19 @@ export class Bellhop extends EventTarget {
   #stop() {
     clearTimeout(this.#idle);
     clearTimeout(this.#renewal);
+  }
+
+  /** @param {number} ms @returns {Promise<void>} */
+  #pause(ms) {
+    return new Promise((resolve) => {
+      const end = () => {
+        clearTimeout(timer);
+        this.#pauses.delete(end);
+        resolve();
+      };
+      const timer = setTimeout(end, ms);
+      this.#pauses.add(end);
+    });
   }
 
   /** @param {WebSocket} socket */
@@ -289,10 +305,7 @@ export class Bellhop extends EventTarget {
   /** Connects and resumes until that succeeds or the place is gone, at growing intervals: all come at once otherwise. */
   async #reconnect() {
     for (let attempt = 0; this.#token; attempt++) {
-      await Promise.race([
-        pause(Math.min(30 * SECOND, 500 * 2 ** attempt) * Math.random()),
-        new Promise((resolve) => (this.#wake = () => resolve(undefined))),
-      ]);
+      await this.#pause(Math.min(30 * SECOND, 500 * 2 ** attempt) * Math.random());
       try {
         if (this.#token) return await this.#takeOver();
       } catch (error) {
@@ -349,7 +362,8 @@ export class Bellhop extends EventTarget {
 
   /** @param {WebSocket} socket @param {string} data */
   #hear(socket, data) {
-    const { event, content = {}, request_id: id } = JSON.parse(data);
+    const { event, content = {}, request_id: id, message } = JSON.parse(data);
+    if (!event) return fire(this, "error", { content, error: new BellhopError("internal", message) }); // it is API Gateway's own
     if (this.#closed || (event === "replaced" && (this.#renewing || socket !== this.#socket))) return;
     if (socket === this.#socket) this.#rest();
     const waiting = this.#pending.get(id);
@@ -545,6 +559,7 @@ export class Lobby extends EventTarget {
       if (peer && (peer.peerId ?? peer_id) === peer_id) lobby.#unlink(peer, reason); // and not one who came back since
     },
     peer_disconnected: (lobby, { connection_id, peer_id, resume_until }) => {
+      if (lobby.#left.has(peer_id)) return;
       const peer = lobby.#link(connection_id, peer_id);
       const resumeUntil = new Date(resume_until);
       peer.away = true;
@@ -607,12 +622,18 @@ export class Lobby extends EventTarget {
     const peers = content.peers ?? [];
     const host = peers.find((/** @type {any} */ peer) => peer.connection_id === content.host_connection_id);
     this.hostPeerId = host ? host.peer_id : this.me.peerId;
-    for (const { connection_id, peer_id, player, away } of peers) this.#link(connection_id, peer_id, player).away = !!away;
+    for (const { connection_id, peer_id, player, away = false } of peers) {
+      const peer = this.#link(connection_id, peer_id, player);
+      const back = peer.away && !away;
+      peer.away = away;
+      if (back) fire(this, "back", { peer });
+      if (away) this.#knock(peer, MINUTE);
+    }
   }
 
   /** A peer has sent something. @param {"description" | "candidates"} what @param {any} content */
   #hear(what, content) {
-    const { connection_id: id, peer_id } = content;
+    const { connection_id: id, peer_id, player } = content;
     if (!this.#addresses.has(id)) {
       if (this.#left.has(id) || this.#left.has(peer_id)) return;
       if (this.peer(peer_id)) { // only Bellhop can say that it is them
@@ -620,7 +641,7 @@ export class Lobby extends EventTarget {
         return;
       }
     }
-    this.#link(id, peer_id).receive(what, content);
+    this.#link(id, peer_id, player).receive(what, content);
   }
 
   /**
@@ -631,10 +652,11 @@ export class Lobby extends EventTarget {
   #link(connectionId, peerId, player) {
     const known = (peerId !== undefined && this.peer(peerId)) || this.#addresses.get(connectionId);
     const peer = known || this.#make(peerId);
+    player ??= this.#requests.get(connectionId)?.player ?? peer.player;
     this.#left.delete(connectionId);
     this.#requests.delete(connectionId);
     this.#addresses.set(connectionId, peer);
-    Object.assign(peer, { connectionId, peerId: peerId ?? peer.peerId, player: player ?? peer.player });
+    Object.assign(peer, { connectionId, peerId: peerId ?? peer.peerId, player });
     if (!known) fire(this, "join", { peer });
     const strays = this.#strays;
     this.#strays = strays.filter(([, content]) => content.connection_id !== connectionId);
@@ -652,8 +674,10 @@ export class Lobby extends EventTarget {
       polite: higher,
       offers: this.#again || (byHost ? this.isHost : higher),
       reachable: () => this.#online && !peer.away,
-      relay: (action, content) =>
-        this.#bellhop.send(action, { connection_id: peer.connectionId, peer_id: this.me.peerId, ...content }),
+      relay: (action, content) => { // a host that took over learns by it whom it is linked with
+        const { peerId: peer_id, player } = this.me;
+        this.#bellhop.send(action, { connection_id: peer.connectionId, peer_id, player, ...content });
+      },
     });
     for (const name of ["open", "message", "failed", "error"]) {
       peer.addEventListener(name, (/** @type {any} */ { data, reliable, error }) => fire(this, name, { peer, data, reliable, error }));
@@ -721,6 +745,7 @@ export class Peer extends EventTarget {
   #pc = /** @type {RTCPeerConnection} */ (/** @type {unknown} */ (null));
   #reliable = /** @type {RTCDataChannel | null} */ (null);
   #unreliable = /** @type {RTCDataChannel | null} */ (null);
+  #asked = false; // whether this side has made channels
   #opened = false;
   #failed = false;
   #closed = false;
@@ -736,6 +761,7 @@ export class Peer extends EventTarget {
   #batch = 0; // timers
   #gap = 0;
   #watch = 0;
+  #looks = 0; // at this connection since it last stood
 
   /** @param {types.PeerWiring} options */
   constructor(options) {
@@ -743,7 +769,7 @@ export class Peer extends EventTarget {
     this.#options = { batch: 100, reachable: () => true, ...options };
     this.#make();
     if (options.offers) this.#open();
-    this.#look(0);
+    this.#look();
   }
 
   /** The RTCPeerConnection, to add sound or video to, say. It is another one after the other side's page was loaded anew. */
@@ -783,7 +809,8 @@ export class Peer extends EventTarget {
     this.#skip();
     if (anyway && this.#pc.remoteDescription) this.#pc.restartIce();
     else if (!this.#stands && this.#options.offers) this.#again(true);
-    this.#look(0);
+    this.#looks = 0;
+    this.#look();
   }
 
   close() {
@@ -805,18 +832,20 @@ export class Peer extends EventTarget {
     const pc = new RTCPeerConnection({ iceServers, ...rtc });
     this.#pc = pc;
     this.#reliable = this.#unreliable = null;
-    this.#opened = false;
+    this.#asked = this.#opened = false;
     this.#refusals = [];
     this.#sent = 0;
     pc.onnegotiationneeded = () => this.#step(() => pc === this.#pc && this.#offer());
     pc.onicecandidate = ({ candidate }) => pc === this.#pc && this.#candidate(candidate);
     pc.onicecandidateerror = (error) => this.#refusals.push(error);
-    pc.onconnectionstatechange = () => pc === this.#pc && this.#look(0);
+    pc.onconnectionstatechange = () => pc === this.#pc && this.#look();
     pc.ondatachannel = ({ channel }) => this.#adopt(channel);
   }
 
   /** Makes the channels, and by that an offer. */
   #open() {
+    if (this.#asked) return;
+    this.#asked = true;
     this.#adopt(this.#pc.createDataChannel("reliable"));
     this.#adopt(this.#pc.createDataChannel("unreliable", { ordered: false, maxRetransmits: 0 }));
   }
@@ -839,7 +868,7 @@ export class Peer extends EventTarget {
     channel.onclose = () => {
       if (channel !== this.#reliable || this.#closed) return;
       fire(this, "close");
-      this.#look(0);
+      this.#look();
     };
   }
 
@@ -863,14 +892,20 @@ export class Peer extends EventTarget {
     if (this.#pc.signalingState === "stable") await this.#describe(() => this.#pc.setLocalDescription());
   }
 
-  /** Sends the local description once the first candidates are in it: each message less is one not paid for. @param {() => any} [make] */
+  /**
+   * Sends the local description once the first candidates are in it: each message less is one not paid for.
+   * @param {() => any} [make]
+   */
   async #describe(make) {
     const pc = this.#pc;
     this.#describing = true;
-    await make?.();
-    const { iceServers } = pc.getConfiguration(); // without any, all candidates are there in no time
-    await gathered(pc, iceServers?.length ? this.#options.batch : this.#options.batch / 4);
-    this.#describing = false;
+    try {
+      await make?.();
+      const { iceServers } = pc.getConfiguration(); // without any, all candidates are there in no time
+      await gathered(pc, iceServers?.length ? this.#options.batch : this.#options.batch / 4);
+    } finally {
+      this.#describing = false;
+    }
     if (pc !== this.#pc || !pc.localDescription) return;
     this.#found = [];
     const { type, sdp } = pc.localDescription;
@@ -932,7 +967,8 @@ export class Peer extends EventTarget {
       if (!remote || (usernameFragment && !remote.includes(`a=ice-ufrag:${usernameFragment}`))) {
         if (this.#held.push(given) > HELD) this.#held.shift();
       } else {
-        await this.#pc.addIceCandidate({ candidate, sdpMid, sdpMLineIndex, usernameFragment }).catch((error) => fire(this, "error", { error }));
+        const shape = { candidate, sdpMid, sdpMLineIndex, usernameFragment };
+        await this.#pc.addIceCandidate(shape).catch((error) => fire(this, "error", { error }));
       }
     }
   }
@@ -955,16 +991,18 @@ export class Peer extends EventTarget {
 
   // When it does not stand
 
-  /** Looks after a connection until it stands, and does again what may have got lost, the two sides in turns. @param {number} looks so far */
-  #look(looks) {
+  /** Looks after a connection until it stands, and does again what may have got lost, the two sides in turns. */
+  #look() {
     clearTimeout(this.#watch);
+    if (this.#stands) this.#looks = 0;
     if (this.#closed || this.#stands || this.#failed) return;
     this.#watch = setTimeout(() => {
-      if (this.#closed || this.#stands) return;
-      if (!this.#options.reachable()) return this.#look(looks); // nothing gets through for now
-      if (looks === LOOKS || (looks >= 4 && this.#hopeless)) return this.#fail();
-      if (looks % 2 === (this.#options.offers ? 0 : 1)) this.#again(looks === 6);
-      this.#look(looks + 1);
+      if (this.#options.reachable()) { // else nothing gets through for now
+        const looks = this.#looks++;
+        if (looks === LOOKS || (looks >= 4 && this.#hopeless)) return this.#fail();
+        if (looks % 2 === (this.#options.offers ? 0 : 1)) this.#again(looks >= 6 && looks % 6 < 2);
+      }
+      this.#look();
     }, LOOK);
   }
 
@@ -1001,8 +1039,8 @@ export class Peer extends EventTarget {
       return `The TURN server ${refused.url} refused its credentials (${refused.errorCode} ${refused.errorText}); ask for new ones.`;
     }
     if (!/^a=candidate/m.test(here)) {
-      const why = turn ? `${turn} gave none` : "no TURN server is configured";
-      return `This browser has no address to be reached at (no candidates)${iceTransportPolicy === "relay" ? `: only relays are allowed, and ${why}` : ""}.`;
+      const why = `: only relays are allowed, and ${turn ? `${turn} gave none` : "no TURN server is configured"}`;
+      return `This browser has no address to be reached at (no candidates)${iceTransportPolicy === "relay" ? why : ""}.`;
     }
     if (!/^a=candidate/m.test(there)) return "The other player's browser has no address to be reached at (no candidates).";
     return turn
@@ -1014,11 +1052,6 @@ export class Peer extends EventTarget {
 /** @param {EventTarget} target @param {string} type @param {object} [fields] */
 function fire(target, type, fields) {
   target.dispatchEvent(Object.assign(new Event(type), fields));
-}
-
-/** @param {number} ms */
-function pause(ms) {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
 /** @template T @param {Promise<T>} promise @param {Error} error rejects with it after PATIENCE @returns {Promise<T>} */
@@ -1060,15 +1093,20 @@ function asError({ code, message, reason, field, retry_after_ms, resume_until, r
 
 /** The wire's names for an object's own. What is inside is left alone. @param {object} object @returns {any} */
 function snake(object) {
-  return Object.fromEntries(Object.entries(object).map(([key, value]) => [key.replace(/[A-Z]/g, (c) => `_${c.toLowerCase()}`), value]));
+  return renamed(object, (name) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`));
 }
 
 /** The other way round. @param {object} object @returns {any} */
 function camel(object) {
-  return Object.fromEntries(Object.entries(object).map(([key, value]) => [key.replace(/_([a-z])/g, (_, c) => c.toUpperCase()), value]));
+  return renamed(object, (name) => name.replace(/_([a-z])/g, (_, letter) => letter.toUpperCase()));
 }
 
-/** @param {types.HostOptions} options */
-function startContent({ lobbyId, maxPlayers, public: listed, autoAccept, topology, password, metadata, player, onHostLeave }) {
-  return snake({ lobbyId, maxPlayers, public: listed, autoAccept, topology, password, metadata, player, onHostLeave });
+/** @param {object} object @param {(name: string) => string} rename */
+function renamed(object, rename) {
+  return Object.fromEntries(Object.entries(object).map(([name, value]) => [rename(name), value]));
+}
+
+/** What of a host's options is for Bellhop. @param {types.HostOptions} options */
+function startContent({ signal, iceServers, rtc, offerer, batch, ...content }) {
+  return snake(content);
 }

@@ -89,9 +89,11 @@ func flags(names ...string) (all []chromedp.ExecAllocatorOption) {
 const page = `<!doctype html><title>test</title>
 <script type="module">
   import * as module from "%s/bellhop.js";
-  Object.assign(window, module, { billed: { sent: 0, heard: 0 }, lose: null, sockets: [], connections: [] });
+  Object.assign(window, module, { billed: { sent: 0, heard: 0 }, lose: null, disorder: 0, sockets: [], connections: [] });
 
-  // What a message costs on AWS is counted by page; lose names an action whose next message gets lost, and cuts the line.
+  // What a message costs on AWS is counted by page; lose names an action whose next message gets lost, and cuts the line;
+  // with disorder, each message is late by up to so many milliseconds, in both directions.
+  const later = (f) => (disorder ? setTimeout(f, Math.random() * disorder) : f());
   window.WebSocket = class extends WebSocket {
     constructor(url) {
       super(url);
@@ -105,7 +107,10 @@ const page = `<!doctype html><title>test</title>
         return;
       }
       billed.sent++;
-      super.send(text);
+      later(() => super.send(text));
+    }
+    set onmessage(hear) {
+      super.onmessage = (event) => later(() => hear(event));
     }
   };
   window.RTCPeerConnection = class extends RTCPeerConnection {

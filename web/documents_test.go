@@ -44,6 +44,7 @@ const until = "const until = async (what) => { while (!what()) await new Promise
 
 // TestTenLines guards that the client which docs/clients.md begins with works as it stands there.
 func TestTenLines(t *testing.T) {
+	t.Parallel()
 	url := serve(t, startGateway(t), `<!doctype html><script>
 		const said = [];
 		console.log = (...all) => said.push(all.join(" "));
@@ -60,6 +61,7 @@ func TestTenLines(t *testing.T) {
 
 // TestTwoPlayers guards that the page for two players in docs/clients.md works as it stands there.
 func TestTwoPlayers(t *testing.T) {
+	t.Parallel()
 	host, guest := emptyTab(t, "host"), emptyTab(t, "guest")
 	host.visit(serve(t, startGateway(t), document(t, "html")))
 	const status = "document.querySelector('#status').textContent"
@@ -112,6 +114,7 @@ func startChat(t *testing.T, url string, args ...string) (says *output, stdin io
 // TestGo guards that the client in Go of docs/clients.md, with another implementation of WebRTC, and a browser find each
 // other, whoever hosts and whoever offers, and again after the signalling was cut.
 func TestGo(t *testing.T) {
+	t.Parallel()
 	g := startGateway(t)
 	for _, host := range []string{"browser", "go"} {
 		for _, offerer := range []string{"joiner", "host"} {
@@ -150,6 +153,7 @@ func TestGo(t *testing.T) {
 
 // TestEventsAreDocumented guards that docs/clients.md names what a lobby tells.
 func TestEventsAreDocumented(t *testing.T) {
+	t.Parallel()
 	types, err := os.ReadFile("bellhop.d.ts")
 	if err != nil {
 		t.Fatal(err)

@@ -9,6 +9,7 @@ import (
 
 // TestLostMessage guards that players meet though a message of the handshake gets lost with the line that it was sent by.
 func TestLostMessage(t *testing.T) {
+	t.Parallel()
 	for _, home := range homes {
 		g := home.start(t)
 		for _, test := range []struct{ who, action string }{
@@ -39,6 +40,7 @@ func TestLostMessage(t *testing.T) {
 
 // TestDropped guards that the game goes on while a player's signalling is down, and the lobby when it is back.
 func TestDropped(t *testing.T) {
+	t.Parallel()
 	for _, home := range homes {
 		g := home.start(t)
 		for _, who := range []string{"host", "guest"} {
@@ -79,6 +81,7 @@ func TestDropped(t *testing.T) {
 
 // TestGone guards that a guest learns that its host is gone for good, also where nothing tells it unasked.
 func TestGone(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct {
 		name string
 		g    *gateway
@@ -104,6 +107,7 @@ func TestGone(t *testing.T) {
 
 // TestRestart guards that a game outlives Bellhop, and with a table also its lobby.
 func TestRestart(t *testing.T) {
+	t.Parallel()
 	t.Run("with a table", func(t *testing.T) {
 		g := startGateway(t, "-table", dynamodbtest.Table(), "-dynamodb-endpoint", dynamodbtest.Start(t))
 		host, guest := openTab(t, g, "host", g.url()), openTab(t, g, "guest", g.url())
@@ -155,6 +159,7 @@ func TestRestart(t *testing.T) {
 // TestTakenOver guards that a place that is resumed on another page has its peers there, and that the page which had it
 // stops for good.
 func TestTakenOver(t *testing.T) {
+	t.Parallel()
 	for _, who := range []string{"host", "guest"} {
 		t.Run(who, func(t *testing.T) {
 			g := startGateway(t)
@@ -181,6 +186,7 @@ func TestTakenOver(t *testing.T) {
 
 // TestRenewed guards that clients exchange their connections before those are too old, without anybody being away.
 func TestRenewed(t *testing.T) {
+	t.Parallel()
 	g := startGateway(t, "-lifetime", "5s")
 	host, guest := openTab(t, g, "host", g.url()), openTab(t, g, "guest", g.url())
 	for _, tab := range []*tab{host, guest} {
@@ -202,6 +208,7 @@ func TestRenewed(t *testing.T) {
 
 // TestIdle guards that a client which has nothing to say is not taken for gone.
 func TestIdle(t *testing.T) {
+	t.Parallel()
 	g := startGateway(t, "-idle", "1s")
 	host := openTab(t, g, "host", g.url())
 	var sockets int

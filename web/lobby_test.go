@@ -9,6 +9,7 @@ import (
 
 // TestRequests guards what a host can do with those who ask, and what they hear.
 func TestRequests(t *testing.T) {
+	t.Parallel()
 	g := startGateway(t)
 	host, guest := openTab(t, g, "host", g.url()), openTab(t, g, "guest", g.url())
 	host.run(`
@@ -65,6 +66,7 @@ func TestRequests(t *testing.T) {
 
 // TestErrors guards that what cannot be done rejects with the protocol's code, and leaves the client as it was.
 func TestErrors(t *testing.T) {
+	t.Parallel()
 	g := startGateway(t)
 	tab := openTab(t, g, "tab", g.url())
 	for _, test := range []struct{ script, code string }{
@@ -92,6 +94,7 @@ func TestErrors(t *testing.T) {
 
 // TestClose guards that a Bellhop that is closed has left its lobby, and keeps nothing running.
 func TestClose(t *testing.T) {
+	t.Parallel()
 	g := startGateway(t)
 	for _, when := range []string{"playing", "reconnecting", "waiting"} {
 		t.Run(when, func(t *testing.T) {
@@ -141,6 +144,7 @@ func TestClose(t *testing.T) {
 
 // TestMigrates guards that a lobby whose host has left goes on with another, and that the members find it.
 func TestMigrates(t *testing.T) {
+	t.Parallel()
 	for _, home := range homes {
 		t.Run(home.name, func(t *testing.T) {
 			g := home.start(t)

@@ -46,6 +46,7 @@ func talk(t *testing.T, tabs ...*tab) {
 // TestStar guards that two players who know nothing but a URL and a lobby's id talk to each other, whoever offers and
 // wherever Bellhop runs.
 func TestStar(t *testing.T) {
+	t.Parallel()
 	for _, home := range homes {
 		t.Run(home.name, func(t *testing.T) {
 			g := home.start(t)
@@ -74,6 +75,7 @@ func TestStar(t *testing.T) {
 
 // TestData guards that text and bytes arrive as such, by both kinds of channel.
 func TestData(t *testing.T) {
+	t.Parallel()
 	g := startGateway(t)
 	host, guest := openTab(t, g, "host", g.url()), openTab(t, g, "guest", g.url())
 	host.enter("bellhop.host({ lobbyId: 'fox', autoAccept: true })")
@@ -93,5 +95,24 @@ func TestData(t *testing.T) {
 	slices.Sort(got)
 	if want := []string{"1,2,3 true", "4,5 false", "quick false", "slow true"}; !slices.Equal(got, want) {
 		t.Errorf("the host hears %q, want %q", got, want)
+	}
+}
+
+// TestAnyOrder guards that players meet whatever order their messages come in, with as many messages as there can be, and
+// when both offer at once.
+func TestAnyOrder(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t)
+	host := openTab(t, g, "host", g.url())
+	host.enter("bellhop.host({ lobbyId: 'fox', batch: 0, offerer: 'host' })")
+	host.run("disorder = 200", nil)
+	for i := range 10 {
+		guest := openTab(t, g, fmt.Sprintf("guest %d", i), g.url())
+		guest.run("disorder = 200", nil)
+		guest.enter("bellhop.join('fox', { batch: 0 })")
+		talk(t, host, guest)
+		left := host.background("if (lobby.members.length) await next(lobby, 'leave')", nil)
+		guest.run("await lobby.leave()", nil)
+		left()
 	}
 }

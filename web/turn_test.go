@@ -55,6 +55,7 @@ func startTURN(t *testing.T) (url string) {
 // TestTURN guards that players between whom there is no way but through a TURN server meet by what Bellhop tells them of
 // it, wherever it runs; and that credentials made with another secret are refused in words.
 func TestTURN(t *testing.T) {
+	t.Parallel()
 	turn := startTURN(t)
 	secret := filepath.Join(t.TempDir(), "secret")
 	if err := os.WriteFile(secret, []byte(turnSecret+"\n"), 0o600); err != nil {

@@ -7,6 +7,7 @@ import (
 
 // TestNoWay guards that a connection which cannot be made fails with a sentence that says why.
 func TestNoWay(t *testing.T) {
+	t.Parallel()
 	g := startGateway(t)
 	for _, test := range []struct{ name, options, want string }{
 		{"no candidates", "{ rtc: { iceTransportPolicy: 'relay' } }", "(no candidates): only relays are allowed, and no TURN server is configured."},
@@ -31,6 +32,7 @@ func TestNoWay(t *testing.T) {
 
 // TestNetworkChanges guards that peers find a new way when a player's network is another one, and keep their channels.
 func TestNetworkChanges(t *testing.T) {
+	t.Parallel()
 	g := startGateway(t)
 	host, guest := openTab(t, g, "host", g.url()), openTab(t, g, "guest", g.url())
 	host.enter("bellhop.host({ lobbyId: 'fox' })")
