@@ -99,6 +99,9 @@ var wishes = map[string]struct{ by, text, answer string }{
 	"ping":                     {"guest", `{}`, "pong"},
 }
 
+// storeless are the actions that ask the store nothing that they cannot do without.
+var storeless = map[string]bool{"get_ice_servers": true, "ping": true}
+
 // TestFaults guards that a store that fails, or panics, at any one place costs the sender one answer, with a reference
 // that stands in exactly one line of the log; and that the same action works once the store does, in this process or
 // another.
