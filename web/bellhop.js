@@ -806,9 +806,11 @@ export class Peer extends EventTarget {
   restart(anyway = false) {
     if (this.#closed) return;
     this.#failed = false;
-    this.#skip();
     if (anyway && this.#pc.remoteDescription) this.#pc.restartIce();
-    else if (!this.#stands && this.#options.offers) this.#again(true);
+    else if (!this.#stands) {
+      this.#skip();
+      if (this.#options.offers) this.#again(true);
+    }
     this.#looks = 0;
     this.#look();
   }
@@ -822,7 +824,7 @@ export class Peer extends EventTarget {
   }
 
   get #stands() {
-    return this.state === "open" && this.#pc.connectionState === "connected";
+    return this.state === "open" && this.#pc.connectionState === "connected" && this.#pc.signalingState === "stable";
   }
 
   // Its parts
@@ -838,7 +840,7 @@ export class Peer extends EventTarget {
     pc.onnegotiationneeded = () => this.#step(() => pc === this.#pc && this.#offer());
     pc.onicecandidate = ({ candidate }) => pc === this.#pc && this.#candidate(candidate);
     pc.onicecandidateerror = (error) => this.#refusals.push(error);
-    pc.onconnectionstatechange = () => pc === this.#pc && this.#look();
+    pc.onconnectionstatechange = pc.onsignalingstatechange = () => pc === this.#pc && this.#look();
     pc.ondatachannel = ({ channel }) => this.#adopt(channel);
   }
 
@@ -1023,6 +1025,7 @@ export class Peer extends EventTarget {
   }
 
   #fail() {
+    if (this.state === "open") return; // what cannot be agreed on is a change
     this.#failed = true;
     fire(this, "failed", { error: new BellhopError("connection_failed", this.#why()) });
   }

@@ -98,21 +98,76 @@ func TestData(t *testing.T) {
 	}
 }
 
-// TestAnyOrder guards that players meet whatever order their messages come in, with as many messages as there can be, and
-// when both offer at once.
+// TestAnyOrder guards that players meet whatever order their messages come in, with as many messages as there can be: two
+// who both offer at once, and five who join a mesh at once.
 func TestAnyOrder(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t)
-	host := openTab(t, g, "host", g.url())
-	host.enter("bellhop.host({ lobbyId: 'fox', batch: 0, offerer: 'host' })")
-	host.run("disorder = 200", nil)
-	for i := range 10 {
-		guest := openTab(t, g, fmt.Sprintf("guest %d", i), g.url())
-		guest.run("disorder = 200", nil)
-		guest.enter("bellhop.join('fox', { batch: 0 })")
-		talk(t, host, guest)
-		left := host.background("if (lobby.members.length) await next(lobby, 'leave')", nil)
-		guest.run("await lobby.leave()", nil)
-		left()
+	t.Run("star", func(t *testing.T) {
+		host := openTab(t, g, "host", g.url())
+		host.enter("bellhop.host({ lobbyId: 'fox', batch: 0, offerer: 'host' })")
+		host.run("disorder = 200", nil)
+		for i := range 10 {
+			guest := openTab(t, g, fmt.Sprintf("guest %d", i), g.url())
+			guest.run("disorder = 200", nil)
+			guest.enter("bellhop.join('fox', { batch: 0 })")
+			talk(t, host, guest)
+			left := host.background("if (lobby.members.length) await next(lobby, 'leave')", nil)
+			guest.run("await lobby.leave()", nil)
+			left()
+		}
+	})
+	t.Run("mesh", func(t *testing.T) {
+		tabs, in := []*tab{openTab(t, g, "host", g.url())}, []func(){}
+		tabs[0].enter("bellhop.host({ lobbyId: 'hen', topology: 'mesh', batch: 0 })")
+		for i := range 4 {
+			tabs = append(tabs, openTab(t, g, fmt.Sprintf("guest %d", i), g.url()))
+		}
+		for i, tab := range tabs {
+			if tab.run("disorder = 200", nil); i > 0 {
+				in = append(in, tab.background("await play(bellhop.join('hen', { batch: 0 }))", nil))
+			}
+		}
+		for _, wait := range in {
+			wait()
+		}
+		talk(t, tabs...)
+	})
+}
+
+// TestPeers guards that a Peer is of use without Bellhop, and that it takes descriptions in the order in which they were
+// made: an offer that outruns the answer before it is not taken for one that was made at the same time.
+func TestPeers(t *testing.T) {
+	t.Parallel()
+	var made []string
+	openTab(t, startGateway(t), "tab", "ws://127.0.0.1:1").run(`
+		const made = [];
+		let late = null;
+		const relay = (name, to) => (action, content) => {
+			const what = action === "send_ice_candidate" ? "candidates" : "description";
+			if (what === "description") made.push(name + " " + content.session_type);
+			if (late && name === "polite" && what === "description" && content.session_type === "answer") late = [what, content];
+			else to().receive(what, content);
+		};
+		const one = new Peer({ polite: false, offers: true, relay: relay("impolite", () => two) });
+		const two = new Peer({ polite: true, offers: false, relay: relay("polite", () => one) });
+		await Promise.all([next(one, "open"), next(two, "open")]);
+		const heard = next(two, "message");
+		one.send("hello");
+		if ((await heard).data !== "hello") throw Error("not heard");
+
+		late = true;
+		one.restart(true);
+		await until(() => late !== true);
+		two.restart(true); // which offers, since it has answered
+		await until(() => made.length === 5);
+		one.receive(...late);
+		await until(() => made.length === 6 && [one, two].every(({ connection }) => connection.signalingState === "stable"));
+		one.close();
+		two.close();
+		return made`, &made)
+	want := []string{"impolite offer", "polite answer", "impolite offer", "polite answer", "polite offer", "impolite answer"}
+	if !slices.Equal(made, want) {
+		t.Errorf("they made %q, want %q", made, want)
 	}
 }
