@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -359,8 +358,8 @@ type line struct {
 	target string
 	net.Listener
 	mu   sync.Mutex
-	open map[net.Conn]bool
-	dead bool // whether nobody gets through for now
+	open map[net.Conn]bool // true if what comes from it is swallowed
+	dead bool              // whether nobody gets through for now
 }
 
 var lines sync.Map // by port
@@ -405,7 +404,7 @@ func (l *line) serve() {
 				far.Close()
 			}
 		} else {
-			l.open[near], l.open[far] = true, true
+			l.open[near], l.open[far] = false, false
 			go l.copy(near, far)
 			go l.copy(far, near)
 		}
@@ -414,11 +413,31 @@ func (l *line) serve() {
 }
 
 func (l *line) copy(to, from net.Conn) {
-	io.Copy(to, from)
-	to.Close()
+	defer to.Close()
+	for b := make([]byte, 32<<10); ; {
+		n, err := from.Read(b)
+		l.mu.Lock()
+		swallowed := l.open[from]
+		if err != nil {
+			delete(l.open, from)
+		}
+		l.mu.Unlock()
+		if err != nil {
+			return
+		}
+		if !swallowed {
+			to.Write(b[:n])
+		}
+	}
+}
+
+// mute has whoever is connected hear nothing any more, nor be heard, without a word. Who comes afterwards gets through.
+func (l *line) mute() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	delete(l.open, from)
+	for conn := range l.open {
+		l.open[conn] = true
+	}
 }
 
 // cut ends what goes through the line. What comes afterwards gets through, unless it is down.

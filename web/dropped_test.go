@@ -221,3 +221,22 @@ func TestIdle(t *testing.T) {
 		t.Errorf("the client has connected %d times", sockets)
 	}
 }
+
+// TestSilence guards that a connection which is dead though nobody has said so is found out, and exchanged.
+func TestSilence(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t)
+	way := newLine(t, g)
+	host, guest := openTab(t, g, "host", g.url()), openTab(t, g, "guest", way.url())
+	host.enter("bellhop.host({ lobbyId: 'fox' })")
+	guest.run("globalThis.bellhop = new Bellhop(url, { keepAlive: 500 })", nil)
+	guest.enter("bellhop.join('fox')")
+	talk(t, host, guest)
+	back := host.background("await next(lobby, 'back')", nil)
+	way.mute()
+	back()
+	talk(t, host, guest)
+	third := openTab(t, g, "third", g.url())
+	third.enter("bellhop.join('fox')")
+	talk(t, host, third)
+}
