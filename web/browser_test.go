@@ -88,10 +88,11 @@ func flags(names ...string) (all []chromedp.ExecAllocatorOption) {
 const page = `<!doctype html><title>test</title>
 <script type="module">
   import * as module from "%s/bellhop.js";
-  Object.assign(window, module, { billed: { sent: 0, heard: 0 }, lose: null, disorder: 0, sockets: [], connections: [] });
+  Object.assign(window, module, { billed: { sent: 0, heard: 0 }, lose: null, late: null, disorder: 0, said: [], sockets: [], connections: [] });
 
   // What a message costs on AWS is counted by page; lose names an action whose next message gets lost, and cuts the line;
-  // with disorder, each message is late by up to so many milliseconds, in both directions.
+  // late names an event that is overtaken by the next; with disorder, each message is late by up to so many milliseconds,
+  // in both directions.
   const later = (f) => (disorder ? setTimeout(f, Math.random() * disorder) : f());
   window.WebSocket = class extends WebSocket {
     constructor(url) {
@@ -106,10 +107,17 @@ const page = `<!doctype html><title>test</title>
         return;
       }
       billed.sent++;
+      said.push(JSON.parse(text).action);
       later(() => super.send(text));
     }
     set onmessage(hear) {
-      super.onmessage = (event) => later(() => hear(event));
+      let overtaken = null;
+      super.onmessage = (event) => later(() => {
+        if (late && JSON.parse(event.data).event === late) return void ([overtaken, late] = [event, null]);
+        hear(event);
+        if (overtaken) hear(overtaken);
+        overtaken = null;
+      });
     }
   };
   window.RTCPeerConnection = class extends RTCPeerConnection {

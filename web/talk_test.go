@@ -135,6 +135,24 @@ func TestAnyOrder(t *testing.T) {
 	})
 }
 
+// TestOvertaken guards that what outruns the news of being in a lobby is kept until then, and need not be said again.
+func TestOvertaken(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t)
+	host, guest := openTab(t, g, "host", g.url()), openTab(t, g, "guest", g.url())
+	host.enter("bellhop.host({ lobbyId: 'fox', offerer: 'host' })")
+	guest.run("late = 'request_accepted'", nil)
+	guest.enter("bellhop.join('fox', { offerer: 'host' })")
+	talk(t, host, guest)
+	for _, tab := range []*tab{host, guest} {
+		var said []string
+		tab.run("return said.filter((action) => action === 'set_session_description')", &said)
+		if len(said) != 1 {
+			t.Errorf("%s sent %d descriptions", tab.name, len(said))
+		}
+	}
+}
+
 // TestPeers guards that a Peer is of use without Bellhop, and that it takes descriptions in the order in which they were
 // made: an offer that outruns the answer before it is not taken for one that was made at the same time.
 func TestPeers(t *testing.T) {
