@@ -652,11 +652,10 @@ export class Lobby extends EventTarget {
   #link(connectionId, peerId, player) {
     const known = (peerId !== undefined && this.peer(peerId)) || this.#addresses.get(connectionId);
     const peer = known || this.#make(peerId);
-    player ??= this.#requests.get(connectionId)?.player ?? peer.player;
     this.#left.delete(connectionId);
     this.#requests.delete(connectionId);
     this.#addresses.set(connectionId, peer);
-    Object.assign(peer, { connectionId, peerId: peerId ?? peer.peerId, player });
+    Object.assign(peer, { connectionId, peerId: peerId ?? peer.peerId, player: player ?? peer.player });
     if (!known) fire(this, "join", { peer });
     const strays = this.#strays;
     this.#strays = strays.filter(([, content]) => content.connection_id !== connectionId);

@@ -63,6 +63,7 @@ func TestPlayers(t *testing.T) {
 	g := startGateway(t)
 	host, guest := openTab(t, g, "host", g.url()), openTab(t, g, "guest", g.url())
 	host.enter("bellhop.host({ lobbyId: 'fox', player: { name: 'Ann' } })")
+	host.run("late = 'done'", nil) // so that the guest's offer comes before
 	asked := host.background("return (await next(lobby, 'request')).request.player.name", new(string))
 	joined := host.background("const { peer } = await next(lobby, 'join'); if (peer.player.name !== 'Bob') throw Error(JSON.stringify(peer.player))", nil)
 	guest.enter("bellhop.join('fox', { player: { name: 'Bob' } })")

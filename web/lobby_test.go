@@ -110,6 +110,7 @@ func TestClose(t *testing.T) {
 					return id;
 				};
 				window.clearTimeout = (id) => { timers.delete(id); clear(id); };
+				globalThis.turn = () => new Promise((resolve) => set(resolve, 0)); // what was settled has been dealt with then
 				globalThis.until = async (what) => { while (!what()) await new Promise((resolve) => set(resolve, 5)); };
 				await play(bellhop.join("fox"));
 				await until(() => lobby.host.state === "open");
@@ -127,9 +128,10 @@ func TestClose(t *testing.T) {
 				bellhop.close();
 				bellhop.close();
 				const { reason } = await ended;
+				await turn();
+				if (timers.size > 0) throw Error(timers.size + " timers run on");
 				await until(() => sockets.every((socket) => socket.readyState === WebSocket.CLOSED));
 				await until(() => connections.every((connection) => connection.connectionState === "closed"));
-				await until(() => timers.size === 0);
 				return reason`, &ended)
 			if ended != "left" {
 				t.Errorf("its lobby ended by %q", ended)

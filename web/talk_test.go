@@ -154,7 +154,8 @@ func TestOvertaken(t *testing.T) {
 }
 
 // TestPeers guards that a Peer is of use without Bellhop, and that it takes descriptions in the order in which they were
-// made: an offer that outruns the answer before it is not taken for one that was made at the same time.
+// made: an offer that outruns the answer before it is not taken for one that was made at the same time. An answer that is lost
+// is asked for again, though the two are connected.
 func TestPeers(t *testing.T) {
 	t.Parallel()
 	var made []string
@@ -180,11 +181,20 @@ func TestPeers(t *testing.T) {
 		two.restart(true); // which offers, since it has answered
 		await until(() => made.length === 5);
 		one.receive(...late);
-		await until(() => made.length === 6 && [one, two].every(({ connection }) => connection.signalingState === "stable"));
+		const agreed = (times) => until(() =>
+			made.length === times && [one, two].every(({ connection }) => connection.signalingState === "stable"));
+		await agreed(6);
+
+		late = true; // for good
+		one.restart(true);
+		await until(() => late !== true);
+		late = null;
+		await agreed(10);
 		one.close();
 		two.close();
 		return made`, &made)
-	want := []string{"impolite offer", "polite answer", "impolite offer", "polite answer", "polite offer", "impolite answer"}
+	want := []string{"impolite offer", "polite answer", "impolite offer", "polite answer", "polite offer", "impolite answer",
+		"impolite offer", "polite answer", "impolite offer", "polite answer"}
 	if !slices.Equal(made, want) {
 		t.Errorf("they made %q, want %q", made, want)
 	}
