@@ -15,11 +15,19 @@ import (
 // turnSecret is what the TURN server and Bellhop share.
 const turnSecret = "kept between the two"
 
-// startTURN runs coturn on this machine until the test ends, and returns its URL.
-func startTURN(t *testing.T) (url string) {
+// A turnServer is coturn on this machine.
+type turnServer struct {
+	t       *testing.T
+	file    string // with its configuration
+	url     string
+	process *exec.Cmd
+	says    *output
+}
+
+// startTURN runs a TURN server until the test ends.
+func startTURN(t *testing.T) *turnServer {
 	t.Helper()
-	program, err := exec.LookPath("turnserver")
-	if err != nil {
+	if _, err := exec.LookPath("turnserver"); err != nil {
 		dynamodbtest.Missing(t, "no TURN server: run `make tools`, or install coturn")
 	}
 	free, err := net.ListenPacket("udp", "127.0.0.1:0")
@@ -29,34 +37,44 @@ func startTURN(t *testing.T) (url string) {
 	_, port, _ := net.SplitHostPort(free.LocalAddr().String())
 	free.Close()
 	folder := t.TempDir()
-	file := filepath.Join(folder, "turnserver.conf")
+	s := &turnServer{t: t, file: filepath.Join(folder, "turnserver.conf"), url: "turn:127.0.0.1:" + port}
 	configuration := fmt.Sprintf("listening-ip=127.0.0.1\nlistening-port=%s\nrelay-ip=127.0.0.1\nuse-auth-secret\nstatic-auth-secret=%s\n"+
 		"realm=bellhop\nno-tls\nno-dtls\nno-cli\nallow-loopback-peers\nuserdb=%s/turndb\npidfile=%[3]s/pid\nlog-file=stdout\n", port, turnSecret, folder)
-	if err := os.WriteFile(file, []byte(configuration), 0o600); err != nil {
+	if err := os.WriteFile(s.file, []byte(configuration), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	says := &output{changed: make(chan struct{}, 1)}
-	server := exec.Command(program, "-c", file)
-	server.Stdout, server.Stderr = says, says
-	if err := server.Start(); err != nil {
-		t.Fatal(err)
-	}
+	s.start()
 	t.Cleanup(func() {
-		server.Process.Kill()
-		server.Wait()
+		s.stop()
 		if t.Failed() {
-			t.Logf("coturn:\n%s", says)
+			t.Logf("coturn:\n%s", s.says)
 		}
 	})
-	says.find(t, "DB connection success") // which comes last
-	return "turn:127.0.0.1:" + port
+	return s
+}
+
+func (s *turnServer) start() {
+	s.t.Helper()
+	s.says = &output{changed: make(chan struct{}, 1)}
+	s.process = exec.Command("turnserver", "-c", s.file)
+	s.process.Stdout, s.process.Stderr = s.says, s.says
+	if err := s.process.Start(); err != nil {
+		s.t.Fatal(err)
+	}
+	s.says.find(s.t, "DB connection success") // which comes last
+}
+
+func (s *turnServer) stop() {
+	s.process.Process.Kill()
+	s.process.Wait()
 }
 
 // TestTURN guards that players between whom there is no way but through a TURN server meet by what Bellhop tells them of
 // it, wherever it runs; and that credentials made with another secret are refused in words.
 func TestTURN(t *testing.T) {
 	t.Parallel()
-	turn := startTURN(t)
+	server := startTURN(t)
+	turn := server.url
 	secret := filepath.Join(t.TempDir(), "secret")
 	if err := os.WriteFile(secret, []byte(turnSecret+"\n"), 0o600); err != nil {
 		t.Fatal(err)
@@ -82,6 +100,15 @@ func TestTURN(t *testing.T) {
 			if !strings.HasPrefix(kinds, "relay,") {
 				t.Errorf("they talk by %s", kinds)
 			}
+			server.stop() // and with it goes every way that there is
+			for _, tab := range []*tab{host, guest} {
+				tab.run("await until(() => connections[0].connectionState !== 'connected')", nil)
+			}
+			server.start()
+			for _, tab := range []*tab{host, guest} {
+				tab.run("await until(() => connections[0].connectionState === 'connected')", nil)
+			}
+			talk(t, host, guest)
 			var servers []any
 			guest.run("const { content } = await bellhop.request('get_ice_servers'); return [content.ice_servers[0].urls[0], content.expires_at > '']", &servers)
 			if fmt.Sprint(servers) != fmt.Sprintf("[%s true]", turn) {
