@@ -149,19 +149,30 @@ export interface BellhopEvents {
   request_rejected: { content: any; error: BellhopError };
 }
 
+/** The connection to Bellhop: it connects when it is first needed, and resumes by itself. */
 export class Bellhop extends Target<BellhopEvents> {
+  /** url is ws:, wss:, or what a page was loaded by. */
   constructor(url: string | URL, options?: Options);
   readonly connected: boolean;
   readonly lobby: Lobby | null;
+  /** What resume takes. Whoever has it has the place. */
   readonly resumeToken: string | null;
   connect(): Promise<void>;
+  /** Sends an action of the protocol, and resolves with the event that answers it. */
   request(action: string, content?: object, options?: { signal?: AbortSignal }): Promise<{ event: string; content: any }>;
+  /** Sends an action without asking for an answer, and returns whether there was a connection. */
   send(action: string, content?: object): boolean;
+  /** Opens a lobby. */
   host(options?: HostOptions): Promise<Lobby>;
+  /** Resolves when the host has let this client in. */
   join(lobbyId: string, options?: JoinOptions): Promise<Lobby>;
+  /** Joins the fullest lobby that fits, or opens one. */
   quickJoin(options?: QuickJoinOptions): Promise<Lobby>;
+  /** Takes a place back on another page, by its token. */
   resume(token: string, options?: PeerOptions): Promise<Lobby>;
+  /** One page of the public lobbies. */
   list(options?: ListOptions): Promise<LobbyList>;
+  /** Leaves, and stops everything. */
   close(): void;
 }
 
@@ -189,23 +200,31 @@ export interface LobbyEvents {
   };
 }
 
+/** Who is in a game, with a Peer for each who is linked with this client. */
 export class Lobby extends Target<LobbyEvents> {
   readonly id: string;
   readonly me: { peerId: number; connectionId: string; player?: any };
   readonly info: LobbyInfo;
   readonly hostPeerId: number;
+  /** null if this client is the host. */
   readonly host: Peer | null;
   readonly isHost: boolean;
+  /** Those linked with this client: in a star the host has all, and they the host alone. */
   readonly members: Peer[];
+  /** Those who wait to be let in. */
   readonly requests: JoinRequest[];
   peer(peerId: number): Peer | undefined;
+  /** Sends to all that are connected, and returns to how many. */
   send(data: Data, options?: SendOptions): number;
   accept(request: JoinRequest, options?: { peerId?: number }): Promise<Peer>;
   reject(request: JoinRequest, reason?: string): Promise<void>;
   remove(peer: Peer, options?: { reason?: string; ban?: boolean }): Promise<void>;
   update(changes: LobbyUpdate): Promise<LobbyInfo>;
+  /** Gives up this client's place. */
   leave(): Promise<void>;
+  /** Ends the lobby for all. */
   close(): Promise<void>;
+  /** Takes in an event of Bellhop's, which a Bellhop does by itself. */
   receive(event: string, content: any): void;
 }
 
@@ -231,6 +250,7 @@ export interface PeerEvents {
   close: {};
 }
 
+/** A WebRTC connection to one other player. */
 export class Peer extends Target<PeerEvents> {
   constructor(wiring: PeerWiring);
   readonly connectionId: string;
@@ -239,9 +259,13 @@ export class Peer extends Target<PeerEvents> {
   /** Whether its connection to Bellhop is gone, and its place held. */
   readonly away: boolean;
   readonly state: PeerState;
+  /** To add sound or video to, say. Another one after the other side's page was loaded anew. */
   readonly connection: RTCPeerConnection;
+  /** Returns whether it could be sent. */
   send(data: Data, options?: SendOptions): boolean;
+  /** Tries to connect again unless it is connected, or anyway: for want of a way, or for a better one. */
   restart(anyway?: boolean): void;
+  /** Takes in what the other side's relay was given. */
   receive(what: "description" | "candidates", content: any): void;
   close(): void;
 }

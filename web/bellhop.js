@@ -140,7 +140,7 @@ export class Bellhop extends EventTarget {
    */
   send(action, content) {
     if (!this.connected) return false;
-    this.#write(/** @type {WebSocket} */ (this.#socket), { action, content });
+    this.#socket?.send(JSON.stringify({ action, content }));
     return true;
   }
 
@@ -320,7 +320,8 @@ export class Bellhop extends EventTarget {
   async #takeOver() {
     const socket = await this.#dial();
     try {
-      await within(this.#ask(socket, "resume", { resume_token: this.#token }), new BellhopError("timeout", "No answer to resume."));
+      const answer = this.#ask(socket, "resume", { resume_token: this.#token });
+      await within(answer, new BellhopError("timeout", "Bellhop has not answered resume."));
     } catch (error) {
       socket.close();
       throw error;
@@ -344,7 +345,7 @@ export class Bellhop extends EventTarget {
       this.#pending.set(id, { socket, resolve, reject });
       signal?.addEventListener("abort", () => this.#pending.get(id) && this.#abandon(id, signal), { once: true });
     });
-    this.#write(socket, { action, request_id: id, content });
+    socket.send(JSON.stringify({ action, request_id: id, content }));
     return answer;
   }
 
@@ -353,11 +354,6 @@ export class Bellhop extends EventTarget {
     this.#pending.get(id).reject(signal.reason);
     this.#pending.delete(id);
     this.send("leave_lobby");
-  }
-
-  /** @param {WebSocket} socket @param {object} message */
-  #write(socket, message) {
-    socket.send(JSON.stringify(message));
   }
 
   /** @param {WebSocket} socket @param {string} data */
@@ -420,7 +416,7 @@ export class Lobby extends EventTarget {
   #members = /** @type {Set<Peer>} */ (new Set());
   #addresses = /** @type {Map<string, Peer>} */ (new Map()); // by connection id, former ones too
   #left = new Set(); // connection and peer ids of those who are gone, whose late messages are no news
-  #strays = /** @type {["description" | "candidates", any][]} */ ([]); // messages of peers from addresses that are yet to be heard of
+  #strays = /** @type {["description" | "candidates", any][]} */ ([]); // from addresses to be heard of
   #requests = /** @type {Map<string, types.JoinRequest>} */ (new Map());
   #term = 1;
   #online = true;
@@ -430,7 +426,7 @@ export class Lobby extends EventTarget {
   #again = false; // whether those who are made now are peers that another page has left
   #knocks = /** @type {Map<Peer, number>} */ (new Map()); // timers
 
-  /** @param {Bellhop} bellhop @param {any} content of the event that led here @param {types.Options & types.PeerOptions} options */
+  /** @param {Bellhop} bellhop @param {any} content of the event that led here @param {types.Options} options */
   constructor(bellhop, content, options) {
     super();
     this.#bellhop = bellhop;
@@ -679,7 +675,8 @@ export class Lobby extends EventTarget {
       },
     });
     for (const name of ["open", "message", "failed", "error"]) {
-      peer.addEventListener(name, (/** @type {any} */ { data, reliable, error }) => fire(this, name, { peer, data, reliable, error }));
+      const pass = (/** @type {any} */ { data, reliable, error }) => fire(this, name, { peer, data, reliable, error });
+      peer.addEventListener(name, pass);
     }
     peer.addEventListener("close", () => {
       if (this.#gone) this.#unlink(peer, "disconnected"); // else Bellhop says what has become of them
@@ -851,7 +848,7 @@ export class Peer extends EventTarget {
     this.#adopt(this.#pc.createDataChannel("unreliable", { ordered: false, maxRetransmits: 0 }));
   }
 
-  /** Both sides may have made channels: each sends by the first that is open, and listens to all. @param {RTCDataChannel} channel */
+  /** Both may have made channels: each sends by the first that is open, and listens to all. @param {RTCDataChannel} channel */
   #adopt(channel) {
     const pc = this.#pc;
     const reliable = channel.ordered && channel.maxRetransmits === null && channel.maxPacketLifeTime === null;
@@ -1064,7 +1061,7 @@ function within(promise, error) {
   });
 }
 
-/** Resolves once all candidates are in the local description, or after a time. @param {RTCPeerConnection} pc @param {number} ms */
+/** Waits until all candidates are in the local description, or for ms. @param {RTCPeerConnection} pc @param {number} ms */
 function gathered(pc, ms) {
   return new Promise((/** @type {(nothing: void) => void} */ resolve) => {
     const look = () => {
