@@ -45,10 +45,25 @@ golden: ## rewrite what is heard in testdata/conversations; read the diff as cod
 	go test . -run TestConversations -count=1 -update
 	@git --no-pager diff --stat testdata/conversations
 
+# What a test needs that is a package of Debian's: the programs of which one will do, the package, what needs it. Without
+# apt-get, or the rights to use it, the test is skipped, and says so.
+apt = for program in $(1); do ! command -v $$program >/dev/null || exit 0; done; echo "installing $(2), for $(3)"; \
+	{ apt-get update -qq && apt-get install -y -qq --no-install-recommends $(2); } >/dev/null || echo "install $(2) by hand"
+
+# The types of web/bellhop.js are checked by TypeScript's own compiler.
+TSC := .cache/typescript/node_modules/.bin/tsc
+
+$(TSC):
+	@command -v npm >/dev/null || { echo "the types of web/bellhop.js want npm to be checked"; exit $${CI:+1}; }
+	@! command -v npm >/dev/null || { echo "installing TypeScript into .cache/typescript"; \
+		npm install --silent --no-audit --no-fund --prefix .cache/typescript typescript@7.0.2; }
+
 # The tests' DynamoDB: an open emulator that is held to the behaviour of Amazon's by a public suite.
 DYNOXIDE := .cache/dynamodb/bin/dynoxide
 
-tools: ## install what the tests need and is missing, into .cache
+tools: $(TSC) ## install what the tests need and is missing: into .cache, and a browser and a TURN server by apt-get
+	@$(call apt,chromium chromium-browser google-chrome,chromium,the tests in a browser)
+	@$(call apt,turnserver,coturn,the tests of TURN)
 	@if [ -z "$$DYNAMODB_ENDPOINT" ] && ! command -v dynoxide >/dev/null; then $(MAKE) --no-print-directory $(DYNOXIDE); fi
 
 $(DYNOXIDE):
@@ -60,10 +75,11 @@ $(DYNOXIDE):
 fmt: ## format the code
 	gofmt -w .
 
-lint: ## formatting, go vet and staticcheck
+lint: $(TSC) ## formatting, go vet and staticcheck, and TypeScript's compiler for web
 	@test -z "$$(gofmt -l .)" || { echo "not formatted (make fmt):"; gofmt -l .; exit 1; }
 	go vet ./...
 	go tool staticcheck ./...
+	@[ ! -x $(TSC) ] || $(TSC) -p web
 
 build: ## the Lambda function's binary, ./bootstrap, for this machine or ARCH=arm64|x86_64
 	CGO_ENABLED=0 GOOS=linux GOARCH=$(ARCH:x86_64=amd64) go build -tags lambda.norpc -trimpath -ldflags "-s -w" -o $(or $(ARTIFACTS_DIR),.)/bootstrap .

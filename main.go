@@ -5,6 +5,9 @@
 //	CALLBACK_URL       where to post to connections, if that is not https://DOMAIN/STAGE of the event: a custom domain
 //	                   with another path, or a gateway on this machine
 //	RESUME_GRACE       seconds for which the place of a dropped connection is held; 60 if empty
+//	ICE_SERVERS        STUN and TURN servers that clients are told of: URLs with commas between them, or a JSON array as
+//	                   browsers take it
+//	TURN_SECRET        what the TURN servers in it have as their static-auth-secret, unless the array has credentials
 //	DYNAMODB_ENDPOINT  a DynamoDB on this machine, in the place of the region's
 package main
 
@@ -41,12 +44,17 @@ func run(getenv func(string) string) error {
 	if err != nil || grace < 1 || grace > 3600 {
 		return fmt.Errorf("make RESUME_GRACE a number of seconds from 1 to 3600, and not %q", getenv("RESUME_GRACE"))
 	}
+	ice, err := handlers.ReadICEServers(getenv("ICE_SERVERS"), getenv("TURN_SECRET"))
+	if err != nil {
+		return fmt.Errorf("ICE_SERVERS: %w", err)
+	}
 	config := awsConfig(getenv)
 	post := newCallback(config, getenv("CALLBACK_URL"))
 	h := handlers.New(handlers.Config{
 		Store:  store.NewDynamoDB(config, getenv("DYNAMODB_ENDPOINT"), table, time.Now),
 		Poster: post,
 		Grace:  time.Duration(grace) * time.Second,
+		ICE:    ice,
 	})
 	lambda.Start(func(ctx context.Context, e awsevents.APIGatewayWebsocketProxyRequest) (awsevents.APIGatewayProxyResponse, error) {
 		post.learn(e.RequestContext)

@@ -56,13 +56,21 @@ type Peer struct {
 	Away         bool   `json:"away,omitempty"` // its connection is gone, and its place held
 }
 
+// ICEServer is a STUN or TURN server, as RTCPeerConnection takes it.
+type ICEServer struct {
+	URLs       []string `json:"urls"`
+	Username   string   `json:"username,omitempty"`
+	Credential string   `json:"credential,omitempty"`
+}
+
 // LobbyStarted answers start_lobby. PeerID is the host's, 1.
 type LobbyStarted struct {
-	LobbyID      string `json:"lobby_id"`
-	ConnectionID string `json:"connection_id"`
-	PeerID       int    `json:"peer_id"`
-	ResumeToken  string `json:"resume_token"`
-	Lobby        Lobby  `json:"lobby"`
+	LobbyID      string      `json:"lobby_id"`
+	ConnectionID string      `json:"connection_id"`
+	PeerID       int         `json:"peer_id"`
+	ResumeToken  string      `json:"resume_token"`
+	Lobby        Lobby       `json:"lobby"`
+	ICEServers   []ICEServer `json:"ice_servers,omitempty"`
 }
 
 // LobbyUpdated tells every member how the lobby is set now.
@@ -99,23 +107,25 @@ type RequestToJoin struct {
 
 // RequestAccepted tells a joiner that they are in.
 type RequestAccepted struct {
-	HostConnectionID string `json:"host_connection_id"`
-	ConnectionID     string `json:"connection_id"` // their own
-	PeerID           int    `json:"peer_id"`       // their own
-	LobbyID          string `json:"lobby_id"`
-	ResumeToken      string `json:"resume_token"`
-	Lobby            Lobby  `json:"lobby"`
-	Peers            []Peer `json:"peers"` // the host first
+	HostConnectionID string      `json:"host_connection_id"`
+	ConnectionID     string      `json:"connection_id"` // their own
+	PeerID           int         `json:"peer_id"`       // their own
+	LobbyID          string      `json:"lobby_id"`
+	ResumeToken      string      `json:"resume_token"`
+	Lobby            Lobby       `json:"lobby"`
+	Peers            []Peer      `json:"peers"` // the host first
+	ICEServers       []ICEServer `json:"ice_servers,omitempty"`
 }
 
 // Resumed answers resume.
 type Resumed struct {
-	LobbyID          string `json:"lobby_id"`
-	ConnectionID     string `json:"connection_id"`
-	PeerID           int    `json:"peer_id"`
-	HostConnectionID string `json:"host_connection_id"`
-	Lobby            Lobby  `json:"lobby"`
-	Peers            []Peer `json:"peers"` // the host first
+	LobbyID          string      `json:"lobby_id"`
+	ConnectionID     string      `json:"connection_id"`
+	PeerID           int         `json:"peer_id"`
+	HostConnectionID string      `json:"host_connection_id"`
+	Lobby            Lobby       `json:"lobby"`
+	Peers            []Peer      `json:"peers"` // the host first
+	ICEServers       []ICEServer `json:"ice_servers,omitempty"`
 }
 
 // RequestRejected tells a joiner that they are not in, and why.
@@ -191,6 +201,12 @@ type Done struct {
 	PeerID       int    `json:"peer_id,omitempty"`
 }
 
+// ICEServers answers get_ice_servers. ExpiresAt (RFC 3339) is until when the credentials are good, "" if they do not end.
+type ICEServers struct {
+	ICEServers []ICEServer `json:"ice_servers"`
+	ExpiresAt  string      `json:"expires_at,omitempty"`
+}
+
 // Pong answers ping with the same content.
 type Pong struct{ Content json.RawMessage }
 
@@ -216,4 +232,5 @@ func (HostChanged) EventName() string      { return "host_changed" }
 func (PeerLeft) EventName() string         { return "peer_left" }
 func (PeerDisconnected) EventName() string { return "peer_disconnected" }
 func (Done) EventName() string             { return "done" }
+func (ICEServers) EventName() string       { return "ice_servers" }
 func (Pong) EventName() string             { return "pong" }

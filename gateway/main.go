@@ -19,6 +19,8 @@ import (
 	"runtime/debug"
 	"syscall"
 	"time"
+
+	"bellhop/handlers"
 )
 
 func main() {
@@ -48,6 +50,9 @@ type options struct {
 	record         string
 	recorder       *recorder // nil if nothing is recorded
 	front
+	iceServers     string
+	turnSecretFile string
+	ice            handlers.ICEServers // of these two, and TURN_SECRET
 	integration
 	trouble
 }
@@ -94,6 +99,10 @@ func parse(args []string, stderr io.Writer) (o options, err error) {
 		"replayed. It holds all content, by intent. Messages are dealt with one after the other meanwhile, and\n"+
 		"places lapse when somebody looks, as on AWS")
 	o.front.flags(f)
+	f.StringVar(&o.iceServers, "ice-servers", "", "STUN and TURN servers that clients are told of: `URLs` with commas between them, or a JSON array\n"+
+		"as browsers take it. What TURN servers have as static-auth-secret is read from -turn-secret-file, or TURN_SECRET in\n"+
+		"the environment")
+	f.StringVar(&o.turnSecretFile, "turn-secret-file", "", "`file` that holds the secret of the TURN servers and nothing else")
 	o.integration.flags(f)
 	o.trouble.flags(f)
 	f.Usage = func() {
@@ -119,7 +128,28 @@ func parse(args []string, stderr io.Writer) (o options, err error) {
 	case !stagePattern.MatchString(o.stage):
 		return o, errors.New("-stage must be 1 to 128 letters, digits, hyphens and underscores, as on AWS")
 	}
-	return o, errors.Join(o.front.check(), o.integration.check(f), o.trouble.check(), o.checkRecord(f))
+	if err := errors.Join(o.front.check(), o.integration.check(f), o.trouble.check(), o.checkRecord(f)); err != nil {
+		return o, err
+	}
+	return o, o.readICE()
+}
+
+// readICE reads the STUN and TURN servers. A function, if there is one, has its own. The secret is no flag, since all on a
+// machine see those.
+func (o *options) readICE() (err error) {
+	if o.bootstrap != "" || o.lambda != "" {
+		return nil
+	}
+	secret := []byte(os.Getenv("TURN_SECRET"))
+	if o.turnSecretFile != "" {
+		if secret, err = os.ReadFile(o.turnSecretFile); err != nil {
+			return fmt.Errorf("cannot read -turn-secret-file: %w", err)
+		}
+	}
+	if o.ice, err = handlers.ReadICEServers(o.iceServers, string(secret)); err != nil {
+		return fmt.Errorf("-ice-servers: %w", err)
+	}
+	return nil
 }
 
 // stagePattern is what API Gateway takes for the name of a stage ("Amazon API Gateway important notes").

@@ -16,9 +16,10 @@ import (
 	"bellhop/gateway/apigateway"
 	"bellhop/handlers"
 	"bellhop/store"
+	"bellhop/web"
 )
 
-// A server is what one address serves: clients' WebSockets, and the page for who opens it in a browser.
+// A server is what one address serves: clients' WebSockets, the client for browsers, and a page for who opens it in one.
 type server struct {
 	stage    string
 	origins  origins
@@ -39,7 +40,7 @@ const actionTime = 10 * time.Second
 func newServer(o options, kept store.Store, log *slog.Logger) *server {
 	post := new(poster)
 	h := handlers.New(handlers.Config{
-		Store: kept, Poster: post, Log: log, Now: o.now, Grace: o.grace, Rate: o.rate,
+		Store: kept, Poster: post, Log: log, Now: o.now, Grace: o.grace, Rate: o.rate, ICE: o.ice,
 		Later: o.later(),
 	})
 	post.Gateway = o.newGateway(apigateway.Config{Invoke: h.Handle, AnyText: true, Timeout: actionTime, Log: log, Now: o.now})
@@ -102,6 +103,8 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case path == "" && !isUpgrade && s.template == "":
 		servePage(w, r)
+	case path == "/bellhop.js" && !isUpgrade:
+		serveClient(w)
 	case path == "/healthz" && !isUpgrade:
 		s.serveHealth(w)
 	case isUpgrade && !s.origins.allow(r):
@@ -113,6 +116,15 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	default:
 		http.NotFound(w, r)
 	}
+}
+
+// serveClient serves the module to pages from anywhere: a game's own come from another server.
+func serveClient(w http.ResponseWriter) {
+	w.Header().Set("Content-Type", "text/javascript; charset=utf-8")
+	w.Header().Set("Access-Control-Allow-Origin", "*")
+	w.Header().Set("Cache-Control", "no-cache")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.Write(web.Client)
 }
 
 // serveHealth tells who distributes clients whether to send some here.

@@ -95,8 +95,12 @@ var wishes = map[string]struct{ by, text, answer string }{
 	"quick_join":               {"stranger", `{"or_start":{"public":true,"auto_accept":true}}`, "lobby_started"},
 	"update_lobby":             {"host", `{"locked":true}`, "lobby_updated"},
 	"resume":                   {"stranger", `{"resume_token":"s3.2.fox"}`, "resumed"}, // guest's place
+	"get_ice_servers":          {"guest", `{}`, "ice_servers"},
 	"ping":                     {"guest", `{}`, "pong"},
 }
+
+// storeless are the actions that ask the store nothing that they cannot do without.
+var storeless = map[string]bool{"get_ice_servers": true, "ping": true}
 
 // TestFaults guards that a store that fails, or panics, at any one place costs the sender one answer, with a reference
 // that stands in exactly one line of the log; and that the same action works once the store does, in this process or

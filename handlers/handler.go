@@ -46,6 +46,7 @@ type Config struct {
 	Later func(d time.Duration, f func())
 	// ListLag is how long a lobby that has just begun may be missing in Store's lists; default 0, as in Memory's.
 	ListLag time.Duration
+	ICE     ICEServers    // STUN and TURN servers that clients are told of; by default none
 	Grace   time.Duration // how long the place of a dropped connection is held; default 60 s
 	Rate    float64       // actions a second that a connection may go on sending; default 100
 	Burst   float64       // actions that it may send at once; default 500: a host who greets 63 guests at once
@@ -117,6 +118,7 @@ func init() { // not above, since the answer to an unknown action lists the tabl
 		"list_lobbies":            (*Handler).listLobbies,
 		"quick_join":              (*Handler).quickJoin,
 		"resume":                  (*Handler).resume,
+		"get_ice_servers":         (*Handler).getICEServers,
 		"ping":                    (*Handler).ping,
 
 		"accept_join_request":      (*Handler).acceptRequest,

@@ -29,6 +29,7 @@ func (h *Handler) startLobby(ctx context.Context, req *request) error {
 func (h *Handler) started(ctx context.Context, req *request, l *store.Lobby, s seat) error {
 	return h.reply(ctx, req, events.LobbyStarted{
 		LobbyID: l.ID, ConnectionID: req.conn, PeerID: store.HostPeerID, ResumeToken: s.token(), Lobby: wireLobby(l.Listing()),
+		ICEServers: h.iceServers(req.conn),
 	})
 }
 
@@ -182,7 +183,7 @@ func (h *Handler) admit(ctx context.Context, req *request, l *store.Lobby, m sto
 		return h.hostGone(ctx, l.Key(), host, func(l *store.Lobby) bool { return l.Forget(host.Conn, m.Conn) })
 	}
 	h.logUndelivered(ctx, joined, err)
-	answer := accepted(l, m, s, req.RequestID)
+	answer := h.accepted(l, m, s, req.RequestID)
 	if err = h.tell(ctx, answer); !errors.Is(err, ErrGone) {
 		h.logUndelivered(ctx, answer, err)
 		h.introduce(ctx, l, m, host.Conn)
@@ -234,11 +235,12 @@ func (h *Handler) hostGone(ctx context.Context, key store.Key, host store.Member
 }
 
 // accepted is what m hears when it has come into l.
-func accepted(l *store.Lobby, m store.Member, s seat, requestID string) letter {
+func (h *Handler) accepted(l *store.Lobby, m store.Member, s seat, requestID string) letter {
 	s.peerID, s.lobbyID = m.PeerID, l.ID
 	return letter{to: m.Conn, original: m.Original, requestID: requestID, event: events.RequestAccepted{
 		HostConnectionID: l.Host().Conn, ConnectionID: m.Conn, PeerID: m.PeerID, LobbyID: l.ID,
 		ResumeToken: s.token(), Lobby: wireLobby(l.Listing()), Peers: wirePeers(l, m),
+		ICEServers: h.iceServers(m.Conn),
 	}}
 }
 
@@ -293,7 +295,7 @@ func (h *Handler) acceptRequest(ctx context.Context, req *request) error {
 	if err != nil {
 		return err
 	}
-	if err := h.tell(ctx, accepted(l, m, s, r.RequestID)); err != nil {
+	if err := h.tell(ctx, h.accepted(l, m, s, r.RequestID)); err != nil {
 		return h.undoAccept(ctx, req, l, r, s, err)
 	}
 	h.introduce(ctx, l, m, req.conn)
@@ -318,7 +320,7 @@ func (h *Handler) undoAccept(ctx context.Context, req *request, l *store.Lobby, 
 	case gone:
 		return store.ErrNotWaiting
 	case err == nil && l.Host().Conn == r.Conn:
-		answer := accepted(l, l.Host(), s, r.RequestID)
+		answer := h.accepted(l, l.Host(), s, r.RequestID)
 		h.logUndelivered(ctx, answer, h.tell(ctx, answer))
 	}
 	return cause

@@ -77,6 +77,7 @@ func (h *Handler) resume(ctx context.Context, req *request) error {
 	}
 	if err := h.reply(ctx, req, events.Resumed{
 		LobbyID: l.ID, ConnectionID: m.Conn, PeerID: m.PeerID, HostConnectionID: l.Host().Conn, Lobby: wireLobby(l.Listing()), Peers: wirePeers(l, m),
+		ICEServers: h.iceServers(m.Conn),
 	}); err != nil || m.PeerID != l.HostID {
 		return err
 	}

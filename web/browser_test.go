@@ -1,0 +1,468 @@
+package web_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+
+	"bellhop/store/dynamodbtest"
+)
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if theBrowser.stop != nil {
+		chromedp.Cancel(theBrowser.ctx) // which waits for its end
+		theBrowser.stop()
+	}
+	os.RemoveAll(theBrowser.folder)
+	os.Exit(code)
+}
+
+// theBrowser is one for all tests, since it takes a second to start; each test has tabs of its own.
+var theBrowser struct {
+	once   sync.Once
+	ctx    context.Context
+	stop   context.CancelFunc
+	folder string
+	err    error
+}
+
+func browser(t *testing.T) context.Context {
+	t.Helper()
+	b := &theBrowser
+	b.once.Do(func() {
+		var program string
+		for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
+			if program, b.err = exec.LookPath(name); b.err == nil {
+				break
+			}
+		}
+		if b.err != nil {
+			return
+		}
+		if b.folder, b.err = os.MkdirTemp("", "bellhop-browser-"); b.err != nil {
+			return
+		}
+		options := append([]chromedp.ExecAllocatorOption{
+			chromedp.ExecPath(program), chromedp.UserDataDir(b.folder), chromedp.Headless, chromedp.NoSandbox, chromedp.DisableGPU,
+			chromedp.NoFirstRun, chromedp.Env("TMPDIR=" + b.folder),
+			// Names of hosts by mDNS would hide the addresses that peers are to find each other by.
+			chromedp.Flag("disable-features", "WebRtcHideLocalIpsWithMdns"),
+		}, flags("disable-quic", "disable-background-networking", "disable-component-update", "disable-sync",
+			"disable-background-timer-throttling", "disable-backgrounding-occluded-windows", "disable-renderer-backgrounding")...)
+		allocator, stop := chromedp.NewExecAllocator(context.Background(), options...)
+		b.ctx, _ = chromedp.NewContext(allocator)
+		b.stop, b.err = stop, chromedp.Do(b.ctx)
+	})
+	if b.err != nil && b.ctx == nil {
+		dynamodbtest.Missing(t, "no Chromium: run `make tools`, or install one")
+	}
+	if b.err != nil {
+		t.Fatal(b.err)
+	}
+	return b.ctx
+}
+
+func flags(names ...string) (all []chromedp.ExecAllocatorOption) {
+	for _, name := range names {
+		all = append(all, chromedp.Flag(name, true))
+	}
+	return all
+}
+
+// page gives a tab what the tests' scripts use: the module's exports, and what they say and hear on WebSockets.
+const page = `<!doctype html><title>test</title>
+<script type="module">
+  import * as module from "%s/bellhop.js";
+  Object.assign(window, module, { billed: { sent: 0, heard: 0 }, lose: null, late: null, disorder: 0, said: [], sockets: [], connections: [] });
+
+  // What a message costs on AWS is counted by page; lose names an action whose next message gets lost, and cuts the line;
+  // late names an event that is overtaken by the next; with disorder, each message is late by up to so many milliseconds,
+  // in both directions.
+  const later = (f) => (disorder ? setTimeout(f, Math.random() * disorder) : f());
+  window.WebSocket = class extends WebSocket {
+    constructor(url) {
+      super(url);
+      sockets.push(this);
+      this.addEventListener("message", () => billed.heard++);
+    }
+    send(text) {
+      if (lose && JSON.parse(text).action === lose) {
+        lose = null;
+        fetch("/cut?" + new URL(this.url).port, { method: "POST" });
+        return;
+      }
+      billed.sent++;
+      said.push(JSON.parse(text).action);
+      later(() => super.send(text));
+    }
+    set onmessage(hear) {
+      let overtaken = null;
+      super.onmessage = (event) => later(() => {
+        if (late && JSON.parse(event.data).event === late) return void ([overtaken, late] = [event, null]);
+        hear(event);
+        if (overtaken) hear(overtaken);
+        overtaken = null;
+      });
+    }
+  };
+  window.RTCPeerConnection = class extends RTCPeerConnection {
+    constructor(configuration) {
+      super(configuration);
+      connections.push(this);
+    }
+  };
+  // The next event of a name for which ok is true.
+  window.next = (target, name, ok = () => true) => new Promise((resolve) => target.addEventListener(name, function hear(event) {
+    if (!ok(event)) return;
+    target.removeEventListener(name, hear);
+    resolve(event);
+  }));
+  // Opens a lobby, or enters one, and plays: everybody is let in, and what is heard is kept, by the sender's number.
+  window.play = async (entering) => {
+    window.heard = [];
+    window.lobby = await entering;
+    lobby.addEventListener("request", ({ request }) => request.accept());
+    lobby.addEventListener("message", ({ peer, data }) => heard.push(peer.peerId + ": " + data));
+    for (const type of ["failed", "error"]) lobby.addEventListener(type, ({ error }) => { throw error; });
+  };
+  // Waits until what is true, however it becomes so.
+  window.until = async (what) => { while (!what()) await new Promise((resolve) => setTimeout(resolve, 5)); };
+  window.ready = true;
+</script>`
+
+// A tab is one in the browser, with a page of the test's own.
+type tab struct {
+	t    *testing.T
+	ctx  context.Context
+	name string
+}
+
+// openTab returns a tab in which scripts find bellhop.js, from the gateway, and url, where to connect: the gateway's, or
+// that of a line to it.
+func openTab(t *testing.T, g *gateway, name, url string) *tab {
+	t.Helper()
+	tab := emptyTab(t, name)
+	site := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/cut" {
+			cutLine(r.URL.RawQuery)
+			return
+		}
+		w.Header().Set("Content-Type", "text/html")
+		fmt.Fprintf(w, page, g.page())
+	}))
+	t.Cleanup(site.Close)
+	tab.visit(site.URL)
+	tab.run(fmt.Sprintf("globalThis.url = %q; globalThis.bellhop = new Bellhop(url)", url), nil)
+	return tab
+}
+
+func emptyTab(t *testing.T, name string) *tab {
+	t.Helper()
+	ctx, closeTab := chromedp.NewContext(browser(t))
+	t.Cleanup(closeTab)
+	said := chromedp.Console(ctx)
+	go func() {
+		for message, err := range said {
+			if err != nil || t.Context().Err() != nil {
+				return
+			}
+			if message.IsException() {
+				t.Errorf("%s throws %s", name, message)
+			}
+		}
+	}()
+	return &tab{t: t, ctx: ctx, name: name}
+}
+
+func (tab *tab) visit(url string) {
+	tab.t.Helper()
+	if err := chromedp.Do(tab.ctx, chromedp.Navigate(url)); err != nil {
+		tab.t.Fatalf("%s cannot open %s: %v", tab.name, url, err)
+	}
+}
+
+// patience bounds a script, and whatever else is waited for.
+const patience = 60 * time.Second
+
+// run runs the body of an async function, and puts what it returns into result unless that is nil.
+func (tab *tab) run(script string, result any) {
+	tab.t.Helper()
+	if err := tab.try(script, result); err != nil {
+		tab.t.Fatalf("%s: %v\n%s", tab.name, err, strings.TrimSpace(script))
+	}
+}
+
+func (tab *tab) try(script string, result any) error {
+	ctx, cancel := context.WithTimeout(tab.ctx, patience)
+	defer cancel()
+	script = "(async () => {" + script + "\n})().then((result) => JSON.stringify(result ?? null))"
+	out, err := chromedp.Run(ctx, chromedp.Evaluate[string](script, chromedp.EvalAwaitPromise))
+	if err != nil || result == nil {
+		return err
+	}
+	return json.Unmarshal([]byte(out), result)
+}
+
+// background starts a script that another tab's goes on with, and returns a function that waits for its end.
+func (tab *tab) background(script string, result any) (wait func()) {
+	tab.t.Helper()
+	ended := make(chan error, 1)
+	go func() { ended <- tab.try(script, result) }()
+	return func() {
+		tab.t.Helper()
+		if err := <-ended; err != nil {
+			tab.t.Fatalf("%s: %v\n%s", tab.name, err, strings.TrimSpace(script))
+		}
+	}
+}
+
+// A gateway is the program, as it is built.
+type gateway struct {
+	t       *testing.T
+	address string
+	args    []string
+	env     []string
+	process *exec.Cmd
+	output  *output
+}
+
+var buildGateway = sync.OnceValues(func() (string, error) { return build("gateway", "go", "build", "-race", "-o", "FILE", "../gateway") })
+
+// build runs a command that makes FILE, in .cache.
+func build(name string, command ...string) (file string, err error) {
+	if file, err = filepath.Abs("../.cache/web/" + name); err != nil {
+		return "", err
+	}
+	for i, argument := range command {
+		command[i] = strings.ReplaceAll(argument, "FILE", file)
+	}
+	out, err := exec.Command(command[0], command[1:]...).CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("%s: %w\n%s", strings.Join(command, " "), err, out)
+	}
+	return file, nil
+}
+
+// startGateway runs the program until the test ends.
+func startGateway(t *testing.T, args ...string) *gateway {
+	t.Helper()
+	g := &gateway{t: t, address: "127.0.0.1:0", args: args}
+	g.start()
+	t.Cleanup(g.stop)
+	return g
+}
+
+var buildFunction = sync.OnceValues(func() (string, error) {
+	folder, err := filepath.Abs("../.cache/web")
+	if err != nil {
+		return "", err
+	}
+	_, err = build("bootstrap", "make", "-s", "-C", "..", "build", "ARTIFACTS_DIR="+folder)
+	return filepath.Join(folder, "bootstrap"), err
+})
+
+// startFunction runs the program in front of the function as it is built and deployed, over DynamoDB.
+func startFunction(t *testing.T, env ...string) *gateway {
+	t.Helper()
+	endpoint, table := dynamodbtest.Start(t), dynamodbtest.Table()
+	dynamodbtest.OpenTable(t, dynamodbtest.Config(), endpoint, table, time.Now)
+	file, err := buildFunction()
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := &gateway{t: t, address: "127.0.0.1:0", args: []string{"-bootstrap", file}, env: append(env, "TABLE="+table,
+		"DYNAMODB_ENDPOINT="+endpoint, "AWS_REGION=eu-west-1", "AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test")}
+	g.start()
+	t.Cleanup(g.stop)
+	return g
+}
+
+func (g *gateway) start() {
+	g.t.Helper()
+	program, err := buildGateway()
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	g.output = &output{changed: make(chan struct{}, 1)}
+	g.process = exec.Command(program, append([]string{"-listen", g.address}, g.args...)...)
+	g.process.Env = append(os.Environ(), g.env...)
+	g.process.Stdout, g.process.Stderr = g.output, g.output
+	if err := g.process.Start(); err != nil {
+		g.t.Fatal(err)
+	}
+	g.address = strings.TrimPrefix(g.output.find(g.t, `ws://\S+`), "ws://")
+}
+
+// stop ends the program as a service manager would, and looks at what it has written.
+func (g *gateway) stop() {
+	g.process.Process.Signal(os.Interrupt)
+	if err := g.process.Wait(); err != nil {
+		g.t.Errorf("the gateway ended by %v", err)
+	}
+	if out := g.output.String(); strings.Contains(out, "DATA RACE") || strings.Contains(out, "level=") {
+		g.t.Errorf("the gateway complained:\n%s", out)
+	}
+}
+
+func (g *gateway) url() string  { return "ws://" + g.address }
+func (g *gateway) page() string { return "http://" + g.address }
+
+// An output is what a program has written so far.
+type output struct {
+	mu      sync.Mutex
+	text    bytes.Buffer
+	changed chan struct{}
+}
+
+func (o *output) Write(b []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	select {
+	case o.changed <- struct{}{}:
+	default:
+	}
+	return o.text.Write(b)
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.String()
+}
+
+// find waits until a pattern is there, and returns what it matched.
+func (o *output) find(t *testing.T, pattern string) string {
+	t.Helper()
+	deadline := time.After(patience)
+	for {
+		if m := regexp.MustCompile(pattern).FindString(o.String()); m != "" {
+			return m
+		}
+		select {
+		case <-o.changed:
+		case <-deadline:
+			t.Fatalf("%s was not written; there is only:\n%s", pattern, o)
+		}
+	}
+}
+
+// A line is a way to a gateway that can be cut, as a phone's is in a tunnel.
+type line struct {
+	target string
+	net.Listener
+	mu   sync.Mutex
+	open map[net.Conn]bool // true if what comes from it is swallowed
+	dead bool              // whether nobody gets through for now
+}
+
+var lines sync.Map // by port
+
+func cutLine(port string) {
+	if l, ok := lines.Load(port); ok {
+		l.(*line).cut()
+	}
+}
+
+func newLine(t *testing.T, g *gateway) *line {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := &line{target: g.address, Listener: listener, open: map[net.Conn]bool{}}
+	_, port, _ := net.SplitHostPort(listener.Addr().String())
+	lines.Store(port, l)
+	go l.serve()
+	t.Cleanup(func() {
+		lines.Delete(port)
+		l.Close()
+		l.cut()
+	})
+	return l
+}
+
+func (l *line) url() string { return "ws://" + l.Addr().String() }
+
+func (l *line) serve() {
+	for {
+		near, err := l.Accept()
+		if err != nil {
+			return
+		}
+		far, err := net.Dial("tcp", l.target)
+		l.mu.Lock()
+		if err != nil || l.dead {
+			near.Close()
+			if far != nil {
+				far.Close()
+			}
+		} else {
+			l.open[near], l.open[far] = false, false
+			go l.copy(near, far)
+			go l.copy(far, near)
+		}
+		l.mu.Unlock()
+	}
+}
+
+func (l *line) copy(to, from net.Conn) {
+	defer to.Close()
+	for b := make([]byte, 32<<10); ; {
+		n, err := from.Read(b)
+		l.mu.Lock()
+		swallowed := l.open[from]
+		if err != nil {
+			delete(l.open, from)
+		}
+		l.mu.Unlock()
+		if err != nil {
+			return
+		}
+		if !swallowed {
+			to.Write(b[:n])
+		}
+	}
+}
+
+// mute has whoever is connected hear nothing any more, nor be heard, without a word. Who comes afterwards gets through.
+func (l *line) mute() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for conn := range l.open {
+		l.open[conn] = true
+	}
+}
+
+// cut ends what goes through the line. What comes afterwards gets through, unless it is down.
+func (l *line) cut() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for conn := range l.open {
+		conn.Close()
+	}
+}
+
+// down has nobody get through, or everybody again.
+func (l *line) down(yes bool) {
+	l.mu.Lock()
+	l.dead = yes
+	l.mu.Unlock()
+	if yes {
+		l.cut()
+	}
+}

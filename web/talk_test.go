@@ -1,0 +1,201 @@
+package web_test
+
+import (
+	"fmt"
+	"slices"
+	"sync/atomic"
+	"testing"
+)
+
+var homes = []struct {
+	name  string
+	start func(*testing.T) *gateway
+}{
+	{"in the gateway", func(t *testing.T) *gateway { return startGateway(t) }},
+	{"in the function", func(t *testing.T) *gateway { return startFunction(t) }},
+}
+
+// enter has a tab play in a lobby, and returns once it is in.
+func (tab *tab) enter(how string) {
+	tab.t.Helper()
+	tab.run("await play("+how+")", nil)
+}
+
+var words atomic.Int64
+
+// talk has every two of the tabs hear from each other, once they are connected.
+func talk(t *testing.T, tabs ...*tab) {
+	t.Helper()
+	ids := make([]int, len(tabs))
+	for i, tab := range tabs {
+		tab.run(fmt.Sprintf("await until(() => lobby.members.filter((peer) => peer.state === 'open').length >= %d); return lobby.me.peerId", len(tabs)-1), &ids[i])
+	}
+	for i, from := range tabs {
+		word := fmt.Sprintf("word %d", words.Add(1))
+		var reached int
+		from.run(fmt.Sprintf("return lobby.send(%q)", word), &reached)
+		if reached < len(tabs)-1 {
+			t.Errorf("%s reaches %d", from.name, reached)
+		}
+		for _, to := range slices.Concat(tabs[:i], tabs[i+1:]) {
+			to.run(fmt.Sprintf("await until(() => heard.includes(%q))", fmt.Sprintf("%d: %s", ids[i], word)), nil)
+		}
+	}
+}
+
+// TestStar guards that two players who know nothing but a URL and a lobby's id talk to each other, whoever offers and
+// wherever Bellhop runs.
+func TestStar(t *testing.T) {
+	t.Parallel()
+	for _, home := range homes {
+		t.Run(home.name, func(t *testing.T) {
+			g := home.start(t)
+			for _, test := range []struct{ name, host, guest, made string }{
+				{"joiner offers", "joiner", "joiner", "offer"},
+				{"host offers", "host", "host", "answer"},
+				{"both offer", "host", "joiner", "answer"}, // the host's stands: its number is the lower
+				{"nobody offers", "joiner", "host", ""},    // until somebody loses patience
+			} {
+				t.Run(test.name, func(t *testing.T) {
+					host, guest := openTab(t, g, "host", g.url()), openTab(t, g, "guest", g.url())
+					host.enter(fmt.Sprintf("bellhop.host({ lobbyId: 'Blue-Fox', offerer: %q })", test.host))
+					guest.enter(fmt.Sprintf("bellhop.join('blue-fox', { offerer: %q })", test.guest))
+					talk(t, host, guest)
+					var made string
+					guest.run("return connections[0].localDescription.type", &made)
+					if test.made != "" && made != test.made {
+						t.Errorf("the guest made an %s, want an %s", made, test.made)
+					}
+					host.run("await lobby.close()", nil)
+				})
+			}
+		})
+	}
+}
+
+// TestData guards that text and bytes arrive as such, by both kinds of channel.
+func TestData(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t)
+	host, guest := openTab(t, g, "host", g.url()), openTab(t, g, "guest", g.url())
+	host.enter("bellhop.host({ lobbyId: 'fox', autoAccept: true })")
+	guest.enter("bellhop.join('fox')")
+	talk(t, host, guest)
+	host.run(`
+		globalThis.got = [];
+		lobby.addEventListener("message", ({ data, reliable }) => got.push(
+			[typeof data === "string" ? data : [...new Uint8Array(data)].join(), reliable].join(" ")));`, nil)
+	guest.run(`
+		await until(() => lobby.host.send("quick", { reliable: false }));
+		lobby.send("slow");
+		lobby.send(new Uint8Array([1, 2, 3]));
+		lobby.host.send(new Uint8Array([4, 5]).buffer, { reliable: false });`, nil)
+	var got []string
+	host.run("await until(() => got.length >= 4); return got", &got)
+	slices.Sort(got)
+	if want := []string{"1,2,3 true", "4,5 false", "quick false", "slow true"}; !slices.Equal(got, want) {
+		t.Errorf("the host hears %q, want %q", got, want)
+	}
+}
+
+// TestAnyOrder guards that players meet whatever order their messages come in, with as many messages as there can be: two
+// who both offer at once, and five who join a mesh at once.
+func TestAnyOrder(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t)
+	t.Run("star", func(t *testing.T) {
+		host := openTab(t, g, "host", g.url())
+		host.enter("bellhop.host({ lobbyId: 'fox', batch: 0, offerer: 'host' })")
+		host.run("disorder = 200", nil)
+		for i := range 10 {
+			guest := openTab(t, g, fmt.Sprintf("guest %d", i), g.url())
+			guest.run("disorder = 200", nil)
+			guest.enter("bellhop.join('fox', { batch: 0 })")
+			talk(t, host, guest)
+			left := host.background("if (lobby.members.length) await next(lobby, 'leave')", nil)
+			guest.run("await lobby.leave()", nil)
+			left()
+		}
+	})
+	t.Run("mesh", func(t *testing.T) {
+		tabs, in := []*tab{openTab(t, g, "host", g.url())}, []func(){}
+		tabs[0].enter("bellhop.host({ lobbyId: 'hen', topology: 'mesh', batch: 0 })")
+		for i := range 4 {
+			tabs = append(tabs, openTab(t, g, fmt.Sprintf("guest %d", i), g.url()))
+		}
+		for i, tab := range tabs {
+			if tab.run("disorder = 200", nil); i > 0 {
+				in = append(in, tab.background("await play(bellhop.join('hen', { batch: 0 }))", nil))
+			}
+		}
+		for _, wait := range in {
+			wait()
+		}
+		talk(t, tabs...)
+	})
+}
+
+// TestOvertaken guards that what outruns the news of being in a lobby is kept until then, and need not be said again.
+func TestOvertaken(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t)
+	host, guest := openTab(t, g, "host", g.url()), openTab(t, g, "guest", g.url())
+	host.enter("bellhop.host({ lobbyId: 'fox', offerer: 'host' })")
+	guest.run("late = 'request_accepted'", nil)
+	guest.enter("bellhop.join('fox', { offerer: 'host' })")
+	talk(t, host, guest)
+	for _, tab := range []*tab{host, guest} {
+		var said []string
+		tab.run("return said.filter((action) => action === 'set_session_description')", &said)
+		if len(said) != 1 {
+			t.Errorf("%s sent %d descriptions", tab.name, len(said))
+		}
+	}
+}
+
+// TestPeers guards that a Peer is of use without Bellhop, and that it takes descriptions in the order in which they were
+// made: an offer that outruns the answer before it is not taken for one that was made at the same time. An answer that is lost
+// is asked for again, though the two are connected.
+func TestPeers(t *testing.T) {
+	t.Parallel()
+	var made []string
+	openTab(t, startGateway(t), "tab", "ws://127.0.0.1:1").run(`
+		const made = [];
+		let late = null;
+		const relay = (name, to) => (action, content) => {
+			const what = action === "send_ice_candidate" ? "candidates" : "description";
+			if (what === "description") made.push(name + " " + content.session_type);
+			if (late && name === "polite" && what === "description" && content.session_type === "answer") late = [what, content];
+			else to().receive(what, content);
+		};
+		const one = new Peer({ polite: false, offers: true, relay: relay("impolite", () => two) });
+		const two = new Peer({ polite: true, offers: false, relay: relay("polite", () => one) });
+		await Promise.all([next(one, "open"), next(two, "open")]);
+		const heard = next(two, "message");
+		one.send("hello");
+		if ((await heard).data !== "hello") throw Error("not heard");
+
+		late = true;
+		one.restart(true);
+		await until(() => late !== true);
+		two.restart(true); // which offers, since it has answered
+		await until(() => made.length === 5);
+		one.receive(...late);
+		const agreed = (times) => until(() =>
+			made.length === times && [one, two].every(({ connection }) => connection.signalingState === "stable"));
+		await agreed(6);
+
+		late = true; // for good
+		one.restart(true);
+		await until(() => late !== true);
+		late = null;
+		await agreed(10);
+		one.close();
+		two.close();
+		return made`, &made)
+	want := []string{"impolite offer", "polite answer", "impolite offer", "polite answer", "polite offer", "impolite answer",
+		"impolite offer", "polite answer", "impolite offer", "polite answer"}
+	if !slices.Equal(made, want) {
+		t.Errorf("they made %q, want %q", made, want)
+	}
+}

@@ -1,0 +1,51 @@
+package web_test
+
+import (
+	"strings"
+	"testing"
+)
+
+// TestNoWay guards that a connection which cannot be made fails with a sentence that says why.
+func TestNoWay(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t)
+	for _, test := range []struct{ name, options, want string }{
+		{"no candidates", "{ rtc: { iceTransportPolicy: 'relay' } }", "(no candidates): only relays are allowed, and no TURN server is configured."},
+		{"no TURN server", "{ rtc: { iceTransportPolicy: 'relay' }, iceServers: [{ urls: 'turn:127.0.0.1:1?transport=tcp', username: 'a', credential: 'b' }] }",
+			"(no candidates): only relays are allowed, and turn:127.0.0.1:1?transport=tcp gave none."},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			host, guest := openTab(t, g, "host", g.url()), openTab(t, g, "guest", g.url())
+			host.run("globalThis.lobby = await bellhop.host({ lobbyId: 'fox', autoAccept: true })", nil)
+			var why []string
+			guest.run(`
+				globalThis.lobby = await bellhop.join("fox", `+test.options+`);
+				const { error, peer } = await next(lobby, "failed");
+				return [error.code, error.message, peer.state]`, &why)
+			if why[0] != "connection_failed" || !strings.Contains(why[1], test.want) || why[2] != "failed" {
+				t.Errorf("it says %q", why)
+			}
+			host.run("await lobby.close()", nil)
+		})
+	}
+}
+
+// TestNetworkChanges guards that peers find a new way when a player's network is another one, and keep their channels.
+func TestNetworkChanges(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t)
+	host, guest := openTab(t, g, "host", g.url()), openTab(t, g, "guest", g.url())
+	host.enter("bellhop.host({ lobbyId: 'fox' })")
+	guest.enter("bellhop.join('fox')")
+	talk(t, host, guest)
+	guest.run(`
+		globalThis.ways = () => connections.map((c) => /a=ice-ufrag:(\S+)/.exec(c.localDescription.sdp)[1]).join();
+		globalThis.way = ways();
+		dispatchEvent(new Event("online"));
+		await until(() => ways() !== way && connections[0].signalingState === "stable");`, nil)
+	talk(t, host, guest)
+	var made int
+	if guest.run("return connections.length", &made); made != 1 {
+		t.Errorf("the guest has made %d connections", made)
+	}
+}
