@@ -44,6 +44,10 @@ func (l *Lobby) Listed() bool {
 	return l.Public && !l.Locked && !l.Closed && len(l.Members) < l.MaxPlayers && !l.Host().Away()
 }
 
+// ListLag is how long a lobby that has just begun may be missing in DynamoDB's lists: an index follows its table within a
+// fraction of a second (developer guide, "Using Global Secondary Indexes in DynamoDB").
+const ListLag = 200 * time.Millisecond
+
 // An Order is one that lobbies are listed in.
 type Order struct {
 	index    string // of DynamoDB's table, and the attribute that is its range key
