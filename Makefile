@@ -17,10 +17,10 @@ run: ## a working server, with a page to try it on, at http://127.0.0.1:3000
 
 test: tools lint validate unit fuzz ## everything that CI runs
 
-# -race needs a C compiler; the marks of tests that start are left out, so that what is shown are results.
+# One package after the other, since browsers and thousands of sockets want both cores. -race needs a C compiler; the marks of tests that start are left out, so that what is shown are results.
 unit: ## the tests alone, under the race detector
 	@command -v $$(go env CC) >/dev/null || { echo "installing gcc, which -race needs"; apt-get update -qq && apt-get install -y -qq gcc libc6-dev; }
-	@set -o pipefail; go test -race -v -count=1 ./... | grep -vE '^(=== (RUN|PAUSE|CONT|NAME)|\?  )'
+	@set -o pipefail; go test -race -v -count=1 -p 1 -timeout 30m ./... | grep -vE '^(=== (RUN|PAUSE|CONT|NAME)|\?  )'
 
 model: ## the model of whole handlers: 10,000 sequences on Memory, 300 on DynamoDB, in 3 to 5 minutes
 	go test -race -v -count=1 -timeout 30m -run TestLives ./handlers -lives.rounds 1 -rapid.checks 10000 -lives.dynamodb 300

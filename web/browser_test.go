@@ -197,7 +197,7 @@ func (tab *tab) visit(url string) {
 }
 
 // patience bounds a script, and whatever else is waited for.
-const patience = 60 * time.Second
+const patience = 3 * time.Minute
 
 // run runs the body of an async function, and puts what it returns into result unless that is nil.
 func (tab *tab) run(script string, result any) {
