@@ -107,19 +107,22 @@ func (d *DynamoDB) SwapLobby(ctx context.Context, l Lobby) error {
 	return err
 }
 
-// List implements Store. It asks all shards at once, by an index, which is some milliseconds behind.
+// List implements Store. It asks all shards at once, by an index, which is some milliseconds behind. Where all that it is given
+// has expired, and waits for DynamoDB to take it away, it reads on.
 func (d *DynamoDB) List(ctx context.Context, game string, o *Order, after Position, n int) (page []Listing, more bool, err error) {
-	var shards [listShards]shardPage
-	var errs [listShards]error
-	var wg sync.WaitGroup
-	for i := range shards {
-		wg.Go(func() { shards[i], errs[i] = d.listShard(ctx, listKey(game, i), o, after, n) })
+	for more = true; more && len(page) == 0; {
+		var shards [listShards]shardPage
+		var errs [listShards]error
+		var wg sync.WaitGroup
+		for i := range shards {
+			wg.Go(func() { shards[i], errs[i] = d.listShard(ctx, listKey(game, i), o, after, n) })
+		}
+		wg.Wait()
+		if err := errors.Join(errs[:]...); err != nil {
+			return nil, false, err
+		}
+		page, more, after = merge(shards[:])
 	}
-	wg.Wait()
-	if err := errors.Join(errs[:]...); err != nil {
-		return nil, false, err
-	}
-	page, more = merge(shards[:])
 	return page, more, nil
 }
 

@@ -165,8 +165,8 @@ type shardPage struct {
 
 // merge puts what the shards of a list have into its order. Of a shard that has more than it has shown, nothing is known
 // behind the last that it has: what comes after the first such end is left for the next time.
-func merge(shards []shardPage) (page []Listing, more bool) {
-	end := Position("~") // after all
+func merge(shards []shardPage) (page []Listing, more bool, end Position) {
+	end = "~" // after all
 	for _, s := range shards {
 		page = append(page, s.listings...)
 		if s.more {
@@ -174,5 +174,5 @@ func merge(shards []shardPage) (page []Listing, more bool) {
 		}
 	}
 	slices.SortFunc(page, func(a, b Listing) int { return cmp.Compare(a.Position, b.Position) })
-	return slices.DeleteFunc(page, func(l Listing) bool { return l.Position > end }), more
+	return slices.DeleteFunc(page, func(l Listing) bool { return l.Position > end }), more, end
 }

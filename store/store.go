@@ -72,7 +72,7 @@ type Store interface {
 	SwapLobby(ctx context.Context, l Lobby) error
 
 	// List returns some n of the lobbies of game that are listed, in an order, from after a position on; and whether there
-	// are more, and then it is at least one. A write may show in it a moment late.
+	// may be more, and then it is at least one. A write may show in it a moment late.
 	List(ctx context.Context, game string, o *Order, after Position, n int) (page []Listing, more bool, err error)
 
 	// PutConnection adds c or replaces it.
