@@ -1,0 +1,227 @@
+package handlers
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"bellhop/events"
+	"bellhop/store"
+	"bellhop/store/dynamodbtest"
+)
+
+// A walk is somebody who goes through the pages of a list, while lobbies come and go.
+type walk struct {
+	lobbies []int // those at the start, and
+	between []int // what happens between two pages, as numbers that are taken apart by their remainders
+	filter  []int // conditions
+	limit   int
+	each    int // so many happen between two pages
+}
+
+var walks = rapid.Custom(func(t *rapid.T) walk {
+	some := func(name string, bits int) (all []int) {
+		for range uniform(t, "number of "+name, bits) {
+			all = append(all, uniform(t, name, 20))
+		}
+		return all
+	}
+	return walk{some("lobbies", 7), some("between", 6), some("filter", 2),
+		rapid.SampledFrom([]int{1, 5, 20, 100, 100, 100}).Draw(t, "limit"), uniform(t, "each", 3)}
+})
+
+// conditions of filters, and what they are in Go.
+var conditions = []struct {
+	text  string
+	holds func(l *store.Lobby) bool
+}{
+	{`"players":{"$gte":2}`, func(l *store.Lobby) bool { return len(l.Members) >= 2 }},
+	{`"max_players":{"$in":[4,8,"8"]}`, func(l *store.Lobby) bool { return l.MaxPlayers == 4 || l.MaxPlayers == 8 }},
+	{`"free_seats":{"$gt":1,"$lt":6}`, func(l *store.Lobby) bool { n := l.MaxPlayers - len(l.Members); return n > 1 && n < 6 }},
+	{`"has_password":false`, func(l *store.Lobby) bool { return l.Password == "" }},
+	{`"auto_accept":{"$ne":false}`, func(l *store.Lobby) bool { return l.AutoAccept }},
+	{`"topology":"mesh"`, func(l *store.Lobby) bool { return l.Mesh }},
+	{`"metadata.level":{"$lte":2}`, func(l *store.Lobby) bool { return l.Metadata != "" && l.MaxPlayers%4 <= 2 }},
+	{`"metadata.mods.fog":{"$exists":false}`, func(l *store.Lobby) bool { return l.Metadata == "" }},
+}
+
+// TestPages guards that the pages of list_lobbies are together what a look at all lobbies gives, for those that stay: none twice,
+// none missing, the newest first; and that a page is short only where the list ends or an event can hold no more.
+func TestPages(t *testing.T) {
+	t.Run("memory", func(t *testing.T) {
+		rapid.Check(t, func(t *rapid.T) { newWalker(newWorld(unwrapped)).goes(t, walks.Draw(t, "walk")) })
+	})
+	t.Run("dynamodb", func(t *testing.T) {
+		endpoint := dynamodbtest.Start(t)
+		for seed := range 4 {
+			w := newWorld(unwrapped)
+			w.Config.Store = dynamodbtest.Open(t, endpoint, w.clock)
+			newWalker(w).goes(t, walks.Example(seed))
+		}
+	})
+}
+
+// A walker knows which lobbies there are.
+type walker struct {
+	*world
+	ids []string // of all that ever were
+}
+
+func newWalker(w *world) *walker {
+	w.Config.Burst = 1e9
+	w.Handler = New(w.Config)
+	return &walker{world: w}
+}
+
+func (w *walker) goes(t rapid.TB, plan walk) {
+	w.connect("walker", map[string]string{"game": "chess"})
+	for _, n := range plan.lobbies {
+		w.starts(t, n)
+	}
+	var filter []string
+	picks := func(l *store.Lobby) bool { return true }
+	for i := range conditions {
+		if !slices.ContainsFunc(plan.filter, func(n int) bool { return n%len(conditions) == i }) {
+			continue
+		}
+		filter = append(filter, conditions[i].text)
+		before := picks
+		picks = func(l *store.Lobby) bool { return before(l) && conditions[i].holds(l) }
+	}
+	stayed := w.scan(t, picks)
+	shown, cursor := []string{}, ""
+	for page := 0; page == 0 || cursor != ""; page++ {
+		w.invoke("walker", "$default", fmt.Sprintf(`{"action":"list_lobbies","content":{"limit":%d,"filter":{%s},"cursor":%q}}`,
+			plan.limit, strings.Join(filter, ","), cursor), "", nil)
+		heard := w.heard()["walker"]
+		if len(heard) != 1 || !strings.Contains(heard[0], `"lobby_list"`) || len(heard[0]) > events.MaxEvent {
+			t.Fatalf("page %d: %.300q", page, heard)
+		}
+		var list struct {
+			Content struct {
+				Lobbies []struct {
+					LobbyID string `json:"lobby_id"`
+				}
+				Cursor string
+			}
+		}
+		if err := json.Unmarshal([]byte(heard[0]), &list); err != nil {
+			t.Fatal(err)
+		}
+		for _, l := range list.Content.Lobbies {
+			shown = append(shown, l.LobbyID)
+		}
+		if cursor = list.Content.Cursor; cursor != "" && len(list.Content.Lobbies) < plan.limit && len(heard[0]) < events.MaxEvent-3<<10 {
+			t.Fatalf("page %d of %d lobbies in %d bytes is short", page, len(list.Content.Lobbies), len(heard[0]))
+		}
+		now := w.scan(t, picks)
+		for _, l := range list.Content.Lobbies {
+			if !slices.Contains(now, l.LobbyID) {
+				t.Fatalf("page %d shows %s, which is not to be", page, l.LobbyID)
+			}
+		}
+		if cursor == "" {
+			break
+		}
+		for range min(plan.each, len(plan.between)) {
+			w.happens(t, plan.between[0])
+			plan.between = plan.between[1:]
+			now := w.scan(t, picks)
+			stayed = slices.DeleteFunc(stayed, func(id string) bool { return !slices.Contains(now, id) })
+		}
+	}
+	seen := map[string]bool{}
+	for _, id := range shown {
+		if seen[id] {
+			t.Fatalf("%s is listed twice in %q", id, shown)
+		}
+		seen[id] = true
+	}
+	order := slices.DeleteFunc(slices.Clone(shown), func(id string) bool { return !slices.Contains(stayed, id) })
+	if !slices.Equal(order, stayed) {
+		t.Fatalf("filter %q: listed of those that stayed\n%q, want\n%q", filter, order, stayed)
+	}
+}
+
+// starts adds a lobby, with up to 1 KiB of metadata.
+func (w *walker) starts(t rapid.TB, n int) {
+	if n%3 > 0 {
+		w.wait(time.Duration(n%3) * time.Second)
+	}
+	id := fmt.Sprint([]string{"a", "B", "c"}[n/3%3], len(w.ids))
+	l := store.NewLobby("chess", id, store.Member{Conn: "host of " + id})
+	l.CreatedAt, l.ExpiresAt = w.clock().UnixMicro(), w.clock().Add(store.LobbyTTL)
+	l.MaxPlayers, l.Public, l.AutoAccept, l.Mesh = 2+n%9, n%10 > 0, n%5 < 3, n%4 < 2
+	if n%7 < 2 {
+		l.Password = "salt.hash"
+	}
+	if n%6 < 4 {
+		l.Metadata = fmt.Sprintf(`{"level":%d,"mods":{"fog":null},"x":"%s"}`, l.MaxPlayers%4, strings.Repeat("x", n%7*150))
+	}
+	if err := w.Store.CreateLobby(context.Background(), l); err != nil {
+		t.Fatal(err)
+	}
+	w.ids = append(w.ids, id)
+}
+
+// happens has a lobby come, go, or change.
+func (w *walker) happens(t rapid.TB, n int) {
+	if n%4 == 0 || len(w.ids) == 0 {
+		w.starts(t, n/4)
+		return
+	}
+	key := store.LobbyKey("chess", w.ids[n/4%len(w.ids)])
+	_, err := store.UpdateLobby(context.Background(), w.Store, key, func(l *store.Lobby) error {
+		switch n / 64 % 6 {
+		case 0:
+			l.Closed, l.Members = true, nil
+		case 1:
+			l.Locked = !l.Locked
+		case 2:
+			l.Public = !l.Public
+		case 3:
+			if l.Members = l.Members[:1]; n%3 > 0 {
+				l.Members = append(l.Members, store.Member{Conn: "guest", PeerID: 2})
+			}
+		case 4:
+			if l.Members[0].AwayUntil = (time.Time{}); n%3 > 0 {
+				l.Members[0].AwayUntil = w.clock().Add(time.Hour)
+			}
+		case 5:
+			l.ExpiresAt = w.clock().Add(time.Second)
+		}
+		return nil
+	})
+	if err != nil && err != store.ErrNotFound {
+		t.Fatal(err)
+	}
+}
+
+// scan reads all lobbies, one by one, and returns the ids of those that the list is to show, the newest first.
+func (w *walker) scan(t rapid.TB, picks func(l *store.Lobby) bool) (ids []string) {
+	var all []*store.Lobby
+	for _, id := range w.ids {
+		l, err := w.Store.Lobby(context.Background(), store.LobbyKey("chess", id))
+		if err == nil && l.Public && !l.Locked && len(l.Members) < l.MaxPlayers && l.Members[0].AwayUntil.IsZero() && picks(l) {
+			all = append(all, l)
+		} else if err != nil && err != store.ErrNotFound {
+			t.Fatal(err)
+		}
+	}
+	slices.SortFunc(all, func(a, b *store.Lobby) int {
+		if a.CreatedAt != b.CreatedAt {
+			return int(b.CreatedAt - a.CreatedAt)
+		}
+		return strings.Compare(strings.ToLower(a.ID), strings.ToLower(b.ID))
+	})
+	for _, l := range all {
+		ids = append(ids, l.ID)
+	}
+	return ids
+}
