@@ -218,7 +218,8 @@ func (h *Handler) elsewhere(ctx context.Context, req *request, l *store.Lobby, c
 		return nil
 	}
 	own := func(o store.Listing) bool { return o.ID == l.ID }
-	return append([]store.Listing{open[target]}, slices.DeleteFunc(slices.Delete(open, target, target+1), own)...)
+	best := open[target] // before it is taken out of open
+	return append([]store.Listing{best}, slices.DeleteFunc(slices.Delete(open, target, target+1), own)...)
 }
 
 // seatFor goes through the lobbies with one player in the order in which they began, and gives each of those players the next
