@@ -101,6 +101,9 @@ const (
 	maxTries = 8
 )
 
+// startLag is how long a lobby is under way, at most, that began a moment before another.
+const startLag = 20 * time.Millisecond
+
 // quickJoin brings the sender into a lobby that it may come into, else into one of its own.
 func (h *Handler) quickJoin(ctx context.Context, req *request) error {
 	var c events.QuickJoin
@@ -190,23 +193,31 @@ func (h *Handler) joinAny(ctx context.Context, req *request, open []store.Listin
 }
 
 // elsewhere returns where the sender goes who has just started l, having found no other lobby, if that was so for others at
-// the same moment: they agree on who stays, by the same list. Their own lobby has closed then. It is nil for who stays.
+// the same moment: they agree on who stays, by the same list. Their own lobby has closed then. It is nil for who stays: that is
+// sure once somebody has come, or nobody else has a place; until then who is to come may be faster elsewhere, so it looks again.
 func (h *Handler) elsewhere(ctx context.Context, req *request, l *store.Lobby, c events.QuickJoin) []store.Listing {
 	if !l.AutoAccept || !l.Listed() {
 		return nil // others are not let in by it, or do not find it
 	}
-	select {
-	case <-time.After(h.ListLag):
-	case <-ctx.Done():
-		return nil
-	}
-	open, err := h.open(ctx, req, c, maxKnown)
-	if err != nil {
-		return nil // this one is as good
-	}
-	target, moves := seatFor(open, l.ID)
-	if !moves {
-		return nil
+	own := func(o store.Listing) bool { return o.ID == l.ID }
+	var open []store.Listing
+	var err error
+	target, moves := 0, false
+	for look := 1; !moves; look++ {
+		select {
+		case <-time.After(max(h.ListLag, startLag)):
+		case <-ctx.Done():
+			return nil
+		}
+		if open, err = h.open(ctx, req, c, maxKnown); err != nil {
+			return nil // this one is as good
+		}
+		open = slices.DeleteFunc(open, func(o store.Listing) bool { return !o.AutoAccept })
+		i := slices.IndexFunc(open, own)
+		if i < 0 || open[i].Players > 1 || len(open) == 1 || look > maxLooks {
+			return nil
+		}
+		target, moves = seatFor(open, l.ID)
 	}
 	_, err = h.update(ctx, nil, l.Key(), func(l *store.Lobby) error {
 		if len(l.Members) > 1 || len(l.Waiting) > 0 {
@@ -217,7 +228,6 @@ func (h *Handler) elsewhere(ctx context.Context, req *request, l *store.Lobby, c
 	if err != nil {
 		return nil
 	}
-	own := func(o store.Listing) bool { return o.ID == l.ID }
 	best := open[target] // before it is taken out of open
 	return append([]store.Listing{best}, slices.DeleteFunc(slices.Delete(open, target, target+1), own)...)
 }
@@ -228,11 +238,9 @@ func (h *Handler) elsewhere(ctx context.Context, req *request, l *store.Lobby, c
 func seatFor(open []store.Listing, own string) (target int, moves bool) {
 	var seats, alone []int // indexes into open, a seat's as often as it has places
 	for i, l := range open {
-		switch {
-		case !l.AutoAccept:
-		case l.Players == 1:
+		if l.Players == 1 {
 			alone = append(alone, i)
-		default:
+		} else {
 			seats = append(seats, slices.Repeat([]int{i}, l.MaxPlayers-l.Players)...)
 		}
 	}

@@ -2,57 +2,157 @@ package handlers
 
 import (
 	"context"
+	"flag"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"bellhop/store"
+	"bellhop/store/dynamodbtest"
 )
 
-// TestQuickJoinAtOnce guards that 64 players who look for a game at the same moment, when there is none, all get into one, in
-// hardly more lobbies than hold them; and prints in how many.
+var (
+	quickRounds   = flag.Int("quick.rounds", 20, "how often players quick_join at once")
+	quickDynamoDB = flag.Int("quick.dynamodb", 5, "how often they do on DynamoDB")
+)
+
+// How many players look for a game at once, and how many each takes.
+const (
+	quickPlayers = 64
+	quickPlaces  = 4
+)
+
+// counted is a Store that counts what is asked of it, and how often somebody else wrote first.
+type counted struct {
+	store.Store
+	calls, conflicts *atomic.Int64
+}
+
+func (c counted) note(err error) error {
+	if c.calls.Add(1); err == store.ErrConflict {
+		c.conflicts.Add(1)
+	}
+	return err
+}
+
+func (c counted) CreateLobby(ctx context.Context, l store.Lobby) error {
+	return c.note(c.Store.CreateLobby(ctx, l))
+}
+
+func (c counted) Lobby(ctx context.Context, key store.Key) (*store.Lobby, error) {
+	l, err := c.Store.Lobby(ctx, key)
+	return l, c.note(err)
+}
+
+func (c counted) SwapLobby(ctx context.Context, l store.Lobby) error {
+	return c.note(c.Store.SwapLobby(ctx, l))
+}
+
+func (c counted) List(ctx context.Context, game string, o *store.Order, after store.Position, n int) ([]store.Listing, bool, error) {
+	page, more, err := c.Store.List(ctx, game, o, after, n)
+	return page, more, c.note(err)
+}
+
+func (c counted) Point(ctx context.Context, id string, from, to store.Pointer) (store.Connection, error) {
+	at, err := c.Store.Point(ctx, id, from, to)
+	return at, c.note(err)
+}
+
+// TestQuickJoinAtOnce guards that 64 players who look for a game at the same moment, when there is none, are each answered once
+// and in one lobby; that no lobby has more than its places; that they are in hardly more lobbies than hold them; and that
+// nobody is left alone while there is a place in the lobby of somebody else. It prints in how many lobbies they were, and what
+// it took.
 func TestQuickJoinAtOnce(t *testing.T) {
-	const players, places = 64, 4
-	sizes := map[int]int{}
-	for range 20 {
+	t.Run("memory", func(t *testing.T) {
+		quickly(t, *quickRounds, func(w *world) store.Store { return w.Store })
+	})
+	t.Run("dynamodb", func(t *testing.T) {
+		endpoint := dynamodbtest.Start(t)
+		quickly(t, *quickDynamoDB, func(w *world) store.Store {
+			w.ListLag = store.ListLag
+			return dynamodbtest.Open(t, endpoint, w.clock)
+		})
+	})
+}
+
+func quickly(t *testing.T, rounds int, open func(w *world) store.Store) {
+	lobbies, alone := map[int]int{}, map[int]int{} // rounds that had so many
+	var calls, conflicts atomic.Int64
+	for range rounds {
 		w := newWorld(unwrapped)
-		var all sync.WaitGroup
-		for i := range players {
-			conn := fmt.Sprint("p", i)
-			w.connect(conn, nil)
-			all.Go(func() {
-				w.invoke(conn, "$default", `{"action":"quick_join","content":{"or_start":{"public":true,"auto_accept":true,"max_players":4}},"request_id":"q"}`, "", nil)
-			})
-		}
-		all.Wait()
-		lobbies, heard := map[store.Key]int{}, w.heard()
-		for i := range players {
-			conn := fmt.Sprint("p", i)
-			if answers := answersTo(heard[conn], "q"); len(answers) != 1 {
-				t.Errorf("%s hears %q", conn, answers)
-			}
-			c, err := w.Store.Connection(context.Background(), conn)
-			if err != nil || c.Pointer.LobbyID == "" {
-				t.Errorf("%s is nowhere (%v)", conn, err)
-				continue
-			}
-			if l, err := w.Store.Lobby(context.Background(), c.Key()); err != nil || !l.Lists(conn) || len(l.Members) > places {
-				t.Errorf("%s is not in its lobby (%v)", conn, err)
-			}
-			lobbies[c.Key()]++
-		}
-		alone, free := 0, 0
-		for _, n := range lobbies {
+		w.Config.Store = counted{open(w), &calls, &conflicts}
+		var ticks atomic.Int64 // lobbies begin one after the other
+		w.Config.Now = func() time.Time { return w.clock().Add(time.Duration(ticks.Add(1)) * time.Microsecond) }
+		w.Handler = New(w.Config)
+		sizes := quickRound(t, w)
+		ones, free := 0, 0
+		for _, n := range sizes {
 			if n == 1 {
-				alone++
+				ones++
 			}
-			free += places - n
+			free += quickPlaces - n
 		}
-		sizes[len(lobbies)]++
-		t.Logf("%d lobbies, %d alone, %d free", len(lobbies), alone, free)
-		if len(lobbies) > 32 {
-			t.Errorf("%d lobbies for %d players", len(lobbies), players)
+		lobbies[len(sizes)]++
+		alone[ones]++
+		if len(sizes) > 24 {
+			t.Errorf("%d lobbies for %d players", len(sizes), quickPlayers)
+		}
+		if ones > 0 && free > (quickPlaces-1) {
+			t.Errorf("%d players are alone, with %d places free in %d lobbies: %v", ones, free, len(sizes), sizes)
 		}
 	}
-	t.Logf("rounds by number of lobbies: %v", sizes)
+	for what, rounds := range map[string]map[int]int{"lobbies": lobbies, "alone": alone} {
+		for _, n := range slices.Sorted(maps.Keys(rounds)) {
+			t.Logf("%2d %-7s in %d rounds", n, what, rounds[n])
+		}
+	}
+	n := float64(max(rounds, 1) * quickPlayers)
+	t.Logf("of each player %.1f calls of the store, %.1f conflicts", float64(calls.Load())/n, float64(conflicts.Load())/n)
+}
+
+// quickRound has all look for a game at once, and returns how many players each lobby has then.
+func quickRound(t *testing.T, w *world) (sizes map[store.Key]int) {
+	var all sync.WaitGroup
+	start := make(chan bool)
+	for i := range quickPlayers {
+		conn := fmt.Sprint("p", i)
+		w.connect(conn, nil)
+		all.Go(func() {
+			<-start
+			w.say(conn, `{"action":"quick_join","content":{"or_start":{"public":true,"auto_accept":true,"max_players":4}},"request_id":"q"}`)
+		})
+	}
+	close(start)
+	all.Wait()
+	sizes = map[store.Key]int{}
+	heard := w.heard()
+	for i := range quickPlayers {
+		conn := fmt.Sprint("p", i)
+		if answers := answersTo(heard[conn], "q"); len(answers) != 1 {
+			t.Errorf("%s hears %q", conn, answers)
+		}
+		c, err := w.Store.Connection(context.Background(), conn)
+		if err != nil || c.Pointer.LobbyID == "" {
+			t.Errorf("%s is nowhere (%v)", conn, err)
+			continue
+		}
+		l, err := w.Store.Lobby(context.Background(), c.Key())
+		if err != nil || !l.Lists(conn) || len(l.Members) > quickPlaces {
+			t.Errorf("%s is not in its lobby (%v)", conn, err)
+			continue
+		}
+		sizes[c.Key()] = len(l.Members)
+	}
+	in := 0
+	for _, n := range sizes {
+		in += n
+	}
+	if in != quickPlayers {
+		t.Errorf("%d places are taken by %d players", in, quickPlayers)
+	}
+	return sizes
 }
