@@ -85,8 +85,9 @@ type player struct {
 // A peer is a player's end of one peer connection.
 type peer struct {
 	*webrtc.PeerConnection
-	id    string
-	early []webrtc.ICECandidateInit // that came before the remote description
+	id      string
+	channel *webrtc.DataChannel
+	early   []webrtc.ICECandidateInit // that came before the remote description
 }
 
 type heardEvent struct {
@@ -185,6 +186,7 @@ func (p *player) peer(id string, heard chan<- string) *peer {
 	if err != nil {
 		p.t.Error(err)
 	}
+	remote.channel = channel
 	channel.OnOpen(func() { channel.SendText("hello from " + p.name) })
 	channel.OnMessage(func(m webrtc.DataChannelMessage) { heard <- p.name + " hears " + string(m.Data) })
 	var mu sync.Mutex
