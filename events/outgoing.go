@@ -11,14 +11,19 @@ type Event interface{ EventName() string }
 // Append appends e as a client hears it: {"event": …, "content": {…}, "request_id": …}, the last only if it is not
 // empty.
 func Append(b []byte, e Event, requestID string) ([]byte, error) {
-	buf := bytes.NewBuffer(b)
-	enc := json.NewEncoder(buf)
-	enc.SetEscapeHTML(false) // nobody reads events as HTML, and messages about < and > should read as written
-	err := enc.Encode(struct {
+	return encode(b, struct {
 		Event     string `json:"event"`
 		Content   Event  `json:"content"`
 		RequestID string `json:"request_id,omitempty"`
 	}{e.EventName(), e, requestID})
+}
+
+// encode appends v as JSON.
+func encode(b []byte, v any) ([]byte, error) {
+	buf := bytes.NewBuffer(b)
+	enc := json.NewEncoder(buf)
+	enc.SetEscapeHTML(false) // nobody reads events as HTML, and messages about < and > should read as written
+	err := enc.Encode(v)
 	return bytes.TrimSuffix(buf.Bytes(), []byte("\n")), err
 }
 
@@ -90,7 +95,7 @@ const listFrame = 1 << 10
 
 // Add appends lobby, if there is room for it in an event.
 func (l *LobbyList) Add(lobby Lobby) (added bool) {
-	data, err := json.Marshal(lobby)
+	data, err := encode(nil, lobby)
 	if err != nil || l.size+len(data) > MaxEvent-listFrame {
 		return false
 	}
