@@ -1,0 +1,48 @@
+package events
+
+import "testing"
+
+// FuzzFilter guards that whatever is sent as a filter is one or refused with a sentence, of no more than the limits allow; and
+// that one which is taken says yes or no of every lobby, whatever its metadata: yes just if each of its conditions does alone.
+func FuzzFilter(f *testing.F) {
+	for _, filter := range []string{
+		`{}`, `{"players":2}`, `{"free_seats":{"$gte":1,"$lt":4}}`, `{"has_password":false,"topology":"mesh"}`, `{"auto_accept":{"$ne":true}}`,
+		`{"metadata.map":{"$in":["ice",1,null,true]},"max_players":{"$gt":-1.5e3}}`, `{"metadata.mods.fog.on":{"$exists":false}}`,
+		`{"metadata.a":{"$eq":null,"$lte":"z"}}`, `{"metadata.":0,"metadata..":0}`, `{"players":{"$in":[]}}`, `{"metadata.__proto__":{"$exists":true}}`,
+		`null`, `[]`, `{"players":{"$in":[[]]}}`, `{"players":1e999}`, `{"players":{"$gt":{}}}`, `{"metadata.a.b.c.d":1}`,
+	} {
+		for _, metadata := range []string{``, `{"map":"ice","mods":{"fog":{"on":1}}}`, `{"a":null,"":{"":0},"__proto__":[]}`} {
+			f.Add(filter, metadata)
+		}
+	}
+	f.Fuzz(func(t *testing.T, text, metadata string) {
+		var m, of Message
+		if m.Decode(`{"action":"list_lobbies","content":{"filter":`+text+`}}`) != nil {
+			return
+		}
+		var c ListLobbies
+		if err := m.Content.Read(&c); err != nil {
+			isRefusal(t, err, InvalidField)
+			return
+		}
+		lobbies := []Lobby{{}, {Players: 2, MaxPlayers: 8, HasPassword: true, AutoAccept: true, Topology: "mesh"}}
+		var start StartLobby
+		if of.Decode(`{"action":"start_lobby","content":{"metadata":`+metadata+`}}`) == nil && of.Content.Read(&start) == nil {
+			lobbies = append(lobbies, Lobby{Metadata: Object(start.Metadata)})
+		}
+		if value, _ := m.Content.find("filter"); len(value) > maxFilter || len(c.Filter.conditions) > maxConditions {
+			t.Fatalf("%d bytes with %d conditions are taken", len(value), len(c.Filter.conditions))
+		}
+		for _, l := range lobbies {
+			all := true
+			for _, c := range c.Filter.conditions {
+				for _, one := range c.tests {
+					all = all && Filter{[]condition{{c.key, c.path, []test{one}}}}.Matches(l)
+				}
+			}
+			if all != c.Filter.Matches(l) {
+				t.Errorf("%s of %+v: %v, and its conditions one by one %v", text, l, !all, all)
+			}
+		}
+	})
+}
