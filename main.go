@@ -51,11 +51,10 @@ func run(getenv func(string) string) error {
 	config := awsConfig(getenv)
 	post := newCallback(config, getenv("CALLBACK_URL"))
 	h := handlers.New(handlers.Config{
-		Store:   store.NewDynamoDB(config, getenv("DYNAMODB_ENDPOINT"), table, time.Now),
-		Poster:  post,
-		ListLag: store.ListLag,
-		Grace:   time.Duration(grace) * time.Second,
-		ICE:     ice,
+		Store:  store.NewDynamoDB(config, getenv("DYNAMODB_ENDPOINT"), table, time.Now),
+		Poster: post,
+		Grace:  time.Duration(grace) * time.Second,
+		ICE:    ice,
 	})
 	lambda.Start(func(ctx context.Context, e awsevents.APIGatewayWebsocketProxyRequest) (awsevents.APIGatewayProxyResponse, error) {
 		post.learn(e.RequestContext)

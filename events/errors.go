@@ -43,7 +43,7 @@ type Error struct {
 	Action       string `json:"action,omitempty"`
 	Field        string `json:"field,omitempty"`          // the field at fault
 	RetryAfterMS int64  `json:"retry_after_ms,omitempty"` // milliseconds, with RateLimited and AlreadyInLobby
-	ResumeUntil  string `json:"resume_until,omitempty"`   // RFC 3339, with PeerUnreachable: the peer may come back until then
+	ResumeUntil  Time   `json:"resume_until,omitempty"`   // with PeerUnreachable: the peer may come back until then
 	Reference    string `json:"reference,omitempty"`      // with Internal: stands in the log line too
 }
 

@@ -3,6 +3,7 @@ package events
 import (
 	"bytes"
 	"encoding/json"
+	"time"
 )
 
 // An Event is the content of a message to a client. Its name goes before it on the wire.
@@ -39,7 +40,7 @@ type Lobby struct {
 	Topology    string `json:"topology"`      // star, or mesh
 	OnHostLeave string `json:"on_host_leave"` // close, or migrate
 	Metadata    Object `json:"metadata"`
-	CreatedAt   string `json:"created_at"` // RFC 3339, UTC
+	CreatedAt   Time   `json:"created_at"`
 }
 
 // An Object is a JSON object as a client wrote it. Empty, it is {}.
@@ -51,6 +52,22 @@ func (o Object) MarshalJSON() ([]byte, error) {
 		return []byte("{}"), nil
 	}
 	return []byte(o), nil
+}
+
+// Time is in seconds since 1970, and RFC 3339 in UTC on the wire. Zero is none.
+type Time int64
+
+// TimeOf returns t to the second.
+func TimeOf(t time.Time) Time {
+	if t.IsZero() {
+		return 0
+	}
+	return Time(t.Unix())
+}
+
+// MarshalJSON implements json.Marshaler.
+func (t Time) MarshalJSON() ([]byte, error) {
+	return time.Unix(int64(t), 0).UTC().AppendFormat(nil, `"`+time.RFC3339+`"`), nil
 }
 
 // Peer is a member as those know it who are linked with it.
@@ -193,11 +210,11 @@ type PeerLeft struct {
 	Reason       string `json:"reason"`
 }
 
-// PeerDisconnected tells a peer's peers that their connection dropped; the place is held until ResumeUntil (RFC 3339).
+// PeerDisconnected tells a peer's peers that their connection dropped; the place is held until ResumeUntil.
 type PeerDisconnected struct {
 	ConnectionID string `json:"connection_id"`
 	PeerID       int    `json:"peer_id"`
-	ResumeUntil  string `json:"resume_until"`
+	ResumeUntil  Time   `json:"resume_until"`
 }
 
 // Done answers an action that has a request_id and no event of its own. After accept_request it says who came in.
@@ -206,10 +223,10 @@ type Done struct {
 	PeerID       int    `json:"peer_id,omitempty"`
 }
 
-// ICEServers answers get_ice_servers. ExpiresAt (RFC 3339) is until when the credentials are good, "" if they do not end.
+// ICEServers answers get_ice_servers. ExpiresAt is until when the credentials are good, none if they do not end.
 type ICEServers struct {
 	ICEServers []ICEServer `json:"ice_servers"`
-	ExpiresAt  string      `json:"expires_at,omitempty"`
+	ExpiresAt  Time        `json:"expires_at,omitempty"`
 }
 
 // Pong answers ping with the same content.

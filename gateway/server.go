@@ -38,13 +38,10 @@ const actionTime = 10 * time.Second
 
 // newServer wires the parts: the sockets invoke the Handler, and the Handler posts to the sockets.
 func newServer(o options, kept store.Store, log *slog.Logger) *server {
-	post, lag := new(poster), time.Duration(0)
-	if o.table != "" {
-		lag = store.ListLag
-	}
+	post := new(poster)
 	h := handlers.New(handlers.Config{
 		Store: kept, Poster: post, Log: log, Now: o.now, Grace: o.grace, Rate: o.rate, ICE: o.ice,
-		Later: o.later(), ListLag: lag,
+		Later: o.later(),
 	})
 	post.Gateway = o.newGateway(apigateway.Config{Invoke: h.Handle, AnyText: true, Timeout: actionTime, Log: log, Now: o.now})
 	return &server{stage: o.stage, origins: o.origins, sockets: post.Gateway}

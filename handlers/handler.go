@@ -44,12 +44,10 @@ type Config struct {
 	// Later calls f after d, so that places which have been held for long enough are given up then. On AWS, where nothing
 	// runs between two messages, it is nil: whoever looks at a lobby next does it.
 	Later func(d time.Duration, f func())
-	// ListLag is how long a lobby that has just begun may be missing in Store's lists; default 0, as in Memory's.
-	ListLag time.Duration
-	ICE     ICEServers    // STUN and TURN servers that clients are told of; by default none
-	Grace   time.Duration // how long the place of a dropped connection is held; default 60 s
-	Rate    float64       // actions a second that a connection may go on sending; default 100
-	Burst   float64       // actions that it may send at once; default 500: a host who greets 63 guests at once
+	ICE   ICEServers    // STUN and TURN servers that clients are told of; by default none
+	Grace time.Duration // how long the place of a dropped connection is held; default 60 s
+	Rate  float64       // actions a second that a connection may go on sending; default 100
+	Burst float64       // actions that it may send at once; default 500: a host who greets 63 guests at once
 }
 
 // Handler answers the events of API Gateway. Its methods may be called at once.

@@ -143,10 +143,10 @@ func (s ICEServers) isShared(one events.ICEServer) bool {
 	return one.Username == "" && slices.ContainsFunc(one.URLs, isTURN)
 }
 
-// forClient returns the servers with credentials for one connection, and until when those are good, "" if for ever. They
+// forClient returns the servers with credentials for one connection, and until when those are good, zero if for ever. They
 // are of the TURN REST scheme, which coturn's use-auth-secret checks: the name is when they end, in seconds since 1970, and
 // whose they are, for the server's log and quotas; the password is the name's HMAC-SHA1.
-func (s ICEServers) forClient(conn string, now time.Time) (servers []events.ICEServer, until string) {
+func (s ICEServers) forClient(conn string, now time.Time) (servers []events.ICEServer, until events.Time) {
 	servers = slices.Clone(s.servers)
 	end := now.Add(turnTime)
 	for i := range servers {
@@ -157,7 +157,7 @@ func (s ICEServers) forClient(conn string, now time.Time) (servers []events.ICES
 		mac := hmac.New(sha1.New, s.secret)
 		mac.Write([]byte(name))
 		servers[i].Username, servers[i].Credential = name, base64.StdEncoding.EncodeToString(mac.Sum(nil))
-		until = wireTime(end)
+		until = events.TimeOf(end)
 	}
 	return servers, until
 }

@@ -293,7 +293,7 @@ func (m *rules) relay(conn string, a ask) {
 	m.settle()
 	e := said{Event: "error", Code: "peer_unreachable"}
 	if s := r.seat(peer); s != nil && !s.away.IsZero() {
-		e.Until = wireTime(s.away)
+		e.Until = s.away.Format(time.RFC3339)
 	}
 	m.reply(conn, a, e)
 }
@@ -345,7 +345,7 @@ func (m *rules) drop(conn string) {
 		m.quit(r, conn)
 	case s.away.IsZero():
 		s.away = m.now.Add(time.Minute)
-		m.tellLinked(r, s.peer, said{Event: "peer_disconnected", Conn: conn, Peer: s.peer, Until: wireTime(s.away)})
+		m.tellLinked(r, s.peer, said{Event: "peer_disconnected", Conn: conn, Peer: s.peer, Until: s.away.Format(time.RFC3339)})
 	}
 }
 

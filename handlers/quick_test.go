@@ -73,7 +73,6 @@ func TestQuickJoinAtOnce(t *testing.T) {
 	t.Run("dynamodb", func(t *testing.T) {
 		endpoint := dynamodbtest.Start(t)
 		quickly(t, *quickDynamoDB, func(w *world) store.Store {
-			w.ListLag = store.ListLag
 			return dynamodbtest.Open(t, endpoint, w.clock)
 		})
 	})

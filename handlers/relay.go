@@ -97,9 +97,8 @@ func (h *Handler) lost(ctx context.Context, key store.Key, conn string) error {
 
 // unreachable is the error for a peer that is away. The zero time means that they cannot come back.
 func unreachable(until time.Time) error {
-	e := &events.Error{Code: events.PeerUnreachable, Message: "That peer's connection is gone; wait for them to come back, or go on without them."}
-	if !until.IsZero() {
-		e.ResumeUntil = wireTime(until)
+	return &events.Error{
+		Code: events.PeerUnreachable, ResumeUntil: events.TimeOf(until),
+		Message: "That peer's connection is gone; wait for them to come back, or go on without them.",
 	}
-	return e
 }

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"strconv"
 	"strings"
-	"time"
 
 	"bellhop/events"
 	"bellhop/store"
@@ -114,7 +113,7 @@ func wireLobby(l store.Listing) events.Lobby {
 	return events.Lobby{
 		LobbyID: l.ID, Players: l.Players, MaxPlayers: l.MaxPlayers, Public: l.Public, Locked: l.Locked,
 		HasPassword: l.HasPassword, AutoAccept: l.AutoAccept, Topology: topology, OnHostLeave: onHostLeave,
-		Metadata: events.Object(l.Metadata), CreatedAt: wireTime(time.UnixMicro(l.CreatedAt)),
+		Metadata: events.Object(l.Metadata), CreatedAt: events.Time(l.CreatedAt / 1e6),
 	}
 }
 
@@ -126,6 +125,3 @@ func wirePeers(l *store.Lobby, m store.Member) []events.Peer {
 	}
 	return peers
 }
-
-// wireTime is RFC 3339 in UTC, to the second: how times are written in events.
-func wireTime(t time.Time) string { return t.UTC().Format(time.RFC3339) }

@@ -182,7 +182,7 @@ func lettersFor(l *store.Lobby, c store.Change) (letters []letter) {
 	case store.Left:
 		e = events.PeerLeft{ConnectionID: c.Conn, PeerID: c.PeerID, Reason: c.Reason}
 	case store.Disconnected:
-		e = events.PeerDisconnected{ConnectionID: c.Conn, PeerID: c.PeerID, ResumeUntil: wireTime(c.Until)}
+		e = events.PeerDisconnected{ConnectionID: c.Conn, PeerID: c.PeerID, ResumeUntil: events.TimeOf(c.Until)}
 	case store.Cancelled:
 		e = events.RequestCancelled{ConnectionID: c.Conn}
 	case store.Closed:

@@ -126,6 +126,10 @@ func (d *DynamoDB) List(ctx context.Context, game string, o *Order, after Positi
 	return page, more, nil
 }
 
+// ListLag implements Store: an index follows its table within a fraction of a second (developer guide, "Using Global Secondary
+// Indexes in DynamoDB").
+func (d *DynamoDB) ListLag() time.Duration { return 200 * time.Millisecond }
+
 func (d *DynamoDB) listShard(ctx context.Context, shard types.AttributeValue, o *Order, after Position, n int) (s shardPage, err error) {
 	out, err := d.client.Query(ctx, &dynamodb.QueryInput{
 		TableName: &d.table, IndexName: &o.index, Limit: aws.Int32(int32(n)),

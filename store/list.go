@@ -44,10 +44,6 @@ func (l *Lobby) Listed() bool {
 	return l.Public && !l.Locked && !l.Closed && len(l.Members) < l.MaxPlayers && !l.Host().Away()
 }
 
-// ListLag is how long a lobby that has just begun may be missing in DynamoDB's lists: an index follows its table within a
-// fraction of a second (developer guide, "Using Global Secondary Indexes in DynamoDB").
-const ListLag = 200 * time.Millisecond
-
 // An Order is one that lobbies are listed in.
 type Order struct {
 	index    string // of DynamoDB's table, and the attribute that is its range key
@@ -101,7 +97,7 @@ type posted struct {
 func (b *board) change(was, is *Lobby) {
 	for _, o := range orders {
 		from, to := o.place(was), o.place(is)
-		if from != "" && (from != to || was.Game != is.Game) {
+		if from != "" && from != to {
 			b.remove(boardKey{was.Game, o}, from)
 		}
 		if to != "" {
@@ -155,6 +151,9 @@ func (m *Memory) List(ctx context.Context, game string, o *Order, after Position
 	})
 	return page, more, nil
 }
+
+// ListLag implements Store.
+func (m *Memory) ListLag() time.Duration { return 0 }
 
 // A shardPage is what has been read of one shard of a list.
 type shardPage struct {

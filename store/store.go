@@ -72,8 +72,11 @@ type Store interface {
 	SwapLobby(ctx context.Context, l Lobby) error
 
 	// List returns some n of the lobbies of game that are listed, in an order, from after a position on; and whether there
-	// may be more, and then it is at least one. A write may show in it a moment late.
+	// may be more, and then it is at least one. A write may show in it as late as ListLag.
 	List(ctx context.Context, game string, o *Order, after Position, n int) (page []Listing, more bool, err error)
+
+	// ListLag is how long a write may be missing in what List returns.
+	ListLag() time.Duration
 
 	// PutConnection adds c or replaces it.
 	PutConnection(ctx context.Context, c Connection) error

@@ -1,0 +1,181 @@
+package handlers
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"bellhop/events"
+	"bellhop/store"
+)
+
+// joinLobby asks a lobby's host to let the sender in.
+func (h *Handler) joinLobby(ctx context.Context, req *request) error {
+	var c events.JoinLobby
+	if err := req.Content.Read(&c); err != nil {
+		return err
+	}
+	at, err := h.enter(ctx, req, c.LobbyID)
+	if err != nil {
+		return err
+	}
+	if err = h.join(ctx, req, at, c); errors.Is(err, store.ErrNotFound) {
+		err = h.guessed(req, err)
+	}
+	return err
+}
+
+// join asks the host of the lobby that the sender points to, at, to let the sender in.
+func (h *Handler) join(ctx context.Context, req *request, at store.Connection, c events.JoinLobby) error {
+	id, s, in := c.LobbyID, seat{secret: h.NewSecret()}, false
+	r := store.Request{
+		Conn: req.conn, Player: strings.Clone(c.Player), Original: at.Original, Since: at.Pointer.Since, RequestID: strings.Clone(req.RequestID),
+	}
+	var m store.Member
+	l, lapsed, err := h.apply(ctx, at.Key(), func(l *store.Lobby) (err error) {
+		id = l.ID
+		if m, in, err = l.Join(r, s.hash()); errors.Is(err, store.ErrWrongPassword) {
+			if err = h.prove(ctx, req, at.Key(), l.Password, c.Password); err == nil {
+				r.Proved = l.Password
+				m, in, err = l.Join(r, s.hash())
+			}
+		}
+		return err
+	})
+	switch {
+	case isRefusal(err):
+		h.release(ctx, req.conn, at.Pointer)
+	case err != nil:
+		err = h.unsure(ctx, at, err)
+	}
+	if l != nil { // who is found gone by it is dropped when the sender has its answer, which is of before
+		defer h.dropAll(ctx, l.Key(), h.tellChanges(ctx, nil, l, lapsed))
+	}
+	switch {
+	case err == nil && in:
+		err = h.admit(ctx, req, l, m, s)
+	case err == nil:
+		err = h.askHost(ctx, req, l)
+	}
+	return rejection(id, err)
+}
+
+// isRefusal reports whether err says that the sender was not let wait, and not that nobody knows.
+func isRefusal(err error) bool {
+	var slowed *events.Error
+	if errors.As(err, &slowed) {
+		return true
+	}
+	for _, w := range wireErrors {
+		if w.rejects != "" && errors.Is(err, w.err) {
+			return true
+		}
+	}
+	return false
+}
+
+// admit tells the host that the sender has come in, and then the sender. If the host turns out to be gone the sender is
+// taken out again.
+func (h *Handler) admit(ctx context.Context, req *request, l *store.Lobby, m store.Member, s seat) error {
+	host := l.Host()
+	joined := joinedLetter(host, m)
+	err := h.tell(ctx, joined)
+	if errors.Is(err, ErrGone) {
+		return h.hostGone(ctx, l.Key(), host, func(l *store.Lobby) bool { return l.Forget(host.Conn, m.Conn) })
+	}
+	h.logUndelivered(ctx, joined, err)
+	answer := h.accepted(l, m, s, req.RequestID)
+	if err = h.tell(ctx, answer); !errors.Is(err, ErrGone) {
+		h.logUndelivered(ctx, answer, err)
+		h.introduce(ctx, l, m, host.Conn)
+		return nil
+	}
+	_, err = h.update(ctx, nil, l.Key(), func(l *store.Lobby) error { return l.Leave(m.Conn) })
+	if errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrNotIn) {
+		return nil
+	}
+	return err
+}
+
+// introduce tells those who are linked with m that it has come in: all but one, who knows.
+func (h *Handler) introduce(ctx context.Context, l *store.Lobby, m store.Member, knows string) {
+	var letters []letter
+	for _, peer := range l.Peers(m) {
+		if peer.Conn != knows && !peer.Away() {
+			letters = append(letters, joinedLetter(peer, m))
+		}
+	}
+	h.dropAll(ctx, l.Key(), h.deliver(ctx, letters))
+}
+
+func joinedLetter(to, m store.Member) letter {
+	return letter{to: to.Conn, original: to.Original, event: events.PeerJoined{
+		ConnectionID: m.Conn, PeerID: m.PeerID, Player: events.Object(m.Player),
+	}}
+}
+
+// hostGone is what becomes of a request to join if host, who was to hear of it, is gone: undo takes the sender out, and
+// reports whether it was still there. If somebody else is the host by then, they have heard of the sender from the lobby.
+func (h *Handler) hostGone(ctx context.Context, key store.Key, host store.Member, undo func(*store.Lobby) bool) error {
+	ctx, cancel := lastTime(ctx)
+	defer cancel()
+	var out bool
+	_, err := h.update(ctx, nil, key, func(l *store.Lobby) error {
+		if out = l.Host().Conn == host.Conn && undo(l); out {
+			return l.Drop(host.Conn, h.Now().Add(h.Grace).UTC())
+		}
+		return nil
+	})
+	switch {
+	case err != nil && !errors.Is(err, store.ErrNotFound):
+		return err
+	case out:
+		return store.ErrHostAway
+	}
+	return nil
+}
+
+// accepted is what m hears when it has come into l.
+func (h *Handler) accepted(l *store.Lobby, m store.Member, s seat, requestID string) letter {
+	s.peerID, s.lobbyID = m.PeerID, l.ID
+	return letter{to: m.Conn, original: m.Original, requestID: requestID, event: events.RequestAccepted{
+		HostConnectionID: l.Host().Conn, ConnectionID: m.Conn, PeerID: m.PeerID, LobbyID: l.ID,
+		ResumeToken: s.token(), Lobby: wireLobby(l.Listing()), Peers: wirePeers(l, m),
+		ICEServers: h.iceServers(m.Conn),
+	}}
+}
+
+// askHost tells the host of l that the sender waits. If that cannot be done, the sender waits no longer, unless somebody
+// has answered meanwhile: then the sender knows already.
+func (h *Handler) askHost(ctx context.Context, req *request, l *store.Lobby) error {
+	host, r := l.Host(), l.Waiting[len(l.Waiting)-1]
+	err := h.tell(ctx, letter{to: host.Conn, original: host.Original, event: requestToJoin(r)})
+	if err == nil {
+		return nil
+	}
+	withdraw := func(l *store.Lobby) bool {
+		_, answered := l.Withdraw(req.conn)
+		return answered == nil
+	}
+	if errors.Is(err, ErrGone) {
+		return h.hostGone(ctx, l.Key(), host, withdraw)
+	}
+	ctx, cancel := lastTime(ctx)
+	defer cancel()
+	var out bool
+	_, undo := h.update(ctx, nil, l.Key(), func(l *store.Lobby) error {
+		out = l.Host().Conn == host.Conn && withdraw(l)
+		return nil
+	})
+	switch {
+	case undo != nil && !errors.Is(undo, store.ErrNotFound):
+		return undo
+	case !out:
+		return nil
+	}
+	return err
+}
+
+func requestToJoin(r store.Request) events.RequestToJoin {
+	return events.RequestToJoin{ConnectionID: r.Conn, PeerID: r.PeerID, Player: events.Object(r.Player)}
+}
