@@ -8,8 +8,12 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"bellhop/store/dynamodbtest"
 )
@@ -59,6 +63,7 @@ func TestTemplate(t *testing.T) {
 	t.Run("routes", s.testRoutes)
 	t.Run("role", s.testRole)
 	t.Run("parameters", s.testParameters)
+	t.Run("table", s.testTable)
 }
 
 func translate(t *testing.T, parameters ...string) (s stack) {
@@ -93,9 +98,6 @@ var properties = []struct{ resource, property, want string }{
 	{"FunctionLog", "RetentionInDays", `{"Ref":"LogRetentionDays"}`},
 	{"AccessLog", "RetentionInDays", `{"Ref":"LogRetentionDays"}`},
 	{"Table", "BillingMode", `"PAY_PER_REQUEST"`},
-	{"Table", "KeySchema", `[{"AttributeName":"pk","KeyType":"HASH"}]`},
-	{"Table", "AttributeDefinitions", `[{"AttributeName":"pk","AttributeType":"S"},{"AttributeName":"listed","AttributeType":"S"},` +
-		`{"AttributeName":"newest","AttributeType":"S"},{"AttributeName":"fullest","AttributeType":"S"}]`},
 	{"Table", "TimeToLiveSpecification", `{"AttributeName":"expires_at","Enabled":true}`},
 	{"Table", "SSESpecification", `{"SSEEnabled":true}`},
 	{"Table", "PointInTimeRecoverySpecification", `null`},
@@ -185,6 +187,34 @@ func (s stack) testRole(t *testing.T) {
 	}
 	if diff := cmp.Diff(called(), allowed); diff != "" {
 		t.Errorf("what the role allows, and on what (-called +allowed):\n%s", diff)
+	}
+}
+
+// testTable guards that the table which is deployed has the keys and indexes of the one that a Store makes for itself, by
+// which everything else is tested.
+func (s stack) testTable(t *testing.T) {
+	endpoint, name := dynamodbtest.Start(t), dynamodbtest.Table()
+	dynamodbtest.OpenTable(t, dynamodbtest.Config(), endpoint, name, time.Now)
+	made, err := dynamodbtest.Client(endpoint).DescribeTable(t.Context(), &dynamodb.DescribeTableInput{TableName: &name})
+	if err != nil {
+		t.Fatal(err)
+	}
+	type keys struct {
+		AttributeDefinitions   []types.AttributeDefinition
+		KeySchema              []types.KeySchemaElement
+		GlobalSecondaryIndexes []struct {
+			IndexName  string
+			KeySchema  []types.KeySchemaElement
+			Projection types.Projection
+		}
+	}
+	var got, want keys
+	json.Unmarshal([]byte(asJSON(s.Resources["Table"].Properties)), &got)
+	json.Unmarshal([]byte(asJSON(made.Table)), &want)
+	ignore := cmpopts.IgnoreUnexported(types.AttributeDefinition{}, types.KeySchemaElement{}, types.Projection{})
+	anyOrder := cmpopts.SortSlices(func(a, b types.AttributeDefinition) bool { return *a.AttributeName < *b.AttributeName })
+	if diff := cmp.Diff(want, got, ignore, anyOrder); diff != "" || len(got.GlobalSecondaryIndexes) != 2 {
+		t.Errorf("the table (-made +template):\n%s", diff)
 	}
 }
 

@@ -42,19 +42,3 @@ func (d *DynamoDB) CreateTable(ctx context.Context) error {
 	})
 	return err
 }
-
-// shown are the attributes of a lobby that are in the indexes, beside their keys. template.yaml has them too.
-var shown = []string{
-	"lobby_id", "players", "max_players", "has_password", "auto_accept", "mesh", "migrates", "metadata", "created_at", "expires_at",
-}
-
-func indexOf(o *Order) types.GlobalSecondaryIndex {
-	return types.GlobalSecondaryIndex{
-		IndexName: &o.index,
-		KeySchema: []types.KeySchemaElement{
-			{AttributeName: aws.String(listName), KeyType: types.KeyTypeHash},
-			{AttributeName: &o.index, KeyType: types.KeyTypeRange},
-		},
-		Projection: &types.Projection{ProjectionType: types.ProjectionTypeInclude, NonKeyAttributes: shown},
-	}
-}
