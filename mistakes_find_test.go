@@ -42,10 +42,14 @@ func conditions(n int) (s string) {
 	return s
 }
 
-// findMistakes are messages of host, as mistakes are.
+// say is a message.
+func say(action, content string) string {
+	return `{"action":"` + action + `","content":{` + content + `}}`
+}
+
+// findMistakes are messages of host, as mistakes are, about what a lobby is found by.
 func findMistakes() (all []mistake) {
 	add := func(what, send, hear string) { all = append(all, mistake{what, send, hear}) }
-	say := func(action, content string) string { return `{"action":"` + action + `","content":{` + content + `}}` }
 	for what, filter := range filters {
 		for _, action := range []string{"list_lobbies", "quick_join"} {
 			add(action+" by "+what, say(action, `"filter":`+filter), noFilter(action))
@@ -61,7 +65,12 @@ func findMistakes() (all []mistake) {
 		add("cursor "+cursor, say("list_lobbies", `"cursor":"`+cursor+`"`), noCursor)
 	}
 	add("cursor is a number", say("list_lobbies", `"cursor":1`), badField+`"Make \"cursor\" a string.","action":"list_lobbies","field":"cursor"}}`)
+	return all
+}
 
+// wordMistakes are messages of host, about what is said of a lobby and of a player.
+func wordMistakes() (all []mistake) {
+	add := func(what, send, hear string) { all = append(all, mistake{what, send, hear}) }
 	object := func(action, field, more string) string {
 		return badField + `"Make \"` + field + `\" a JSON object.","action":"` + action + `","field":"` + more + field + `"}}`
 	}
@@ -117,7 +126,7 @@ func findMistakes() (all []mistake) {
 
 // TestMistakesInFinding guards that mistakes in filters, cursors, limits, metadata, players, passwords and modes are told as
 // TestMistakes has it.
-func TestMistakesInFinding(t *testing.T) { survive(t, findMistakes()) }
+func TestMistakesInFinding(t *testing.T) { survive(t, append(findMistakes(), wordMistakes()...)) }
 
 // kept are objects that players and lobbies may have, and others get byte for byte.
 var kept = []string{

@@ -66,46 +66,49 @@ func metered(t *testing.T, endpoint string) (*world, *meter) {
 	return w, m
 }
 
+// budgets are what each action may cost. Who is out of a lobby within 15 seconds of coming costs one more, to be free to go
+// elsewhere at once.
+var budgets = []struct {
+	what        string
+	conn, route string
+	text        string
+	known, cold int // round trips
+	together    int // calls in the last of them, if not 1
+}{
+	{"connect", "new", "$connect", "", 1, 1, 0},
+	{"start_lobby", "stranger", "", `{"action":"start_lobby","content":{"lobby_id":"hen"}}`, 2, 2, 0},
+	{"join_lobby", "stranger", "", `{"action":"join_lobby","content":{"lobby_id":"fox"}}`, 3, 3, 0},
+	{"accept_request", "host", "", `{"action":"accept_request"}`, 2, 3, 0},
+	{"reject_join_request", "host", "", `{"action":"reject_join_request","content":{"connection_id":"waiter"}}`, 2, 3, 0},
+	{"reject_join_request, within 15 s", "host", "", `{"action":"reject_join_request","content":{"connection_id":"waiter"}}`, 3, 4, 0},
+	{"set_session_description", "host", "", `{"action":"set_session_description","content":{"connection_id":"guest","type":"offer","sdp":"v=0"}}`, 1, 2, 0},
+	{"send_ice_candidate", "guest", "", `{"action":"send_ice_candidate","content":{"connection_id":"host","candidate":""}}`, 1, 2, 0},
+	{"leave_lobby, a guest", "guest", "", `{"action":"leave_lobby"}`, 2, 3, 0},
+	{"leave_lobby, a guest, within 15 s", "guest", "", `{"action":"leave_lobby"}`, 3, 4, 0},
+	{"leave_lobby, one who waits", "waiter", "", `{"action":"leave_lobby"}`, 2, 3, 0},
+	{"leave_lobby, one who waits, within 15 s", "waiter", "", `{"action":"leave_lobby"}`, 3, 4, 0},
+	{"close_lobby", "host", "", `{"action":"close_lobby"}`, 2, 3, 0},
+	{"close_lobby, within 15 s", "host", "", `{"action":"close_lobby"}`, 3, 4, 3},
+	{"remove_player", "host", "", `{"action":"remove_player","content":{"connection_id":"guest"}}`, 2, 3, 0},
+	{"remove_player, within 15 s", "host", "", `{"action":"remove_player","content":{"connection_id":"guest"}}`, 3, 4, 0},
+	{"update_lobby", "host", "", `{"action":"update_lobby","content":{"locked":true}}`, 2, 3, 0},
+	{"resume", "stranger", "", `{"action":"resume","content":{"resume_token":"s3.2.fox"}}`, 3, 3, 0},
+	{"list_lobbies", "stranger", "", `{"action":"list_lobbies"}`, 1, 2, 4},
+	{"quick_join, into a lobby", "stranger", "", `{"action":"quick_join"}`, 4, 5, 0},
+	{"quick_join, starts one", "stranger", "", `{"action":"quick_join","content":{"filter":{"players":9},"or_start":{"public":true,"auto_accept":true}}}`, 4, 5, 0},
+	{"disconnect, a guest", "guest", "$disconnect", "", 3, 3, 0},
+	{"disconnect, one who waits", "waiter", "$disconnect", "", 3, 3, 0},
+	{"disconnect, the host", "host", "$disconnect", "", 3, 3, 0},
+	{"disconnect, a stranger", "stranger", "$disconnect", "", 1, 1, 0},
+	{"ping", "guest", "", `{"action":"ping"}`, 0, 1, 0},
+}
+
 // TestBudget holds each action to the number of DynamoDB's answers that it waits for, one after the other, in a process
-// that knows where the connection is and in one that does not; and prints the table. Who is out of a lobby within 15
-// seconds of coming costs one more, to be free to go elsewhere at once: those rows are the only ones that reach 4. Nothing
-// is asked of DynamoDB that the function's role does not allow.
+// that knows where the connection is and in one that does not; and prints the table. Nothing is asked of DynamoDB that the
+// function's role does not allow.
 func TestBudget(t *testing.T) {
 	endpoint, called := dynamodbtest.Start(t), map[string]bool{}
-	for _, tt := range []struct {
-		what        string
-		conn, route string
-		text        string
-		known, cold int // round trips
-		together    int // calls in the last of them, if not 1
-	}{
-		{"connect", "new", "$connect", "", 1, 1, 0},
-		{"start_lobby", "stranger", "", `{"action":"start_lobby","content":{"lobby_id":"hen"}}`, 2, 2, 0},
-		{"join_lobby", "stranger", "", `{"action":"join_lobby","content":{"lobby_id":"fox"}}`, 3, 3, 0},
-		{"accept_request", "host", "", `{"action":"accept_request"}`, 2, 3, 0},
-		{"reject_join_request", "host", "", `{"action":"reject_join_request","content":{"connection_id":"waiter"}}`, 2, 3, 0},
-		{"reject_join_request, within 15 s", "host", "", `{"action":"reject_join_request","content":{"connection_id":"waiter"}}`, 3, 4, 0},
-		{"set_session_description", "host", "", `{"action":"set_session_description","content":{"connection_id":"guest","type":"offer","sdp":"v=0"}}`, 1, 2, 0},
-		{"send_ice_candidate", "guest", "", `{"action":"send_ice_candidate","content":{"connection_id":"host","candidate":""}}`, 1, 2, 0},
-		{"leave_lobby, a guest", "guest", "", `{"action":"leave_lobby"}`, 2, 3, 0},
-		{"leave_lobby, a guest, within 15 s", "guest", "", `{"action":"leave_lobby"}`, 3, 4, 0},
-		{"leave_lobby, one who waits", "waiter", "", `{"action":"leave_lobby"}`, 2, 3, 0},
-		{"leave_lobby, one who waits, within 15 s", "waiter", "", `{"action":"leave_lobby"}`, 3, 4, 0},
-		{"close_lobby", "host", "", `{"action":"close_lobby"}`, 2, 3, 0},
-		{"close_lobby, within 15 s", "host", "", `{"action":"close_lobby"}`, 3, 4, 3},
-		{"remove_player", "host", "", `{"action":"remove_player","content":{"connection_id":"guest"}}`, 2, 3, 0},
-		{"remove_player, within 15 s", "host", "", `{"action":"remove_player","content":{"connection_id":"guest"}}`, 3, 4, 0},
-		{"update_lobby", "host", "", `{"action":"update_lobby","content":{"locked":true}}`, 2, 3, 0},
-		{"resume", "stranger", "", `{"action":"resume","content":{"resume_token":"s3.2.fox"}}`, 3, 3, 0},
-		{"list_lobbies", "stranger", "", `{"action":"list_lobbies"}`, 1, 2, 4},
-		{"quick_join, into a lobby", "stranger", "", `{"action":"quick_join"}`, 4, 5, 0},
-		{"quick_join, starts one", "stranger", "", `{"action":"quick_join","content":{"filter":{"players":9},"or_start":{"public":true,"auto_accept":true}}}`, 4, 5, 0},
-		{"disconnect, a guest", "guest", "$disconnect", "", 3, 3, 0},
-		{"disconnect, one who waits", "waiter", "$disconnect", "", 3, 3, 0},
-		{"disconnect, the host", "host", "$disconnect", "", 3, 3, 0},
-		{"disconnect, a stranger", "stranger", "$disconnect", "", 1, 1, 0},
-		{"ping", "guest", "", `{"action":"ping"}`, 0, 1, 0},
-	} {
+	for _, tt := range budgets {
 		for kind, budget := range map[string]int{"known": tt.known, "cold": tt.cold} {
 			t.Run(tt.what+"/"+kind, func(t *testing.T) {
 				w, m := metered(t, endpoint)

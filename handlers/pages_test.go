@@ -97,33 +97,13 @@ func (w *walker) goes(t rapid.TB, plan walk) {
 	stayed := w.scan(t, picks)
 	shown, cursor := []string{}, ""
 	for page := 0; page == 0 || cursor != ""; page++ {
-		w.invoke("walker", "$default", fmt.Sprintf(`{"action":"list_lobbies","content":{"limit":%d,"filter":{%s},"cursor":%q}}`,
-			plan.limit, strings.Join(filter, ","), cursor), "", nil)
-		heard := w.heard()["walker"]
-		if len(heard) != 1 || !strings.Contains(heard[0], `"lobby_list"`) || len(heard[0]) > events.MaxEvent {
-			t.Fatalf("page %d: %.300q", page, heard)
-		}
-		var list struct {
-			Content struct {
-				Lobbies []struct {
-					LobbyID string `json:"lobby_id"`
-				}
-				Cursor string
-			}
-		}
-		if err := json.Unmarshal([]byte(heard[0]), &list); err != nil {
-			t.Fatal(err)
-		}
-		for _, l := range list.Content.Lobbies {
-			shown = append(shown, l.LobbyID)
-		}
-		if cursor = list.Content.Cursor; cursor != "" && len(list.Content.Lobbies) < plan.limit && len(heard[0]) < events.MaxEvent-3<<10 {
-			t.Fatalf("page %d of %d lobbies in %d bytes is short", page, len(list.Content.Lobbies), len(heard[0]))
-		}
+		var listed []string
+		listed, cursor = w.page(t, plan.limit, strings.Join(filter, ","), cursor)
+		shown = append(shown, listed...)
 		now := w.scan(t, picks)
-		for _, l := range list.Content.Lobbies {
-			if !slices.Contains(now, l.LobbyID) {
-				t.Fatalf("page %d shows %s, which is not to be", page, l.LobbyID)
+		for _, id := range listed {
+			if !slices.Contains(now, id) {
+				t.Fatalf("page %d shows %s, which is not to be", page, id)
 			}
 		}
 		if cursor == "" {
@@ -147,6 +127,34 @@ func (w *walker) goes(t rapid.TB, plan walk) {
 	if !slices.Equal(order, stayed) {
 		t.Fatalf("filter %q: listed of those that stayed\n%q, want\n%q", filter, order, stayed)
 	}
+}
+
+// page returns what is on the page at cursor, and the next cursor.
+func (w *walker) page(t rapid.TB, limit int, filter, cursor string) (ids []string, next string) {
+	w.invoke("walker", "$default", fmt.Sprintf(`{"action":"list_lobbies","content":{"limit":%d,"filter":{%s},"cursor":%q}}`,
+		limit, filter, cursor), "", nil)
+	heard := w.heard()["walker"]
+	if len(heard) != 1 || !strings.Contains(heard[0], `"lobby_list"`) || len(heard[0]) > events.MaxEvent {
+		t.Fatalf("at cursor %q: %.300q", cursor, heard)
+	}
+	var list struct {
+		Content struct {
+			Lobbies []struct {
+				LobbyID string `json:"lobby_id"`
+			}
+			Cursor string
+		}
+	}
+	if err := json.Unmarshal([]byte(heard[0]), &list); err != nil {
+		t.Fatal(err)
+	}
+	for _, l := range list.Content.Lobbies {
+		ids = append(ids, l.LobbyID)
+	}
+	if list.Content.Cursor != "" && len(ids) < limit && len(heard[0]) < events.MaxEvent-3<<10 {
+		t.Fatalf("a page of %d lobbies in %d bytes is short", len(ids), len(heard[0]))
+	}
+	return ids, list.Content.Cursor
 }
 
 // starts adds a lobby, with up to 1 KiB of metadata.

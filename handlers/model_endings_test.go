@@ -1,0 +1,101 @@
+package handlers
+
+import (
+	"slices"
+	"strings"
+	"time"
+)
+
+// How the rules end a place, and a lobby.
+
+// disconnect is what a $disconnect does; one that comes twice does nothing the second time.
+func (m *rules) disconnect(conn string) {
+	if m.known[conn] {
+		m.known[conn] = false
+		m.drop(conn)
+	}
+	m.settle()
+}
+
+// drop is what becomes of conn when its socket is gone.
+func (m *rules) drop(conn string) {
+	r := m.own(conn)
+	if r == nil {
+		return
+	}
+	s := r.sits(conn)
+	switch {
+	case s == nil || m.original[conn]: // has no grace
+		m.quit(r, conn)
+	case s.away.IsZero():
+		s.away = m.now.Add(time.Minute)
+		m.tellLinked(r, s.peer, said{Event: "peer_disconnected", Conn: conn, Peer: s.peer, Until: s.away.Format(time.RFC3339)})
+	}
+}
+
+// quit gives up conn's place in r, or its request.
+func (m *rules) quit(r *room, conn string) {
+	if i := r.waits(conn); i >= 0 {
+		r.waiting = slices.Delete(r.waiting, i, i+1)
+		m.tellSeat(r.seat(r.host), said{Event: "request_cancelled", Conn: conn})
+		return
+	}
+	m.vacate(r, r.sits(conn).peer, "left")
+}
+
+// vacate takes a place. With its host a lobby ends, or goes to the lowest peer id that is there.
+func (m *rules) vacate(r *room, peer int, reason string) {
+	left := said{Event: "peer_left", Conn: r.seat(peer).conn, Peer: peer, Reason: reason}
+	r.seats = slices.DeleteFunc(r.seats, func(s spot) bool { return s.peer == peer })
+	heir := 0
+	for _, s := range r.seats {
+		if s.away.IsZero() && (heir == 0 || s.peer < heir) {
+			heir = s.peer
+		}
+	}
+	switch {
+	case peer != r.host:
+		m.tellSeat(r.seat(r.host), left)
+	case r.migrates && heir != 0:
+		r.host, r.term = heir, r.term+1
+		for _, s := range r.seats {
+			m.tellSeat(&s, left)
+			m.tellSeat(&s, said{Event: "host_changed", Host: r.seat(heir).conn, Peer: heir, Term: r.term})
+		}
+		for _, w := range r.waiting {
+			m.tell(r.seat(heir).conn, toJoin(w))
+		}
+	case reason == "left":
+		m.end(r, "host_left", "", "")
+	default:
+		m.end(r, reason, "", "")
+	}
+}
+
+func (m *rules) end(r *room, reason, by, requestID string) {
+	delete(m.rooms, strings.ToLower(r.id))
+	for _, s := range r.seats {
+		e := said{Event: "lobby_closed", Lobby: r.id, Reason: reason}
+		if s.conn == by {
+			e.RequestID = requestID
+		}
+		m.tellSeat(&s, e)
+	}
+	for _, w := range r.waiting {
+		m.tell(w.conn, said{Event: "request_rejected", Code: "lobby_closed", Lobby: r.id, RequestID: w.requestID})
+	}
+}
+
+// lapse takes the places in r whose grace has ended, in the order it did.
+func (m *rules) lapse(r *room) {
+	if r == nil {
+		return
+	}
+	late := slices.DeleteFunc(slices.Clone(r.seats), func(s spot) bool { return s.away.IsZero() || m.now.Before(s.away) })
+	slices.SortStableFunc(late, func(a, b spot) int { return a.away.Compare(b.away) })
+	for _, s := range late {
+		if m.rooms[strings.ToLower(r.id)] == r {
+			m.vacate(r, s.peer, "timed_out")
+		}
+	}
+}
