@@ -7,7 +7,6 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
@@ -20,58 +19,57 @@ import (
 	"bellhop/store/dynamodbtest"
 )
 
-// A connectionsAPI is @connections where posts to some fail: it answers as API Gateway's does ("PostToConnection").
+// A connectionsAPI is @connections, where posts to "host" meet a fault.
 type connectionsAPI struct {
 	mu    sync.Mutex
-	fault http.HandlerFunc // for posts to "host"; nil: none
-	tries int              // of posts to "host"
+	fault dynamodbtest.Fault // nil: none
+	tries int                // of posts to "host"
 	heard map[string][]string
 }
 
 func (a *connectionsAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	conn := r.URL.Path[strings.LastIndex(r.URL.Path, "/")+1:]
-	data, _ := io.ReadAll(r.Body)
+	arrives := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		data, _ := io.ReadAll(r.Body)
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		a.heard[conn] = append(a.heard[conn], string(data))
+	})
 	a.mu.Lock()
 	fault := a.fault
 	if conn == "host" {
 		a.tries++
 	}
-	if fault == nil || conn != "host" {
-		a.heard[conn] = append(a.heard[conn], string(data))
-	}
 	a.mu.Unlock()
-	if fault != nil && conn == "host" {
-		fault(w, r)
+	if conn == "host" && fault != nil {
+		fault("", w, r, arrives)
+		return
 	}
+	arrives(w, r)
 }
 
-func (a *connectionsAPI) set(fault http.HandlerFunc) {
+func (a *connectionsAPI) set(fault dynamodbtest.Fault) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.fault, a.tries, a.heard = fault, 0, map[string][]string{}
 }
 
-func refuses(status int, kind string) http.HandlerFunc {
-	return func(w http.ResponseWriter, _ *http.Request) {
+// refuses answers as API Gateway does ("PostToConnection").
+func refuses(status int, kind string) dynamodbtest.Fault {
+	return func(_ string, w http.ResponseWriter, _ *http.Request, _ http.Handler) {
 		w.Header().Set("X-Amzn-ErrorType", kind)
 		w.WriteHeader(status)
 		io.WriteString(w, `{"message":"made so by a test"}`)
 	}
 }
 
-func hangs(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
-
-// once is fault for the first request, and after it none.
-func once(fault http.HandlerFunc) http.HandlerFunc {
-	var first sync.Once
-	return func(w http.ResponseWriter, r *http.Request) { first.Do(func() { fault(w, r) }) }
-}
+func once(fault dynamodbtest.Fault) dynamodbtest.Fault { return dynamodbtest.Times(1, "", fault) }
 
 // TestPosts guards what a post that fails means: one that may pass is tried again, at most three times; who sent what could
 // not be posted hears so inside the invocation's time; and nobody is left waiting for a host that has not heard of them.
 func TestPosts(t *testing.T) {
 	for name, tt := range map[string]struct {
-		fault http.HandlerFunc
+		fault dynamodbtest.Fault
 		tries int
 		hears string        // the joiner, of the join_lobby
 		then  string        // the host, of the next join_lobby
@@ -81,11 +79,11 @@ func TestPosts(t *testing.T) {
 		"too many":                        {refuses(429, "LimitExceededException"), 3, `"code":"rate_limited"`, "request_to_join", 10 * time.Second},
 		"broken":                          {refuses(503, "ServiceUnavailable"), 3, `"code":"internal"`, "request_to_join", 10 * time.Second},
 		"forbidden":                       {refuses(403, "ForbiddenException"), 1, `"code":"internal"`, "request_to_join", 10 * time.Second},
-		"hangs":                           {hangs, 3, `"code":"internal"`, "request_to_join", 10 * time.Second},
-		"hangs, and there is little time": {hangs, 1, `"code":"internal"`, "request_to_join", 2 * time.Second},
+		"hangs":                           {dynamodbtest.Hangs, 3, `"code":"internal"`, "request_to_join", 10 * time.Second},
+		"hangs, and there is little time": {dynamodbtest.Hangs, 1, `"code":"internal"`, "request_to_join", 2 * time.Second},
 		"too many, once":                  {once(refuses(429, "LimitExceededException")), 2, "", "", 10 * time.Second},
 		"broken, once":                    {once(refuses(500, "InternalServerError")), 2, "", "", 10 * time.Second},
-		"hangs, once":                     {once(hangs), 2, "", "", 10 * time.Second},
+		"hangs, once":                     {once(dynamodbtest.Hangs), 2, "", "", 10 * time.Second},
 		"all is well":                     {nil, 1, "", "", 10 * time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -134,9 +132,10 @@ func TestPosts(t *testing.T) {
 // TestHangups guards what a connection that cannot be closed means.
 func TestHangups(t *testing.T) {
 	for status, want := range map[int]error{204: nil, 410: handlers.ErrGone} {
-		api := httptest.NewServer(refuses(status, map[int]string{410: "GoneException"}[status]))
-		defer api.Close()
-		if err := newCallback(dynamodbtest.Config(), api.URL+"/local").Hangup(t.Context(), "host"); !errors.Is(err, want) {
+		api := &connectionsAPI{}
+		api.set(refuses(status, map[int]string{410: "GoneException"}[status]))
+		url := dynamodbtest.Serve(t, "127.0.0.1:0", api) + "/local"
+		if err := newCallback(dynamodbtest.Config(), url).Hangup(t.Context(), "host"); !errors.Is(err, want) {
 			t.Errorf("%d is %v, want %v", status, err, want)
 		}
 	}
