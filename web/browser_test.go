@@ -150,6 +150,8 @@ type tab struct {
 	t    *testing.T
 	ctx  context.Context
 	name string
+
+	scripts int // that were started in the background
 }
 
 // openTab returns a tab in which scripts find bellhop.js, from the gateway, and url, where to connect: the gateway's, or
@@ -218,16 +220,16 @@ func (tab *tab) try(script string, result any) error {
 	return json.Unmarshal([]byte(out), result)
 }
 
-// background starts a script that another tab's goes on with, and returns a function that waits for its end.
+// background starts a script that another tab's goes on with, and returns a function that waits for its end. The script has
+// come to its first await by then: what it waits for is not missed.
 func (tab *tab) background(script string, result any) (wait func()) {
 	tab.t.Helper()
-	ended := make(chan error, 1)
-	go func() { ended <- tab.try(script, result) }()
+	tab.scripts++
+	running := fmt.Sprint("globalThis.script", tab.scripts)
+	tab.run(running+" = (async () => {"+script+"\n})(); "+running+".catch(() => {})", nil)
 	return func() {
 		tab.t.Helper()
-		if err := <-ended; err != nil {
-			tab.t.Fatalf("%s: %v\n%s", tab.name, err, strings.TrimSpace(script))
-		}
+		tab.run("return await "+running, result)
 	}
 }
 
