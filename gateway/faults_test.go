@@ -14,8 +14,8 @@ import (
 // happens, nothing is lost by it that would not be, and the seed is said.
 func TestFaults(t *testing.T) {
 	p := launch(t, "-throttle", "1")
-	p.stdout.find(t, `What AWS may do happens here by chance; -seed [1-9]\d* repeats it\.`)
-	if _, r, err := websocket.Dial(t.Context(), p.stdout.find(t, `ws://\S+`), nil); err == nil || r.StatusCode != http.StatusTooManyRequests {
+	p.stdout.Find(t, `What AWS may do happens here by chance; -seed [1-9]\d* repeats it\.`)
+	if _, r, err := websocket.Dial(t.Context(), p.stdout.Find(t, `ws://\S+`), nil); err == nil || r.StatusCode != http.StatusTooManyRequests {
 		t.Errorf("the handshake: %v", err)
 	}
 	p.stop()
@@ -24,8 +24,8 @@ func TestFaults(t *testing.T) {
 	folder := buildStack(t)
 	for _, args := range [][]string{{}, {"-template", otherStack + "/template.yaml", "-bootstrap", folder}} {
 		p := launch(t, append(args, "-seed", "3", "-reorder", "0.5", "-drop-disconnect", "1")...)
-		p.stdout.find(t, `-seed 3 repeats it`)
-		c, _, err := websocket.Dial(t.Context(), p.stdout.find(t, `ws://\S+`)+"?name=ann", nil)
+		p.stdout.Find(t, `-seed 3 repeats it`)
+		c, _, err := websocket.Dial(t.Context(), p.stdout.Find(t, `ws://\S+`)+"?name=ann", nil)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -67,8 +67,8 @@ func TestTLS(t *testing.T) {
 	files := pemPair{filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")}
 	pool := files.write(t, 1)
 	p := launch(t, "-tls-cert", files.certificate, "-tls-key", files.key)
-	url := p.stdout.find(t, `wss://\S+`)
-	p.stdout.find(t, "https://127")
+	url := p.stdout.Find(t, `wss://\S+`)
+	p.stdout.Find(t, "https://127")
 	c, _, err := websocket.Dial(t.Context(), url, &websocket.DialOptions{HTTPClient: &http.Client{
 		Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}},
 	}})
@@ -196,7 +196,7 @@ func TestOrigins(t *testing.T) {
 // TestHealth guards that /healthz says 200 while clients may come, and 503 while they are told to go.
 func TestHealth(t *testing.T) {
 	p := launch(t)
-	url := strings.Replace(p.stdout.find(t, `ws://\S+`), "ws", "http", 1) + "/healthz"
+	url := strings.Replace(p.stdout.Find(t, `ws://\S+`), "ws", "http", 1) + "/healthz"
 	health := func() int {
 		answer, err := http.Get(url)
 		if err != nil {
@@ -210,7 +210,7 @@ func TestHealth(t *testing.T) {
 	}
 	p.dial() // reads nothing, so that it is waited for
 	p.stop()
-	p.stdout.find(t, "Closing 1 connections")
+	p.stdout.Find(t, "Closing 1 connections")
 	if got := health(); got != 503 {
 		t.Errorf("at the end it is %d, want 503", got)
 	}

@@ -1,71 +1,27 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"io"
 	"net"
 	"net/http"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/coder/websocket"
 
+	"bellhop/gateway/programtest"
 	"bellhop/store/dynamodbtest"
 )
-
-// An output is what a program has written so far.
-type output struct {
-	mu      sync.Mutex
-	text    bytes.Buffer
-	changed chan struct{}
-}
-
-func newOutput() *output { return &output{changed: make(chan struct{}, 1)} }
-
-func (o *output) Write(b []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	select {
-	case o.changed <- struct{}{}:
-	default:
-	}
-	return o.text.Write(b)
-}
-
-func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.text.String()
-}
-
-// find waits until a pattern is there, and returns what it matched.
-func (o *output) find(t *testing.T, pattern string) string {
-	t.Helper()
-	deadline := time.After(30 * time.Second)
-	for {
-		if m := regexp.MustCompile(pattern).FindString(o.String()); m != "" {
-			return m
-		}
-		select {
-		case <-o.changed:
-		case <-deadline:
-			t.Fatalf("%s was not written; there is only:\n%s", pattern, o)
-		}
-	}
-}
 
 // start runs the gateway as main does, until the test ends, and returns its WebSocket URL.
 func start(t *testing.T, args ...string) (url string) {
 	t.Helper()
 	ctx, stop := context.WithCancel(context.Background())
-	stdout, stderr, ended := newOutput(), newOutput(), make(chan error, 1)
+	stdout, stderr, ended := programtest.NewOutput(), programtest.NewOutput(), make(chan error, 1)
 	go func() { ended <- run(ctx, append([]string{"-listen", "127.0.0.1:0"}, args...), stdout, stderr) }()
 	t.Cleanup(func() {
 		stop()
@@ -76,7 +32,7 @@ func start(t *testing.T, args ...string) (url string) {
 			t.Errorf("the gateway complained:\n%s", stderr)
 		}
 	})
-	return stdout.find(t, `ws://\S+`)
+	return stdout.Find(t, `ws://\S+`)
 }
 
 // TestProgram builds the program and runs it as people do: it says where it is, a second one says that the port is
@@ -87,13 +43,13 @@ func TestProgram(t *testing.T) {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	for _, signal := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
-		first, stdout := exec.Command(program, "-listen", "127.0.0.1:0"), newOutput()
+		first, stdout := exec.Command(program, "-listen", "127.0.0.1:0"), programtest.NewOutput()
 		first.Stdout, first.Stderr = stdout, stdout
 		if err := first.Start(); err != nil {
 			t.Fatal(err)
 		}
 		defer first.Process.Kill()
-		url := stdout.find(t, `ws://\S+`)
+		url := stdout.Find(t, `ws://\S+`)
 
 		said, err := exec.Command(program, "-listen", strings.TrimPrefix(url, "ws://")).CombinedOutput()
 		if err == nil || !strings.Contains(string(said), "is taken") || !strings.Contains(string(said), "-listen") {

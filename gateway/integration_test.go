@@ -21,6 +21,7 @@ import (
 	awsevents "github.com/aws/aws-lambda-go/events"
 	"github.com/coder/websocket"
 
+	"bellhop/gateway/programtest"
 	"bellhop/store/dynamodbtest"
 )
 
@@ -37,7 +38,7 @@ func compile(t *testing.T, source string) (file string) {
 // A program is a gateway that runs, and what it says.
 type program struct {
 	t              *testing.T
-	stdout, stderr *output
+	stdout, stderr *programtest.Output
 	stop           func()
 	ended          chan error
 }
@@ -45,7 +46,7 @@ type program struct {
 // launch runs the gateway as main does, until stop.
 func launch(t *testing.T, args ...string) program {
 	ctx, stop := context.WithCancel(context.Background())
-	p := program{t, newOutput(), newOutput(), stop, make(chan error, 1)}
+	p := program{t, programtest.NewOutput(), programtest.NewOutput(), stop, make(chan error, 1)}
 	go func() { p.ended <- run(ctx, append([]string{"-listen", "127.0.0.1:0"}, args...), p.stdout, p.stderr) }()
 	t.Cleanup(stop)
 	return p
@@ -53,7 +54,7 @@ func launch(t *testing.T, args ...string) program {
 
 func (p program) dial() *websocket.Conn {
 	p.t.Helper()
-	c, _, err := websocket.Dial(p.t.Context(), p.stdout.find(p.t, `ws://\S+`), nil)
+	c, _, err := websocket.Dial(p.t.Context(), p.stdout.Find(p.t, `ws://\S+`), nil)
 	if err != nil {
 		p.t.Fatal(err)
 	}
@@ -94,7 +95,7 @@ func TestBootstrap(t *testing.T) {
 			t.Errorf("after %.40s the client hears %.200s, want %s", test.say, got, test.hear)
 		}
 	}
-	pid, err := strconv.Atoi(regexp.MustCompile(`\d+`).FindString(p.stderr.find(t, `hanging as \d+`)))
+	pid, err := strconv.Atoi(regexp.MustCompile(`\d+`).FindString(p.stderr.Find(t, `hanging as \d+`)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -108,7 +109,7 @@ func TestBootstrap(t *testing.T) {
 	if err := <-p.ended; err != nil {
 		t.Error(err)
 	}
-	p.stderr.find(t, `\[Function \d+\] disconnected with 1001\n`)
+	p.stderr.Find(t, `\[Function \d+\] disconnected with 1001\n`)
 }
 
 // TestBootstrapInit: a function that cannot start is said at once, in its own words. Here it is Bellhop's.
@@ -128,7 +129,7 @@ func TestBootstrapInit(t *testing.T) {
 func TestBootstrapBellhop(t *testing.T) {
 	endpoint, table := dynamodbtest.Start(t), dynamodbtest.Table()
 	made := launch(t, "-table", table, "-dynamodb-endpoint", endpoint) // makes the table
-	made.stdout.find(t, "running")
+	made.stdout.Find(t, "running")
 	made.stop()
 	if err := <-made.ended; err != nil {
 		t.Fatal(err)
@@ -136,7 +137,7 @@ func TestBootstrapBellhop(t *testing.T) {
 	t.Setenv("TABLE", table)
 	t.Setenv("DYNAMODB_ENDPOINT", endpoint)
 	p := launch(t, "-bootstrap", compile(t, ".."))
-	url := p.stdout.find(t, `ws://\S+`)
+	url := p.stdout.Find(t, `ws://\S+`)
 	host, guest := dial(t, url), dial(t, url)
 	host.say(t, `{"action":"start_lobby","content":{"lobby_id":"fox"}}`, `"event":"lobby_started"`)
 	if err := guest.Write(t.Context(), websocket.MessageText, []byte(`{"action":"join_lobby","content":{"lobby_id":"fox"}}`)); err != nil {
@@ -167,11 +168,11 @@ func TestBootstrapTable(t *testing.T) {
 	t.Setenv("TABLE", "nothing-here")
 	t.Setenv("DYNAMODB_ENDPOINT", dynamodbtest.Start(t))
 	p := launch(t, "-bootstrap", compile(t, ".."))
-	_, answer, err := websocket.Dial(t.Context(), p.stdout.find(t, `ws://\S+`), nil)
+	_, answer, err := websocket.Dial(t.Context(), p.stdout.Find(t, `ws://\S+`), nil)
 	if err == nil || answer == nil || answer.StatusCode != 500 {
 		t.Errorf("the handshake is answered %v, %v", answer, err)
 	}
-	p.stderr.find(t, `\[Function 1\] .*action=\$connect error="DynamoDB has no table \\"nothing-here\\" here; check its name \(TABLE`)
+	p.stderr.Find(t, `\[Function 1\] .*action=\$connect error="DynamoDB has no table \\"nothing-here\\" here; check its name \(TABLE`)
 	p.stop()
 	if err := <-p.ended; err != nil {
 		t.Error(err)
@@ -202,7 +203,7 @@ func TestLambda(t *testing.T) {
 	}))
 	defer api.Close()
 	p := launch(t, "-lambda", api.URL, "-function", "Echo", "-callback", "127.0.0.1:0")
-	told := p.stdout.find(t, `CALLBACK_URL=http://host\.docker\.internal:\d+/local`)
+	told := p.stdout.Find(t, `CALLBACK_URL=http://host\.docker\.internal:\d+/local`)
 	callback = strings.Replace(strings.TrimPrefix(told, "CALLBACK_URL="), "host.docker.internal", "127.0.0.1", 1)
 	c := p.dial()
 	if got := say(t, c, "hello"); got != "hello" {
@@ -228,7 +229,7 @@ func TestCallback(t *testing.T) {
 		t.Errorf("with an address that is taken: %v", err)
 	}
 	p := launch(t, "-callback", "127.0.0.1:0")
-	site := strings.Replace(p.stdout.find(t, `ws://\S+`), "ws", "http", 1)
+	site := strings.Replace(p.stdout.Find(t, `ws://\S+`), "ws", "http", 1)
 	answer, err := http.Get(site + "/local/@connections/ESIzRFVmd4gCqrw=")
 	if err != nil {
 		t.Fatal(err)

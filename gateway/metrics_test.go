@@ -17,8 +17,8 @@ import (
 // TestMetrics guards that what happens can be read by Prometheus, at an address of its own alone.
 func TestMetrics(t *testing.T) {
 	p := launch(t, "-metrics", "127.0.0.1:0", "-origins", "https://a.example")
-	url := p.stdout.find(t, `ws://\S+`)
-	metrics := p.stdout.find(t, `http://\S+/metrics`)
+	url := p.stdout.Find(t, `ws://\S+`)
+	metrics := p.stdout.Find(t, `http://\S+/metrics`)
 	c := dial(t, url)
 	c.say(t, `{"action":"ping"}`, "pong")
 	upgrade(t, strings.TrimPrefix(url, "ws://"), "Origin: https://b.example\r\n")

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"regexp"
 	"testing"
+
+	"bellhop/gateway/programtest"
 )
 
 // TestReadmeClient: the client that the README shows finds its like, as it stands there.
@@ -28,8 +30,8 @@ func TestReadmeClient(t *testing.T) {
 	if out, err := exec.Command("go", "build", "-o", client, source).CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	play := func(action string) *output {
-		said := newOutput()
+	play := func(action string) *programtest.Output {
+		said := programtest.NewOutput()
 		c := exec.Command(client, action, "blue-fox")
 		c.Stdout, c.Stderr = said, said
 		if err := c.Start(); err != nil {
@@ -39,8 +41,8 @@ func TestReadmeClient(t *testing.T) {
 		return said
 	}
 	host := play("start_lobby")
-	host.find(t, `"event":"lobby_started","content":{"lobby_id":"blue-fox"`)
+	host.Find(t, `"event":"lobby_started","content":{"lobby_id":"blue-fox"`)
 	guest := play("join_lobby")
-	host.find(t, `"event":"request_to_join"`)
-	guest.find(t, `"event":"request_accepted"`)
+	host.Find(t, `"event":"request_to_join"`)
+	guest.Find(t, `"event":"request_accepted"`)
 }

@@ -31,7 +31,7 @@ func buildStack(t *testing.T) (folder string) {
 
 // converse talks to the other stack over sockets, by each of its routes.
 func (p program) converse(greeting string) {
-	t, url := p.t, p.stdout.find(p.t, `ws://\S+`)
+	t, url := p.t, p.stdout.Find(p.t, `ws://\S+`)
 	t.Helper()
 	_, refused, err := websocket.Dial(t.Context(), url+"/talk", nil)
 	if err == nil || refused.StatusCode != http.StatusForbidden {
@@ -67,11 +67,11 @@ func TestTemplateBootstrap(t *testing.T) {
 	p := launch(t, "-template", otherStack+"/template.yaml", "-bootstrap", folder, "-parameter", "Greeting=Good day")
 	p.converse("Good day from local in local, cheerful")
 	for _, route := range []string{`\$connect +Gate`, `count +Chat +and its body is sent back`, `say +Chat`} {
-		p.stdout.find(t, `(?m)^  `+route+`\s*$`)
+		p.stdout.Find(t, `(?m)^  `+route+`\s*$`)
 	}
-	p.stderr.find(t, `(?m)^\[Gate \d\] CONNECT in stage talk$`)
-	p.stderr.find(t, `(?m)^\[Gate \d\] DISCONNECT in stage talk$`)
-	page, err := http.Get(strings.Replace(p.stdout.find(t, `ws://\S+`), "ws", "http", 1))
+	p.stderr.Find(t, `(?m)^\[Gate \d\] CONNECT in stage talk$`)
+	p.stderr.Find(t, `(?m)^\[Gate \d\] DISCONNECT in stage talk$`)
+	page, err := http.Get(strings.Replace(p.stdout.Find(t, `ws://\S+`), "ws", "http", 1))
 	if err != nil || page.StatusCode != http.StatusUpgradeRequired {
 		t.Errorf("the page of lobbies is answered %v, %v", page.Status, err)
 	}
@@ -100,7 +100,7 @@ func TestSAMTemplate(t *testing.T) {
 func TestTemplateBellhop(t *testing.T) {
 	endpoint, table := dynamodbtest.Start(t), dynamodbtest.Table()
 	made := launch(t, "-table", table, "-dynamodb-endpoint", endpoint) // makes the table
-	made.stdout.find(t, "running")
+	made.stdout.Find(t, "running")
 	made.stop()
 	if err := <-made.ended; err != nil {
 		t.Fatal(err)
@@ -108,9 +108,9 @@ func TestTemplateBellhop(t *testing.T) {
 	t.Setenv("TABLE", table)
 	t.Setenv("DYNAMODB_ENDPOINT", endpoint)
 	p := launch(t, "-template", "../template.yaml", "-bootstrap", compile(t, ".."))
-	host := dial(t, p.stdout.find(t, `ws://\S+`)+"/live")
+	host := dial(t, p.stdout.Find(t, `ws://\S+`)+"/live")
 	host.say(t, `{"action":"start_lobby","content":{"lobby_id":"fox"}}`, `"event":"lobby_started"`)
-	p.stderr.find(t, `template.yaml:\d+: DefaultRouteSettings of Api: nobody is throttled by it`)
+	p.stderr.Find(t, `template.yaml:\d+: DefaultRouteSettings of Api: nobody is throttled by it`)
 	p.stop()
 	if err := <-p.ended; err != nil {
 		t.Error(err)

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"bellhop/gateway/programtest"
 	"bellhop/store"
 )
 
@@ -94,14 +95,14 @@ func TestNoDescriptors(t *testing.T) {
 		t.Skip("ulimit is tried on Linux alone")
 	}
 	const limit, clients = 48, 100
-	program, stdout, stderr := exec.Command("sh", "-c", `ulimit -n "$1" && exec "$2" -listen 127.0.0.1:0`, "sh", "48", compile(t, ".")), newOutput(), newOutput()
+	program, stdout, stderr := exec.Command("sh", "-c", `ulimit -n "$1" && exec "$2" -listen 127.0.0.1:0`, "sh", "48", compile(t, ".")), programtest.NewOutput(), programtest.NewOutput()
 	program.Stdout, program.Stderr = stdout, stderr
 	if err := program.Start(); err != nil {
 		t.Fatal(err)
 	}
 	defer program.Wait()
 	defer program.Process.Kill()
-	address := strings.TrimPrefix(stdout.find(t, `ws://\S+`), "ws://")
+	address := strings.TrimPrefix(stdout.Find(t, `ws://\S+`), "ws://")
 	in, conns := make(chan net.Conn, clients), make([]net.Conn, clients)
 	for i := range conns {
 		conn, err := net.Dial("tcp", address) // the system takes it, though the program does not yet
@@ -118,7 +119,7 @@ func TestNoDescriptors(t *testing.T) {
 		}()
 		conns[i] = conn
 	}
-	stderr.find(t, "nobody else can connect until somebody leaves")
+	stderr.Find(t, "nobody else can connect until somebody leaves")
 	ping := append([]byte{0x89, 0x82, 0, 0, 0, 0}, "hi"...)
 	for range clients { // who is in leaves as soon as it has been served, and so lets in another
 		conn := <-in

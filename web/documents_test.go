@@ -13,6 +13,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"bellhop/gateway/programtest"
 )
 
 // document returns the first block of a language in docs/clients.md.
@@ -80,7 +82,7 @@ var buildChat = sync.OnceValues(func() (string, error) {
 })
 
 // startChat runs the client in Go that docs/clients.md shows.
-func startChat(t *testing.T, url string, args ...string) (says *output, stdin io.Writer) {
+func startChat(t *testing.T, url string, args ...string) (says *programtest.Output, stdin io.Writer) {
 	t.Helper()
 	if err := os.MkdirAll("../.cache/web", 0o777); err != nil {
 		t.Fatal(err)
@@ -92,7 +94,7 @@ func startChat(t *testing.T, url string, args ...string) (says *output, stdin io
 	if err != nil {
 		t.Fatal(err)
 	}
-	says = &output{changed: make(chan struct{}, 1)}
+	says = programtest.NewOutput()
 	chat := exec.Command(program, append([]string{"-url", url}, args...)...)
 	chat.Stdout, chat.Stderr = says, says
 	if stdin, err = chat.StdinPipe(); err != nil {
@@ -120,21 +122,21 @@ func TestGo(t *testing.T) {
 		for _, offerer := range []string{"joiner", "host"} {
 			t.Run(fmt.Sprintf("%s hosts, %s offers", host, offerer), func(t *testing.T) {
 				way, tab, fox := newLine(t, g), openTab(t, g, "browser", g.url()), "fox-"+host+"-"+offerer
-				var says *output
+				var says *programtest.Output
 				var stdin io.Writer
 				if host == "browser" {
 					tab.enter(fmt.Sprintf("bellhop.host({ lobbyId: %q, offerer: %q })", fox, offerer))
 					says, stdin = startChat(t, way.url(), "-offerer", offerer, "join", fox)
 				} else {
 					says, stdin = startChat(t, way.url(), "-offerer", offerer, "host", fox)
-					says.find(t, "in lobby "+fox)
+					says.Find(t, "in lobby "+fox)
 					tab.enter(fmt.Sprintf("bellhop.join(%q, { offerer: %q })", fox, offerer))
 				}
 				converse := func(word string) {
 					t.Helper()
-					says.find(t, "connected")
+					says.Find(t, "connected")
 					tab.run("await until(() => lobby.members[0]?.state === 'open'); lobby.send('browser "+word+"')", nil)
-					says.find(t, "browser "+word)
+					says.Find(t, "browser "+word)
 					fmt.Fprintf(stdin, "go %s\n", word)
 					tab.run("await until(() => heard.some((line) => line.endsWith('go "+word+"')))", nil)
 				}
@@ -143,7 +145,7 @@ func TestGo(t *testing.T) {
 				way.cut()
 				converse("still there")
 				tab.run("await back", nil)
-				says.find(t, "in lobby (?s:.*)in lobby ")
+				says.Find(t, "in lobby (?s:.*)in lobby ")
 				converse("again")
 				tab.run("bellhop.close()", nil)
 			})

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"bellhop/gateway/programtest"
 	"bellhop/store/dynamodbtest"
 )
 
@@ -21,7 +22,7 @@ type turnServer struct {
 	file    string // with its configuration
 	url     string
 	process *exec.Cmd
-	says    *output
+	says    *programtest.Output
 }
 
 // startTURN runs a TURN server until the test ends.
@@ -55,13 +56,13 @@ func startTURN(t *testing.T) *turnServer {
 
 func (s *turnServer) start() {
 	s.t.Helper()
-	s.says = &output{changed: make(chan struct{}, 1)}
+	s.says = programtest.NewOutput()
 	s.process = exec.Command("turnserver", "-c", s.file)
 	s.process.Stdout, s.process.Stderr = s.says, s.says
 	if err := s.process.Start(); err != nil {
 		s.t.Fatal(err)
 	}
-	s.says.find(s.t, "DB connection success") // which comes last
+	s.says.Find(s.t, "DB connection success") // which comes last
 }
 
 func (s *turnServer) stop() {

@@ -7,7 +7,6 @@ import (
 	"io"
 	"net"
 	"os"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -373,64 +372,4 @@ func (c *connection) drop() {
 		queues.Put(&b)
 	}
 	c.queue, c.taken = nil, 0
-}
-
-// A cork holds back the flushes of what is posted while a chunk of a sender's messages is dealt with: a client that is
-// sent three messages by then gets them in one write. It is the context of the invocations it is for.
-type cork struct {
-	context.Context
-	now   atomic.Int64 // ms since 1970, when the message that is dealt with came
-	since int64        // the same, at the last flush
-	mu    sync.Mutex
-	held  []*connection
-	one   [1]*connection // most messages go to one
-	drawn bool           // nothing is held any more
-}
-
-// corkTime is how long, in ms, a message may be held while others are dealt with: an integration may be slow.
-const corkTime = 2
-
-type corkKey struct{}
-
-// Value implements context.Context.
-func (k *cork) Value(key any) any {
-	if key == (corkKey{}) {
-		return k
-	}
-	return nil
-}
-
-// add takes over the flush of a connection, and returns false when it is too late for that.
-func (k *cork) add(c *connection) bool {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if k.drawn {
-		return false
-	}
-	if slices.Contains(k.held, c) {
-		return true
-	}
-	if k.held == nil {
-		k.held = k.one[:0]
-	}
-	k.held = append(k.held, c)
-	return true
-}
-
-// flush flushes what is held.
-func (k *cork) flush() {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	for _, c := range k.held {
-		c.flush()
-	}
-	k.held = nil
-}
-
-// draw flushes what is held, and holds nothing from now on.
-func (k *cork) draw() {
-	k.mu.Lock()
-	k.drawn = true
-	k.mu.Unlock()
-	k.flush()
 }

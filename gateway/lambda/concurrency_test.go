@@ -114,5 +114,5 @@ func TestAbandoned(t *testing.T) {
 	for range 3 {
 		must(t, b, "say done\n")
 	}
-	out.find(t, `\[Function \d\] done\n`)
+	out.Find(t, `\[Function \d\] done\n`)
 }

@@ -55,7 +55,7 @@ func TestTimeout(t *testing.T) {
 	if _, err := invoke(t, b, "hang"); err == nil || err.Error() != "the function timed out after 1s" {
 		t.Errorf("who hangs: %v", err)
 	}
-	wantDead(t, number(t, out.find(t, `hanging as (\d+)`)))
+	wantDead(t, number(t, out.Find(t, `hanging as (\d+)`)))
 	if got := must(t, b, "echo still here"); got != "still here" {
 		t.Errorf("afterwards: %q", got)
 	}
@@ -66,7 +66,7 @@ func TestKilled(t *testing.T) {
 	b, out := open(t, Config{})
 	failed := make(chan error, 1)
 	go func() { _, err := invoke(t, b, "hang"); failed <- err }()
-	pid := number(t, out.find(t, `hanging as (\d+)`))
+	pid := number(t, out.Find(t, `hanging as (\d+)`))
 	other := number(t, must(t, b, "pid"))
 	if other == pid {
 		t.Fatal("a busy process was given an event")
@@ -169,7 +169,7 @@ func TestClose(t *testing.T) {
 	pids := []int{number(t, must(t, b, "pid")), number(t, must(t, b, "child sleep"))}
 	failed := make(chan error, 1)
 	go func() { _, err := invoke(t, b, "hang"); failed <- err }()
-	pids = append(pids, number(t, out.find(t, `hanging as (\d+)`)), number(t, must(t, b, "pid")))
+	pids = append(pids, number(t, out.Find(t, `hanging as (\d+)`)), number(t, must(t, b, "pid")))
 	if err := b.Close(); err != nil {
 		t.Error(err)
 	}

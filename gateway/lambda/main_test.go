@@ -3,18 +3,18 @@
 package lambda
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strconv"
 	"sync"
 	"testing"
 	"time"
+
+	"bellhop/gateway/programtest"
 )
 
 var folder string
@@ -39,57 +39,17 @@ var build = sync.OnceValues(func() (string, error) {
 	return file, err
 })
 
-// An output is what processes have written so far.
-type output struct {
-	mu      sync.Mutex
-	text    bytes.Buffer
-	changed chan struct{}
-}
-
-func newOutput() *output { return &output{changed: make(chan struct{}, 1)} }
-
-func (o *output) Write(b []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	select {
-	case o.changed <- struct{}{}:
-	default:
-	}
-	return o.text.Write(b)
-}
-
-func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.text.String()
-}
-
-// find waits until a pattern is there, and returns its last group.
-func (o *output) find(t *testing.T, pattern string) string {
-	t.Helper()
-	for deadline := time.After(30 * time.Second); ; {
-		if m := regexp.MustCompile(pattern).FindStringSubmatch(o.String()); m != nil {
-			return m[len(m)-1]
-		}
-		select {
-		case <-o.changed:
-		case <-deadline:
-			t.Fatalf("%s was not written; there is only:\n%s", pattern, o)
-		}
-	}
-}
-
 // A fixed time for what a loaded machine may take long for, and a short one for what is to time out.
 const long, short = time.Minute, time.Second
 
 // open runs the function until the test ends, and then checks that nothing of it is left.
-func open(t testing.TB, c Config) (*Bootstrap, *output) {
+func open(t testing.TB, c Config) (*Bootstrap, *programtest.Output) {
 	t.Helper()
 	file, err := build()
 	if err != nil {
 		t.Fatal(err)
 	}
-	out := newOutput()
+	out := programtest.NewOutput()
 	c.File, c.Output = file, out
 	c.Timeout, c.InitTimeout = cmp.Or(c.Timeout, long), cmp.Or(c.InitTimeout, long)
 	b, err := Open(t.Context(), c)

@@ -1,0 +1,182 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"bellhop/store"
+)
+
+// TestComingAndGoing guards that nothing is left of a thousand sockets that end as soon as they have begun, most of them on
+// their way into a lobby: its host hears of each request that it was taken back, and has room.
+func TestComingAndGoing(t *testing.T) {
+	const handshake = "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
+		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+	join := string([]byte{0x81, 0x80 | byte(len(joins("fox"))), 0, 0, 0, 0}) + joins("fox") // masked by zeros
+	ways := []struct {
+		sent   string
+		waits  bool // for the handshake's answer
+		resets bool
+	}{
+		{sent: handshake[:60]},
+		{sent: handshake},
+		{sent: handshake + join[:30]},
+		{sent: handshake + join},
+		{sent: handshake + join, waits: true, resets: true},
+	}
+	const times = 200
+	x := newTarget(t)
+	host, ann := x.open(t, "fox"), dial(t, x.url)
+	turn := make(chan bool, 20)
+	var all sync.WaitGroup
+	for range times {
+		for _, way := range ways {
+			turn <- true
+			all.Go(func() {
+				defer func() { <-turn }()
+				c, err := net.Dial("tcp", strings.TrimPrefix(x.url, "ws://"))
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				io.WriteString(c, way.sent)
+				if way.waits {
+					c.Read(make([]byte, 1))
+				}
+				if way.resets {
+					c.(*net.TCPConn).SetLinger(0)
+				}
+				c.Close()
+			})
+		}
+	}
+	all.Wait()
+	await(t, "handshakes, connections, and what is known of them", func() string {
+		_, known := x.kept.Len()
+		return fmt.Sprint(x.welcomed.Load(), x.sockets.Connections(), known)
+	}, fmt.Sprint(2+4*times, 2, 2))
+	waiting, requests := map[string]bool{}, 0
+	for _, n := range host.heard() {
+		id := n.Content.ConnectionID
+		switch {
+		case n.String() == "request_to_join":
+			waiting[id] = true
+			requests++
+		case n.String() == "request_cancelled" && waiting[id]:
+			delete(waiting, id)
+		default:
+			t.Errorf("the host heard %v of %q", n, id)
+		}
+	}
+	if t.Logf("the host heard of %d requests", requests); requests == 0 || len(waiting) > 0 {
+		t.Errorf("and %d of them were not taken back", len(waiting))
+	}
+	want(t, "who joins then", ann.ask(joins("fox")))
+	want(t, "the host that accepts", host.ask(accepts), "request_to_join", "done 3")
+}
+
+// TestTenThousandJoins guards that a host hears of as many as may wait, however many join at once and again and again; that
+// each of them gets one answer, also when they withdraw; and that the host may let one of them in.
+func TestTenThousandJoins(t *testing.T) {
+	const joiners, rounds, places = 400, 25, store.MaxWaiting
+	x := newTarget(t)
+	host, crowd := x.open(t, "fox"), x.crowd(t, joiners)
+	for range rounds {
+		heard := atOnce(crowd, func(c caller) []news { return c.ask(joins("fox")) })
+		wantCounts(t, "400 who join", heard, map[string]int{"": places, "request_rejected lobby_full 1": joiners - places})
+		requests := host.heard()
+		wantCounts(t, "their host", each(requests), map[string]int{"request_to_join": places})
+		want(t, "the host that accepts one", host.ask(acceptsOne(requests[0].Content.ConnectionID)), "done 3")
+		var waiting []caller
+		for i, answers := range heard {
+			if len(answers) == 0 {
+				waiting = append(waiting, crowd[i])
+			}
+		}
+		left := atOnce(waiting, func(c caller) []news { return c.ask(leaves) })
+		wantCounts(t, "64 who leave", left, map[string]int{"error not_in_lobby 1 lobby_left 2": places - 1, "request_accepted 1 lobby_left 2": 1})
+		wantCounts(t, "their host", each(host.heard()), map[string]int{"request_cancelled": places - 1, "peer_left": 1})
+	}
+}
+
+// TestHostNeverAnswers guards that no more than 64 wait for a host that says nothing, and that those who lose patience, or
+// their connection, make room for others.
+func TestHostNeverAnswers(t *testing.T) {
+	x := newTarget(t)
+	host := x.open(t, "fox")
+	waiting, late := x.crowd(t, store.MaxWaiting), dial(t, x.url)
+	wantCounts(t, "64 who join", atOnce(waiting, func(c caller) []news { return c.ask(joins("fox")) }), map[string]int{"": store.MaxWaiting})
+	want(t, "the 65th", late.ask(joins("fox")), "request_rejected lobby_full 1")
+	x.wait(time.Hour)
+	wantCounts(t, "who leaves after an hour", atOnce(waiting[:32], func(c caller) []news { return c.ask(leaves) }),
+		map[string]int{"error not_in_lobby 1 lobby_left 2": 32})
+	atOnce(waiting[32:], func(c caller) []news { c.CloseNow(); return nil })
+	var heard []news
+	for range 2 * store.MaxWaiting {
+		heard = append(heard, host.next())
+	}
+	wantCounts(t, "the host", each(heard), map[string]int{"request_to_join": store.MaxWaiting, "request_cancelled": store.MaxWaiting})
+	want(t, "the 65th", late.ask(joins("fox")))
+	want(t, "the host", host.heard(), "request_to_join")
+}
+
+// TestSlowHost guards that a host which does not read costs the others no more than an answer: who sends to it, or joins,
+// is rate_limited and may do something else; another lobby notices nothing; and when the host reads, all that was done is
+// there, and it is a host as before.
+func TestSlowHost(t *testing.T) {
+	const relayed = 200
+	x := newTarget(t)
+	fox, hen, ann := x.pair(t, "fox"), x.pair(t, "hen"), dial(t, x.url)
+	var others sync.WaitGroup
+	others.Go(func() {
+		for seq := range relayed {
+			hen.guest.tell(relays(hen.hostID, seq, ""))
+		}
+	})
+	filling, taken := strings.Repeat("x", 27<<10), 0
+	for ; ; taken++ {
+		fox.guest.tell(relays(fox.hostID, taken, filling))
+		if answer := fox.guest.next(); answer.String() != "done 5" {
+			want(t, "the guest of who does not read", []news{answer}, "error rate_limited 5")
+			break
+		}
+	}
+	answer := ann.ask(joins("fox"))
+	for ; len(answer) == 0; answer = ann.ask(joins("fox")) { // there may be room for some short events yet
+		ann.ask(leaves)
+		x.wait(time.Second)
+	}
+	want(t, "who joins one that does not read", answer, "error rate_limited 1")
+	want(t, "who goes elsewhere then", ann.ask(opens("owl")), "lobby_started 1")
+	want(t, "who comes again then", ann.ask(leaves), "lobby_left 2")
+
+	others.Wait()
+	heard := hen.host.heard()
+	wantCounts(t, "another host", each(heard), map[string]int{"received_ice_candidate": relayed})
+	for seq, n := range heard {
+		if n.Content.Seq != seq {
+			t.Fatalf("another host heard number %d as the %dth", n.Content.Seq, seq)
+		}
+	}
+	for seq := 0; seq < taken; {
+		switch n := fox.host.next(); {
+		case n.Event == "request_to_join", n.Event == "request_cancelled":
+		case n.String() != "received_ice_candidate", n.Content.Seq != seq:
+			t.Fatalf("the host that reads again heard %v, number %d; want number %d of %d", n, n.Content.Seq, seq, taken)
+		default:
+			seq++
+		}
+	}
+	fox.host.heard()
+	ann.ask(leaves)
+	want(t, "who joins once it reads", ann.ask(joins("fox")))
+	want(t, "the host that accepts", fox.host.ask(accepts), "request_to_join", "done 3")
+	want(t, "who is let in", ann.heard(), "request_accepted 1")
+	want(t, "the guest", fox.guest.ask(relays(fox.hostID, taken, filling)), "done 5")
+	want(t, "the host", fox.host.heard(), "received_ice_candidate")
+}

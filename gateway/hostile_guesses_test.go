@@ -1,0 +1,95 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// TestGuesses guards that who guesses ids or tokens is told of 25 at once and of 5 a second, on each connection, and cannot
+// use what is right either when it has to wait; and that those in the lobby hear nothing of it.
+func TestGuesses(t *testing.T) {
+	x := newTarget(t)
+	fox := x.pair(t, "fox")
+	guess := func(c caller, n int) (verdicts int) {
+		for i := range n {
+			c.tell([]string{
+				joins(fmt.Sprint("guess-", i)),
+				fmt.Sprintf(`{"action":"resume","content":{"resume_token":"%022d.2.fox"},"request_id":"6"}`, i),
+			}[i%2])
+		}
+		for i := range n {
+			switch n := c.next(); n.String() {
+			case []string{"request_rejected lobby_not_found 1", "error resume_failed 6"}[i%2]:
+				verdicts++
+			case []string{"error rate_limited 1", "error rate_limited 6"}[i%2]:
+			default:
+				t.Errorf("who guesses heard %v", n)
+			}
+		}
+		return verdicts
+	}
+	eve := dial(t, x.url)
+	verdicts := []int{guess(eve, 1000)}
+	for range 60 {
+		x.wait(time.Second)
+		verdicts = append(verdicts, guess(eve, 20))
+	}
+	if diff := cmp.Diff(append([]int{25}, slices.Repeat([]int{5}, 60)...), verdicts); diff != "" {
+		t.Errorf("verdicts on guesses at once, and in each second after (-want +got):\n%s", diff)
+	}
+	want(t, "who has guessed right", eve.ask(joins("fox")), "error rate_limited 1")
+	x.wait(20 * time.Millisecond)
+	want(t, "who has guessed right", eve.ask(joins("fox")))
+	want(t, "the host", fox.host.heard(), "request_to_join")
+
+	crowd := x.crowd(t, 40)
+	var all atomic.Int64
+	atOnce(crowd, func(c caller) []news { all.Add(int64(guess(c, 50))); return nil })
+	if all.Load() != 25*40 {
+		t.Errorf("40 who guess 50 times each at once heard %d verdicts, want 25 each", all.Load())
+	}
+	want(t, "the host", fox.host.heard())
+	want(t, "the guest", fox.guest.heard())
+}
+
+// TestPasswords guards that a crowd that guesses a lobby's password is told of at most 50 at once, all together; that who knows
+// it comes in when they have been slowed; and that the host hears of nobody else.
+func TestPasswords(t *testing.T) {
+	x := newTarget(t)
+	host, crowd, ann := dial(t, x.url), x.crowd(t, 20), dial(t, x.url)
+	want(t, "the host", host.ask(`{"action":"start_lobby","content":{"lobby_id":"fox","password":"right"},"request_id":"1"}`), "lobby_started 1")
+	password := func(s string) string {
+		return `{"action":"join_lobby","content":{"lobby_id":"fox","password":"` + s + `"},"request_id":"1"}`
+	}
+	var verdicts, limited atomic.Int64
+	guess := func(c caller) []news {
+		for range 50 {
+			c.tell(password("wrong"))
+		}
+		for range 50 {
+			switch n := c.next(); n.String() {
+			case "request_rejected wrong_password 1":
+				verdicts.Add(1)
+			case "error rate_limited 1":
+				limited.Add(1)
+			default:
+				t.Errorf("who guesses heard %v", n)
+			}
+		}
+		return nil
+	}
+	atOnce(crowd, guess)
+	t.Logf("20 who guess 50 times each hear %d verdicts, and %d times to wait", verdicts.Load(), limited.Load())
+	if n := verdicts.Load(); n < 1 || n > 50 { // fewer where hashing takes long: then it is given up
+		t.Errorf("a crowd heard %d verdicts on passwords, want at most 50", n)
+	}
+	want(t, "who knows it, while they guess", ann.ask(password("right")), "error rate_limited 1")
+	x.wait(100 * time.Millisecond)
+	want(t, "who knows it, a moment later", ann.ask(password("right")))
+	want(t, "the host", host.heard(), "request_to_join")
+}
