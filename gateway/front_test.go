@@ -208,7 +208,7 @@ func TestHealth(t *testing.T) {
 	if got := health(); got != 200 {
 		t.Errorf("it is %d, want 200", got)
 	}
-	p.dial() // reads nothing, so that it is waited for
+	say(t, p.dial(), `{"action":"ping"}`) // it is there by then, and reads nothing more, so that it is waited for
 	p.stop()
 	p.stdout.Find(t, "Closing 1 connections")
 	if got := health(); got != 503 {
