@@ -17,6 +17,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	awsevents "github.com/aws/aws-lambda-go/events"
 	"github.com/coder/websocket"
@@ -125,17 +126,18 @@ func TestBootstrapInit(t *testing.T) {
 	}
 }
 
-// TestBootstrapBellhop: the function that is deployed does what the handler in the program does.
-func TestBootstrapBellhop(t *testing.T) {
+// withTable gives functions a table, until the test ends.
+func withTable(t *testing.T) {
+	t.Helper()
 	endpoint, table := dynamodbtest.Start(t), dynamodbtest.Table()
-	made := launch(t, "-table", table, "-dynamodb-endpoint", endpoint) // makes the table
-	made.stdout.Find(t, "running")
-	made.stop()
-	if err := <-made.ended; err != nil {
-		t.Fatal(err)
-	}
+	dynamodbtest.OpenTable(t, dynamodbtest.Config(), endpoint, table, time.Now)
 	t.Setenv("TABLE", table)
 	t.Setenv("DYNAMODB_ENDPOINT", endpoint)
+}
+
+// TestBootstrapBellhop: the function that is deployed does what the handler in the program does.
+func TestBootstrapBellhop(t *testing.T) {
+	withTable(t)
 	p := launch(t, "-bootstrap", compile(t, ".."))
 	url := p.stdout.Find(t, `ws://\S+`)
 	host, guest := dial(t, url), dial(t, url)

@@ -11,8 +11,6 @@ import (
 	"testing"
 
 	"github.com/coder/websocket"
-
-	"bellhop/store/dynamodbtest"
 )
 
 const otherStack = "../testdata/other-stack"
@@ -98,15 +96,7 @@ func TestSAMTemplate(t *testing.T) {
 // TestTemplateBellhop guards that Bellhop's own template works like any other's, and that what it asks for and is not done
 // is said.
 func TestTemplateBellhop(t *testing.T) {
-	endpoint, table := dynamodbtest.Start(t), dynamodbtest.Table()
-	made := launch(t, "-table", table, "-dynamodb-endpoint", endpoint) // makes the table
-	made.stdout.Find(t, "running")
-	made.stop()
-	if err := <-made.ended; err != nil {
-		t.Fatal(err)
-	}
-	t.Setenv("TABLE", table)
-	t.Setenv("DYNAMODB_ENDPOINT", endpoint)
+	withTable(t)
 	p := launch(t, "-template", "../template.yaml", "-bootstrap", compile(t, ".."))
 	host := dial(t, p.stdout.Find(t, `ws://\S+`)+"/live")
 	host.say(t, `{"action":"start_lobby","content":{"lobby_id":"fox"}}`, `"event":"lobby_started"`)

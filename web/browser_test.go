@@ -200,20 +200,16 @@ const patience = 3 * time.Minute
 // run runs the body of an async function, and puts what it returns into result unless that is nil.
 func (tab *tab) run(script string, result any) {
 	tab.t.Helper()
-	if err := tab.try(script, result); err != nil {
-		tab.t.Fatalf("%s: %v\n%s", tab.name, err, strings.TrimSpace(script))
-	}
-}
-
-func (tab *tab) try(script string, result any) error {
 	ctx, cancel := context.WithTimeout(tab.ctx, patience)
 	defer cancel()
-	script = "(async () => {" + script + "\n})().then((result) => JSON.stringify(result ?? null))"
-	out, err := chromedp.Run(ctx, chromedp.Evaluate[string](script, chromedp.EvalAwaitPromise))
-	if err != nil || result == nil {
-		return err
+	whole := "(async () => {" + script + "\n})().then((result) => JSON.stringify(result ?? null))"
+	out, err := chromedp.Run(ctx, chromedp.Evaluate[string](whole, chromedp.EvalAwaitPromise))
+	if err == nil && result != nil {
+		err = json.Unmarshal([]byte(out), result)
 	}
-	return json.Unmarshal([]byte(out), result)
+	if err != nil {
+		tab.t.Fatalf("%s: %v\n%s", tab.name, err, strings.TrimSpace(script))
+	}
 }
 
 // background starts a script that another tab's goes on with, and returns a function that waits for its end. The script has

@@ -110,10 +110,7 @@ func TestRestart(t *testing.T) {
 	t.Parallel()
 	t.Run("with a table", func(t *testing.T) {
 		g := startGateway(t, "-table", dynamodbtest.Table(), "-dynamodb-endpoint", dynamodbtest.Start(t))
-		host, guest := openTab(t, g, "host", g.url()), openTab(t, g, "guest", g.url())
-		host.enter("bellhop.host({ lobbyId: 'fox' })")
-		guest.enter("bellhop.join('fox')")
-		talk(t, host, guest)
+		host, guest := meet(t, g)
 		for _, tab := range []*tab{host, guest} {
 			tab.run("globalThis.resumed = next(lobby, 'signalling', ({ state }) => state === 'resumed')", nil)
 		}
@@ -129,10 +126,7 @@ func TestRestart(t *testing.T) {
 	})
 	t.Run("without", func(t *testing.T) {
 		g := startGateway(t)
-		host, guest := openTab(t, g, "host", g.url()), openTab(t, g, "guest", g.url())
-		host.enter("bellhop.host({ lobbyId: 'fox' })")
-		guest.enter("bellhop.join('fox')")
-		talk(t, host, guest)
+		host, guest := meet(t, g)
 		for _, tab := range []*tab{host, guest} {
 			tab.run("globalThis.gone = next(lobby, 'signalling', ({ state }) => state === 'gone')", nil)
 		}

@@ -21,6 +21,16 @@ func (tab *tab) enter(how string) {
 	tab.run("await play("+how+")", nil)
 }
 
+// meet returns a host and a guest who talk with each other in the lobby fox.
+func meet(t *testing.T, g *gateway) (host, guest *tab) {
+	t.Helper()
+	host, guest = openTab(t, g, "host", g.url()), openTab(t, g, "guest", g.url())
+	host.enter("bellhop.host({ lobbyId: 'fox' })")
+	guest.enter("bellhop.join('fox')")
+	talk(t, host, guest)
+	return host, guest
+}
+
 var words atomic.Int64
 
 // talk has every two of the tabs hear from each other, once they are connected.

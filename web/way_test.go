@@ -34,10 +34,7 @@ func TestNoWay(t *testing.T) {
 func TestNetworkChanges(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t)
-	host, guest := openTab(t, g, "host", g.url()), openTab(t, g, "guest", g.url())
-	host.enter("bellhop.host({ lobbyId: 'fox' })")
-	guest.enter("bellhop.join('fox')")
-	talk(t, host, guest)
+	host, guest := meet(t, g)
 	guest.run(`
 		globalThis.ways = () => connections.map((c) => /a=ice-ufrag:(\S+)/.exec(c.localDescription.sdp)[1]).join();
 		globalThis.way = ways();
