@@ -38,20 +38,18 @@ var buildFunction = sync.OnceValues(func() (file string, err error) {
 })
 
 // builtHome is the gateway in front of the function as it is built and deployed, which keeps lobbies in DynamoDB and
-// posts through @connections. The function has a clock, and lobby ids, of its own; what clients say and hear is
-// translated.
+// posts through @connections. The function has a clock of its own; what clients say and hear is translated.
 type builtHome struct {
 	*socketHome
-	world    *world
-	proxy    *dynamodbtest.Proxy
-	client   *dynamodb.Client
-	table    string
-	suffix   string            // of connection ids: a warm process has seen those of other conversations
-	names    map[string]bool   // of clients
-	started  time.Time         // when the world's clock showed moments[0]
-	passed   time.Duration     // for the world since, and not for the function
-	moments  []time.Time       // of the world's clock
-	lobbyIDs map[string]string // made by the function, and what they are in the conversation
+	world   *world
+	proxy   *dynamodbtest.Proxy
+	client  *dynamodb.Client
+	table   string
+	suffix  string          // of connection ids: a warm process has seen those of other conversations
+	names   map[string]bool // of clients
+	started time.Time       // when the world's clock showed moments[0]
+	passed  time.Duration   // for the world since, and not for the function
+	moments []time.Time     // of the world's clock
 }
 
 var conversations atomic.Int64
@@ -80,8 +78,8 @@ func openBuilt(t *testing.T, w *world) home {
 func newBuiltHome(t *testing.T, w *world, callback, database, table string) (h *builtHome, invoker *apigateway.Invoker) {
 	invoker = new(apigateway.Invoker)
 	h = &builtHome{
-		world: w, table: table, suffix: fmt.Sprintf(".%d", conversations.Add(1)), names: map[string]bool{},
-		started: time.Now(), moments: []time.Time{w.clock.Now()}, lobbyIDs: map[string]string{},
+		table: table, suffix: fmt.Sprintf(".%d", conversations.Add(1)), names: map[string]bool{},
+		started: time.Now(), moments: []time.Time{w.clock.Now()},
 	}
 	h.proxy = dynamodbtest.NewProxyAt(t, database, dynamodbtest.Start(t))
 	h.proxy.Set(func(operation string, rw http.ResponseWriter, r *http.Request, forward http.Handler) {
@@ -119,26 +117,14 @@ func (h *builtHome) outward(text string) string {
 	for name := range h.names {
 		text = strings.ReplaceAll(text, `"`+name+`"`, `"`+name+h.suffix+`"`)
 	}
-	for made, id := range h.lobbyIDs {
-		text = strings.ReplaceAll(text, `"`+id+`"`, `"`+made+`"`)
-	}
 	return text
 }
 
-var (
-	madeID    = regexp.MustCompile(`"lobby_started","content":{"lobby_id":"([B-DF-HJ-NP-TV-XZ2-9]{6})"`)
-	timestamp = regexp.MustCompile(`"(created_at|resume_until)":"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"`)
-)
+var timestamp = regexp.MustCompile(`"(created_at|resume_until)":"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"`)
 
 // inward translates what a client hears.
 func (h *builtHome) inward(event string) string {
 	event = strings.ReplaceAll(event, h.suffix+`"`, `"`)
-	if m := madeID.FindStringSubmatch(event); m != nil && h.lobbyIDs[m[1]] == "" {
-		h.lobbyIDs[m[1]] = h.world.nextID()
-	}
-	for made, id := range h.lobbyIDs {
-		event = strings.ReplaceAll(event, `"`+made+`"`, `"`+id+`"`)
-	}
 	return timestamp.ReplaceAllStringFunc(event, h.inwardTime)
 }
 

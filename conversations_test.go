@@ -131,7 +131,7 @@ func (c *conversation) replay(t *testing.T, open func(*testing.T, *world) home) 
 			if len(events) == 0 {
 				continue
 			}
-			if heard[name] = tokens.inward(name, events); slices.Contains(events, hungUp) {
+			if heard[name] = tokens.inward(w, name, events); slices.Contains(events, hungUp) {
 				present = slices.DeleteFunc(present, func(other string) bool { return other == name })
 			}
 		}
@@ -140,15 +140,25 @@ func (c *conversation) replay(t *testing.T, open func(*testing.T, *world) home) 
 	return got
 }
 
-// tokens are the resume tokens and cursors that have been heard, by what stands for them in a conversation: who heard it, and
-// its number, as in "token 1 of host".
+// tokens are the resume tokens, cursors and lobby ids that Bellhop has made, by what stands for them in a conversation: who
+// heard it, and its number, as in "token 1 of host"; or one of the world's ids.
 type tokens map[string]string
 
-var token = regexp.MustCompile(`"(?:resume_)?(token|cursor)":"([^"]+)"`)
+var (
+	token  = regexp.MustCompile(`"(?:resume_)?(token|cursor)":"([^"]+)"`)
+	madeID = regexp.MustCompile(`"lobby_started","content":{"lobby_id":"([B-DF-HJ-NP-TV-XZ2-9]{6})"`)
+)
 
 // inward puts what stands for tokens into what name hears.
-func (all tokens) inward(name string, events []string) []string {
+func (all tokens) inward(w *world, name string, events []string) []string {
 	for i, event := range events {
+		if m := madeID.FindStringSubmatch(event); m != nil {
+			all[w.nextID()] = m[1]
+		}
+		for stand, token := range all {
+			event = strings.ReplaceAll(event, `"`+token+`"`, `"`+stand+`"`)
+		}
+		events[i] = event
 		m := token.FindStringSubmatch(event)
 		if m == nil {
 			continue

@@ -23,7 +23,7 @@ type world struct {
 	clock   *clock
 	store   *faultyStore
 	handler *handlers.Handler
-	ids     []string // of lobbies yet to be made
+	ids     []string // that stand for those of lobbies yet to be made
 	// elapses, if set, is told of time that passes: by a home whose clock is another.
 	elapses func(*testing.T, time.Duration)
 }
@@ -37,7 +37,7 @@ func newWorld() *world {
 // handle wires a Handler as main does.
 func (w *world) handle(p handlers.Poster) *handlers.Handler {
 	w.handler = handlers.New(handlers.Config{
-		Store: w.store, Poster: p, Now: w.clock.Now, NewID: w.nextID, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Store: w.store, Poster: p, Now: w.clock.Now, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
 	})
 	return w.handler
 }

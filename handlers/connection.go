@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"strings"
+	"sync"
 	"time"
 
 	awsevents "github.com/aws/aws-lambda-go/events"
@@ -89,11 +90,33 @@ func (h *Handler) drop(ctx context.Context, key store.Key, conn string) (until t
 // invocation runs, so whatever the pointer was set for has happened by then, or never will.
 const claimSettles = 15 * time.Second
 
-// enter points the sender at the lobby id of its game, which keeps it out of every other. It returns where the sender
-// points now, or store.ErrAlreadyIn.
-func (h *Handler) enter(ctx context.Context, req *request, id string) (store.Connection, error) {
+// enter points the sender at the lobby id of its game, which keeps it out of every other. from is where this action has
+// pointed it before, if anywhere. It returns where the sender points now, or store.ErrAlreadyIn. As soon as the sender's
+// game is known it calls meanwhile, if that is not nil, and waits for it in the end.
+func (h *Handler) enter(ctx context.Context, req *request, from store.Pointer, id string, meanwhile func(game string)) (store.Connection, error) {
 	to := store.Pointer{LobbyID: strings.Clone(strings.ToLower(id)), Since: req.now.UnixMilli()}
-	var from store.Pointer
+	var during sync.WaitGroup
+	defer during.Wait()
+	known := func(game string) {
+		if meanwhile != nil {
+			do := meanwhile
+			meanwhile = nil
+			during.Go(func() {
+				defer h.contain(ctx)
+				do(game)
+			})
+		}
+	}
+	c, hinted := req.session.hint()
+	if hinted {
+		known(c.Game)
+	}
+	if hinted && from == (store.Pointer{}) && c.Pointer.LobbyID != "" && settles(c.Pointer, req.now) <= 0 {
+		if err := h.free(ctx, c, req.now); err != nil {
+			return c, err
+		}
+		from = c.Pointer
+	}
 	for range 3 {
 		c, err := h.Store.Point(ctx, req.conn, from, to)
 		if errors.Is(err, store.ErrNotFound) {
@@ -103,6 +126,7 @@ func (h *Handler) enter(ctx context.Context, req *request, id string) (store.Con
 			req.session.learn(c)
 			return c, err
 		}
+		known(c.Game)
 		if err := h.free(ctx, c, req.now); err != nil {
 			return c, err
 		}
@@ -111,23 +135,34 @@ func (h *Handler) enter(ctx context.Context, req *request, id string) (store.Con
 	return store.Connection{}, store.ErrAlreadyIn // the same client keeps moving it: it is on its way
 }
 
+// approach is enter, and reads the lobby at the same time: seen is nil if that failed, or is no longer so.
+func (h *Handler) approach(ctx context.Context, req *request, from store.Pointer, id string) (at store.Connection, seen *store.Lobby, err error) {
+	at, err = h.enter(ctx, req, from, id, func(game string) {
+		seen, _ = h.Store.Lobby(ctx, store.LobbyKey(game, id)) // who needs it reads it again, and hears what is wrong
+	})
+	if seen != nil && seen.Lists(req.conn) { // as it was before the sender went there anew
+		seen = nil
+	}
+	return at, seen, err
+}
+
 // free returns store.ErrAlreadyIn if c is in the lobby that it points to, or an error that says when c may try again, if it
 // may still be on its way there.
 func (h *Handler) free(ctx context.Context, c store.Connection, now time.Time) error {
 	if c.Pointer.LobbyID == "" {
 		return nil
 	}
-	settles := time.UnixMilli(c.Pointer.Since).Add(claimSettles).Sub(now)
+	wait := settles(c.Pointer, now)
 	l, err := h.Store.Lobby(ctx, c.Key())
 	if err == nil && l.Lists(c.ID) && l.Due(now) { // it was there, so it is not on its way, and may be out by now
 		l, err = h.read(ctx, c.Key())
-		settles = 0
+		wait = 0
 	}
 	switch {
 	case err == nil && l.Lists(c.ID):
 		return store.ErrAlreadyIn
-	case settles > 0:
-		return settling(settles)
+	case wait > 0:
+		return settling(wait)
 	case errors.Is(err, store.ErrNotFound):
 		return nil
 	}
@@ -148,14 +183,53 @@ func (h *Handler) unsure(ctx context.Context, at store.Connection, cause error) 
 	return cause
 }
 
-// release clears the pointer of a connection that is in its lobby no longer, so that it may go elsewhere at once. One
-// that has settled needs no write: whoever follows it sees that it leads nowhere. Nor does it matter much if this fails.
+// settles returns how long p is still believed though its lobby does not list the connection.
+func settles(p store.Pointer, now time.Time) time.Duration {
+	return time.UnixMilli(p.Since).Add(claimSettles).Sub(now)
+}
+
+// release clears the pointer of a sender that has not come into the lobby, so that it may go elsewhere at once. One that
+// has settled needs no write: whoever follows it sees that it leads nowhere. Nor does it matter much if this fails.
 func (h *Handler) release(ctx context.Context, conn string, p store.Pointer) {
-	if h.Now().Sub(time.UnixMilli(p.Since)) >= claimSettles {
+	h.repoint(ctx, conn, p, store.Pointer{})
+}
+
+// repoint is Point, for a pointer that has not settled.
+func (h *Handler) repoint(ctx context.Context, conn string, p, to store.Pointer) {
+	if settles(p, h.Now()) <= 0 {
 		return
 	}
-	_, err := h.Store.Point(ctx, conn, p, store.Pointer{})
-	if err != nil && !errors.Is(err, store.ErrConflict) && !errors.Is(err, store.ErrNotFound) {
-		h.Log.LogAttrs(ctx, slog.LevelWarn, "pointer not cleared", slog.String("connection_id", conn), slog.Any("error", err))
+	c, err := h.Store.Point(ctx, conn, p, to)
+	switch {
+	case err == nil:
+		h.sessions.learn(c)
+	case !errors.Is(err, store.ErrConflict) && !errors.Is(err, store.ErrNotFound):
+		h.Log.LogAttrs(ctx, slog.LevelWarn, "pointer not changed", slog.String("connection_id", conn), slog.Any("error", err))
 	}
+}
+
+// A parting is the store while a lobby is changed. Who is listed has come into it, and its pointer waits for nothing
+// more: so it may go elsewhere as soon as the lobby does not list it. For those who are out by the change that is noted at
+// the same time as the change is made, and is true whether it is made or not.
+type parting struct {
+	store.Store
+	*Handler
+}
+
+// SwapLobby implements store.Store.
+func (p parting) SwapLobby(ctx context.Context, l store.Lobby) (err error) {
+	at := strings.ToLower(l.ID)
+	all := []func(){func() { err = p.Store.SwapLobby(ctx, l) }}
+	for _, place := range l.Gone() {
+		from := store.Pointer{LobbyID: at, Since: place.Since}
+		if settles(from, p.Now()) > 0 {
+			all = append(all, func() { p.repoint(ctx, place.Conn, from, from.Settled()) })
+		}
+	}
+	if len(all) == 1 {
+		return p.Store.SwapLobby(ctx, l)
+	}
+	err = errors.New("the change of the lobby was not made") // if it panics
+	p.atOnce(ctx, all)
+	return err
 }

@@ -15,24 +15,24 @@ func (h *Handler) joinLobby(ctx context.Context, req *request) error {
 	if err := req.Content.Read(&c); err != nil {
 		return err
 	}
-	at, err := h.enter(ctx, req, c.LobbyID)
+	at, seen, err := h.approach(ctx, req, store.Pointer{}, c.LobbyID)
 	if err != nil {
 		return err
 	}
-	if err = h.join(ctx, req, at, c); errors.Is(err, store.ErrNotFound) {
+	if err = h.join(ctx, req, at, seen, c); errors.Is(err, store.ErrNotFound) {
 		err = h.guessed(req, err)
 	}
 	return err
 }
 
-// join asks the host of the lobby that the sender points to, at, to let the sender in.
-func (h *Handler) join(ctx context.Context, req *request, at store.Connection, c events.JoinLobby) error {
+// join asks the host of the lobby that the sender points to, at, to let the sender in. seen is that lobby, if it has been read.
+func (h *Handler) join(ctx context.Context, req *request, at store.Connection, seen *store.Lobby, c events.JoinLobby) error {
 	id, s, in := c.LobbyID, seat{secret: h.NewSecret()}, false
 	r := store.Request{
 		Conn: req.conn, Player: strings.Clone(c.Player), Original: at.Original, Since: at.Pointer.Since, RequestID: strings.Clone(req.RequestID),
 	}
 	var m store.Member
-	l, lapsed, err := h.apply(ctx, at.Key(), func(l *store.Lobby) (err error) {
+	l, lapsed, err := h.apply(ctx, at.Key(), seen, func(l *store.Lobby) (err error) {
 		id = l.ID
 		if m, in, err = l.Join(r, s.hash()); errors.Is(err, store.ErrWrongPassword) {
 			if err = h.prove(ctx, req, at.Key(), l.Password, c.Password); err == nil {

@@ -88,7 +88,7 @@ func (h *Handler) undoReject(ctx context.Context, req *request, l *store.Lobby, 
 	ctx, cancel := lastTime(ctx)
 	defer cancel()
 	to := store.Pointer{LobbyID: strings.ToLower(l.ID), Since: r.Since}
-	c, err := h.Store.Point(ctx, r.Conn, store.Pointer{}, to)
+	c, err := h.Store.Point(ctx, r.Conn, to.Settled(), to)
 	switch {
 	case errors.Is(err, store.ErrNotFound), errors.Is(err, store.ErrConflict) && c.Pointer != to:
 		return cause

@@ -3,6 +3,7 @@ package handlers
 import (
 	"cmp"
 	"context"
+	"errors"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -28,48 +29,59 @@ func (h *Handler) quickJoin(ctx context.Context, req *request) error {
 	if err := req.Content.Read(&c); err != nil {
 		return err
 	}
-	if err := h.nowhere(ctx, req); err != nil {
-		return err
-	}
+	own := h.NewID()
 	if c.OrStart != nil {
 		req.session.pay(guessCost - 1)
+		own = cmp.Or(strings.Clone(c.OrStart.LobbyID), own)
 	}
-	open, err := h.open(ctx, req, c, maxTries)
-	for look := 1; err == nil; look++ {
-		if in, err := h.joinAny(ctx, req, open, c); in || err != nil {
-			return err
-		}
-		if c.OrStart == nil {
-			if len(open) == 0 || look == maxLooks {
-				return rejection("", errNoMatch)
-			}
-			open, err = h.open(ctx, req, c, maxKnown)
-			continue
-		}
-		l, s, err := h.openLobby(ctx, req, *c.OrStart)
-		if err != nil {
-			return err
-		}
-		if open = nil; look < maxLooks {
-			open = h.elsewhere(ctx, req, l, c)
-		}
-		if open == nil {
-			return h.started(ctx, req, l, s)
-		}
+	at, err := h.enter(ctx, req, store.Pointer{}, own, nil) // so that the sender goes nowhere else meanwhile
+	if err != nil {
+		return err
+	}
+	if at, err = h.quick(ctx, req, at, own, c); err != nil && at.ID != "" {
+		h.release(ctx, req.conn, at.Pointer)
 	}
 	return err
 }
 
-// nowhere returns an error if the sender is in a lobby, or on its way into one.
-func (h *Handler) nowhere(ctx context.Context, req *request) error {
-	at, hinted, err := h.connection(ctx, req)
-	if err == nil && hinted && at.Pointer.LobbyID != "" {
-		at, err = h.refresh(ctx, req)
+// quick is quickJoin for a sender who points at own, a lobby that nobody has opened: at. It returns at if that is so still.
+func (h *Handler) quick(ctx context.Context, req *request, at store.Connection, own string, c events.QuickJoin) (store.Connection, error) {
+	var nowhere store.Connection
+	open, err := h.open(ctx, req, c, maxTries)
+	for look := 1; err == nil; look++ {
+		var in bool
+		if in, at, err = h.joinAny(ctx, req, at, open, c); in || err != nil {
+			return at, err
+		}
+		if c.OrStart == nil {
+			if len(open) == 0 || look == maxLooks {
+				return at, rejection("", errNoMatch)
+			}
+			open, err = h.open(ctx, req, c, maxKnown)
+			continue
+		}
+		l, s, err := h.openOwn(ctx, req, at, own, *c.OrStart)
+		if err != nil {
+			return nowhere, err
+		}
+		if open, at = nil, nowhere; look < maxLooks {
+			open = h.elsewhere(ctx, req, l, c)
+		}
+		if open == nil {
+			return nowhere, h.started(ctx, req, l, s)
+		}
 	}
-	if err != nil {
-		return err
+	return at, err
+}
+
+// openOwn is openLobby for a sender who may point at the lobby id already: at, if so.
+func (h *Handler) openOwn(ctx context.Context, req *request, at store.Connection, id string, c events.StartLobby) (*store.Lobby, seat, error) {
+	if at.ID != "" {
+		if l, s, err := h.openAt(ctx, req, at, id, c); !errors.Is(err, store.ErrExists) || c.LobbyID != "" {
+			return l, s, err
+		}
 	}
-	return h.free(ctx, at, req.now)
+	return h.openLobby(ctx, req, c)
 }
 
 // open returns the first n lobbies that the sender may come into, the best first.
@@ -90,24 +102,25 @@ func (h *Handler) open(ctx context.Context, req *request, c events.QuickJoin, n 
 }
 
 // joinAny joins one of the lobbies: the first, or if others were faster there any other, so that those who come at once do not
-// all run after each other. It reports whether the sender is in one, or waits for it.
-func (h *Handler) joinAny(ctx context.Context, req *request, open []store.Listing, c events.QuickJoin) (in bool, err error) {
+// all run after each other. It reports whether the sender is in one, or waits for it; and at, if the sender points there still.
+func (h *Handler) joinAny(ctx context.Context, req *request, at store.Connection, open []store.Listing, c events.QuickJoin) (bool, store.Connection, error) {
 	open = slices.Clone(open)
 	for try := 0; try < maxTries && len(open) > 0; try++ {
 		i := 0
 		if try > 0 {
 			i = rand.IntN(len(open))
 		}
-		at, err := h.enter(ctx, req, open[i].ID)
+		there, seen, err := h.approach(ctx, req, at.Pointer, open[i].ID)
 		if err != nil {
-			return false, err
+			return false, at, err
 		}
-		if err := h.join(ctx, req, at, events.JoinLobby{LobbyID: open[i].ID, Player: c.Player}); err == nil || !isRefusal(err) {
-			return err == nil, err
+		at = store.Connection{}
+		if err := h.join(ctx, req, there, seen, events.JoinLobby{LobbyID: open[i].ID, Player: c.Player}); err == nil || !isRefusal(err) {
+			return err == nil, at, err
 		}
 		open = slices.Delete(open, i, i+1)
 	}
-	return false, nil
+	return false, at, nil
 }
 
 // elsewhere returns where the sender goes who has just started l, having found no other lobby, if that was so for others at

@@ -55,12 +55,12 @@ func (h *Handler) resume(ctx context.Context, req *request) error {
 	if !ok {
 		return h.guessed(req, store.ErrNoSuchSeat)
 	}
-	at, err := h.enter(ctx, req, s.lobbyID)
+	at, seen, err := h.approach(ctx, req, store.Pointer{}, s.lobbyID)
 	if err != nil {
 		return err
 	}
 	var m store.Member
-	l, err := h.update(ctx, nil, at.Key(), func(l *store.Lobby) (err error) {
+	l, err := h.updateSeen(ctx, nil, at.Key(), seen, func(l *store.Lobby) (err error) {
 		if at.Original || l.ID != s.lobbyID {
 			return store.ErrNoSuchSeat
 		}

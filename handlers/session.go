@@ -91,6 +91,17 @@ func (s *sessions) of(conn string) *session {
 	return sh.of[conn]
 }
 
+// learn tells c's session, if this process has one, where c points.
+func (s *sessions) learn(c store.Connection) {
+	sh := &s.shards[maphash.String(sessionSeed, c.ID)%uint64(len(s.shards))]
+	sh.mu.RLock()
+	found := sh.of[c.ID]
+	sh.mu.RUnlock()
+	if found != nil {
+		found.learn(c)
+	}
+}
+
 func (s *sessions) forget(conn string) {
 	sh := &s.shards[maphash.String(sessionSeed, conn)%uint64(len(s.shards))]
 	sh.mu.Lock()

@@ -46,10 +46,15 @@ func (h *Handler) openLobby(ctx context.Context, req *request, c events.StartLob
 }
 
 func (h *Handler) openAs(ctx context.Context, req *request, id string, c events.StartLobby) (*store.Lobby, seat, error) {
-	at, err := h.enter(ctx, req, id)
+	at, err := h.enter(ctx, req, store.Pointer{}, id, nil)
 	if err != nil {
 		return nil, seat{}, err
 	}
+	return h.openAt(ctx, req, at, id, c)
+}
+
+// openAt is openAs, for a sender who points there already, at.
+func (h *Handler) openAt(ctx context.Context, req *request, at store.Connection, id string, c events.StartLobby) (*store.Lobby, seat, error) {
 	password, err := hashPassword(ctx, c.Password)
 	if err != nil {
 		h.release(ctx, req.conn, at.Pointer)

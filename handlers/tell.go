@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"strings"
 	"sync"
 
 	"bellhop/events"
@@ -102,19 +101,24 @@ func (h *Handler) updateOwn(ctx context.Context, req *request, rule func(*store.
 // first; a lobby that ends by that is store.ErrNotFound. req is the action that asks for it, nil if it is none that hears
 // of the change.
 func (h *Handler) update(ctx context.Context, req *request, key store.Key, rule func(*store.Lobby) error) (*store.Lobby, error) {
-	l, lapsed, err := h.apply(ctx, key, rule)
+	return h.updateSeen(ctx, req, key, nil, rule)
+}
+
+// updateSeen is update, for who has read the lobby a moment ago: seen, or nil.
+func (h *Handler) updateSeen(ctx context.Context, req *request, key store.Key, seen *store.Lobby, rule func(*store.Lobby) error) (*store.Lobby, error) {
+	l, lapsed, err := h.apply(ctx, key, seen, rule)
 	if l != nil {
 		h.announce(ctx, req, l, lapsed)
 	}
 	return l, err
 }
 
-// apply is update, and leaves it to the caller to announce what has changed: lapsed of the changes are not the rule's. It
+// apply is updateSeen, and leaves it to the caller to announce what has changed: lapsed of the changes are not the rule's. It
 // returns the lobby also when that has ended.
-func (h *Handler) apply(ctx context.Context, key store.Key, rule func(*store.Lobby) error) (l *store.Lobby, lapsed int, err error) {
+func (h *Handler) apply(ctx context.Context, key store.Key, seen *store.Lobby, rule func(*store.Lobby) error) (l *store.Lobby, lapsed int, err error) {
 	now := h.Now()
 	var no error // what the rule said, if not yes
-	l, err = store.UpdateLobby(ctx, h.Store, key, func(l *store.Lobby) error {
+	l, err = store.UpdateSeen(ctx, parting{h.Store, h}, key, seen, func(l *store.Lobby) error {
 		l.Lapse(now)
 		if lapsed, no = len(l.Changes), store.ErrNotFound; !l.Closed {
 			no = rule(l)
@@ -127,8 +131,8 @@ func (h *Handler) apply(ctx context.Context, key store.Key, rule func(*store.Lob
 	return l, lapsed, cmp.Or(err, no)
 }
 
-// announce tells those concerned what has changed in l, and frees those who are in it no longer. What changed first,
-// lapsed of the changes, is not req's doing and so no answer to it.
+// announce tells those concerned what has changed in l. What changed first, lapsed of the changes, is not req's doing and so
+// no answer to it.
 func (h *Handler) announce(ctx context.Context, req *request, l *store.Lobby, lapsed int) {
 	h.dropAll(ctx, l.Key(), h.tellChanges(ctx, req, l, lapsed))
 }
@@ -154,12 +158,6 @@ func (h *Handler) tellChanges(ctx context.Context, req *request, l *store.Lobby,
 			letters = append(letters, letter)
 		}
 	}
-	var free []func()
-	at := strings.ToLower(l.ID)
-	for _, p := range l.Gone() {
-		free = append(free, func() { h.release(ctx, p.Conn, store.Pointer{LobbyID: at, Since: p.Since}) })
-	}
-	h.atOnce(ctx, free) // before they hear of it, and may want to go elsewhere at once
 	return h.deliver(ctx, letters)
 }
 

@@ -48,8 +48,11 @@ type Connection struct {
 // follows a pointer checks that the lobby lists the connection.
 type Pointer struct {
 	LobbyID string `dynamodbav:"lobby_id"` // in lower case; empty: none
-	Since   int64  `dynamodbav:"since"`    // when it was set, in milliseconds since 1970
+	Since   int64  `dynamodbav:"since"`    // when it was set, in milliseconds since 1970; 0: long ago
 }
+
+// Settled returns p without its time, as of a connection that the lobby has listed: it is on its way there no longer.
+func (p Pointer) Settled() Pointer { return Pointer{LobbyID: p.LobbyID} }
 
 // Key returns where the lobby is kept that c points to.
 func (c *Connection) Key() Key { return LobbyKey(c.Game, c.Pointer.LobbyID) }
@@ -105,8 +108,17 @@ const maxAttempts = 32
 // caller. It returns the lobby with its Changes; ErrNotFound; what rule returned, and then nothing was written; or
 // ErrConflict after many attempts.
 func UpdateLobby(ctx context.Context, s Store, key Key, rule func(*Lobby) error) (*Lobby, error) {
+	return UpdateSeen(ctx, s, key, nil, rule)
+}
+
+// UpdateSeen is UpdateLobby for who has read the lobby a moment ago, and saves reading it again: seen is what they saw, or
+// nil. What rule returned is said of that then, and so of a lobby that was there then.
+func UpdateSeen(ctx context.Context, s Store, key Key, seen *Lobby, rule func(*Lobby) error) (*Lobby, error) {
 	for attempt := range maxAttempts {
-		old, err := s.Lobby(ctx, key)
+		old, err := seen, error(nil)
+		if seen = nil; old == nil {
+			old, err = s.Lobby(ctx, key)
+		}
 		if err != nil {
 			return nil, err
 		}
