@@ -34,12 +34,13 @@ func (h *Handler) acceptRequest(ctx context.Context, req *request) error {
 }
 
 // undoAccept takes out again a member who could not be told because of cause, and lets one who is there wait as before. One
-// who has become the host meanwhile cannot wait, and is told once more: without s nobody resumes its place.
-func (h *Handler) undoAccept(ctx context.Context, req *request, l *store.Lobby, r store.Request, s seat, cause error) error {
+// who has become the host meanwhile cannot wait, and is told once more: without s nobody resumes its place. Nor can one whose
+// lobby has closed meanwhile.
+func (h *Handler) undoAccept(ctx context.Context, req *request, accepted *store.Lobby, r store.Request, s seat, cause error) error {
 	ctx, cancel := lastTime(ctx)
 	defer cancel()
 	gone := errors.Is(cause, ErrGone)
-	l, err := h.update(ctx, nil, l.Key(), func(l *store.Lobby) error {
+	l, err := h.update(ctx, nil, accepted.Key(), func(l *store.Lobby) error {
 		if l.Forget(req.conn, r.Conn) && !gone {
 			l.Readmit(req.conn, r)
 		}
@@ -50,7 +51,10 @@ func (h *Handler) undoAccept(ctx context.Context, req *request, l *store.Lobby, 
 		return err
 	case gone:
 		return store.ErrNotWaiting
-	case err == nil && l.Host().Conn == r.Conn:
+	case err != nil:
+		answer := closedLetter(accepted, r)
+		h.logUndelivered(ctx, answer, h.tell(ctx, answer))
+	case l.Host().Conn == r.Conn:
 		answer := h.accepted(l, l.Host(), s, r.RequestID)
 		h.logUndelivered(ctx, answer, h.tell(ctx, answer))
 	}

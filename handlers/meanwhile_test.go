@@ -107,6 +107,13 @@ var meanwhiles = map[string]struct {
 			"ann": {"peer_left", "host_changed", "request_accepted"}, "host": {"lobby_left L", "error rate_limited A"},
 		}, in: []string{"ann"},
 	},
+	"the host leaves while it accepts one who is too busy to be told": {
+		by: "host", says: accept, to: "ann", event: "request_accepted",
+		then: func(w *world) error { w.say("host", leave); return ErrBusy },
+		want: map[string][]string{
+			"ann": {"lobby_closed", "request_rejected lobby_closed"}, "host": {"lobby_left L", "error rate_limited A"},
+		},
+	},
 	"the joiner goes elsewhere while rejected, and is too busy to be told": {
 		by: "host", says: reject, to: "ann", event: "request_rejected",
 		then: func(w *world) error {

@@ -196,12 +196,16 @@ func lettersFor(l *store.Lobby, c store.Change) (letters []letter) {
 		case store.HostChanged:
 			letters = append(letters, letter{to: c.Conn, event: requestToJoin(r)})
 		case store.Closed:
-			letters = append(letters, letter{to: r.Conn, original: r.Original, requestID: r.RequestID, event: events.RequestRejected{
-				LobbyID: l.ID, Code: events.LobbyClosedCode, Reason: "The lobby has closed.",
-			}})
+			letters = append(letters, closedLetter(l, r))
 		}
 	}
 	return letters
+}
+
+func closedLetter(l *store.Lobby, r store.Request) letter {
+	return letter{to: r.Conn, original: r.Original, requestID: r.RequestID, event: events.RequestRejected{
+		LobbyID: l.ID, Code: events.LobbyClosedCode, Reason: "The lobby has closed.",
+	}}
 }
 
 // deliver posts letters, all at the same time but those to one connection, which keep their order. It returns those whose
