@@ -41,7 +41,6 @@ var buildFunction = sync.OnceValues(func() (file string, err error) {
 // posts through @connections. The function has a clock of its own; what clients say and hear is translated.
 type builtHome struct {
 	*socketHome
-	world   *world
 	proxy   *dynamodbtest.Proxy
 	client  *dynamodb.Client
 	table   string

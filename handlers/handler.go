@@ -13,6 +13,7 @@ import (
 
 	awsevents "github.com/aws/aws-lambda-go/events"
 
+	"bellhop/deadline"
 	"bellhop/events"
 	"bellhop/store"
 )
@@ -164,8 +165,8 @@ func (h *Handler) message(ctx context.Context, a arrival) awsevents.APIGatewayPr
 	defer requests.Put(req)
 	req.conn, req.reference, req.now = a.conn, a.reference, h.Now()
 	req.session = h.sessions.of(a.conn)
-	work, cancel := workingTime(ctx)
-	defer cancel()
+	work, end := workingTime(ctx)
+	defer end()
 	h.answer(ctx, req, caught(func() error { return h.act(work, req, a.body) }))
 	return status(200)
 }
@@ -175,9 +176,10 @@ func (h *Handler) message(ctx context.Context, a arrival) awsevents.APIGatewayPr
 const answerTime = time.Second
 
 // workingTime is the time for an action. An invocation without a deadline has all it wants.
-func workingTime(ctx context.Context) (context.Context, context.CancelFunc) {
-	if deadline, ok := ctx.Deadline(); ok {
-		return context.WithDeadline(ctx, deadline.Add(-answerTime))
+func workingTime(ctx context.Context) (work context.Context, end func()) {
+	if at, ok := ctx.Deadline(); ok {
+		c := deadline.At(ctx, at.Add(-answerTime))
+		return c, c.End
 	}
 	return ctx, func() {}
 }

@@ -1,6 +1,7 @@
 package apigateway
 
 import (
+	"bellhop/deadline"
 	"cmp"
 	"context"
 	cryptorand "crypto/rand"
@@ -176,8 +177,8 @@ func failure(err error) (status int, message string) {
 // invoke calls the integration of an event's route. A panic, or a result without a final HTTP status, is an error.
 func (g *Gateway) invoke(ctx context.Context, e awsevents.APIGatewayWebsocketProxyRequest) (r awsevents.APIGatewayProxyResponse, err error) {
 	route := g.Routes[e.RequestContext.RouteKey]
-	limit, cancel := context.WithTimeout(ctx, route.Timeout)
-	defer cancel()
+	limit := deadline.At(ctx, time.Now().Add(route.Timeout))
+	defer limit.End()
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
