@@ -3,6 +3,9 @@ package store
 import (
 	"context"
 	"hash/maphash"
+	"iter"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -91,6 +94,10 @@ func (m *Memory) DeleteConnection(ctx context.Context, id string) (was Connectio
 	})
 	return was, err
 }
+
+// Lobbies yields every lobby, in no order, for who looks at a process from outside. A lobby that comes or changes meanwhile
+// may be there as it was or as it is. It keeps nobody waiting: a 64th of the lobbies at a time is noted under its lock.
+func (m *Memory) Lobbies() iter.Seq[*Lobby] { return m.lobbies.all() }
 
 // Sweep forgets what has expired. Writes do that by and by; a process that is quiet may want it at once.
 func (m *Memory) Sweep() {
@@ -198,6 +205,22 @@ func (s *sharded[K, V]) forget(sh *shard[K, V]) {
 		}
 	}
 	sh.writes, sh.kept = 0, len(sh.values)
+}
+
+// all yields every value that has not expired. Nothing is locked while a value is looked at.
+func (s *sharded[K, V]) all() iter.Seq[V] {
+	return func(yield func(V) bool) {
+		for i := range s.shards {
+			s.shards[i].mu.RLock()
+			values := slices.Collect(maps.Values(s.shards[i].values))
+			s.shards[i].mu.RUnlock()
+			for _, v := range values {
+				if s.now().Before(s.expires(v)) && !yield(v) {
+					return
+				}
+			}
+		}
+	}
 }
 
 func (s *sharded[K, V]) sweepAll() {

@@ -73,6 +73,42 @@ func TestMemoryDeletes(t *testing.T) {
 	}
 }
 
+// TestMemoryLobbies guards that every lobby is yielded once, and none that has closed or expired; that who looks may stop; and
+// that others may write while one is looked at.
+func TestMemoryLobbies(t *testing.T) {
+	c := newClock()
+	m := store.NewMemory(c.Now)
+	for i := range 200 {
+		l := lobbyOf(fmt.Sprint(i))
+		l.ExpiresAt = c.Now().Add(time.Duration(1+i%2) * time.Hour) // those of even numbers expire
+		create(t, m, l)
+	}
+	c.Move(time.Hour)
+	closed, err := m.Lobby(t.Context(), store.LobbyKey(lobbyOf("1").Game, "1"))
+	wantErr(t, "Lobby", err, nil)
+	l := closed.Clone()
+	l.Closed = true
+	wantErr(t, "SwapLobby", m.SwapLobby(t.Context(), l), nil)
+	seen := map[string]int{}
+	for l := range m.Lobbies() {
+		seen[l.ID]++
+		l := l.Clone() // as somebody who joins it
+		wantErr(t, "SwapLobby", m.SwapLobby(t.Context(), l), nil)
+	}
+	for i := range 200 {
+		want := i % 2
+		if i == 1 {
+			want = 0
+		}
+		if got := seen[fmt.Sprint(i)]; got != want {
+			t.Errorf("lobby %d is yielded %d times, want %d", i, got, want)
+		}
+	}
+	for range m.Lobbies() {
+		break
+	}
+}
+
 // TestMemoryAtOnce lets the race detector see every method run beside every other, with the sweeps.
 func TestMemoryAtOnce(t *testing.T) {
 	c := newClock()
@@ -96,6 +132,9 @@ func TestMemoryAtOnce(t *testing.T) {
 				c.Move(time.Second)
 			}
 			m.Len()
+			for l := range m.Lobbies() {
+				l.Lists("guest")
+			}
 		}
 		return nil
 	})

@@ -9,7 +9,6 @@ import (
 	"net/url"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/google/uuid"
 )
@@ -133,6 +132,7 @@ func (g *Gateway) getConnection(w http.ResponseWriter, _ *http.Request, id strin
 	if c == nil || c.isEnding() {
 		return ErrGone
 	}
+	is := c.client()
 	type identity struct {
 		SourceIP  string `json:"sourceIp"`
 		UserAgent string `json:"userAgent,omitempty"`
@@ -142,9 +142,7 @@ func (g *Gateway) getConnection(w http.ResponseWriter, _ *http.Request, id strin
 		Identity     identity `json:"identity"`
 		LastActiveAt string   `json:"lastActiveAt"`
 	}{
-		time.UnixMilli(c.connectedAt).UTC().Format(awsTime),
-		identity{c.sourceIP, c.userAgent},
-		time.UnixMilli(c.active.Load()).UTC().Format(awsTime),
+		is.ConnectedAt.Format(awsTime), identity{is.SourceIP, is.UserAgent}, is.ActiveAt.Format(awsTime),
 	})
 	return nil
 }

@@ -1,6 +1,9 @@
 package apigateway
 
-import "sync/atomic"
+import (
+	"sync/atomic"
+	"time"
+)
 
 // Stats is what a Gateway has done since New, and what it holds.
 type Stats struct {
@@ -70,4 +73,31 @@ func (g *Gateway) Stats() Stats {
 		s.Queued += c.waiting()
 	}
 	return s
+}
+
+// A Client is what is known of a connection that is open.
+type Client struct {
+	ID          string
+	SourceIP    string    // with Config.TrustProxy what a proxy says
+	UserAgent   string    // as it calls itself; empty if it does not
+	ConnectedAt time.Time // UTC, in milliseconds
+	ActiveAt    time.Time // when the last message came or went
+	Queued      int       // bytes that wait for it to read
+}
+
+// Clients returns the connections that are open and not about to end, in no order. It looks at every connection, as Stats does.
+func (g *Gateway) Clients() (clients []Client) {
+	for c := range g.all() {
+		if !c.isEnding() {
+			clients = append(clients, c.client())
+		}
+	}
+	return clients
+}
+
+func (c *connection) client() Client {
+	return Client{
+		ID: c.id, SourceIP: c.sourceIP, UserAgent: c.userAgent, Queued: c.waiting(),
+		ConnectedAt: time.UnixMilli(c.connectedAt).UTC(), ActiveAt: time.UnixMilli(c.active.Load()).UTC(),
+	}
 }

@@ -31,6 +31,11 @@ func TestStats(t *testing.T) {
 	if s.Queued <= maxOutbox-MaxFrame || s.Queued > maxOutbox+1000 {
 		t.Errorf("%d bytes wait for who does not read, want about %d", s.Queued, maxOutbox)
 	}
+	clients := g.Clients()
+	if len(clients) != 1 || clients[0].ID != id || clients[0].Queued != s.Queued || clients[0].SourceIP != "127.0.0.1" ||
+		clients[0].ActiveAt.Before(clients[0].ConnectedAt) {
+		t.Errorf("the clients are %+v", clients)
+	}
 	left := connect(t, address)
 	left.send(frame(closing, "\x0f\xa0"))
 	<-ids
