@@ -16,6 +16,7 @@ type front struct {
 	origins     origins
 	trustProxy  bool
 	metrics     string
+	inspect     bool
 }
 
 func (o *front) flags(f *flag.FlagSet) {
@@ -27,6 +28,8 @@ func (o *front) flags(f *flag.FlagSet) {
 	f.BoolVar(&o.trustProxy, "trust-proxy", false, "take a client's address from X-Forwarded-For: only behind a proxy that sets it, and that nobody\n"+
 		"can go around")
 	f.StringVar(&o.metrics, "metrics", "", "`address` where /metrics is, for Prometheus, such as 127.0.0.1:9100; nowhere unless given")
+	f.BoolVar(&o.inspect, "inspect", false, "show connections and lobbies, without secrets, to who asks on this machine for /inspect, a page, or\n"+
+		"/inspect.json")
 }
 
 func (o *front) check() error {

@@ -160,7 +160,9 @@ func openHandler(o options, log *slog.Logger) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newServer(o, kept, log), nil
+	s := newServer(o, kept, log)
+	s.inspector = o.newInspector(s.sockets, kept)
+	return s, nil
 }
 
 // connect returns a server in front of functions, which post to clients through what listens at callback.
@@ -193,6 +195,7 @@ func (o options) connect(ctx context.Context, callback net.Addr, log *slog.Logge
 	s.sockets = o.newGateway(apigateway.Config{
 		Routes: routesOf(st, invokers), Selection: st.Selection, StageVariables: st.StageVariables, Log: log,
 	})
+	s.inspector = o.newInspector(s.sockets, nil)
 	return s, nil
 }
 

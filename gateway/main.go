@@ -170,13 +170,17 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
+	if err := o.checkInspect(listener.Addr()); err != nil {
+		listener.Close()
+		return err
+	}
 	s, err := openServer(ctx, o, log, stdout, stderr)
 	if err != nil {
 		listener.Close()
 		return err
 	}
 	defer s.end()
-	greet(stdout, listener.Addr(), secure != nil, s.template)
+	greet(stdout, listener.Addr(), secure != nil, s)
 	if secure != nil {
 		listener = tls.NewListener(listener, secure)
 	}
@@ -212,7 +216,7 @@ func newWeb(h http.Handler, requestTime time.Duration, log *slog.Logger) *http.S
 }
 
 // greet says where to go. A listener on all addresses is shown by one that can be opened here.
-func greet(w io.Writer, addr net.Addr, secure bool, template string) {
+func greet(w io.Writer, addr net.Addr, secure bool, server *server) {
 	tcp := addr.(*net.TCPAddr)
 	host := tcp.IP.String()
 	if tcp.IP.IsUnspecified() {
@@ -224,8 +228,11 @@ func greet(w io.Writer, addr net.Addr, secure bool, template string) {
 		s = "s"
 	}
 	what, page := "Bellhop", fmt.Sprintf("  Page       http%s://%s\n", s, at)
-	if template != "" {
-		what, page = "The stack of "+template, ""
+	if server.template != "" {
+		what, page = "The stack of "+server.template, ""
+	}
+	if server.inspector != nil {
+		page += fmt.Sprintf("  Inspect    http%s://%s/inspect\n", s, at)
 	}
 	fmt.Fprintf(w, "%s is running.\n  WebSocket  ws%s://%s\n%s  Ctrl-C stops it.\n", what, s, at, page)
 }

@@ -31,6 +31,7 @@ type server struct {
 	functions  []io.Closer  // that are run here
 	management *http.Server // of @connections; nil if nobody needs it
 	metrics    *http.Server // nil if nobody asks for it
+	inspector  *inspector   // likewise
 }
 
 // actionTime is what an action may take, as for the function on AWS: handlers count on it that none runs for 15 seconds.
@@ -105,6 +106,8 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		servePage(w, r)
 	case path == "/bellhop.js" && !isUpgrade:
 		serveClient(w)
+	case s.inspector.sees(r) && !isUpgrade:
+		s.inspector.ServeHTTP(w, r)
 	case path == "/healthz" && !isUpgrade:
 		s.serveHealth(w)
 	case isUpgrade && !s.origins.allow(r):

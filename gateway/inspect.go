@@ -1,0 +1,153 @@
+package main
+
+import (
+	_ "embed"
+	"encoding/json"
+	"fmt"
+	"html/template"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strings"
+
+	"bellhop/gateway/apigateway"
+	"bellhop/store"
+)
+
+// An inspector shows who sits at this machine what the program holds: /inspect for people, /inspect.json for programs
+// (docs/operations.md). Tokens, passwords, and what players say, of themselves too, are in neither.
+type inspector struct {
+	sockets *apigateway.Gateway
+	memory  *store.Memory // of lobbies; nil if this program does not hold them
+	nowhere string        // why there are none, then
+	meter   meter
+}
+
+// newInspector returns what -inspect asks for, or nil. Of a store that is not in memory, or none, it shows nothing.
+func (o options) newInspector(sockets *apigateway.Gateway, kept store.Store) *inspector {
+	if !o.inspect {
+		return nil
+	}
+	i := &inspector{sockets: sockets, meter: meter{at: sockets.Now()}}
+	i.memory, _ = kept.(*store.Memory)
+	switch {
+	case o.template != "":
+		i.nowhere = "What the functions of this stack keep is not known here."
+	case i.memory == nil:
+		i.nowhere = "Lobbies are in the table, and not in this program: docs/operations.md says how to look into it."
+	}
+	return i
+}
+
+// checkInspect returns what is wrong with -inspect where clients connect.
+func (o options) checkInspect(addr net.Addr) error {
+	ip := addr.(*net.TCPAddr).IP
+	if !o.inspect || ip.IsUnspecified() || isHere(ip.String()) {
+		return nil
+	}
+	return fmt.Errorf("-inspect is for this machine alone, and %s is not reached by 127.0.0.1; give -listen 127.0.0.1:PORT, or :PORT for all addresses", ip)
+}
+
+// inspections are the paths that an inspector answers.
+var inspections = map[string]func(*inspector, http.ResponseWriter, *http.Request){
+	"/inspect":      (*inspector).servePage,
+	"/inspect.css":  (*inspector).serveStyle,
+	"/inspect.json": (*inspector).serveJSON,
+}
+
+// sees tells whether a request is for an inspector, and by somebody who may look. To all others there is no such path.
+func (i *inspector) sees(r *http.Request) bool {
+	return i != nil && inspections[r.URL.Path] != nil && (r.Method == "GET" || r.Method == "HEAD") && isFromHere(r)
+}
+
+// isFromHere tells whether a request comes from this machine. One that a proxy here passes on comes from anywhere. And a
+// site may have its name resolve to 127.0.0.1, so that its pages count as those of this server (DNS rebinding); but then
+// Host is that name.
+func isFromHere(r *http.Request) bool {
+	for name := range r.Header {
+		if strings.HasPrefix(name, "X-Forwarded-") || slices.Contains([]string{"Forwarded", "X-Real-Ip", "Via"}, name) {
+			return false
+		}
+	}
+	from, err := netip.ParseAddrPort(r.RemoteAddr)
+	return err == nil && from.Addr().Unmap().IsLoopback() && isHere((&url.URL{Host: r.Host}).Hostname())
+}
+
+// isHere tells whether a host is one by which an inspector is reached.
+func isHere(host string) bool {
+	return slices.Contains([]string{"localhost", "127.0.0.1", "::1"}, strings.ToLower(host))
+}
+
+// ServeHTTP implements http.Handler, for what it sees.
+func (i *inspector) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	h := w.Header()
+	h.Set("Cache-Control", "no-store")
+	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
+	h.Set("Cross-Origin-Resource-Policy", "same-origin")
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("X-Content-Type-Options", "nosniff")
+	inspections[r.URL.Path](i, w, r)
+}
+
+func (i *inspector) serveJSON(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Type", "application/json")
+	json.NewEncoder(w).Encode(i.look(r.Context()))
+}
+
+//go:embed inspect.css
+var inspectStyle string
+
+func (i *inspector) serveStyle(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "text/css; charset=utf-8")
+	w.Write([]byte(inspectStyle))
+}
+
+//go:embed inspect.html
+var inspectText string
+
+var inspectPage = template.Must(template.New("inspect").Funcs(template.FuncMap{"span": span}).Parse(inspectText))
+
+// pageRows is how many lobbies, and connections, the page shows: more than anybody reads, and few enough for a phone.
+const pageRows = 100
+
+// servePage shows the newest. It asks for itself anew every two seconds, unless it is told to stand still.
+func (i *inspector) servePage(w http.ResponseWriter, r *http.Request) {
+	p := struct {
+		sight
+		Still                        bool
+		Players, Waiting             int
+		MoreLobbies, MoreConnections int
+		LobbyCount, ConnectionsCount int
+	}{sight: i.look(r.Context()), Still: r.URL.Query().Has("still")}
+	for _, l := range p.Lobbies {
+		p.Players += len(l.Members)
+		p.Waiting += len(l.Waiting)
+	}
+	p.LobbyCount, p.ConnectionsCount = len(p.Lobbies), len(p.Connections)
+	p.Lobbies, p.MoreLobbies = first(p.Lobbies)
+	p.Connections, p.MoreConnections = first(p.Connections)
+	if !p.Still {
+		w.Header().Set("Refresh", "2")
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	inspectPage.Execute(w, p)
+}
+
+func first[T any](all []T) (some []T, more int) {
+	n := min(len(all), pageRows)
+	return all[:n], len(all) - n
+}
+
+// span writes a number of seconds for people.
+func span(seconds int) string {
+	switch {
+	case seconds < 60:
+		return fmt.Sprintf("%d s", seconds)
+	case seconds < 3600:
+		return fmt.Sprintf("%d min", seconds/60)
+	default:
+		return fmt.Sprintf("%d h %d min", seconds/3600, seconds/60%60)
+	}
+}

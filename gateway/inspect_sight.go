@@ -1,0 +1,162 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"math"
+	"slices"
+	"sync"
+	"time"
+
+	"bellhop/gateway/apigateway"
+	"bellhop/store"
+)
+
+// A sight is what an inspector shows. Times are in whole seconds before, or after, At.
+type sight struct {
+	At          time.Time        `json:"at"`
+	Messages    rate             `json:"messages"`
+	Lobbies     []seenLobby      `json:"lobbies"` // the newest first; null if they are not in this program
+	Nowhere     string           `json:"lobbies_nowhere,omitempty"`
+	Connections []seenConnection `json:"connections"` // the newest first
+}
+
+type seenLobby struct {
+	Game        string       `json:"game"`
+	ID          string       `json:"lobby_id"`
+	HostID      int          `json:"host_peer_id"`
+	Members     []seenMember `json:"members"` // in the order they came
+	Waiting     []seenGuest  `json:"waiting"` // likewise
+	MaxPlayers  int          `json:"max_players"`
+	Full        bool         `json:"full"`
+	Public      bool         `json:"public"`
+	Locked      bool         `json:"locked"`
+	HasPassword bool         `json:"has_password"`
+	AutoAccept  bool         `json:"auto_accept"`
+	Mesh        bool         `json:"mesh"`
+	Migrates    bool         `json:"migrates"`
+	Term        int          `json:"term"`
+	Version     int64        `json:"version"`
+	Age         int          `json:"age_seconds"`
+	ExpiresIn   int          `json:"expires_in_seconds"`
+}
+
+type seenMember struct {
+	PeerID     int    `json:"peer_id"`
+	Connection string `json:"connection_id"`
+	Host       bool   `json:"host"`
+	Away       bool   `json:"away"`
+	HeldFor    int    `json:"held_for_seconds"` // until the place is lost, of who is away
+}
+
+type seenGuest struct {
+	PeerID     int    `json:"peer_id"` // promised
+	Connection string `json:"connection_id"`
+	Waits      int    `json:"waits_seconds"`
+}
+
+type seenConnection struct {
+	ID        string `json:"connection_id"`
+	Game      string `json:"game"`     // empty if it is not known here
+	LobbyID   string `json:"lobby_id"` // empty: in none
+	Role      string `json:"role"`     // in it: host, member or waiting
+	Age       int    `json:"age_seconds"`
+	Idle      int    `json:"idle_seconds"`
+	Queued    int    `json:"queued_bytes"`
+	Address   string `json:"address"`
+	UserAgent string `json:"user_agent"`
+}
+
+// look returns what there is at this moment.
+func (i *inspector) look(ctx context.Context) sight {
+	now := i.sockets.Now()
+	s := sight{At: now.UTC(), Messages: i.meter.read(now, i.sockets.Stats()), Nowhere: i.nowhere, Connections: []seenConnection{}}
+	roles := map[string]seenConnection{}
+	if i.memory != nil {
+		s.Lobbies = i.lobbies(now, roles)
+	}
+	clients := i.sockets.Clients()
+	slices.SortFunc(clients, func(a, b apigateway.Client) int {
+		return cmp.Or(b.ConnectedAt.Compare(a.ConnectedAt), cmp.Compare(a.ID, b.ID))
+	})
+	for _, c := range clients {
+		seen := roles[c.ID]
+		seen.ID, seen.Queued, seen.Address, seen.UserAgent = c.ID, c.Queued, c.SourceIP, c.UserAgent
+		seen.Age, seen.Idle = seconds(now.Sub(c.ConnectedAt)), seconds(now.Sub(c.ActiveAt))
+		if i.memory != nil {
+			known, _ := i.memory.Connection(ctx, c.ID) // of one that is gone since, nothing is
+			seen.Game = known.Game
+		}
+		s.Connections = append(s.Connections, seen)
+	}
+	return s
+}
+
+// lobbies returns those that there are, and notes in roles where each connection is: the lobby is the truth of that.
+func (i *inspector) lobbies(now time.Time, roles map[string]seenConnection) []seenLobby {
+	kept := slices.SortedFunc(i.memory.Lobbies(), func(a, b *store.Lobby) int {
+		return cmp.Or(cmp.Compare(b.CreatedAt, a.CreatedAt), cmp.Compare(a.Key(), b.Key()))
+	})
+	all := make([]seenLobby, len(kept))
+	for at, l := range kept {
+		all[at] = seeLobby(l, now)
+		for _, m := range all[at].Members {
+			roles[m.Connection] = seenConnection{LobbyID: l.ID, Role: "member"}
+		}
+		roles[l.Host().Conn] = seenConnection{LobbyID: l.ID, Role: "host"}
+		for _, g := range all[at].Waiting {
+			roles[g.Connection] = seenConnection{LobbyID: l.ID, Role: "waiting"}
+		}
+	}
+	return all
+}
+
+func seeLobby(l *store.Lobby, now time.Time) seenLobby {
+	seen := seenLobby{
+		Game: l.Game, ID: l.ID, HostID: l.HostID, Members: []seenMember{}, Waiting: []seenGuest{},
+		MaxPlayers: l.MaxPlayers, Full: len(l.Members) >= l.MaxPlayers, Public: l.Public, Locked: l.Locked,
+		HasPassword: l.Password != "", AutoAccept: l.AutoAccept, Mesh: l.Mesh, Migrates: l.Migrates,
+		Term: l.Term, Version: l.Version, Age: seconds(now.Sub(time.UnixMicro(l.CreatedAt))), ExpiresIn: seconds(l.ExpiresAt.Sub(now)),
+	}
+	for _, m := range l.Members {
+		member := seenMember{PeerID: m.PeerID, Connection: m.Conn, Host: m.PeerID == l.HostID, Away: m.Away()}
+		if m.Away() {
+			member.HeldFor = seconds(m.AwayUntil.Sub(now))
+		}
+		seen.Members = append(seen.Members, member)
+	}
+	for _, r := range l.Waiting {
+		seen.Waiting = append(seen.Waiting, seenGuest{PeerID: r.PeerID, Connection: r.Conn, Waits: seconds(now.Sub(time.UnixMilli(r.Since)))})
+	}
+	return seen
+}
+
+func seconds(d time.Duration) int { return max(0, int(d/time.Second)) }
+
+// A rate is how many messages there were a second, over the last so many.
+type rate struct {
+	Received float64 `json:"received_per_second"`
+	Sent     float64 `json:"sent_per_second"`
+	Over     int     `json:"over_seconds"`
+}
+
+// A meter makes rates of counts: over the time since it was read before, and a second at least. So nothing is counted
+// while nobody looks, and all who look at once are told the same.
+type meter struct {
+	mu             sync.Mutex
+	at             time.Time
+	received, sent uint64
+	rate           rate
+}
+
+func (m *meter) read(now time.Time, s apigateway.Stats) rate {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	sent := s.Posts["taken"]
+	if over := now.Sub(m.at); over >= time.Second {
+		a := func(is, was uint64) float64 { return math.Round(float64(is-was)/over.Seconds()*10) / 10 }
+		m.rate = rate{a(s.Received, m.received), a(sent, m.sent), seconds(over)}
+		m.at, m.received, m.sent = now, s.Received, sent
+	}
+	return m.rate
+}
