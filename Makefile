@@ -66,9 +66,15 @@ $(TSC):
 # The tests' DynamoDB: an open emulator that is held to the behaviour of Amazon's by a public suite.
 DYNOXIDE := .cache/dynamodb/bin/dynoxide
 
-tools: $(TSC) ## install what the tests need and is missing: into .cache, and a browser and a TURN server by apt-get
+# The commands of docs/operations.md are run as they stand there. The CLI has an environment of its own, since it wants other
+# versions of AWS's packages than SAM.
+AWS := .cache/aws/bin/aws
+
+tools: $(TSC) $(AWS) ## install what the tests need and is missing: into .cache, and a browser, a TURN server, curl and jq by apt-get
 	@$(call apt,chromium chromium-browser google-chrome,chromium,the tests in a browser)
 	@$(call apt,turnserver,coturn,the tests of TURN)
+	@$(call apt,curl,curl,the tests of docs/operations.md)
+	@$(call apt,jq,jq,the tests of docs/operations.md)
 	@if [ -z "$$DYNAMODB_ENDPOINT" ] && ! command -v dynoxide >/dev/null; then $(MAKE) --no-print-directory $(DYNOXIDE); fi
 
 $(DYNOXIDE):
@@ -102,6 +108,12 @@ validate: .cache/sam/bin/sam ## template.yaml, as it stands and as CloudFormatio
 test-sam: tools .cache/sam/bin/sam ## the deployed binary in sam local, in front of it the gateway; needs Docker, or root
 	sam/local go test -run TestSAM -v -count=1 . ./gateway
 
+# A program of Python's, in an environment of its own.
+venv = python3 -c 'import ensurepip' 2>/dev/null || { echo "installing python3-venv, which $(1) needs"; apt-get update -qq && apt-get install -y -qq python3-venv; }; \
+	echo "installing $(1) into $(2)"; python3 -m venv $(2) && $(2)/bin/pip install -q $(3) && touch $@
+
 .cache/sam/bin/sam:
-	@python3 -c 'import ensurepip' 2>/dev/null || { echo "installing python3-venv, which the SAM CLI needs"; apt-get update -qq && apt-get install -y -qq python3-venv; }
-	@echo "installing the SAM CLI into .cache/sam"; python3 -m venv .cache/sam && .cache/sam/bin/pip install -q aws-sam-cli==1.170.0 && touch $@
+	@$(call venv,the SAM CLI,.cache/sam,aws-sam-cli==1.170.0)
+
+$(AWS):
+	@$(call venv,the AWS CLI,.cache/aws,awscli==1.46.3)
