@@ -48,11 +48,12 @@ type Connection struct {
 // follows a pointer checks that the lobby lists the connection.
 type Pointer struct {
 	LobbyID string `dynamodbav:"lobby_id"` // in lower case; empty: none
-	Since   int64  `dynamodbav:"since"`    // when it was set, in milliseconds since 1970; 0: long ago
+	Since   int64  `dynamodbav:"since"`    // when it was set, in milliseconds since 1970; that negated: it has settled
 }
 
-// Settled returns p without its time, as of a connection that the lobby has listed: it is on its way there no longer.
-func (p Pointer) Settled() Pointer { return Pointer{LobbyID: p.LobbyID} }
+// Settled returns p as of a connection that the lobby has listed: it is on its way there no longer. It is still another than
+// that of any other time, or who has looked where p leads could change one that was set since.
+func (p Pointer) Settled() Pointer { return Pointer{LobbyID: p.LobbyID, Since: -p.Since} }
 
 // Key returns where the lobby is kept that c points to.
 func (c *Connection) Key() Key { return LobbyKey(c.Game, c.Pointer.LobbyID) }

@@ -1,0 +1,55 @@
+package handlers
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"bellhop/store"
+)
+
+// TestSlowWayElsewhere guards that nobody is in two lobbies who asks for both at once: one action has seen that they are out of
+// the lobby hen, and before it moves them they wait there anew, and are rejected by a write that only half comes about.
+func TestSlowWayElsewhere(t *testing.T) {
+	var atPoint func()
+	var lost bool // writes of lobbies are
+	w := newWorld(func(s store.Store) store.Store {
+		return &faultyStore{s, func(method string) error {
+			switch do := atPoint; {
+			case method == "Point" && do != nil:
+				atPoint = nil
+				do()
+			case method == "SwapLobby" && lost:
+				return errors.New("no store")
+			}
+			return nil
+		}}
+	})
+	w.openHen("ann")
+	w.say("host", reject)
+	w.heard()
+	w.wait(time.Millisecond)
+	atPoint = func() {
+		w.say("ann", join)
+		lost = true
+		w.say("host", reject)
+		lost = false
+	}
+	w.say("ann", `{"action":"start_lobby","content":{"lobby_id":"own"}}`)
+	want := map[string][]string{"ann": {"error already_in_lobby"}, "host": {"request_to_join", "error internal X"}}
+	if diff := cmp.Diff(want, brief(w.heard())); diff != "" {
+		t.Errorf("heard (-want +got):\n%s", diff)
+	}
+	w.wantListed(t, []string{"host", "ann"}, false)
+}
+
+// openHen has the lobby hen begin, and somebody wait for it.
+func (w *world) openHen(waits string) {
+	w.connect("host", nil)
+	w.connect(waits, nil)
+	w.say("host", `{"action":"start_lobby","content":{"lobby_id":"hen"}}`)
+	w.say(waits, join)
+	w.heard()
+}
