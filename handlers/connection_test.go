@@ -45,6 +45,34 @@ func TestSlowWayElsewhere(t *testing.T) {
 	w.wantListed(t, []string{"host", "ann"}, false)
 }
 
+// TestRejectedLongAfter guards the same of one who has waited for long, could not be told that they are rejected, and goes
+// elsewhere while that is undone.
+func TestRejectedLongAfter(t *testing.T) {
+	var atLobby func()
+	w := newWorld(func(s store.Store) store.Store {
+		return &faultyStore{s, func(method string) error {
+			if do := atLobby; method == "Lobby" && do != nil {
+				atLobby = nil
+				do()
+			}
+			return nil
+		}}
+	})
+	w.openHen("ann")
+	w.wait(claimSettles)
+	w.meanwhile = func(string, string) error {
+		w.meanwhile = nil
+		atLobby = func() { w.say("ann", `{"action":"start_lobby","content":{"lobby_id":"own"}}`) }
+		return ErrBusy
+	}
+	w.say("host", reject)
+	want := map[string][]string{"ann": {"error already_in_lobby"}, "host": {"error rate_limited X"}}
+	if diff := cmp.Diff(want, brief(w.heard())); diff != "" {
+		t.Errorf("heard (-want +got):\n%s", diff)
+	}
+	w.wantListed(t, []string{"host", "ann"}, false)
+}
+
 // openHen has the lobby hen begin, and somebody wait for it.
 func (w *world) openHen(waits string) {
 	w.connect("host", nil)

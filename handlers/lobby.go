@@ -87,23 +87,36 @@ func (h *Handler) rejectJoinRequest(ctx context.Context, req *request) error {
 	return h.done(ctx, req, events.Done{})
 }
 
-// undoReject lets somebody wait again who could not be told because of cause, if they have gone nowhere else.
-func (h *Handler) undoReject(ctx context.Context, req *request, l *store.Lobby, r store.Request, cause error) error {
+// undoReject lets somebody wait again who could not be told because of cause, if they have gone nowhere else. They are on their
+// way to the lobby anew, so that they go nowhere else meanwhile. One whose lobby has closed meanwhile cannot wait, and is told so.
+func (h *Handler) undoReject(ctx context.Context, req *request, rejected *store.Lobby, r store.Request, cause error) error {
 	ctx, cancel := lastTime(ctx)
 	defer cancel()
-	to := store.Pointer{LobbyID: strings.ToLower(l.ID), Since: r.Since}
-	c, err := h.Store.Point(ctx, r.Conn, to.Settled(), to)
+	from := store.Pointer{LobbyID: strings.ToLower(rejected.ID), Since: r.Since}
+	r.Since = h.Now().UnixMilli()
+	to := store.Pointer{LobbyID: from.LobbyID, Since: r.Since}
+	c, err := h.Store.Point(ctx, r.Conn, from.Settled(), to)
+	if errors.Is(err, store.ErrConflict) && c.Pointer == from {
+		_, err = h.Store.Point(ctx, r.Conn, from, to)
+	}
 	switch {
-	case errors.Is(err, store.ErrNotFound), errors.Is(err, store.ErrConflict) && c.Pointer != to:
+	case errors.Is(err, store.ErrNotFound), errors.Is(err, store.ErrConflict):
 		return cause
-	case err != nil && !errors.Is(err, store.ErrConflict):
+	case err != nil:
 		return err
 	}
-	_, err = h.update(ctx, nil, l.Key(), func(l *store.Lobby) error {
+	_, err = h.update(ctx, nil, rejected.Key(), func(l *store.Lobby) error {
+		if l.CreatedAt != rejected.CreatedAt {
+			return store.ErrNotFound // another has taken its id
+		}
 		l.Readmit(req.conn, r)
 		return nil
 	})
-	if err != nil && !errors.Is(err, store.ErrNotFound) {
+	if errors.Is(err, store.ErrNotFound) {
+		h.release(ctx, r.Conn, to)
+		answer := closedLetter(rejected, r)
+		h.logUndelivered(ctx, answer, h.tell(ctx, answer))
+	} else if err != nil {
 		return err
 	}
 	return cause

@@ -114,6 +114,24 @@ var meanwhiles = map[string]struct {
 			"ann": {"lobby_closed", "request_rejected lobby_closed"}, "host": {"lobby_left L", "error rate_limited A"},
 		},
 	},
+	"the host leaves while it rejects one who is too busy to be told": {
+		by: "host", says: reject, to: "ann", event: "request_rejected",
+		then: func(w *world) error { w.say("host", leave); return ErrBusy },
+		want: map[string][]string{"ann": {"request_rejected lobby_closed"}, "host": {"lobby_left L", "error rate_limited X"}},
+	},
+	"another takes the lobby's id while the host rejects one who is too busy to be told": {
+		by: "host", says: reject, to: "ann", event: "request_rejected",
+		then: func(w *world) error {
+			w.say("host", leave)
+			w.wait(time.Millisecond)
+			w.connect("other", nil)
+			w.say("other", `{"action":"start_lobby","content":{"lobby_id":"hen"},"request_id":"S"}`)
+			return ErrBusy
+		},
+		want: map[string][]string{
+			"ann": {"request_rejected lobby_closed"}, "host": {"lobby_left L", "error rate_limited X"}, "other": {"lobby_started S"},
+		},
+	},
 	"the joiner goes elsewhere while rejected, and is too busy to be told": {
 		by: "host", says: reject, to: "ann", event: "request_rejected",
 		then: func(w *world) error {
