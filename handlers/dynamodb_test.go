@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/google/go-cmp/cmp"
 
 	"bellhop/store"
 	"bellhop/store/dynamodbtest"
@@ -90,6 +91,24 @@ func TestThrottledMayTryAgain(t *testing.T) {
 				w.wait(busyRetry)
 			}
 		})
+	}
+}
+
+// TestListsTooSlow guards that who looks for a game, and hears that the time was over before there was a list, may start one at
+// once.
+func TestListsTooSlow(t *testing.T) {
+	p := dynamodbtest.NewProxy(t, dynamodbtest.Start(t))
+	w := newWorld(unwrapped)
+	w.Config.Store = dynamodbtest.Open(t, p.URL, w.clock)
+	w.Handler = New(w.Config)
+	w.connect("ann", nil)
+	p.Set(dynamodbtest.Times(100, "Query", dynamodbtest.Hangs))
+	w.limit = answerTime + 500*time.Millisecond
+	w.say("ann", `{"action":"quick_join","request_id":"Q"}`)
+	w.limit = 0
+	w.say("ann", `{"action":"start_lobby","request_id":"S"}`)
+	if diff := cmp.Diff(map[string][]string{"ann": {"error internal Q", "lobby_started S"}}, brief(w.heard())); diff != "" {
+		t.Errorf("heard (-want +got):\n%s", diff)
 	}
 }
 

@@ -39,6 +39,8 @@ func (h *Handler) quickJoin(ctx context.Context, req *request) error {
 		return err
 	}
 	if at, err = h.quick(ctx, req, at, own, c); err != nil && at.ID != "" {
+		ctx, cancel := lastTime(ctx)
+		defer cancel()
 		h.release(ctx, req.conn, at.Pointer)
 	}
 	return err
