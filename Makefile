@@ -1,7 +1,7 @@
 # All that is done to Bellhop, a line or two each. `make` alone lists it.
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help run test unit fuzz bench soak model golden fmt lint tools build build-Function validate test-sam
+.PHONY: help run test unit fuzz bench bench-peers soak model golden fmt lint tools build build-Function validate test-sam
 
 # How long each fuzz test looks for something new in `make test`.
 FUZZTIME ?= 5s
@@ -9,8 +9,11 @@ FUZZTIME ?= 5s
 # What the Lambda function's binary is built for: arm64 or x86_64, Lambda's names.
 ARCH ?= $(shell go env GOHOSTARCH)
 
+# The servers that Bellhop is measured beside.
+PEERS := .cache/peers/bin/matchbox_server .cache/peers/node_modules/peer/package.json
+
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## a working server, with a page to try it on, at http://127.0.0.1:3000
 	go run ./gateway
@@ -42,6 +45,18 @@ fuzz: ## every fuzz test for FUZZTIME (5s)
 bench: tools ## what a message, an idle connection and the function's start cost, beside programs that do less
 	go test -run '^$$' -bench . -benchmem ./events ./handlers ./gateway/apigateway
 	go run ./gateway/bench
+
+bench-peers: $(PEERS) ## what Bellhop costs beside PeerJS and matchbox_server: installs them, writes docs/performance.*, in ten minutes
+	go run ./gateway/bench -peers .cache/peers -idle 5000
+
+# Only bench-peers wants these, and what is missing it leaves out.
+.cache/peers/bin/matchbox_server:
+	@if ! command -v cargo >/dev/null; then echo "matchbox_server wants Rust's cargo to be built"; \
+	else echo "building matchbox_server, once, in 1 to 5 minutes"; nice cargo install matchbox_server --version 0.15.0 --locked --root .cache/peers || true; fi
+
+.cache/peers/node_modules/peer/package.json:
+	@if ! command -v npm >/dev/null; then echo "PeerJS wants npm to be installed"; \
+	else echo "installing PeerJS's server"; npm install --no-audit --no-fund --prefix .cache/peers peer@1.0.2 || true; fi
 
 soak: ## 2,000 clients that come, drop and come back for two minutes, and what is left of them
 	go test -run TestSoak -v -count=1 ./gateway -soak.connections 2000 -soak.time 2m

@@ -49,7 +49,7 @@ func dropHosts(ctx context.Context, s server, n int) (d drops, err error) {
 	lobbies := make([]lobby, d.hosts)
 	for i := range lobbies {
 		defer lobbies[i].close()
-		if err := lobbies[i].fill(p.url+s.query(i, "a"), i); err != nil {
+		if err := lobbies[i].fill(p.url+s.path(i, "a"), i); err != nil {
 			return d, fmt.Errorf("lobby %d: %w", i+1, err)
 		}
 	}

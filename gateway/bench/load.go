@@ -10,92 +10,113 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"testing/iotest"
 	"time"
 )
 
 // A load is all pairs of a server.
 type load []*pair
 
-// A pair is two clients. The host sends one and the same message to the joiner, again and again. It is as cheap as can
-// be, since it shares the cores with the server: frames are built once, and what arrives is compared as bytes.
-type pair struct {
-	host, joiner net.Conn
-	frame        []byte     // what the host sends
-	want         []byte     // the frame that the joiner gets for it
-	trouble      chan error // what ended the host's silence
+// A pair is two clients that send each other one and the same message, again and again, each for one that it gets, as who
+// makes an offer and who answers it do. It is as cheap as can be, since it shares the cores with the server: frames are
+// built once, and what arrives is compared as bytes.
+type pair struct{ host, joiner *end }
+
+// An end is one client of a pair.
+type end struct {
+	conn   net.Conn
+	frame  []byte      // what it sends
+	want   []byte      // the frame that it gets for what the other sends
+	burst  []byte      // as many frames as may be in flight
+	sent   []time.Time // when each of its messages that are on their way was, in their order
+	buffer []byte      // what it reads into
+	have   int         // bytes of a frame that is not whole yet, in buffer
 }
 
 // patience is how long a server may take for an answer: far longer than anything but loss explains.
 const patience = 10 * time.Second
 
-// connect makes n pairs and sees one message through each. The load is to be closed even if there is an error.
+// connect makes n pairs and sees one message through each, both ways. The load is to be closed even if there is an error.
 func connect(s server, url string, n int) (l load, err error) {
 	for i := range n {
-		p := &pair{trouble: make(chan error, 1)}
-		if p.host, err = dial(url + s.query(i, "a")); err != nil {
-			return l, err
-		}
+		p := &pair{&end{}, &end{}}
 		l = append(l, p)
-		if p.joiner, err = dial(url + s.query(i, "b")); err != nil {
+		if p.host.conn, err = dial(url + s.path(i, "a")); err != nil {
 			return l, err
 		}
-		message, err := s.meet(p.host, p.joiner, i)
+		if p.joiner.conn, err = dial(url + s.path(i, "b")); err != nil {
+			return l, err
+		}
+		fromHost, fromJoiner, err := s.meet(p.host.conn, p.joiner.conn, i)
 		if err != nil {
 			return l, err
 		}
-		p.frame = appendMasked(nil, message)
-		p.host.Write(p.frame) // an error comes back when reading
-		payload, frame, err := readText(p.joiner)
-		if err != nil {
-			return l, fmt.Errorf("the first message of a pair did not arrive: %w", err)
+		if err := p.host.greet(p.joiner, fromHost, s.arrives); err != nil {
+			return l, fmt.Errorf("from host to joiner: %w", err)
 		}
-		_, sdp, _ := bytes.Cut(message, []byte(`"sdp":`))
-		if !bytes.HasPrefix(payload, []byte(s.arrives)) || !bytes.HasSuffix(payload, sdp) {
-			return l, fmt.Errorf("the message should arrive as %s… with its sdp, and did as %s", s.arrives, payload)
+		if err := p.joiner.greet(p.host, fromJoiner, s.arrives); err != nil {
+			return l, fmt.Errorf("from joiner to host: %w", err)
 		}
-		p.want = frame
-		go p.watch()
 	}
 	return l, nil
 }
 
+// greet sends a message to the other for the first time, and learns what it arrives as.
+func (e *end) greet(other *end, message []byte, arrives string) error {
+	e.frame = appendMasked(nil, message)
+	e.conn.Write(e.frame) // an error comes back when reading
+	payload, frame, err := readText(other.conn)
+	if err != nil {
+		return fmt.Errorf("the first message did not arrive: %w%s", err, e.told())
+	}
+	sdp := message[bytes.Index(message, []byte(sdpBegins)):]
+	if !bytes.HasPrefix(payload, []byte(arrives)) || !bytes.HasSuffix(payload, sdp) {
+		return fmt.Errorf("the message should arrive as %s… with its sdp, and did as %s", arrives, payload)
+	}
+	other.want = frame
+	return nil
+}
+
+// told returns what the server tells an end whose message did not arrive.
+func (e *end) told() string {
+	e.conn.SetReadDeadline(time.Now().Add(time.Second))
+	b := make([]byte, 1024)
+	if n, _ := e.conn.Read(b); n > 0 {
+		return fmt.Sprintf("; the server tells the sender: %q", b[:n])
+	}
+	return ""
+}
+
 func (l load) close() {
 	for _, p := range l {
-		p.host.Close()
-		if p.joiner != nil {
-			p.joiner.Close()
+		for _, e := range []*end{p.host, p.joiner} {
+			if e.conn != nil {
+				e.conn.Close()
+			}
 		}
 	}
 }
 
-// watch waits for what the server tells the host, which should be nothing: an error event is a message not relayed.
-func (p *pair) watch() {
-	b := make([]byte, 1024)
-	n, err := p.host.Read(b)
-	if n > 0 {
-		err = fmt.Errorf("the server answers the host instead: %q", b[:n])
-	}
-	p.trouble <- err
-	p.joiner.Close() // wakes relay
-}
-
 // run lets every pair keep depth messages in flight for d, then waits for the last of them, so that the server is at
-// rest before and after. It returns how many messages went through. That one is lost is an error.
-func (l load) run(ctx context.Context, depth int, d time.Duration) (int, error) {
+// rest before and after. It returns how long each message was on its way. That one is lost is an error.
+func (l load) run(ctx context.Context, depth int, d time.Duration) (took []time.Duration, err error) {
 	ctx, stop := context.WithTimeoutCause(ctx, d, errDone)
 	defer stop()
 	var over atomic.Bool
 	context.AfterFunc(ctx, func() { over.Store(true) })
-	var messages atomic.Int64
+	var mu sync.Mutex
 	var running sync.WaitGroup
 	failed := make(chan error, len(l))
 	for _, p := range l {
 		running.Go(func() {
-			n, err := p.relay(depth, d+patience, &over)
-			messages.Add(int64(n))
+			one, err := p.relay(depth, d+patience, &over)
+			mu.Lock()
+			took = append(took, one...)
+			mu.Unlock()
 			if err != nil {
 				failed <- err
 				stop()
@@ -105,53 +126,71 @@ func (l load) run(ctx context.Context, depth int, d time.Duration) (int, error) 
 	running.Wait()
 	select {
 	case err := <-failed:
-		return 0, err
+		return nil, err
 	default:
 	}
 	if err := context.Cause(ctx); err != errDone {
-		return 0, err
+		return nil, err
 	}
-	return int(messages.Load()), nil
+	return took, nil
 }
 
 var errDone = errors.New("done")
 
-// relay sends depth messages and, as they arrive, as many again in one write, until over. It returns how many arrived,
-// which is how many it sent.
-func (p *pair) relay(depth int, limit time.Duration, over *atomic.Bool) (arrived int, err error) {
-	p.host.SetWriteDeadline(time.Now().Add(limit))
-	p.joiner.SetReadDeadline(time.Now().Add(limit))
-	burst, buffer := bytes.Repeat(p.frame, depth), make([]byte, depth*len(p.want)+1)
-	p.host.Write(burst)
-	for inFlight, have := depth, 0; inFlight > 0; {
-		n, err := p.joiner.Read(buffer[have:])
+// relay has the host send depth messages, and each end, as messages arrive, as many in one write, until over. It returns
+// how long each was on its way, from its write to the read that brought it.
+func (p *pair) relay(depth int, limit time.Duration, over *atomic.Bool) (took []time.Duration, err error) {
+	for _, e := range []*end{p.host, p.joiner} {
+		e.conn.SetDeadline(time.Now().Add(limit))
+		e.burst, e.buffer = bytes.Repeat(e.frame, depth), make([]byte, depth*len(e.want)+1)
+	}
+	p.host.send(depth)
+	for from, to := p.host, p.joiner; len(from.sent)+len(to.sent) > 0; from, to = to, from {
+		if len(from.sent) == 0 {
+			continue
+		}
+		n, err := to.read(len(from.sent))
 		if err != nil {
-			select {
-			case err = <-p.trouble:
-			default:
-			}
-			return arrived, fmt.Errorf("%d messages of a pair did not arrive: %w", inFlight, err)
+			return took, fmt.Errorf("%d messages of a pair did not arrive: %w%s", len(from.sent), err, from.told())
 		}
-		rest, whole := buffer[:have+n], 0
-		for ; len(rest) >= len(p.want) && bytes.Equal(rest[:len(p.want)], p.want); whole++ {
-			rest = rest[len(p.want):]
+		now := time.Now()
+		for _, at := range from.sent[:n] {
+			took = append(took, now.Sub(at))
 		}
-		arrived, inFlight = arrived+whole, inFlight-whole
-		if inFlight < 0 || !bytes.HasPrefix(p.want, rest) {
-			return arrived, fmt.Errorf("the joiner gets what the host did not send: %q", rest)
-		}
-		have = copy(buffer, rest)
-		if whole > 0 && !over.Load() {
-			p.host.Write(burst[:whole*len(p.frame)])
-			inFlight += whole
+		from.sent = append(from.sent[:0], from.sent[n:]...)
+		if n > 0 && !over.Load() {
+			to.send(n)
 		}
 	}
-	return arrived, nil
+	return took, nil
+}
+
+// send sends n messages at once.
+func (e *end) send(n int) {
+	e.sent = append(e.sent, slices.Repeat([]time.Time{time.Now()}, n)...)
+	e.conn.Write(e.burst[:n*len(e.frame)]) // an error comes back when reading
+}
+
+// read reads what is there, and returns how many messages are whole with it, of the number that are on their way.
+func (e *end) read(inFlight int) (whole int, err error) {
+	n, err := e.conn.Read(e.buffer[e.have:])
+	if err != nil {
+		return 0, err
+	}
+	rest := e.buffer[:e.have+n]
+	for ; len(rest) >= len(e.want) && bytes.Equal(rest[:len(e.want)], e.want); whole++ {
+		rest = rest[len(e.want):]
+	}
+	if whole > inFlight || !bytes.HasPrefix(e.want, rest) {
+		return 0, fmt.Errorf("what arrives was not sent: %q", rest)
+	}
+	e.have = copy(e.buffer, rest)
+	return whole, nil
 }
 
 // dial opens a WebSocket as a bare TCP connection, so that a client costs only what it sends and reads.
 func dial(url string) (net.Conn, error) {
-	host, query, _ := strings.Cut(strings.TrimPrefix(url, "ws://"), "?")
+	host, path, _ := strings.Cut(strings.TrimPrefix(url, "ws://"), "/")
 	conn, err := net.Dial("tcp", host)
 	if err != nil {
 		return nil, err
@@ -159,9 +198,10 @@ func dial(url string) (net.Conn, error) {
 	conn.SetDeadline(time.Now().Add(patience))
 	defer conn.SetDeadline(time.Time{})
 	// The key, the example of RFC 6455, section 1.3, guards against caches. There are none here.
-	fmt.Fprintf(conn, "GET /?%s HTTP/1.1\r\nHost: %s\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+
-		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n", query, host)
-	response, err := http.ReadResponse(bufio.NewReader(conn), nil) // nothing follows until the client speaks
+	fmt.Fprintf(conn, "GET /%s HTTP/1.1\r\nHost: %s\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+
+		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n", path, host)
+	// Byte by byte, since what some servers say first follows at once, and is not to end in a buffer.
+	response, err := http.ReadResponse(bufio.NewReader(iotest.OneByteReader(conn)), nil)
 	if err == nil && response.StatusCode != http.StatusSwitchingProtocols {
 		err = fmt.Errorf("the server answers the handshake with %s", response.Status)
 	}

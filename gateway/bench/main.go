@@ -1,6 +1,6 @@
 // Command bench says what Bellhop costs on this machine: server CPU per relayed message and memory per idle connection,
 // beside a bare WebSocket relay without any protocol, the floor, measured in the same minutes with the same clients; and
-// how long its function takes to start, beside two that do less. A time alone says little about another machine; the
+// how long its function takes to start, beside two that do less. With -peers, it says what other signalling servers cost. A time alone says little about another machine; the
 // ratio of the two travels better.
 package main
 
@@ -9,8 +9,10 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"net"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 	"text/tabwriter"
@@ -27,16 +29,22 @@ the ratio more than the times. All of it takes about two minutes.
   go run ./gateway/bench -rounds 0 -idle 0 -drop 0    the function alone
   go run ./gateway/bench -time 10s -rounds 5     less noise
 
+  make bench-peers                               Bellhop beside other signalling servers, in ten minutes
+  go run ./gateway/bench -draw docs              their table and plot anew, from docs/performance.json
+
 Flags:
 `
 
 var (
-	pairs  = flag.Int("pairs", 50, "`number` of pairs of clients; in each, one sends to the other")
+	pairs  = flag.Int("pairs", 50, "`number` of pairs of clients, who send to each other")
 	length = flag.Duration("time", 3*time.Second, "`time` that each measurement sends, after a sixth of it to warm up")
 	rounds = flag.Int("rounds", 3, "`number` of times that the floor and Bellhop take turns")
 	idle   = flag.Int("idle", 10000, "`number` of connections for the measurement of idle memory; 0 skips it")
 	fill   = flag.Int("drop", 10000, "`number` of connections in lobbies, whose hosts then drop at once; 0 skips it")
 	cold   = flag.Int("cold", 41, "`number` of times that each function is started; 0 skips it")
+	peers  = flag.String("peers", "", "measure only relays and idle memory, beside the signalling servers that are installed in `folder`")
+	write  = flag.String("write", "docs", "`folder` for performance.json, .svg and .md, which -peers writes")
+	draw   = flag.String("draw", "", "measure nothing, and write performance.svg and .md from performance.json in `folder`")
 	floor  = flag.Bool("serve-floor", false, "be the floor's server, as bench starts it, and measure nothing")
 )
 
@@ -67,6 +75,10 @@ func run(ctx context.Context) error {
 		return fmt.Errorf("unknown argument %q; -h lists what there is", flag.Arg(0))
 	case *floor:
 		return serveFloor()
+	case *draw != "":
+		return document(*draw)
+	case *peers != "" && *rounds < 1:
+		return errors.New("-peers wants -rounds of at least 1")
 	case *pairs < 1 || *rounds < 0 || *length <= 0 || *idle < 0 || *fill < 0 || *cold < 0 || *cold == 1:
 		return errors.New("-pairs must be at least 1, -time more than 0, -rounds, -idle and -drop at least 0, and -cold 0 or at least 2")
 	}
@@ -81,6 +93,9 @@ func run(ctx context.Context) error {
 	module, err := moduleFolder(ctx)
 	if err != nil {
 		return err
+	}
+	if *peers != "" {
+		return comparePeers(ctx, module, dir, *peers, *write)
 	}
 	servers, err := build(ctx, module, dir)
 	if err != nil {
@@ -99,12 +114,12 @@ func serverCosts(ctx context.Context, servers []server) error {
 	for round := range *rounds {
 		for i, s := range servers {
 			for d, depth := range depths {
-				us, err := relayCost(ctx, s, depth)
+				r, err := relayCost(ctx, s, depth)
 				if err != nil {
 					return fmt.Errorf("%s, %d in flight: %w", s.name, depth, err)
 				}
-				fmt.Fprintf(os.Stderr, "round %d of %d  %-8s %d in flight  %6.2f µs\n", round+1, *rounds, s.name, depth, us)
-				costs[i][d] = append(costs[i][d], us)
+				fmt.Fprintf(os.Stderr, "round %d of %d  %-8s %d in flight  %6.2f µs\n", round+1, *rounds, s.name, depth, r.CPU)
+				costs[i][d] = append(costs[i][d], r.CPU)
 			}
 		}
 	}
@@ -112,7 +127,7 @@ func serverCosts(ctx context.Context, servers []server) error {
 		if *idle == 0 {
 			break
 		}
-		kib, err := idleMemory(ctx, s)
+		kib, err := idleMemory(ctx, s, false)
 		if err != nil {
 			return fmt.Errorf("%s, %d idle: %w", s.name, *idle, err)
 		}
@@ -181,36 +196,52 @@ func medianRatio(a, b []float64) float64 {
 	return median(ratios)
 }
 
-// relayCost returns the server CPU of one relayed message, in µs. Each measurement has a new server.
-func relayCost(ctx context.Context, s server, depth int) (float64, error) {
+// relayed is what relaying costs.
+type relayed struct {
+	CPU       float64 `json:"cpu_us"`     // of the server for one message
+	PerSecond float64 `json:"per_second"` // messages
+	Busy      float64 `json:"busy"`       // what part of one core the server had: CPU time by time
+	P50       float64 `json:"p50_ms"`     // that half of the messages took at most
+	P99       float64 `json:"p99_ms"`     // that 99 of 100 took at most
+}
+
+// relayCost measures relays with depth messages of each pair in flight. Each measurement has a new server.
+func relayCost(ctx context.Context, s server, depth int) (r relayed, err error) {
 	p, err := start(ctx, s.command)
 	if err != nil {
-		return 0, err
+		return r, err
 	}
 	defer p.stop()
 	l, err := connect(s, p.url, *pairs)
 	defer l.close()
 	if err != nil {
-		return 0, err
+		return r, err
 	}
 	if _, err := l.run(ctx, depth, *length/6); err != nil { // fills pools and grows stacks
-		return 0, err
+		return r, err
 	}
 	before, err := cpuTime(p.Pid)
 	if err != nil {
-		return 0, err
+		return r, err
 	}
-	messages, err := l.run(ctx, depth, *length)
+	began := time.Now()
+	took, err := l.run(ctx, depth, *length)
 	if err != nil {
-		return 0, err
+		return r, err
 	}
 	after, err := cpuTime(p.Pid)
-	return (after - before).Seconds() * 1e6 / float64(messages), err
+	elapsed, cpu, n := time.Since(began).Seconds(), (after - before).Seconds(), len(took)
+	slices.Sort(took)
+	return relayed{
+		CPU: cpu * 1e6 / float64(n), PerSecond: float64(n) / elapsed, Busy: cpu / elapsed,
+		P50: took[n/2].Seconds() * 1e3, P99: took[n*99/100].Seconds() * 1e3,
+	}, err
 }
 
 // idleMemory returns what a connection that says nothing adds to the server's resident memory, in KiB. It counts what
-// the server's process holds, garbage of the handshakes included, and not the kernel's socket buffers.
-func idleMemory(ctx context.Context, s server) (float64, error) {
+// the server's process holds, garbage of the handshakes included, and not the kernel's socket buffers. If met, each is one
+// of a pair that has come together.
+func idleMemory(ctx context.Context, s server, met bool) (float64, error) {
 	p, err := start(ctx, s.command)
 	if err != nil {
 		return 0, err
@@ -218,17 +249,24 @@ func idleMemory(ctx context.Context, s server) (float64, error) {
 	defer p.stop()
 	const first = 50 // what a server loads or allocates once, with its first clients, is not divided among the rest
 	var before int
+	var host net.Conn
 	for i := range first + *idle {
 		if i == first {
 			if before, err = p.settledMemory(ctx); err != nil {
 				return 0, err
 			}
 		}
-		conn, err := dial(p.url + s.query(i/2, string("ab"[i%2])))
+		conn, err := dial(p.url + s.path(i/2, string("ab"[i%2])))
 		if err != nil {
 			return 0, fmt.Errorf("connection %d: %w", i+1, err)
 		}
 		defer conn.Close()
+		if met && i%2 == 1 {
+			if _, _, err := s.meet(host, conn, i/2); err != nil {
+				return 0, fmt.Errorf("connections %d and %d: %w", i, i+1, err)
+			}
+		}
+		host = conn
 	}
 	after, err := p.settledMemory(ctx)
 	return float64(after-before) / float64(*idle), err

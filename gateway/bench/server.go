@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -11,13 +12,14 @@ import (
 	"strings"
 )
 
-// A server is one of the two that are compared, and how two clients become a pair on it.
+// A server is one of those that are compared, and how two clients become a pair on it.
 type server struct {
 	name    string
-	command []string                                                          // starts it
-	query   func(pair int, side string) string                                // what a client of side a or b connects with
-	meet    func(host, joiner net.Conn, pair int) (message []byte, err error) // returns what the host can send then
-	arrives string                                                            // what that begins with when it arrives
+	command []string                           // starts it; if PORT is in it, at a free port
+	path    func(pair int, side string) string // what a client of side a or b connects with
+	// meet brings two together, and returns what each can send to the other then.
+	meet    func(host, joiner net.Conn, pair int) (fromHost, fromJoiner []byte, err error)
+	arrives string // what that begins with when it arrives
 }
 
 // moduleFolder returns where Bellhop's source is.
@@ -44,13 +46,15 @@ func build(ctx context.Context, module, dir string) ([]server, error) {
 	return []server{{
 		name:    "floor",
 		command: []string{self, "-serve-floor"},
-		query:   func(pair int, side string) string { return fmt.Sprintf("?pair=%d&side=%s", pair, side) },
-		meet:    func(net.Conn, net.Conn, int) ([]byte, error) { return description("the-other-end"), nil },
+		path:    func(pair int, side string) string { return fmt.Sprintf("/?pair=%d&side=%s", pair, side) },
+		meet: func(net.Conn, net.Conn, int) (_, _ []byte, err error) {
+			return description("the-other-end"), description("the-other-end"), nil
+		},
 		arrives: `{"action":"set_session_description",`,
 	}, {
 		name:    "bellhop",
 		command: []string{bellhop, "-listen", "127.0.0.1:0", "-rate", "1000000000"},
-		query:   func(int, string) string { return "?game=bench" },
+		path:    func(int, string) string { return "/?game=bench" },
 		meet:    meetInLobby,
 		arrives: `{"event":"received_session_description",`,
 	}}, nil
@@ -59,11 +63,19 @@ func build(ctx context.Context, module, dir string) ([]server, error) {
 // messageSize is the bytes of a message: a data channel's offer with a few candidates.
 const messageSize = 1500
 
-// description returns a session description for a peer, messageSize bytes long. Its text has the lines of an SDP, since
-// their escaped ends are part of what a server has to read.
+// sdpBegins is how the text of a session description begins (RFC 8866, section 5.1).
+const sdpBegins = "v=0"
+
+// description returns a session description for a peer, messageSize bytes long.
 func description(peer string) []byte {
-	b := fmt.Appendf(nil, `{"action":"set_session_description","content":{"connection_id":%q,"session_type":"offer","sdp":"v=0\r\n`, peer)
-	const line, end = `a=candidate:1 1 udp 2113937151 192.0.2.1 54400 typ host\r\n`, `"}}`
+	return withSDP(fmt.Sprintf(`{"action":"set_session_description","content":{"connection_id":%q,"session_type":"offer","sdp":"`, peer), `"}}`)
+}
+
+// withSDP returns a message of messageSize bytes: what it begins with, an SDP, and its end. The text has the lines of an
+// SDP, since their escaped ends are part of what a server has to read.
+func withSDP(begin, end string) []byte {
+	b := []byte(begin + sdpBegins + `\r\n`)
+	const line = `a=candidate:1 1 udp 2113937151 192.0.2.1 54400 typ host\r\n`
 	for len(b)+len(line)+len(end) <= messageSize {
 		b = append(b, line...)
 	}
@@ -72,20 +84,20 @@ func description(peer string) []byte {
 }
 
 // meetInLobby brings a pair together in a lobby of its own.
-func meetInLobby(host, joiner net.Conn, pair int) ([]byte, error) {
+func meetInLobby(host, joiner net.Conn, pair int) (fromHost, fromJoiner []byte, err error) {
 	lobby := fmt.Sprintf(`{"lobby_id":"bench-%d"}`, pair)
 	if _, err := ask(host, "start_lobby", lobby, host, "lobby_started"); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	id, err := ask(joiner, "join_lobby", lobby, host, "request_to_join")
+	joinerID, err := ask(joiner, "join_lobby", lobby, host, "request_to_join")
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	_, err = ask(host, "accept_request", fmt.Sprintf(`{"connection_id":%q}`, id), joiner, "request_accepted")
-	return description(id), err
+	hostID, err := ask(host, "accept_request", fmt.Sprintf(`{"connection_id":%q}`, joinerID), joiner, "request_accepted")
+	return description(joinerID), description(hostID), err
 }
 
-// ask sends an action, waits for the event that must come of it, and returns the connection id in that.
+// ask sends an action, waits for the event that must come of it, and returns the connection id in that: the other's.
 func ask(from net.Conn, action, content string, to net.Conn, event string) (id string, err error) {
 	from.Write(appendMasked(nil, fmt.Appendf(nil, `{"action":%q,"content":%s}`, action, content))) // an error comes back when reading
 	payload, _, err := readText(to)
@@ -95,11 +107,12 @@ func ask(from net.Conn, action, content string, to net.Conn, event string) (id s
 	var e struct {
 		Event   string
 		Content struct {
-			ConnectionID string `json:"connection_id"`
+			ConnectionID     string `json:"connection_id"`
+			HostConnectionID string `json:"host_connection_id"` // only in request_accepted, where the other is one's own
 		}
 	}
 	if err := json.Unmarshal(payload, &e); err != nil || e.Event != event {
 		return "", fmt.Errorf("%s: no %s but %s", action, event, payload)
 	}
-	return e.Content.ConnectionID, nil
+	return cmp.Or(e.Content.HostConnectionID, e.Content.ConnectionID), nil
 }

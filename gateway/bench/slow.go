@@ -60,18 +60,18 @@ func latencies(ctx context.Context, s server, slow bool) ([]time.Duration, error
 	return all, err
 }
 
-// onePair connects a pair that nobody watches, and returns the frame that its host may send. Its receiver's system holds
+// onePair connects a pair, and returns the frame that its host may send. Its receiver's system holds
 // as little for it as it can.
 func onePair(s server, url string) (host, joiner net.Conn, frame []byte, err error) {
-	if host, err = dial(url + s.query(*pairs, "a")); err != nil {
+	if host, err = dial(url + s.path(*pairs, "a")); err != nil {
 		return nil, nil, nil, err
 	}
-	if joiner, err = dial(url + s.query(*pairs, "b")); err != nil {
+	if joiner, err = dial(url + s.path(*pairs, "b")); err != nil {
 		host.Close()
 		return nil, nil, nil, err
 	}
 	joiner.(*net.TCPConn).SetReadBuffer(4 << 10)
-	message, err := s.meet(host, joiner, *pairs)
+	message, _, err := s.meet(host, joiner, *pairs)
 	return host, joiner, appendMasked(nil, message), err
 }
 
@@ -84,13 +84,13 @@ func flood(ctx context.Context, host net.Conn, frames []byte) {
 
 // latencies sends in tempo, one message after the other has arrived, until ctx ends.
 func (p *pair) latencies(ctx context.Context) (took []time.Duration, err error) {
-	got := make([]byte, len(p.want))
-	p.joiner.SetReadDeadline(time.Now().Add(*length + patience))
+	got := make([]byte, len(p.joiner.want))
+	p.joiner.conn.SetReadDeadline(time.Now().Add(*length + patience))
 	for tick := time.NewTicker(tempo); ctx.Err() == nil; <-tick.C {
 		sent := time.Now()
-		p.host.Write(p.frame)
-		if _, err := io.ReadFull(p.joiner, got); err != nil || !bytes.Equal(got, p.want) {
-			return took, fmt.Errorf("a message of a pair did not arrive as it was sent: %w", err)
+		p.host.conn.Write(p.host.frame)
+		if _, err := io.ReadFull(p.joiner.conn, got); err != nil || !bytes.Equal(got, p.joiner.want) {
+			return took, fmt.Errorf("a message of a pair did not arrive as it was sent: %w%s", err, p.host.told())
 		}
 		took = append(took, time.Since(sent))
 	}

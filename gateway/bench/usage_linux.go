@@ -1,8 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"os"
+	"runtime"
 	"strings"
 	"syscall"
 	"time"
@@ -46,4 +48,19 @@ func allowFiles(n int) error {
 		return fmt.Errorf("%d files may be open and bench needs %d: %w; give smaller -idle and -pairs, or raise it as root with ulimit -Hn", limit.Max, n, err)
 	}
 	return nil
+}
+
+// machine says what this is measured on.
+func machine() string {
+	about, _ := os.ReadFile("/proc/cpuinfo")
+	_, model, _ := strings.Cut(string(about), "model name")
+	model, _, _ = strings.Cut(strings.TrimLeft(model, "\t :"), "\n")
+	return fmt.Sprintf("%d cores (%s)", runtime.NumCPU(), strings.TrimSpace(cmp.Or(model, runtime.GOARCH)))
+}
+
+// loadAverage returns how many processes wanted a core in the last minute: proc_loadavg(5).
+func loadAverage() (load float64) {
+	text, _ := os.ReadFile("/proc/loadavg")
+	fmt.Sscan(string(text), &load)
+	return load
 }

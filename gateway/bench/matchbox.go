@@ -1,0 +1,50 @@
+package main
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"regexp"
+)
+
+// matchbox is matchbox_server, from crates.io. Each pair has a room of its own, for two.
+func matchbox(installed string) (server, program, error) {
+	binary, p := filepath.Join(installed, "bin", "matchbox_server"), program{Name: "matchbox_server", Settings: "its defaults"}
+	list, err := os.ReadFile(filepath.Join(installed, ".crates.toml")) // which cargo keeps beside bin
+	if version := regexp.MustCompile(`"matchbox_server (\S+) `).FindSubmatch(list); version != nil {
+		p.Version = string(version[1])
+	} else {
+		err = fmt.Errorf("cargo has not installed it in %s", installed)
+	}
+	return server{
+		name:    p.Name,
+		command: []string{binary, "127.0.0.1:PORT"},
+		path:    func(pair int, _ string) string { return fmt.Sprintf("/bench-%d?next=2", pair) },
+		meet:    meetInRoom,
+		arrives: `{"Signal":{"sender":"`,
+	}, p, err
+}
+
+// meetInRoom reads what a room tells its first two: their ids, and to the first that there is a second. A message is
+// what matchbox_socket, its client, sends.
+func meetInRoom(host, joiner net.Conn, _ int) (fromHost, fromJoiner []byte, err error) {
+	var hostID, joinerID string
+	for _, next := range []struct {
+		conn  net.Conn
+		event string
+		id    *string
+	}{{host, "IdAssigned", &hostID}, {joiner, "IdAssigned", &joinerID}, {host, "NewPeer", &joinerID}} {
+		payload, _, err := readText(next.conn)
+		if err != nil {
+			return nil, nil, fmt.Errorf("no %s: %w", next.event, err)
+		}
+		if _, err := fmt.Sscanf(string(payload), `{"`+next.event+`":%q}`, next.id); err != nil {
+			return nil, nil, fmt.Errorf("no %s but %s", next.event, payload)
+		}
+	}
+	signal := func(to string) []byte {
+		return withSDP(fmt.Sprintf(`{"Signal":{"receiver":%q,"data":{"Offer":"`, to), `"}}}`)
+	}
+	return signal(joinerID), signal(hostID), nil
+}

@@ -1,0 +1,169 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"runtime/debug"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// A comparison is what one run of comparePeers measures, as docs/performance.json keeps it. Tables and the plot are made of
+// it alone.
+type comparison struct {
+	Date        time.Time   `json:"date"`
+	Machine     string      `json:"machine"`
+	Pinned      bool        `json:"pinned"`       // the servers to a core, the clients to another
+	Load        []float64   `json:"load_average"` // of the minute before each round
+	Pairs       int         `json:"pairs"`
+	MessageSize int         `json:"message_bytes"`
+	Seconds     float64     `json:"seconds"` // that each relay is measured for
+	Idle        int         `json:"idle_connections"`
+	Programs    []*measured `json:"programs"` // the relay without a protocol first, Bellhop second
+	LeftOut     []string    `json:"left_out,omitempty"`
+}
+
+// A program is what a server is made of.
+type program struct {
+	Name     string `json:"name"`
+	Version  string `json:"version"`
+	Settings string `json:"settings"`
+}
+
+// measured is a program with its rounds. The first of each belongs to the first of all others: they took turns.
+type measured struct {
+	program
+	server server
+	Rounds []round `json:"rounds"`
+}
+
+// A round is what is measured of one program in its turn.
+type round struct {
+	One    relayed `json:"one_in_flight"`
+	Eight  relayed `json:"eight_in_flight"`
+	Idle   float64 `json:"idle_kib"`   // of a connection that has only been made
+	Paired float64 `json:"paired_kib"` // of one of a pair that can talk
+}
+
+// comparePeers measures the relay without a protocol, Bellhop and other signalling servers in turns, with the same clients,
+// and writes performance.json, .svg and what is measured in performance.md into folder. A server that is not installed, or
+// fails, is named and left out.
+func comparePeers(ctx context.Context, module, dir, installed, folder string) error {
+	c := comparison{
+		Date: time.Now().UTC().Truncate(time.Second), Machine: machine(),
+		Pairs: *pairs, MessageSize: messageSize, Seconds: length.Seconds(), Idle: *idle,
+	}
+	own, err := build(ctx, module, dir)
+	if err != nil {
+		return err
+	}
+	// The last commit that changed what is measured.
+	commit, _ := exec.CommandContext(ctx, "git", "-C", module, "log", "-1", "--format=%h", "--", "gateway", "handlers", "store", "events", "go.mod", ":!gateway/bench").Output()
+	c.Programs = []*measured{
+		{server: own[0], program: program{"gws", gwsVersion(), "a relay of some fifty lines that passes on what it gets"}},
+		{server: own[1], program: program{"Bellhop", "at commit " + strings.TrimSpace(string(commit)), "`-rate 1000000000`, so that no client is told to be slower"}},
+	}
+	for _, peer := range []func(string) (server, program, error){matchbox, peerJS} {
+		s, p, err := peer(installed)
+		if err != nil {
+			c.leaveOut(p.Name, err)
+			continue
+		}
+		c.Programs = append(c.Programs, &measured{server: s, program: p})
+	}
+	if c.Pinned, err = pin(c.Programs); err != nil {
+		return err
+	}
+	for n := range *rounds {
+		c.Load = append(c.Load, loadAverage())
+		for _, m := range slices.Clone(c.Programs) {
+			err := m.measure(ctx)
+			switch {
+			case ctx.Err() != nil || err != nil && m.Name == "Bellhop":
+				return fmt.Errorf("%s: %w", m.Name, err)
+			case err != nil:
+				c.leaveOut(m.Name, err)
+				c.Programs = slices.DeleteFunc(c.Programs, func(other *measured) bool { return other == m })
+			default:
+				r := m.Rounds[n]
+				fmt.Fprintf(os.Stderr, "round %d of %d  %-16s %6.2f µs with 1 in flight, %6.2f with 8; %5.1f KiB idle, %5.1f in a pair\n",
+					n+1, *rounds, m.Name, r.One.CPU, r.Eight.CPU, r.Idle, r.Paired)
+			}
+		}
+	}
+	text, err := json.MarshalIndent(c, "", "\t")
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(folder, "performance.json"), append(text, '\n'), 0o666); err != nil {
+		return err
+	}
+	fmt.Println(c.table())
+	return document(folder)
+}
+
+// leaveOut says that a program is missing, here and wherever the numbers are shown.
+func (c *comparison) leaveOut(name string, err error) {
+	reason := fmt.Sprintf("%s is left out: %v", name, err)
+	fmt.Fprintln(os.Stderr, reason)
+	c.LeftOut = append(c.LeftOut, reason)
+}
+
+// measure adds a round.
+func (m *measured) measure(ctx context.Context) (err error) {
+	var r round
+	if r.One, err = relayCost(ctx, m.server, 1); err != nil {
+		return fmt.Errorf("1 in flight: %w", err)
+	}
+	if r.Eight, err = relayCost(ctx, m.server, 8); err != nil {
+		return fmt.Errorf("8 in flight: %w", err)
+	}
+	if *idle > 0 {
+		if r.Idle, err = idleMemory(ctx, m.server, false); err != nil {
+			return fmt.Errorf("%d idle: %w", *idle, err)
+		}
+		if r.Paired, err = idleMemory(ctx, m.server, true); err != nil {
+			return fmt.Errorf("%d idle, in pairs: %w", *idle, err)
+		}
+	}
+	m.Rounds = append(m.Rounds, r)
+	return nil
+}
+
+// pin gives the servers a core, and this process another, so that neither takes the other's time. Runtimes that ask how many
+// cores there are see one. Without two cores, or taskset, it does nothing.
+func pin(all []*measured) (bool, error) {
+	cores, err := exec.Command("taskset", "-c", "-p", strconv.Itoa(os.Getpid())).Output()
+	if errors.Is(err, exec.ErrNotFound) || runtime.NumCPU() < 2 {
+		return false, nil
+	}
+	// It answers "pid 1's current affinity list: 0-3,8".
+	allowed := strings.FieldsFunc(string(cores[strings.LastIndexByte(string(cores), ' ')+1:]), func(r rune) bool { return r < '0' || r > '9' })
+	if err != nil || len(allowed) < 2 {
+		return false, fmt.Errorf("taskset says %q of this process's cores: %w", cores, err)
+	}
+	for _, m := range all {
+		m.server.command = append([]string{"taskset", "-c", allowed[0]}, m.server.command...)
+	}
+	runtime.GOMAXPROCS(1)
+	return true, exec.Command("taskset", "-a", "-c", "-p", allowed[1], strconv.Itoa(os.Getpid())).Run()
+}
+
+// gwsVersion is what go.mod says.
+func gwsVersion() string {
+	about, _ := debug.ReadBuildInfo()
+	for _, dependency := range about.Deps {
+		if dependency.Path == "github.com/lxzan/gws" {
+			return strings.TrimPrefix(dependency.Version, "v")
+		}
+	}
+	return "unknown"
+}

@@ -1,0 +1,90 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// The plot's measures, in units of which 420 are its width: narrow, so that it can be read on a phone.
+const (
+	plotWidth   = 420
+	plotLeft    = 134 // where bars begin, right of names
+	plotBar     = 220 // the longest
+	barHeight   = 13
+	rowHeight   = 2*barHeight + 9
+	panelMargin = 22
+)
+
+// plotStyle has a background of its own: the page around may be dark where the reader's system is not.
+const plotStyle = `<style>
+text { font: 13px system-ui, "Segoe UI", Helvetica, Arial, sans-serif; fill: #1f2328 }
+.title { font-weight: 600; font-size: 15px }
+.value { font-size: 12px }
+.paper { fill: #fff }
+.first { fill: #57606a } .second { fill: #afb8c1 }
+.bellhop.first { fill: #0a58ca } .bellhop.second { fill: #86b7fe }
+@media (prefers-color-scheme: dark) {
+text { fill: #e6edf3 }
+.paper { fill: #0d1117 }
+.first { fill: #9da7b3 } .second { fill: #57606a }
+.bellhop.first { fill: #6cb0ff } .bellhop.second { fill: #2f64a8 }
+}
+</style>
+`
+
+// plot returns an SVG with a panel for each subject, in which each program has two bars.
+func (c *comparison) plot() []byte {
+	var b bytes.Buffer
+	y := panelMargin
+	for _, s := range c.subjects() {
+		y = c.panel(&b, s, y) + panelMargin
+	}
+	head := fmt.Sprintf(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" width="%d" role="img" aria-labelledby="about">
+<title id="about">Bellhop beside %s: what performance.md has as a table</title>
+%s<rect class="paper" width="100%%" height="100%%" rx="8"/>
+`, plotWidth, y, plotWidth*4/3, strings.Join(c.otherNames(), ", "), plotStyle)
+	return append(append([]byte(head), b.Bytes()...), "</svg>\n"...)
+}
+
+func (c *comparison) otherNames() (names []string) {
+	_, others := c.bellhop()
+	for _, m := range others {
+		names = append(names, m.Name)
+	}
+	return names
+}
+
+// panel draws a subject from y on, and returns where it ends.
+func (c *comparison) panel(b *bytes.Buffer, s subject, y int) int {
+	better := "less is better"
+	if s.more {
+		better = "more is better"
+	}
+	fmt.Fprintf(b, `<text class="title" x="12" y="%d">%s</text>`+"\n", y+8, s.title)
+	y += 28
+	fmt.Fprintf(b, `<rect class="first" x="12" y="%d" width="10" height="10"/><text x="27" y="%d">%s</text>`, y-10, y, s.measures[0].name)
+	fmt.Fprintf(b, `<rect class="second" x="110" y="%d" width="10" height="10"/><text x="125" y="%d">%s</text>`, y-10, y, s.measures[1].name)
+	fmt.Fprintf(b, `<text x="%d" y="%d" text-anchor="end">%s</text>`+"\n", plotWidth-12, y, better)
+	y += 10
+	var longest float64
+	for _, m := range c.Programs {
+		longest = max(longest, median(m.all(s.measures[0].of)), median(m.all(s.measures[1].of)))
+	}
+	for _, m := range c.Programs {
+		fmt.Fprintf(b, `<text x="12" y="%d">%s</text>`+"\n", y+barHeight+4, m.Name)
+		for i, class := range []string{"first", "second"} {
+			values := m.all(s.measures[i].of)
+			if m.Name == "Bellhop" {
+				class = "bellhop " + class
+			}
+			length, top := plotBar*max(0, median(values))/longest, y+i*barHeight
+			fmt.Fprintf(b, `<rect class="%s" x="%d" y="%d" width="%.1f" height="%d"><title>%s to %s</title></rect>`, class, plotLeft, top, length, barHeight-1,
+				number(slices.Min(values)), number(slices.Max(values)))
+			fmt.Fprintf(b, `<text class="value" x="%.1f" y="%d">%s</text>`+"\n", plotLeft+length+4, top+barHeight-2, number(median(values)))
+		}
+		y += rowHeight
+	}
+	return y
+}
