@@ -137,7 +137,7 @@ func (c *comparison) section() string {
 		b.WriteString(", where server and clients shared all cores")
 	}
 	fmt.Fprintf(&b, ".\nThe load average before each round was %s. %d pairs, %d bytes a message, %g seconds a measurement, %d idle connections.\n\n%s\n",
-		strings.Trim(fmt.Sprintf("%.1f", c.Load), "[]"), c.Pairs, c.MessageSize, c.Seconds, c.Idle, c.table())
+		strings.ReplaceAll(strings.Trim(fmt.Sprintf("%.1f", c.Load), "[]"), " ", ", "), c.Pairs, c.MessageSize, c.Seconds, c.Idle, c.table())
 	_, others := c.bellhop()
 	b.WriteString("Where Bellhop is behind:\n\n")
 	for _, m := range others {
