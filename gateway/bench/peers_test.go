@@ -93,8 +93,8 @@ func TestComparison(t *testing.T) {
 	}
 }
 
-// TestPeersWithoutPeers guards that where neither npm nor cargo has installed anything, the comparison measures the relay
-// and Bellhop, and names what it leaves out.
+// TestPeersWithoutPeers guards that where PeerJS is not installed and matchbox_server does not run, the comparison measures
+// the relay and Bellhop, and names what it leaves out.
 func TestPeersWithoutPeers(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("bench measures on Linux alone")
@@ -107,7 +107,15 @@ func TestPeersWithoutPeers(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "performance.md"), []byte("Before.\n"+measuredBegins+measuredEnds+"After.\n"), 0o666); err != nil {
 		t.Fatal(err)
 	}
-	out, err := exec.Command(bench, "-peers", filepath.Join(dir, "nothing"), "-write", dir, "-pairs", "2", "-time", "30ms", "-rounds", "1", "-idle", "0").CombinedOutput()
+	if err := os.Mkdir(filepath.Join(dir, "bin"), 0o777); err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string]string{".crates.toml": `"matchbox_server 0.1.2 (somewhere)"`, "bin/matchbox_server": "#!/bin/sh\nexit 1\n"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o777); err != nil {
+			t.Fatal(err)
+		}
+	}
+	out, err := exec.Command(bench, "-peers", dir, "-write", dir, "-pairs", "2", "-time", "30ms", "-rounds", "1", "-idle", "0").CombinedOutput()
 	if err != nil {
 		t.Fatalf("bench -peers: %v\n%s", err, out)
 	}
@@ -128,7 +136,7 @@ func TestPeersWithoutPeers(t *testing.T) {
 		t.Errorf("measured (-want +got):\n%s", diff)
 	}
 	page := string(read(t, filepath.Join(dir, "performance.md")))
-	for _, want := range []string{"Before.\n", "| median of 1 ", "- matchbox_server is left out: cargo has", "- PeerJS is left out: npm has", "After.\n"} {
+	for _, want := range []string{"Before.\n", "| median of 1 ", "- matchbox_server is left out: 1 in flight: the server ends at once", "- PeerJS is left out: npm has", "After.\n"} {
 		if !strings.Contains(page, want) {
 			t.Errorf("performance.md lacks %q:\n%s", want, page)
 		}
