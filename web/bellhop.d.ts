@@ -141,10 +141,20 @@ declare class Target<Events> extends EventTarget {
   addEventListener(type: string, listener: EventListenerOrEventListenerObject | null, options?: boolean | AddEventListenerOptions): void;
 }
 
+/** A message as docs/protocol.md has it: an action that was sent, or an event that was heard. */
+export interface WireMessage {
+  action?: string;
+  event?: string;
+  request_id?: string;
+  content?: any;
+}
+
 export interface BellhopEvents {
   connected: {};
   disconnected: {};
   closed: {};
+  /** Each message, to log or to draw; resume tokens and passwords are in it. */
+  wire: { sent: boolean; message: WireMessage };
   error: { content: any; error: BellhopError };
   request_rejected: { content: any; error: BellhopError };
 }

@@ -55,7 +55,7 @@ export class BellhopError extends Error {
 /**
  * The connection to Bellhop. It connects when it is first needed, resumes its place by itself when it drops and before
  * the two hours of API Gateway are over, and is an EventTarget of the protocol's events by their names: each has
- * `content`. Its own events are `connected`, `disconnected` and `closed`.
+ * `content`. Its own events are `connected`, `disconnected` and `closed`, and `wire` for each message as it is sent or heard.
  * @implements {types.Bellhop}
  */
 export class Bellhop extends EventTarget {
@@ -139,8 +139,8 @@ export class Bellhop extends EventTarget {
    * @param {string} action @param {object} [content] @returns {boolean} whether there was a connection to send it by
    */
   send(action, content) {
-    if (!this.connected) return false;
-    this.#socket?.send(JSON.stringify({ action, content }));
+    if (!this.#socket || !this.connected) return false;
+    this.#say(this.#socket, { action, content });
     return true;
   }
 
@@ -345,8 +345,14 @@ export class Bellhop extends EventTarget {
       this.#pending.set(id, { socket, resolve, reject });
       signal?.addEventListener("abort", () => this.#pending.get(id) && this.#abandon(id, signal), { once: true });
     });
-    socket.send(JSON.stringify({ action, request_id: id, content }));
+    this.#say(socket, { action, request_id: id, content });
     return answer;
+  }
+
+  /** @param {WebSocket} socket @param {types.WireMessage} message */
+  #say(socket, message) {
+    socket.send(JSON.stringify(message));
+    fire(this, "wire", { sent: true, message });
   }
 
   /** Takes back a request to be let in. @param {string} id @param {AbortSignal} signal */
@@ -358,7 +364,9 @@ export class Bellhop extends EventTarget {
 
   /** @param {WebSocket} socket @param {string} data */
   #hear(socket, data) {
-    const { event, content = {}, request_id: id, message } = JSON.parse(data);
+    const heard = JSON.parse(data);
+    fire(this, "wire", { sent: false, message: heard });
+    const { event, content = {}, request_id: id, message } = heard;
     if (!event) return fire(this, "error", { content, error: new BellhopError("internal", message) }); // it is API Gateway's own
     if (this.#closed || (event === "replaced" && (this.#renewing || socket !== this.#socket))) return;
     if (socket === this.#socket) this.#rest();

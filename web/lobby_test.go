@@ -180,3 +180,25 @@ func TestMigrates(t *testing.T) {
 		})
 	}
 }
+
+// TestWire guards that each message to and from Bellhop can be looked at, in order and as it is on the wire, whether an
+// answer was asked for or not.
+func TestWire(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t)
+	tab := openTab(t, g, "tab", g.url())
+	var got []string
+	tab.run(`
+		const wire = [];
+		bellhop.addEventListener("wire", ({ sent, message }) =>
+			wire.push([sent ? message.action : message.event, message.request_id ?? "none", message.content?.code ?? message.content?.t].join(" ")));
+		await bellhop.request("ping", { t: 1 });
+		await bellhop.request("dance").catch(() => {});
+		bellhop.send("ping", { t: 2 });
+		await until(() => wire.length === 6);
+		return wire`, &got)
+	want := []string{"ping 1 1", "pong 1 1", "dance 2 ", "error 2 unknown_action", "ping none 2", "pong none 2"}
+	if !slices.Equal(got, want) {
+		t.Errorf("the wire shows %q, want %q", got, want)
+	}
+}

@@ -44,6 +44,7 @@ await lobby.update({ password: null, locked: true });
 
 const { event, content } = await bellhop.request("get_ice_servers");
 bellhop.addEventListener("error", ({ error }) => console.log(error.code));
+bellhop.addEventListener("wire", ({ sent, message }) => console.log(sent ? message.action : message.event, message.content));
 const alone = new Peer({ polite: true, offers: false, relay: (action, content) => console.log(action, content) });
 alone.receive("description", content);
 console.log(event, alone.connection.connectionState, alone.state === "open");
