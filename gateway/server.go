@@ -2,9 +2,7 @@ package main
 
 import (
 	"context"
-	_ "embed"
 	"errors"
-	"html/template"
 	"io"
 	"log/slog"
 	"net/http"
@@ -102,8 +100,10 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	isUpgrade := strings.EqualFold(r.Header.Get("Upgrade"), "websocket")
 	path := strings.TrimSuffix(r.URL.Path, "/")
 	switch {
-	case path == "" && !isUpgrade && s.template == "":
+	case (path == "" || strings.HasPrefix(path, "/page/")) && !isUpgrade && s.template == "":
 		servePage(w, r)
+	case path == "/qr.svg" && !isUpgrade && s.template == "":
+		serveQR(w, r)
 	case path == "/bellhop.js" && !isUpgrade:
 		serveClient(w)
 	case s.inspector.sees(r) && !isUpgrade:
@@ -137,20 +137,4 @@ func (s *server) serveHealth(w http.ResponseWriter) {
 		return
 	}
 	io.WriteString(w, "ok\n")
-}
-
-//go:embed page.html
-var pageText string
-
-var page = template.Must(template.New("page").Parse(pageText))
-
-func servePage(w http.ResponseWriter, r *http.Request) {
-	scheme := "ws://"
-	if r.TLS != nil || r.Header.Get("X-Forwarded-Proto") == "https" { // a web server with TLS may stand in front
-		scheme = "wss://"
-	}
-	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; connect-src *")
-	w.Header().Set("X-Content-Type-Options", "nosniff")
-	page.Execute(w, scheme+r.Host)
 }

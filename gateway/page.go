@@ -1,0 +1,62 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+
+	"rsc.io/qr"
+
+	"bellhop/web"
+)
+
+// servePage serves the page: index.html at /, and what it asks for below /page/. It may run and ask for nothing but that,
+// and no other site may show it in a frame.
+func servePage(w http.ResponseWriter, r *http.Request) {
+	protect(w.Header())
+	w.Header().Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "+
+		"connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
+	name := strings.TrimPrefix(strings.TrimPrefix(r.URL.Path, "/"), "page/")
+	http.ServeFileFS(w, r, web.Page, cmp.Or(name, "index.html"))
+}
+
+func protect(h http.Header) {
+	h.Set("Cache-Control", "no-cache")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Referrer-Policy", "no-referrer") // an address may hold a lobby's code
+}
+
+// maxQR is how long a text may be, in bytes. A link to a lobby has some 50; what is much longer no phone reads off a screen.
+const maxQR = 300
+
+// serveQR draws the query's text as a QR code (ISO/IEC 18004), with the quiet zone of 4 modules that it asks for.
+func serveQR(w http.ResponseWriter, r *http.Request) {
+	text := r.URL.Query().Get("text")
+	printable := !strings.ContainsFunc(text, func(c rune) bool { return c < ' ' || c > '~' })
+	if text == "" || len(text) > maxQR || !printable {
+		http.Error(w, fmt.Sprintf("Give text, 1 to %d printable characters of ASCII.", maxQR), http.StatusBadRequest)
+		return
+	}
+	code, err := qr.Encode(text, qr.M)
+	if err != nil {
+		http.Error(w, "This text is too long for a QR code.", http.StatusBadRequest)
+		return
+	}
+	protect(w.Header())
+	w.Header().Set("Content-Type", "image/svg+xml")
+	w.Header().Set("Content-Security-Policy", "default-src 'none'")
+	var modules strings.Builder
+	for y := range code.Size {
+		for x := range code.Size {
+			if code.Black(x, y) {
+				fmt.Fprintf(&modules, "M%d %dh1v1h-1z", x, y)
+			}
+		}
+	}
+	fmt.Fprintf(w, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="-4 -4 %d %[1]d" shape-rendering="crispEdges">`+
+		`<path fill="#fff" d="M-4-4h%[1]dv%[1]dh-%[1]dz"/><path d="`, code.Size+8)
+	io.WriteString(w, modules.String())
+	io.WriteString(w, `"/></svg>`)
+}

@@ -1,0 +1,50 @@
+// @ts-check
+// Words, by the reliable channel. In a star the host passes on what its guests say, since they hear it alone.
+import { $, bdi, clean, make } from "./text.js";
+/** @import { Lobby, Peer } from "../bellhop.js" */
+
+/** @param {Lobby} lobby @param {(peerId: number) => string} nameOf @param {AbortSignal} over */
+export function startChat(lobby, nameOf, over) {
+  const log = $("log");
+  log.replaceChildren();
+  $("chat").addEventListener("submit", (/** @type {Event} */ event) => {
+    event.preventDefault();
+    const text = clean($("say").value, 300);
+    $("say").value = "";
+    if (!text) return;
+    if (lobby.send(JSON.stringify({ t: "chat", text })) === 0) note("Nobody is connected yet.");
+    else show(lobby.me.peerId, text);
+  }, { signal: over });
+
+  /** @param {number} from @param {string} text */
+  function show(from, text) {
+    put(make("p", {}, make("b", {}, bdi(nameOf(from))), " ", bdi(text)));
+  }
+
+  /** @param {...(Node | string)} words of nobody */
+  function note(...words) {
+    put(make("p", { className: "note" }, ...words));
+  }
+
+  /** @param {HTMLElement} line */
+  function put(line) {
+    log.append(line);
+    if (log.childElementCount > 100) log.firstElementChild.remove();
+    log.scrollTop = log.scrollHeight;
+  }
+
+  return {
+    note,
+    /** @param {Peer} peer @param {any} message */
+    hear(peer, message) {
+      const text = clean(message.text, 300);
+      if (!text || peer.peerId === undefined) return;
+      const star = lobby.info.topology === "star";
+      const passedOn = star && peer === lobby.host && Number.isInteger(message.from);
+      const from = passedOn ? message.from : peer.peerId;
+      show(from, text);
+      if (!star || !lobby.isHost) return;
+      for (const member of lobby.members) if (member !== peer) member.send(JSON.stringify({ t: "chat", text, from }));
+    },
+  };
+}

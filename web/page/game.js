@@ -1,0 +1,248 @@
+// @ts-check
+// Catch the key: everybody is a dot, and who has had the key for 20 seconds wins. Each player says where it is, some 20
+// times a second by the unreliable channel, and the host says who has the key. What others send is checked before use.
+import { $, make, say } from "./text.js";
+/** @import { Lobby, Peer } from "../bellhop.js" */
+/** @typedef {{x: number, y: number, goal: {x: number, y: number}, dot: any}} Player */
+
+/** The field, and how far from each other two touch, in units. */
+const [WIDTH, HEIGHT, TOUCH] = [1000, 600, 56];
+/** Units a second. Who has the key is slower, so it changes hands. */
+const [SPEED, BURDENED, DASH] = [330, 285, 900];
+/** Milliseconds: of a dash, between two, between two takings, between two messages, and between two rounds. */
+const [DASHES, REST, SAFE, BEAT, CHEER] = [160, 1300, 1200, 50, 4000];
+const SECONDS_TO_WIN = 20;
+
+/** @type {Record<string, [number, number]>} */
+const STEPS = {
+  ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1],
+  KeyA: [-1, 0], KeyD: [1, 0], KeyW: [0, -1], KeyS: [0, 1],
+};
+
+/** A number of a stranger's, within bounds. @param {unknown} n @param {number} max */
+const within = (n, max) => Math.min(max, Math.max(0, Number(n) || 0));
+
+const anywhere = () => ({ x: WIDTH * (0.15 + 0.7 * Math.random()), y: HEIGHT * (0.2 + 0.6 * Math.random()) });
+
+/**
+ * @param {Lobby} lobby @param {(peerId: number) => string} nameOf
+ * @param {() => number[]} everybody who plays, by their numbers @param {AbortSignal} over
+ */
+export function startGame(lobby, nameOf, everybody, over) {
+  const me = lobby.me.peerId;
+  const players = /** @type {Map<number, Player>} */ (new Map());
+  const key = { ...anywhere(), by: 0, since: 0 };
+  let scores = /** @type {Record<number, number>} */ ({}); // seconds
+  let winner = 0;
+  let cheered = 0; // since when
+  const pressed = /** @type {Set<string>} */ (new Set());
+  let target = /** @type {{x: number, y: number} | null} */ (null);
+  let dashed = -REST;
+  let [before, sent, ruled] = [performance.now(), 0, performance.now()];
+  const field = $("field");
+  $("dots").replaceChildren();
+
+  /** @param {number} id */
+  function player(id) {
+    let known = players.get(id);
+    if (!known) {
+      const place = anywhere();
+      known = { ...place, goal: place, dot: make("div", { className: `dot c${id % 8}${id === me ? " me" : ""}` }, make("i"), make("bdi")) };
+      $("dots").append(known.dot);
+      players.set(id, known);
+    }
+    return known;
+  }
+
+  // What this player does
+
+  function move(/** @type {number} */ seconds, /** @type {number} */ now) {
+    const mine = player(me);
+    let [dx, dy] = [0, 0];
+    for (const code of pressed) [dx, dy] = [dx + STEPS[code][0], dy + STEPS[code][1]];
+    if (dx || dy) target = null;
+    else if (target) [dx, dy] = [target.x - mine.x, target.y - mine.y];
+    const far = Math.hypot(dx, dy);
+    if (!far) return;
+    const speed = now - dashed < DASHES ? DASH : key.by === me ? BURDENED : SPEED;
+    const step = Math.min(speed * seconds, target ? far : Infinity);
+    mine.x = within(mine.x + (dx / far) * step, WIDTH);
+    mine.y = within(mine.y + (dy / far) * step, HEIGHT);
+    if (target && far <= step) target = null;
+  }
+
+  function dash() {
+    const now = performance.now();
+    if (now - dashed > REST) dashed = now;
+  }
+
+  /** Says where the key is, for who does not see it. */
+  function where() {
+    const [mine, has] = [player(me), key.by];
+    if (has === me) return say("You have the key.");
+    const [dx, dy] = [key.x - mine.x, key.y - mine.y];
+    const parts = [Math.abs(dy) > TOUCH / 2 && (dy < 0 ? "up" : "down"), Math.abs(dx) > TOUCH / 2 && (dx < 0 ? "left" : "right")];
+    say(`The key is ${parts.filter(Boolean).join(" and ") || "here"}${has ? `, ${nameOf(has)} has it` : ""}.`);
+  }
+
+  // What the host decides
+
+  /** @param {number} now */
+  function rule(now) {
+    const seconds = Math.min(1.5, (now - ruled) / 1000); // timers of a page in the background ring once a second
+    ruled = now;
+    const here = everybody();
+    if (winner) {
+      if (now - cheered > CHEER) [winner, scores, key.by] = [0, {}, 0], Object.assign(key, anywhere());
+      return;
+    }
+    if (!here.includes(key.by)) key.by = 0;
+    const holder = key.by ? player(key.by) : null;
+    if (holder) [key.x, key.y] = [holder.x, holder.y];
+    for (const id of here) {
+      const { x, y } = player(id);
+      if (id === key.by || Math.hypot(x - key.x, y - key.y) > TOUCH || now - key.since < (holder ? SAFE : 0)) continue;
+      [key.by, key.since] = [id, now];
+      break;
+    }
+    if (!key.by) return;
+    scores[key.by] = (scores[key.by] ?? 0) + seconds;
+    if (scores[key.by] >= SECONDS_TO_WIN) [winner, cheered] = [key.by, now];
+  }
+
+  /** @param {number} now */
+  function tell(now) {
+    if (now - sent < BEAT) return;
+    sent = now;
+    const round = (/** @type {{x: number, y: number}} */ { x, y }) => [Math.round(x), Math.round(y)];
+    lobby.send(JSON.stringify({ t: "at", at: round(player(me)) }), { reliable: false });
+    if (!lobby.isHost) return;
+    const at = Object.fromEntries(everybody().map((id) => [id, round(player(id))]));
+    lobby.send(JSON.stringify({ t: "world", key: [...round(key), key.by], scores, winner, at }), { reliable: false });
+  }
+
+  // What is seen
+
+  let [shownHolder, shownWinner] = [0, 0];
+
+  /** @param {number} seconds */
+  function draw(seconds) {
+    const here = everybody();
+    for (const [id, { dot }] of players) {
+      if (here.includes(id)) continue;
+      dot.remove();
+      players.delete(id);
+    }
+    for (const id of here) {
+      const one = player(id);
+      if (id !== me) { // between two messages it glides
+        const part = Math.min(1, seconds * 14);
+        one.x += (one.goal.x - one.x) * part;
+        one.y += (one.goal.y - one.y) * part;
+      }
+      place(one.dot, one);
+      const name = nameOf(id);
+      if (one.dot.title !== name) {
+        one.dot.title = one.dot.lastChild.textContent = name;
+        one.dot.firstChild.textContent = [...name][0]?.toUpperCase() ?? "";
+      }
+      one.dot.classList.toggle("holds", key.by === id);
+      one.dot.style.setProperty("--part", String(Math.min(1, (scores[id] ?? 0) / SECONDS_TO_WIN)));
+    }
+    const holder = players.get(key.by);
+    place($("key"), holder ? { x: holder.x + 26, y: holder.y - 30 } : key);
+    $("dash").classList.toggle("resting", performance.now() - dashed < REST);
+    if (key.by !== shownHolder || winner !== shownWinner) announce();
+  }
+
+  function announce() {
+    const who = (/** @type {number} */ id) => (id === me ? "You" : nameOf(id));
+    const [holder, won] = [who(key.by), who(winner)];
+    $("goal").textContent = winner ? `${won} ${winner === me ? "win" : "wins"}! The next round begins.`
+      : key.by ? `${holder} ${key.by === me ? "have" : "has"} the key.` : "Catch the key, and keep it for 20 seconds.";
+    field.classList.toggle("won", winner !== 0);
+    say($("goal").textContent);
+    [shownHolder, shownWinner] = [key.by, winner];
+  }
+
+  /** @param {any} element @param {{x: number, y: number}} at */
+  function place(element, { x, y }) {
+    element.style.transform = `translate(${((x / WIDTH) * 100).toFixed(2)}cqw, ${((y / HEIGHT) * 100).toFixed(2)}cqh)`;
+  }
+
+  // The clock: frames while the page is seen; timers and messages keep the host's rules going while it is not.
+
+  function beat() {
+    const now = performance.now();
+    if (lobby.isHost) rule(now);
+    tell(now);
+  }
+
+  function frame() {
+    if (over.aborted) return;
+    const now = performance.now();
+    const seconds = Math.min(0.1, (now - before) / 1000);
+    before = now;
+    move(seconds, now);
+    beat();
+    draw(seconds);
+    requestAnimationFrame(frame);
+  }
+
+  const timer = setInterval(beat, 1000);
+  over.addEventListener("abort", () => clearInterval(timer));
+  requestAnimationFrame(frame);
+
+  // Keys and fingers
+
+  const on = (/** @type {string} */ type, /** @type {(event: any) => void} */ f) => field.addEventListener(type, f, { signal: over });
+  on("keydown", (event) => {
+    if (event.ctrlKey || event.altKey || event.metaKey || event.target !== field) return;
+    if (event.code in STEPS) pressed.add(event.code);
+    else if (event.code === "Space") dash();
+    else if (event.code === "KeyL") where();
+    else return;
+    event.preventDefault(); // the page would scroll
+  });
+  on("keyup", ({ code }) => pressed.delete(code));
+  on("blur", () => pressed.clear());
+  const aim = (/** @type {PointerEvent} */ event) => {
+    const box = field.getBoundingClientRect();
+    target = { x: within(((event.clientX - box.left) / box.width) * WIDTH, WIDTH), y: within(((event.clientY - box.top) / box.height) * HEIGHT, HEIGHT) };
+  };
+  on("pointerdown", (event) => {
+    if (event.target === $("dash")) return;
+    field.setPointerCapture(event.pointerId);
+    aim(event);
+  });
+  on("pointermove", (event) => event.buttons && event.target !== $("dash") && aim(event));
+  $("dash").addEventListener("click", dash, { signal: over });
+
+  return {
+    /** How long somebody has had the key. @param {number} id */
+    score: (id) => Math.floor(scores[id] ?? 0),
+    /** @param {Peer} peer @param {any} message */
+    hear(peer, message) {
+      if (peer.peerId === undefined) return;
+      if (message.t === "at") put(peer.peerId, message.at);
+      if (message.t === "world" && peer === lobby.host) {
+        for (const [id, at] of Object.entries(message.at ?? {})) {
+          if (Number(id) !== me && !lobby.peer(Number(id))) put(Number(id), at); // who is linked says so itself
+        }
+        const [x, y, by] = Array.isArray(message.key) ? message.key : [];
+        Object.assign(key, { x: within(x, WIDTH), y: within(y, HEIGHT), by: within(by, Infinity) });
+        scores = message.scores ?? {};
+        winner = within(message.winner, Infinity);
+      }
+      if (lobby.isHost) beat();
+    },
+  };
+
+  /** @param {number} id @param {any} at */
+  function put(id, at) {
+    if (!everybody().includes(id)) return;
+    const one = player(id);
+    one.goal = { x: within(at?.[0], WIDTH), y: within(at?.[1], HEIGHT) };
+    if (document.hidden) [one.x, one.y] = [one.goal.x, one.goal.y]; // nobody sees it glide, and the rules go by it
+  }
+}

@@ -1,0 +1,34 @@
+// @ts-check
+// How others come in: a code, a link, and the link as a QR code.
+import { $ } from "./text.js";
+
+/** The link that leads into a lobby. @param {string} code */
+export const linkTo = (code) => `${location.origin}${location.pathname}${location.search}#join=${code}`;
+
+/** The code in this page's address, or "". */
+export const codeInAddress = () => /^#join=([\w-]{1,64})$/.exec(location.hash)?.[1] ?? "";
+
+/** @param {string} code */
+export function showInvite(code) {
+  $("invite-code").textContent = $("tag").textContent = code;
+  $("link").value = linkTo(code);
+  $("qr").src = `qr.svg?text=${encodeURIComponent(linkTo(code))}`;
+  $("copied").textContent = "";
+  $("here-only").hidden = !/^(localhost|127\.|\[::1\])/.test(location.hostname);
+}
+
+/** Copies the link, also where a page may not: browsers give it a clipboard by https only, or on this computer. */
+async function copy() {
+  const link = $("link");
+  try {
+    await navigator.clipboard.writeText(link.value);
+    $("copied").textContent = "Copied.";
+  } catch {
+    link.focus();
+    link.select();
+    $("copied").textContent = document.execCommand("copy") ? "Copied." : "Selected: copy it from the field above.";
+  }
+}
+
+$("copy").addEventListener("click", copy);
+$("link").addEventListener("focus", () => $("link").select());

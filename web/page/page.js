@@ -1,0 +1,247 @@
+// @ts-check
+// The page: a name, a way into a game, and the room. Everything that goes to Bellhop goes by ../bellhop.js.
+import { Bellhop } from "../bellhop.js";
+import { codeInAddress } from "./invite.js";
+import { showList } from "./list.js";
+import { enterRoom } from "./room.js";
+import { $, clean, make, say } from "./text.js";
+import { drawWire } from "./wire.js";
+/** @import { BellhopError, JoinOptions, Lobby } from "../bellhop.js" */
+/** @typedef {{text: string, act?: string, then?: () => void}} Trouble what is wrong, and a button that helps */
+
+const game = new URLSearchParams(location.search).get("game") ?? undefined;
+const here = new URL("./", location.href); // so that it works below a path of a proxy's, too
+const bellhop = new Bellhop(here, { game });
+const playable = typeof RTCPeerConnection === "function";
+
+const wire = drawWire(bellhop, (connectionId) => {
+  const peer = bellhop.lobby?.members.find((peer) => peer.connectionId === connectionId);
+  return clean(peer?.player?.name) || "the other";
+});
+const list = showList(bellhop, ({ lobbyId, hasPassword }) => (hasPassword ? askPassword(lobbyId, "") : join(lobbyId)));
+
+// What is seen
+
+/** @param {"start" | "waiting" | "room"} view */
+function show(view) {
+  for (const name of ["start", "waiting", "room"]) $(name).hidden = name !== view;
+  $(`${view}-title`).focus({ preventScroll: true });
+  scrollTo(0, 0);
+  if (view === "start") list.look();
+}
+
+/** Says what is wrong and what to do, or that all is well. @param {Trouble | null} what */
+function trouble(what) {
+  $("trouble").hidden = !what;
+  $("trouble-text").textContent = what?.text ?? "";
+  $("trouble-act").hidden = !what?.act;
+  $("trouble-act").textContent = what?.act ?? "";
+  $("trouble-act").onclick = () => {
+    trouble(null);
+    what?.then?.();
+  };
+}
+
+// The connection to Bellhop, which is kept whether there is a lobby or not
+
+let trying = false;
+
+async function keepConnected() {
+  if (trying) return;
+  trying = true;
+  for (let wait = 1; ; wait = Math.min(2 * wait, 30)) {
+    const connected = await bellhop.connect().then(() => true, () => false);
+    if (connected) break;
+    const answers = await fetch(new URL("healthz", here)).then(({ ok }) => ok, () => false);
+    await new Promise((/** @type {(nothing: void) => void} */ resolve) => {
+      const timer = setTimeout(resolve, wait * 1000);
+      trouble({
+        text: `${answers ? refused() : `Nobody answers at ${here.host}. Is the gateway still running? Start it with: go run ./gateway.`} Trying again in ${wait} s.`,
+        act: "Try now",
+        then: () => (clearTimeout(timer), resolve()),
+      });
+    });
+  }
+  trying = false;
+  trouble(null);
+  if (!playable) withoutWebRTC();
+}
+
+/** Why a server that is there may take no WebSocket. */
+function refused() {
+  if (game !== undefined && !/^[\w.-]{1,64}$/.test(game)) return "The game in this page's address is no name: 1 to 64 letters, digits, dots, - and _ make one.";
+  return `The server answers, but takes no WebSocket from this page. If it runs with -origins, list ${here.origin} there; a proxy before it has to pass WebSockets on.`;
+}
+
+bellhop.addEventListener("connected", () => {
+  $("status").textContent = "Connected";
+  $("status").className = "up";
+});
+bellhop.addEventListener("disconnected", () => {
+  $("status").textContent = "No connection";
+  $("status").className = "down";
+  if (!bellhop.lobby) keepConnected();
+});
+
+function withoutWebRTC() {
+  trouble({ text: "This browser has no WebRTC, so it cannot play. Use a current Chrome, Edge, Firefox or Safari, or switch WebRTC on: an extension or a setting may keep it off. The list and the wire work without." });
+  for (const button of document.querySelectorAll("#host > button, #join button, #quick")) /** @type {any} */ (button).disabled = true;
+}
+
+// Into a game, and out of it
+
+/** This tab's place, so that it is there again when the page is loaded anew. */
+const place = {
+  /** @returns {{token: string, name: string, code: string, game?: string} | null} */
+  get: () => JSON.parse(sessionStorage.getItem("bellhop-place") ?? "null"),
+  /** @param {object | null} value */
+  set: (value) => (value ? sessionStorage.setItem("bellhop-place", JSON.stringify(value)) : sessionStorage.removeItem("bellhop-place")),
+};
+
+const player = () => {
+  const name = clean($("name").value, 20) || anyName();
+  $("name").value = name;
+  localStorage.setItem("bellhop-name", name);
+  return { name };
+};
+
+/**
+ * Enters a lobby, and shows it until it is over.
+ * @param {() => Promise<Lobby>} how @param {(error: BellhopError) => void} [otherwise]
+ */
+async function enter(how, otherwise = (error) => trouble({ text: error.message })) {
+  if (!playable || bellhop.lobby) return;
+  trouble(null);
+  try {
+    const lobby = await how();
+    const { token, name } = { token: bellhop.resumeToken, name: lobby.me.player?.name };
+    place.set({ token, name, code: lobby.id, game });
+    history.replaceState(null, "", `#join=${lobby.id}`);
+    document.title = `${lobby.id}: Bellhop`;
+    lobby.addEventListener("close", ({ reason, message }) => leave(reason, message));
+    enterRoom(lobby, wire, trouble);
+    show("room");
+    say(`You are in the game ${lobby.id}.`);
+  } catch (error) {
+    if (!$("waiting").hidden) show("start");
+    if (error.name !== "AbortError") otherwise(error);
+  }
+}
+
+/** @type {Record<string, string>} */
+const ENDINGS = {
+  closed: "The host has ended the game.",
+  host_left: "The host has left, and with it the game is over.",
+  timed_out: "The host's connection is gone and has not come back, so the game is over.",
+  resume_failed: "Bellhop has forgotten this game, and nobody is connected any more. Host a new one.",
+};
+
+/** @param {string} reason @param {string} [message] */
+function leave(reason, message) {
+  const { token = "", name = "" } = place.get() ?? {};
+  place.set(null);
+  history.replaceState(null, "", location.pathname + location.search);
+  document.title = "Bellhop: play together";
+  $("way").textContent = "You are in no game.";
+  $("way").classList.remove("stands");
+  show("start");
+  if (reason === "replaced") {
+    trouble({
+      text: "Your game goes on in another tab or window: your place was taken back there. One player is in one place at a time.",
+      act: "Play here instead",
+      then: () => resume(token, name),
+    });
+  } else if (reason === "removed") trouble({ text: clean(message, 200) || "The host has taken you out of the game." });
+  else if (reason in ENDINGS) trouble({ text: ENDINGS[reason] });
+}
+
+/** @param {string} token @param {string} name */
+function resume(token, name) {
+  return enter(() => bellhop.resume(token, { player: { name } }), () => {
+    place.set(null);
+    trouble({ text: "Your place in that game is gone: too much time has passed, or the game is over. Host a new one, or join by a code." });
+  });
+}
+
+/** @param {string} code @param {string} [password] */
+function join(code, password) {
+  const waits = new AbortController();
+  $("waiting-code").textContent = code;
+  $("cancel").onclick = () => waits.abort();
+  const how = () => {
+    show("waiting");
+    const options = /** @type {JoinOptions} */ ({ password, player: player(), signal: waits.signal });
+    return bellhop.join(code, options);
+  };
+  return enter(how, (error) => {
+    if (error.code === "wrong_password") askPassword(code, password ? "That is not the password. Ask the host, and try again." : "");
+    else if (error.code === "lobby_not_found") {
+      trouble({ text: `There is no game with the code ${code}. Check the spelling with who gave it to you; a code is good until the game ends.` });
+      $("code").value = code;
+      $("code").focus();
+      $("code").select();
+    } else trouble({ text: error.message });
+  });
+}
+
+/** @param {string} code @param {string} text */
+function askPassword(code, text) {
+  $("ask-text").textContent = text;
+  $("ask-password").value = "";
+  $("ask-form").onsubmit = () => join(code, $("ask-password").value);
+  $("ask").showModal();
+}
+$("ask-no").addEventListener("click", () => $("ask").close());
+
+/** What a lobby is opened with. */
+function hosting() {
+  const who = player();
+  return {
+    player: who,
+    metadata: { title: `${who.name}’s game` },
+    onHostLeave: /** @type {"migrate"} */ ("migrate"),
+    topology: /** @type {"star" | "mesh"} */ ($("mesh").checked ? "mesh" : "star"),
+    public: $("public").checked,
+    autoAccept: $("open").checked,
+    maxPlayers: Number($("seats").value),
+    password: $("password").value || undefined,
+  };
+}
+
+/** @param {string} id @param {string} type @param {() => unknown} act */
+function on(id, type, act) {
+  $(id).addEventListener(type, (/** @type {Event} */ event) => {
+    event.preventDefault();
+    act();
+  });
+}
+on("host", "submit", () => enter(() => bellhop.host(hosting())));
+on("join", "submit", () => join($("code").value));
+on("quick", "click", () => enter(() => {
+  const { player, ...orStart } = hosting();
+  return bellhop.quickJoin({ player, orStart: { ...orStart, password: undefined, public: true, autoAccept: true } });
+}));
+addEventListener("hashchange", () => !bellhop.lobby && codeInAddress() && join(codeInAddress()));
+
+// At the start
+
+function anyName() {
+  const any = (/** @type {string} */ words) => words.split(" ")[Math.floor(Math.random() * 12)];
+  return `${any("Amber Brave Calm Clever Eager Gentle Happy Jolly Lucky Quick Silent Sunny")} ${any("Badger Crane Fox Hare Heron Lynx Otter Owl Panda Raven Seal Wren")}`;
+}
+
+$("name").value = localStorage.getItem("bellhop-name") ?? anyName();
+const address = new URL(here);
+address.protocol = address.protocol.replace("http", "ws");
+if (game) address.searchParams.set("game", game);
+$("snippet").append(`import { Bellhop } from "${new URL("bellhop.js", here)}";
+
+const bellhop = new Bellhop("${address}");
+const lobby = await bellhop.host({ autoAccept: true }); // or bellhop.join(code)
+lobby.addEventListener("open", ({ peer }) => peer.send("hello"));
+lobby.addEventListener("message", ({ data }) => console.log(data));`);
+
+await keepConnected();
+const kept = place.get();
+if (kept && kept.game === game && (!codeInAddress() || kept.code === codeInAddress())) await resume(kept.token, kept.name);
+else if (codeInAddress()) await join(codeInAddress());

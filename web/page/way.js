@@ -1,0 +1,24 @@
+// @ts-check
+/** @import { Peer } from "../bellhop.js" */
+
+/**
+ * By which way the data goes to a peer: of the candidate pair that ICE has chosen, as the browser's statistics have it
+ * (https://www.w3.org/TR/webrtc-stats/). null while there is none.
+ * @param {Peer} peer @returns {Promise<{relayed: boolean, protocol: string, here: string, there: string, ms: number | null} | null>}
+ */
+export async function wayTo(peer) {
+  const all = [...(await peer.connection.getStats()).values()];
+  const find = (/** @type {(x: any) => boolean} */ fits) => all.find(fits);
+  const chosen = find((x) => x.type === "transport" && x.selectedCandidatePairId)?.selectedCandidatePairId;
+  const pair = find((x) => x.type === "candidate-pair" && (x.id === chosen || (!chosen && x.nominated && x.state === "succeeded")));
+  const here = find((x) => x.id === pair?.localCandidateId);
+  const there = find((x) => x.id === pair?.remoteCandidateId);
+  if (!here || !there) return null;
+  return {
+    relayed: here.candidateType === "relay" || there.candidateType === "relay",
+    protocol: (here.relayProtocol ?? here.protocol).toUpperCase(),
+    here: here.candidateType,
+    there: there.candidateType,
+    ms: pair.currentRoundTripTime === undefined ? null : Math.round(pair.currentRoundTripTime * 1000),
+  };
+}

@@ -1,0 +1,166 @@
+package web_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/cdproto/emulation"
+	cdppage "github.com/chromedp/cdproto/page"
+	"github.com/chromedp/chromedp"
+)
+
+// hand is what the tests' scripts use a page with, as somebody does who sees it.
+const hand = `
+	globalThis.$ = (id) => document.getElementById(id);
+	globalThis.until = async (what) => { for (let got; ; await new Promise((resolve) => setTimeout(resolve, 10))) if ((got = what())) return got; };
+	globalThis.seen = (element) => element?.checkVisibility() ? element.innerText.trim() : "";
+	globalThis.shows = (id, text) => until(() => seen($(id)).includes(text));
+	globalThis.button = (label) => [...document.querySelectorAll("button")].find((b) => seen(b) === label && !b.disabled);
+	globalThis.press = async (label) => (await until(() => button(label))).click();
+	globalThis.check = (...ids) => { for (const id of ids) { const open = $(id).closest("details"); if (open) open.open = true; $(id).click(); } };
+	globalThis.fill = (id, text) => { $(id).value = text; $(id).dispatchEvent(new Event("change", { bubbles: true })); };
+	globalThis.rows = () => [...$("messages").children].map((row) => row.querySelector(".unseen").textContent);
+`
+
+// openPage opens a page of the gateway's, as somebody with a name. before is a script that runs before the page's own.
+// Whatever an error is written to the console by fails the test, what breaks the page's Content-Security-Policy too,
+// unless expected matches it.
+func openPage(t *testing.T, url, name, before, expected string) *tab {
+	t.Helper()
+	tab := emptyTab(t, name)
+	said := chromedp.Console(tab.ctx)
+	go func() {
+		for message, err := range said {
+			if err != nil || t.Context().Err() != nil {
+				return
+			}
+			if message.Type == chromedp.ConsoleError && (expected == "" || !regexp.MustCompile(expected).MatchString(message.Text)) {
+				t.Errorf("%s has on its console: %s", name, message)
+			}
+		}
+	}()
+	source := hand + fmt.Sprintf("try { localStorage.setItem('bellhop-name', %q) } catch {}\n", name) + before
+	if _, err := chromedp.Call(tab.ctx, cdppage.AddScriptToEvaluateOnNewDocument, cdppage.AddScriptToEvaluateOnNewDocumentParams{Source: source}); err != nil {
+		t.Fatal(err)
+	}
+	tab.visit(url)
+	return tab
+}
+
+// hosted has a tab host a game, with what is ticked, and returns the link to it.
+func (tab *tab) hosted(ticked ...string) (link string) {
+	tab.t.Helper()
+	for _, id := range ticked {
+		tab.run(fmt.Sprintf("check(%q)", id), nil)
+	}
+	tab.run("await shows('status', 'Connected'); await press('Host a game'); await until(() => seen($('room'))); return $('link').value", &link)
+	return link
+}
+
+// together waits until each of the tabs is connected with all others, or in a star the guests with the host.
+func together(t *testing.T, mesh bool, tabs ...*tab) {
+	t.Helper()
+	for i, tab := range tabs {
+		for j, other := range tabs {
+			if i != j && (mesh || i == 0 || j == 0) {
+				tab.run(fmt.Sprintf("await shows('way', 'Connected with'); await shows('way', %q)", other.name), nil)
+			}
+		}
+	}
+}
+
+// looks makes a tab's window one of a size, light or dark.
+func (tab *tab) looks(width, height int64, phone bool, scheme string) {
+	tab.t.Helper()
+	options := []chromedp.EmulateViewportOption{}
+	if phone {
+		options = append(options, chromedp.EmulateMobile, chromedp.EmulateTouch, chromedp.EmulatePortrait)
+	}
+	if err := chromedp.Do(tab.ctx, chromedp.EmulateViewport(width, height, options...)); err != nil {
+		tab.t.Fatal(err)
+	}
+	media := emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme},
+		{Name: "prefers-reduced-motion", Value: "reduce"}}}
+	if _, err := chromedp.Call(tab.ctx, emulation.SetEmulatedMedia, media); err != nil {
+		tab.t.Fatal(err)
+	}
+}
+
+// picture keeps what a tab shows, in .cache/screenshots.
+func (tab *tab) picture(name string) {
+	tab.t.Helper()
+	png, err := chromedp.Run(tab.ctx, chromedp.CaptureScreenshot())
+	if err == nil {
+		err = os.MkdirAll("../.cache/screenshots", 0o777)
+	}
+	if err == nil {
+		err = os.WriteFile(filepath.Join("../.cache/screenshots", name+".png"), png, 0o666)
+	}
+	if err != nil {
+		tab.t.Fatal(err)
+	}
+}
+
+// TestPageLooks guards that the page fits a desktop's window and a phone's, light and dark: nothing is wider than the
+// window, and there is room for a finger on everything that is to be pressed. What it looks like is in .cache/screenshots.
+func TestPageLooks(t *testing.T) {
+	g := startGateway(t)
+	host, guest := openPage(t, g.page(), "Ada", "", ""), openPage(t, g.page(), "Grace", "", "")
+	look := func(tab *tab, name string) {
+		t.Helper()
+		for _, size := range []struct {
+			name          string
+			width, height int64
+			phone         bool
+		}{{"desktop", 1280, 800, false}, {"phone", 390, 844, true}, {"small", 320, 640, true}} {
+			for _, scheme := range []string{"light", "dark"} {
+				tab.looks(size.width, size.height, size.phone, scheme)
+				tab.run("await new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)))", nil)
+				tab.picture(strings.Join([]string{name, size.name, scheme}, "-"))
+				var wrong []string
+				tab.run(fit, &wrong)
+				for _, what := range wrong {
+					t.Errorf("%s, %s, %s: %s", name, size.name, scheme, what)
+				}
+			}
+		}
+	}
+	host.run("await shows('status', 'Connected')", nil)
+	look(host, "start")
+	host.run("for (const details of document.querySelectorAll('#start details')) details.open = true; await shows('found', 'No game')", nil)
+	look(host, "start-open")
+	link := host.hosted("public")
+	look(host, "hosting")
+	guest.run("check('find'); $('find').open = true; await shows('games', 'Ada')", nil)
+	look(guest, "list")
+	guest.visit(link)
+	host.run("await shows('requests', 'Grace')", nil)
+	look(host, "asked")
+	guest.run("await shows('waiting', 'decides')", nil)
+	look(guest, "waiting")
+	host.run("await press('Let in')", nil)
+	together(t, false, host, guest)
+	guest.run("fill('say', 'Hello! Catch me if you can.'); await press('Send')", nil)
+	host.run("await shows('log', 'Catch me')", nil)
+	look(guest, "playing")
+	host.run("$('messages').querySelectorAll('summary')[1].click()", nil)
+	look(host, "playing-host")
+}
+
+// fit looks for what does not fit into the window or is too small for a finger, 44 CSS pixels (WCAG 2.2, 2.5.5), unless
+// a label makes it larger.
+const fit = `
+	const wrong = [];
+	if (document.documentElement.scrollWidth > innerWidth) wrong.push("it is " + document.documentElement.scrollWidth + " wide");
+	for (const element of document.querySelectorAll("button, input, select, summary, a")) {
+		const box = element.getBoundingClientRect();
+		if (!element.checkVisibility() || element.matches(".skip")) continue;
+		if (box.right > innerWidth + 1 || box.left < -1) wrong.push(element.outerHTML.slice(0, 80) + " is outside");
+		const height = Math.max(box.height, element.labels?.[0]?.getBoundingClientRect().height ?? 0);
+		if (height < 44 || Math.max(box.width, element.labels?.[0]?.getBoundingClientRect().width ?? 0) < 44) wrong.push(element.outerHTML.slice(0, 80) + " is " + box.width + " x " + box.height);
+	}
+	return wrong`
