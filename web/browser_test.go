@@ -58,6 +58,8 @@ func browser(t *testing.T) context.Context {
 			chromedp.NoFirstRun, chromedp.Env("TMPDIR=" + b.folder),
 			// Names of hosts by mDNS would hide the addresses that peers are to find each other by.
 			chromedp.Flag("disable-features", "WebRtcHideLocalIpsWithMdns"),
+			// A site that is not this computer's, to browsers, which allow its pages less.
+			chromedp.Flag("host-resolver-rules", "MAP play.test 127.0.0.1"),
 		}, flags("disable-quic", "disable-background-networking", "disable-component-update", "disable-sync",
 			"disable-background-timer-throttling", "disable-backgrounding-occluded-windows", "disable-renderer-backgrounding")...)
 		allocator, stop := chromedp.NewExecAllocator(context.Background(), options...)

@@ -23,6 +23,7 @@ const hand = `
 	globalThis.press = async (label) => (await until(() => button(label))).click();
 	globalThis.check = (...ids) => { for (const id of ids) { const open = $(id).closest("details"); if (open) open.open = true; $(id).click(); } };
 	globalThis.fill = (id, text) => { $(id).value = text; $(id).dispatchEvent(new Event("change", { bubbles: true })); };
+	globalThis.dot = (name) => [...document.querySelectorAll(".dot")].find(({ title }) => title === name)?.style.transform; // translate(12cqw, …)
 	globalThis.rows = () => [...$("messages").children].map((row) => row.querySelector(".unseen").textContent);
 `
 
@@ -151,16 +152,17 @@ func TestPageLooks(t *testing.T) {
 	look(host, "playing-host")
 }
 
-// fit looks for what does not fit into the window or is too small for a finger, 44 CSS pixels (WCAG 2.2, 2.5.5), unless
-// a label makes it larger.
+// fit looks for what does not fit into the window or is too small: for a finger 44 CSS pixels, for a mouse 24 (WCAG 2.2,
+// 2.5.5 and 2.5.8). A label counts with what it belongs to.
 const fit = `
 	const wrong = [];
+	const least = matchMedia("(pointer: coarse)").matches ? 44 : 24;
 	if (document.documentElement.scrollWidth > innerWidth) wrong.push("it is " + document.documentElement.scrollWidth + " wide");
 	for (const element of document.querySelectorAll("button, input, select, summary, a")) {
 		const box = element.getBoundingClientRect();
 		if (!element.checkVisibility() || element.matches(".skip")) continue;
 		if (box.right > innerWidth + 1 || box.left < -1) wrong.push(element.outerHTML.slice(0, 80) + " is outside");
 		const height = Math.max(box.height, element.labels?.[0]?.getBoundingClientRect().height ?? 0);
-		if (height < 44 || Math.max(box.width, element.labels?.[0]?.getBoundingClientRect().width ?? 0) < 44) wrong.push(element.outerHTML.slice(0, 80) + " is " + box.width + " x " + box.height);
+		if (height < least || Math.max(box.width, element.labels?.[0]?.getBoundingClientRect().width ?? 0) < least) wrong.push(element.outerHTML.slice(0, 80) + " is " + box.width + " x " + box.height);
 	}
 	return wrong`

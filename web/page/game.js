@@ -150,7 +150,8 @@ export function startGame(lobby, nameOf, everybody, over) {
       one.dot.style.setProperty("--part", String(Math.min(1, (scores[id] ?? 0) / SECONDS_TO_WIN)));
     }
     const holder = players.get(key.by);
-    place($("key"), holder ? { x: holder.x + 26, y: holder.y - 30 } : key);
+    place($("key"), holder ?? key);
+    $("key").classList.toggle("held", !!holder);
     $("dash").classList.toggle("resting", performance.now() - dashed < REST);
     if (key.by !== shownHolder || winner !== shownWinner) announce();
   }
@@ -197,7 +198,7 @@ export function startGame(lobby, nameOf, everybody, over) {
 
   const on = (/** @type {string} */ type, /** @type {(event: any) => void} */ f) => field.addEventListener(type, f, { signal: over });
   on("keydown", (event) => {
-    if (event.ctrlKey || event.altKey || event.metaKey || event.target !== field) return;
+    if (event.ctrlKey || event.altKey || event.metaKey) return;
     if (event.code in STEPS) pressed.add(event.code);
     else if (event.code === "Space") dash();
     else if (event.code === "KeyL") where();
@@ -211,12 +212,11 @@ export function startGame(lobby, nameOf, everybody, over) {
     target = { x: within(((event.clientX - box.left) / box.width) * WIDTH, WIDTH), y: within(((event.clientY - box.top) / box.height) * HEIGHT, HEIGHT) };
   };
   on("pointerdown", (event) => {
-    if (event.target === $("dash")) return;
     field.setPointerCapture(event.pointerId);
     aim(event);
   });
-  on("pointermove", (event) => event.buttons && event.target !== $("dash") && aim(event));
-  $("dash").addEventListener("click", dash, { signal: over });
+  on("pointermove", (event) => event.buttons && aim(event));
+  for (const type of ["pointerdown", "click"]) $("dash").addEventListener(type, dash, { signal: over }); // a second finger clicks nothing
 
   return {
     /** How long somebody has had the key. @param {number} id */

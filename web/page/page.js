@@ -73,9 +73,11 @@ function refused() {
   return `The server answers, but takes no WebSocket from this page. If it runs with -origins, list ${here.origin} there; a proxy before it has to pass WebSockets on.`;
 }
 
-bellhop.addEventListener("connected", () => {
-  $("status").textContent = "Connected";
+bellhop.addEventListener("connected", async () => {
   $("status").className = "up";
+  const start = performance.now();
+  await bellhop.request("ping").catch(() => {});
+  if (bellhop.connected) $("status").textContent = `Connected, ${Math.ceil(performance.now() - start)} ms`;
 });
 bellhop.addEventListener("disconnected", () => {
   $("status").textContent = "No connection";

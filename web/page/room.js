@@ -37,22 +37,13 @@ export function enterRoom(lobby, wire, trouble) {
     $("invite-code").textContent = lobby.id;
     $("lock-row").hidden = !lobby.isHost;
     $("lock").checked = lobby.info.locked;
-    const focused = /** @type {any} */ (document.activeElement)?.dataset?.removes;
     $("players").replaceChildren(...everybody().map((id) => {
       const peer = lobby.peer(id);
       const marks = [id === lobby.me.peerId && "you", id === lobby.hostPeerId && "host", peer?.away && "no line to Bellhop at the moment"];
       const way = peer ? ways.get(peer) ?? { connecting: "connecting…", failed: "no way found", open: "", closed: "" }[peer.state] : "";
       const says = [...marks, way, `${game.score(id)} s`].filter(Boolean).join(" · ");
-      const row = make("li", {}, make("i", { className: `spot c${id % 8}` }), make("p", {}, bdi(nameOf(id)), make("small", {}, says)));
-      if (lobby.isHost && peer) {
-        const button = make("button", { type: "button", ariaLabel: `Remove ${nameOf(id)}` }, "Remove");
-        button.dataset.removes = id;
-        button.addEventListener("click", () => lobby.remove(peer, { reason: "The host has taken you out." }).catch(failed));
-        row.append(button);
-      }
-      return row;
+      return make("li", {}, make("i", { className: `spot c${id % 8}` }), make("p", {}, bdi(nameOf(id)), make("small", {}, says)));
     }));
-    if (focused) $("players").querySelector(`[data-removes="${focused}"]`)?.focus();
     if (lobby.isHost && lobby.info.topology === "star") { // and in a mesh they know
       lobby.send(JSON.stringify({ t: "who", names: Object.fromEntries(everybody().map((id) => [id, nameOf(id)])) }));
     }

@@ -1,0 +1,246 @@
+package web_test
+
+import (
+	"fmt"
+	"io"
+	"log"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/cdproto/security"
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+)
+
+// fast has a page's game go ten times as fast, by its clock.
+const fast = "const now = performance.now.bind(performance); performance.now = () => 10 * now();"
+
+// click clicks with the mouse, at a place in an element by its width and height.
+func (tab *tab) click(id string, x, y float64) {
+	tab.t.Helper()
+	var at [2]float64
+	tab.run(fmt.Sprintf("$(%q).scrollIntoView({ block: 'center' }); const box = $(%[1]q).getBoundingClientRect(); return [box.x + %v * box.width, box.y + %v * box.height]", id, x, y), &at)
+	if err := chromedp.Do(tab.ctx, chromedp.MouseClickXY(at[0], at[1])); err != nil {
+		tab.t.Fatal(err)
+	}
+}
+
+// TestPageStar guards that two who open the page play and chat with each other once the host lets the other in, and that
+// the wire shows what passes, without what is secret.
+func TestPageStar(t *testing.T) {
+	t.Parallel()
+	for _, home := range homes {
+		t.Run(home.name, func(t *testing.T) {
+			g := home.start(t)
+			host, guest, third := openPage(t, g.page(), "Ada", fast, ""), openPage(t, g.page(), "Grace", "", ""), (*tab)(nil)
+			link := host.hosted()
+			guest.visit(link)
+			guest.run("await shows('waiting', 'decides whether to let you in')", nil)
+			host.run("await shows('requests', 'Grace asks to join'); await press('Let in')", nil)
+			together(t, false, host, guest)
+			host.run("await shows('way', 'directly'); await shows('players', 'direct, UDP')", nil)
+
+			third = openPage(t, link, "Linus", "", "")
+			host.run("await shows('requests', 'Linus'); await press('Refuse')", nil)
+			third.run("await shows('trouble', 'The host has refused.'); await until(() => seen($('start')))", nil)
+			third.visit(strings.Replace(link, "#", "?x#", 1)) // another address, so that it is loaded anew
+			host.run("await shows('requests', 'Linus'); await press('Let in')", nil)
+			together(t, false, host, guest, third)
+
+			guest.run("fill('say', 'Catch me!'); await press('Send'); await shows('log', 'Grace Catch me!')", nil)
+			host.run("await shows('log', 'Grace Catch me!')", nil)
+			third.run("await shows('players', 'Grace'); await shows('log', 'Grace Catch me!')", nil) // by the host
+			guest.click("field", 0.99, 0.5)
+			for _, tab := range []*tab{host, third} {
+				tab.run("await until(() => parseFloat(dot('Grace').slice(10)) > 90)", nil)
+			}
+			host.click("field", 0.01, 0.5)
+			guest.run("await until(() => parseFloat(dot('Ada').slice(10)) < 10)", nil)
+
+			var rows []string
+			guest.run("return rows()", &rows)
+			for _, want := range []string{"You to Bellhop: join_lobby, join_lobby", "Bellhop to You: request_accepted, request_accepted",
+				"You to Ada: set_session_description, offer", "Ada to You: received_session_description, answer", "A direct connection with Ada stands."} {
+				if !slices.Contains(rows, want) {
+					t.Errorf("the guest's wire has no %q but %q", want, rows)
+				}
+			}
+			var shown string
+			guest.run(`
+				const row = [...$("messages").children].find((row) => row.innerText.includes("request_accepted"));
+				row.querySelector("summary").click();
+				return await until(() => row.querySelector("pre")?.textContent)`, &shown)
+			if !strings.Contains(shown, `"resume_token": "•••"`) || !strings.Contains(shown, `"peer_id": 2`) {
+				t.Errorf("the guest's wire shows %s", shown)
+			}
+
+			host.run("await press('Leave'); await shows('start', 'Host a game')", nil)
+			guest.run("await shows('log', 'You are the host now')", nil)
+			third.run("await shows('way', 'Grace')", nil)
+			guest.run("await shows('way', 'Linus')", nil)
+		})
+	}
+}
+
+// TestPageMesh guards that five who open the page meet in a mesh, every two of them.
+func TestPageMesh(t *testing.T) {
+	t.Parallel()
+	for _, home := range homes {
+		t.Run(home.name, func(t *testing.T) {
+			g := home.start(t)
+			tabs := []*tab{openPage(t, g.page(), "Ada", "", "")}
+			link := tabs[0].hosted("mesh", "open")
+			for _, name := range []string{"Grace", "Linus", "Barbara", "Edsger"} {
+				tabs = append(tabs, openPage(t, link, name, "", ""))
+			}
+			together(t, true, tabs...)
+			tabs[3].run("fill('say', 'Hello all'); await press('Send')", nil)
+			tabs[4].click("field", 0.99, 0.5)
+			for _, tab := range tabs {
+				tab.run("await shows('log', 'Barbara Hello all'); await until(() => parseFloat(dot('Edsger').slice(10)) > 90)", nil)
+			}
+		})
+	}
+}
+
+// TestPageGame guards that the host decides who has the key and who has won, that all see the same, and that the next round
+// begins.
+func TestPageGame(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t)
+	host := openPage(t, g.page(), "Ada", fast, "")
+	guest := openPage(t, host.hosted("open"), "Grace", "", "")
+	together(t, false, host, guest)
+	seen := guest.background("await shows('goal', 'wins!'); const won = seen($('goal')); await until(() => !seen($('goal')).includes('win')); return won", new(string))
+	host.run(`
+		// It goes after the key, and away from the other with it, until somebody has won.
+		const field = $("field");
+		field.setPointerCapture = () => {};
+		const box = (element) => element.getBoundingClientRect();
+		const go = (clientX, clientY) => field.dispatchEvent(new PointerEvent("pointerdown", { clientX, clientY }));
+		let won;
+		while (!(won = seen($("goal"))).includes("win")) {
+			const [key, other, all] = [box($("key")), box(document.querySelector("[title=Grace]")), box(field)];
+			if (!won.startsWith("You")) go(key.x + 14, key.y + 14);
+			else go(other.x > all.x + all.width / 2 ? all.x : all.right, other.y > all.y + all.height / 2 ? all.y : all.bottom);
+			await new Promise(requestAnimationFrame);
+		}
+		if (won !== "You win! The next round begins.") throw Error(won);
+		await until(() => !$("goal").textContent.includes("win"));`, nil)
+	seen()
+}
+
+// TestPageKeyboard guards that the page can be used without a mouse: to host, to let in, to move, to chat and to read a
+// message, and that the focus can be seen.
+func TestPageKeyboard(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t)
+	host := openPage(t, g.page(), "Ada", "", "")
+	keys := func(tab *tab, keys string) {
+		t.Helper()
+		if err := chromedp.Do(tab.ctx, chromedp.KeyEvent(keys)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// reach goes to an element by Tab, as often as it takes.
+	reach := func(tab *tab, what string) {
+		t.Helper()
+		for range 60 {
+			keys(tab, kb.Tab)
+			var there bool
+			tab.run(fmt.Sprintf(`
+				const element = document.activeElement;
+				if (!(%s)) return false;
+				if (getComputedStyle(element).outlineStyle === "none" || parseFloat(getComputedStyle(element).outlineWidth) < 2) throw Error("the focus is not to be seen");
+				return true`, what), &there)
+			if there {
+				return
+			}
+		}
+		t.Fatalf("%s: no way to %s by Tab", tab.name, what)
+	}
+	host.run("await shows('status', 'Connected')", nil)
+	reach(host, "element.textContent === 'Host a game'")
+	keys(host, kb.Enter)
+	var link string
+	host.run("await until(() => seen($('room'))); return $('link').value", &link)
+	guest := openPage(t, g.page(), "Grace", "", "")
+	guest.run("await shows('status', 'Connected')", nil)
+	reach(guest, "element.id === 'code'")
+	keys(guest, link[strings.LastIndex(link, "=")+1:]+kb.Enter)
+	host.run("await shows('requests', 'Grace')", nil)
+	reach(host, "element.ariaLabel === 'Let in: Grace'")
+	keys(host, kb.Enter)
+	together(t, false, host, guest)
+	reach(guest, "element.id === 'field'")
+	keys(guest, strings.Repeat(kb.ArrowLeft, 3)+"l ")
+	guest.run("await until(() => /^The key is|^You have the key/.test($('live').textContent))", nil)
+	var before float64
+	host.run("return parseFloat(await until(() => dot('Grace')?.slice(10)))", &before)
+	guest.run(`for (const type of ["keydown", "keyup"]) {
+		$("field").dispatchEvent(new KeyboardEvent(type, { code: $("dots").querySelector(".me").style.transform.slice(10).startsWith("1") ? "ArrowRight" : "ArrowLeft" }));
+		await new Promise((resolve) => setTimeout(resolve, 300));
+	}`, nil)
+	host.run(fmt.Sprintf("await until(() => Math.abs(parseFloat(dot('Grace').slice(10)) - %v) > 3)", before), nil)
+	reach(guest, "element.id === 'say'")
+	keys(guest, "Hello"+kb.Enter)
+	host.run("await shows('log', 'Grace Hello')", nil)
+	reach(host, "element.matches('#messages summary')")
+	keys(host, kb.Enter)
+	host.run("await until(() => document.querySelector('#messages pre'))", nil)
+}
+
+// TestPageWay guards that the page says so when the data goes by a TURN server.
+func TestPageWay(t *testing.T) {
+	t.Parallel()
+	turn := startTURN(t)
+	secret := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(secret, []byte(turnSecret), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	g := startGateway(t, "-ice-servers", turn.url, "-turn-secret-file", secret)
+	const relayed = "globalThis.RTCPeerConnection = class extends RTCPeerConnection { constructor(c) { super({ ...c, iceTransportPolicy: 'relay' }); } };"
+	host := openPage(t, g.page(), "Ada", relayed, "")
+	guest := openPage(t, host.hosted("open"), "Grace", relayed, "")
+	for _, tab := range []*tab{host, guest} {
+		tab.run("await shows('way', 'through a TURN server'); await shows('players', 'through TURN')", nil)
+	}
+}
+
+// TestPageBehindProxy guards that the page works by https and wss, below a path, behind a proxy that does TLS.
+func TestPageBehindProxy(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t, "-stage", "prod")
+	at, err := url.Parse(g.page())
+	if err != nil {
+		t.Fatal(err)
+	}
+	proxy := httptest.NewUnstartedServer(http.StripPrefix("/play", httputil.NewSingleHostReverseProxy(at)))
+	proxy.Config.ErrorLog = log.New(io.Discard, "", 0) // the browser tries again what it first takes amiss
+	proxy.StartTLS()
+	t.Cleanup(proxy.Close)
+	open := func(address, name string) *tab {
+		tab := openPage(t, "about:blank", name, "", "")
+		if _, err := chromedp.Call(tab.ctx, security.SetIgnoreCertificateErrors, security.SetIgnoreCertificateErrorsParams{Ignore: true}); err != nil {
+			t.Fatal(err)
+		}
+		tab.visit(address)
+		return tab
+	}
+	host := open(proxy.URL+"/play/?game=chess", "Ada")
+	link := host.hosted("open")
+	if !strings.HasPrefix(link, proxy.URL+"/play/?game=chess#join=") {
+		t.Errorf("the link is %s", link)
+	}
+	guest := open(link, "Grace")
+	together(t, false, host, guest)
+	host.run("if (!$('snippet').textContent.includes(`wss://${location.host}/play/?game=chess`)) throw Error($('snippet').textContent)", nil)
+	host.run("await until(() => $('qr').complete && $('qr').naturalWidth > 0)", nil)
+}
