@@ -294,12 +294,13 @@ export class Bellhop extends EventTarget {
 
   #dropped() {
     this.#ready = null;
-    fire(this, "disconnected");
+    const lobby = this.#token && !this.#closed ? this.#lobby : null;
     if (this.#token && !this.#closed) {
       this.#ready = this.#reconnect();
       this.#ready.catch(() => {});
-      this.#lobby?.receive("disconnected", {});
     }
+    fire(this, "disconnected"); // whoever connects by that waits for the place, too
+    lobby?.receive("disconnected", {});
   }
 
   /** Connects and resumes until that succeeds or the place is gone, at growing intervals: all come at once otherwise. */

@@ -49,9 +49,9 @@ let trying = false;
 async function keepConnected() {
   if (trying) return;
   trying = true;
-  for (let wait = 1; ; wait = Math.min(2 * wait, 30)) {
-    const connected = await bellhop.connect().then(() => true, () => false);
-    if (connected) break;
+  let wait = 1;
+  // Of two attempts the first may be one to resume a place that is gone.
+  for (; !(await bellhop.connect().catch(() => bellhop.connect()).then(() => true, () => false)); wait = Math.min(2 * wait, 30)) {
     const answers = await fetch(new URL("healthz", here)).then(({ ok }) => ok, () => false);
     await new Promise((/** @type {(nothing: void) => void} */ resolve) => {
       const timer = setTimeout(resolve, wait * 1000);
@@ -63,7 +63,7 @@ async function keepConnected() {
     });
   }
   trying = false;
-  trouble(null);
+  if (wait > 1) trouble(null);
   if (!playable) withoutWebRTC();
 }
 
@@ -82,7 +82,7 @@ bellhop.addEventListener("connected", async () => {
 bellhop.addEventListener("disconnected", () => {
   $("status").textContent = "No connection";
   $("status").className = "down";
-  if (!bellhop.lobby) keepConnected();
+  keepConnected();
 });
 
 function withoutWebRTC() {
@@ -107,26 +107,34 @@ const player = () => {
   return { name };
 };
 
+let entering = false;
+let leaving = Promise.resolve(); // until Bellhop knows
+
 /**
  * Enters a lobby, and shows it until it is over.
  * @param {() => Promise<Lobby>} how @param {(error: BellhopError) => void} [otherwise]
  */
 async function enter(how, otherwise = (error) => trouble({ text: error.message })) {
-  if (!playable || bellhop.lobby) return;
+  if (!playable || entering) return;
+  entering = true;
   trouble(null);
   try {
+    await leaving;
     const lobby = await how();
     const { token, name } = { token: bellhop.resumeToken, name: lobby.me.player?.name };
     place.set({ token, name, code: lobby.id, game });
     history.replaceState(null, "", `#join=${lobby.id}`);
     document.title = `${lobby.id}: Bellhop`;
     lobby.addEventListener("close", ({ reason, message }) => leave(reason, message));
+    $("leave").onclick = () => (leaving = lobby.leave().catch(() => {}));
     enterRoom(lobby, wire, trouble);
     show("room");
     say(`You are in the game ${lobby.id}.`);
   } catch (error) {
     if (!$("waiting").hidden) show("start");
     if (error.name !== "AbortError") otherwise(error);
+  } finally {
+    entering = false;
   }
 }
 

@@ -154,7 +154,6 @@ export function enterRoom(lobby, wire, trouble) {
   });
 
   $("lock").addEventListener("change", () => lobby.update({ locked: $("lock").checked }).catch(failed), { signal: over });
-  $("leave").addEventListener("click", () => lobby.leave().catch(failed), { signal: over });
   const timer = setInterval(showWays, 1000);
   showInvite(lobby.id);
   $("invite").open = lobby.isHost && lobby.members.length === 0;

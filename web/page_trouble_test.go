@@ -1,0 +1,127 @@
+package web_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+)
+
+// refusedConnection is what a browser writes to its console when there is no way to a server.
+const refusedConnection = "WebSocket connection to|ERR_CONNECTION_REFUSED"
+
+// TestPageWithoutServer guards that a page whose server is gone says so and what to do, and goes on when it is back.
+func TestPageWithoutServer(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t)
+	tab := openPage(t, g.page(), "Ada", "", refusedConnection)
+	tab.run("await shows('status', 'Connected')", nil)
+	g.stop()
+	tab.run("await shows('status', 'No connection'); await shows('trouble', 'Start it with: go run ./gateway. Trying again in')", nil)
+	g.start()
+	tab.run("await press('Try now'); await shows('status', 'Connected'); await until(() => !seen($('trouble')))", nil)
+	tab.hosted()
+}
+
+// TestPageOutlivesServer guards that two go on playing while there is no way to Bellhop, and hear of it.
+func TestPageOutlivesServer(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t)
+	host := openPage(t, g.page(), "Ada", "", refusedConnection)
+	guest := openPage(t, host.hosted("open"), "Grace", "", refusedConnection)
+	together(t, false, host, guest)
+	g.stop()
+	for _, tab := range []*tab{host, guest} {
+		tab.run("await shows('trouble', 'The line to Bellhop is cut. You play on')", nil)
+	}
+	guest.run("fill('say', 'Still there?'); await press('Send')", nil)
+	host.run("await shows('log', 'Still there?')", nil)
+	g.start()
+	host.run("await shows('trouble', 'Bellhop has forgotten this game')", nil)
+	guest.run("await press('Leave'); await until(() => seen($('start')))", nil)
+	host.run("await shows('trouble', 'nobody is connected any more. Host a new one.'); await until(() => seen($('start')))", nil)
+}
+
+// TestPageRefused guards that a server which is there, but takes no WebSocket, is told from one that is not.
+func TestPageRefused(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t, "-origins", "https://a.example")
+	openPage(t, g.page(), "Ada", "", refusedConnection).run("await shows('trouble', 'If it runs with -origins, list '+location.origin+' there')", nil)
+	openPage(t, g.page()+"/?game=no%20name", "Ada", "", refusedConnection).run("await shows('trouble', 'The game in this page\\'s address is no name')", nil)
+}
+
+// TestPageWrongCode guards that a code that leads nowhere is said to, with the field at hand.
+func TestPageWrongCode(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t)
+	tab := openPage(t, g.page()+"/#join=NOPE", "Ada", "", "")
+	tab.run(`
+		await shows("trouble", "There is no game with the code NOPE. Check the spelling");
+		if (document.activeElement.id !== "code" || $("code").value !== "NOPE") throw Error("not at the code");
+		fill("code", "NOTTHIS"); await press("Join");
+		await shows("trouble", "the code NOTTHIS");
+		fill("code", "a b"); await press("Join");
+		if ($("code").checkValidity()) throw Error("a b is taken for a code");`, nil)
+}
+
+// TestPageTwice guards that a player who has the page open twice is told where the game goes on, and can have it here again;
+// and that a page which is loaded anew has its place.
+func TestPageTwice(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t)
+	host := openPage(t, g.page(), "Ada", "", "")
+	link := host.hosted("open")
+	guest := openPage(t, link, "Grace", "", "")
+	together(t, false, host, guest)
+
+	if err := chromedp.Do(guest.ctx, chromedp.Reload()); err != nil {
+		t.Fatal(err)
+	}
+	together(t, false, host, guest)
+	var place string
+	guest.run("return sessionStorage.getItem('bellhop-place')", &place)
+
+	// A tab that is duplicated has what is kept for the tab, too.
+	again := openPage(t, link, "Grace", fmt.Sprintf("if (location.protocol !== 'about:') sessionStorage.setItem('bellhop-place', %q);", place), "")
+	guest.run("await shows('trouble', 'Your game goes on in another tab'); await until(() => seen($('start')))", nil)
+	together(t, false, host, again)
+	guest.run("await press('Play here instead')", nil)
+	again.run("await shows('trouble', 'Your game goes on in another tab')", nil)
+	together(t, false, host, guest)
+	var players string
+	if host.run("await until(() => $('players').children.length === 2); return seen($('players'))", &players); strings.Count(players, "Grace") != 1 {
+		t.Errorf("the host plays with %s", players)
+	}
+}
+
+// TestPageWithoutWebRTC guards that a browser that cannot play says so, and that the list and the wire work all the same.
+func TestPageWithoutWebRTC(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t)
+	openPage(t, g.page(), "Ada", "", "").hosted("public")
+	openPage(t, g.page(), "Grace", "delete globalThis.RTCPeerConnection;", "").run(`
+		await shows("trouble", "This browser has no WebRTC, so it cannot play. Use a current Chrome");
+		if (button("Host a game") || button("Quick play")) throw Error("there are buttons for what cannot be done");
+		$("find").open = true;
+		await shows("games", "Ada");
+		await until(() => rows().includes("Bellhop to You: lobby_list, lobby_list"));`, nil)
+}
+
+// TestPageByHTTP guards that the page works where browsers allow less, by http from another machine: the link is there to be
+// copied, and two meet.
+func TestPageByHTTP(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t)
+	at := strings.Replace(g.page(), "127.0.0.1", "play.test", 1)
+	host := openPage(t, at, "Ada", "", "")
+	link := host.hosted("open")
+	host.run(`
+		if (navigator.clipboard) throw Error("this is no such page");
+		await press("Copy link");
+		const { selectionStart, selectionEnd, value } = await until(() => seen($("copied")) && document.activeElement);
+		if (value.slice(selectionStart, selectionEnd) !== $("link").value) throw Error("not selected");
+		if (seen($("here-only"))) throw Error("it does work elsewhere");`, nil)
+	guest := openPage(t, link, "Grace", "", "")
+	together(t, false, host, guest)
+}
