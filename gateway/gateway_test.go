@@ -90,8 +90,8 @@ func TestArguments(t *testing.T) {
 	}
 }
 
-// TestFidelityPaths guards that a browser gets the page, with the URL as it sees it, and that clients connect with or
-// without the stage in the path.
+// TestFidelityPaths guards that a browser gets the page and what belongs to it, and that clients connect with or without the
+// stage in the path.
 func TestFidelityPaths(t *testing.T) {
 	address := strings.TrimPrefix(start(t, "-stage", "dev"), "ws://")
 	for _, test := range []struct {
@@ -101,7 +101,11 @@ func TestFidelityPaths(t *testing.T) {
 		status  int
 		body    string
 	}{
-		{"a page for browsers", "/", false, 200, "ws://" + address},
+		{"a page for browsers", "/", false, 200, "Host a game"},
+		{"what it is made of", "/page/page.js", false, 200, "import { Bellhop }"},
+		{"what it is not made of", "/page/server.go", false, 404, ""},
+		{"no list of that", "/page/", false, 404, ""},
+		{"a QR code", "/qr.svg?text=fox", false, 200, "<svg "},
 		{"no stage, as behind a domain of one's own", "/", true, 101, ""},
 		{"the stage", "/dev", true, 101, ""},
 		{"the stage and a query", "/dev?game=chess", true, 101, ""},

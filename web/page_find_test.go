@@ -45,21 +45,18 @@ func TestPageFind(t *testing.T) {
 		check("no-password");
 		await until(() => titles() === "Ada’s game");
 		check("no-password");
-		fill("kind", "mesh");
-		await until(() => titles() === "Barbara’s game");
 		fill("free", "8");
 		await shows("found", "No game to join");
-		fill("kind", "");
 		fill("free", "1");
 		await until(() => titles() === "Barbara’s game,Ada’s game");`, nil)
 
 	guest.run(`
 		$("games").querySelector("[aria-label='Join Barbara’s game']").click();
-		await shows("ask", "This game has a password");
-		if (document.activeElement.id !== "ask-password") throw Error("the focus is elsewhere");
-		fill("ask-password", "open"); $("ask-form").requestSubmit();
-		await shows("ask", "That is not the password.");
-		fill("ask-password", "sesame"); $("ask-form").requestSubmit();`, nil)
+		await shows("trouble", "This game has a password");
+		if (document.activeElement.id !== "key-word") throw Error("the focus is elsewhere");
+		fill("key-word", "open"); button("Join").click();
+		await shows("trouble", "That is not the password.");
+		fill("key-word", "sesame"); button("Join").click();`, nil)
 	together(t, true, secret, guest)
 	guest.run("await press('Leave'); await until(() => seen($('start'))); await press('Quick play'); await shows('room', 'Ada’s game')", nil)
 	guest.run("await press('Leave'); await until(() => seen($('start')))", nil)

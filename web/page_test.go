@@ -153,7 +153,7 @@ func TestPageLooks(t *testing.T) {
 }
 
 // fit looks for what does not fit into the window or is too small: for a finger 44 CSS pixels, for a mouse 24 (WCAG 2.2,
-// 2.5.5 and 2.5.8). A label counts with what it belongs to.
+// 2.5.5 and 2.5.8), a label counted with what it belongs to; and for text that is hard to tell from what is under it (1.4.3).
 const fit = `
 	const wrong = [];
 	const least = matchMedia("(pointer: coarse)").matches ? 44 : 24;
@@ -164,5 +164,20 @@ const fit = `
 		if (box.right > innerWidth + 1 || box.left < -1) wrong.push(element.outerHTML.slice(0, 80) + " is outside");
 		const height = Math.max(box.height, element.labels?.[0]?.getBoundingClientRect().height ?? 0);
 		if (height < least || Math.max(box.width, element.labels?.[0]?.getBoundingClientRect().width ?? 0) < least) wrong.push(element.outerHTML.slice(0, 80) + " is " + box.width + " x " + box.height);
+	}
+	const colour = (text) => { // of 0 to 1, with how much of it there is
+		const [r, g, b, a = 1] = text.match(/[\d.]+/g).map(Number);
+		return text.startsWith("color") ? [r, g, b, a] : [r / 255, g / 255, b / 255, a];
+	};
+	const light = (text) => colour(text).slice(0, 3).map((c) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4)).reduce((sum, c, i) => sum + c * [0.2126, 0.7152, 0.0722][i], 0);
+	for (const element of document.body.querySelectorAll("*")) {
+		const style = getComputedStyle(element);
+		const says = [...element.childNodes].some((node) => node.nodeType === 3 && node.data.trim());
+		if (!says || !element.checkVisibility({ visibilityProperty: true }) || element.closest(".unseen, :disabled")) continue;
+		let under = element;
+		while (colour(getComputedStyle(under).backgroundColor)[3] < 1) under = under.parentElement;
+		const [dark, bright] = [light(style.color), light(getComputedStyle(under).backgroundColor)].sort((a, b) => a - b);
+		const contrast = (bright + 0.05) / (dark + 0.05);
+		if (contrast < 4.5) wrong.push(element.textContent.trim().slice(0, 40) + " has a contrast of " + contrast.toFixed(1));
 	}
 	return wrong`

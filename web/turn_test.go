@@ -40,7 +40,7 @@ func startTURN(t *testing.T) *turnServer {
 	folder := t.TempDir()
 	s := &turnServer{t: t, file: filepath.Join(folder, "turnserver.conf"), url: "turn:127.0.0.1:" + port}
 	configuration := fmt.Sprintf("listening-ip=127.0.0.1\nlistening-port=%s\nrelay-ip=127.0.0.1\nuse-auth-secret\nstatic-auth-secret=%s\n"+
-		"realm=bellhop\nno-tls\nno-dtls\nno-cli\nallow-loopback-peers\nuserdb=%s/turndb\npidfile=%[3]s/pid\nlog-file=stdout\n", port, turnSecret, folder)
+		"realm=bellhop\nno-tcp\nno-tls\nno-dtls\nno-cli\nallow-loopback-peers\nuserdb=%s/turndb\npidfile=%[3]s/pid\nlog-file=stdout\n", port, turnSecret, folder)
 	if err := os.WriteFile(s.file, []byte(configuration), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -1,20 +1,20 @@
 // @ts-check
 // Words, by the reliable channel. In a star the host passes on what its guests say, since they hear it alone.
-import { $, bdi, clean, make } from "./text.js";
+import { $, bdi, clean, make, on } from "./text.js";
 /** @import { Lobby, Peer } from "../bellhop.js" */
 
 /** @param {Lobby} lobby @param {(peerId: number) => string} nameOf @param {AbortSignal} over */
 export function startChat(lobby, nameOf, over) {
   const log = $("log");
   log.replaceChildren();
-  $("chat").addEventListener("submit", (/** @type {Event} */ event) => {
+  on("chat", "submit", (event) => {
     event.preventDefault();
     const text = clean($("say").value, 300);
     $("say").value = "";
     if (!text) return;
     if (lobby.send(JSON.stringify({ t: "chat", text })) === 0) note("Nobody is connected yet.");
     else show(lobby.me.peerId, text);
-  }, { signal: over });
+  }, over);
 
   /** @param {number} from @param {string} text */
   function show(from, text) {

@@ -1,7 +1,7 @@
 // @ts-check
 // Catch the key: everybody is a dot, and who has had the key for 20 seconds wins. Each player says where it is, some 20
 // times a second by the unreliable channel, and the host says who has the key. What others send is checked before use.
-import { $, make, say } from "./text.js";
+import { $, make, on, say } from "./text.js";
 /** @import { Lobby, Peer } from "../bellhop.js" */
 /** @typedef {{x: number, y: number, goal: {x: number, y: number}, dot: any}} Player */
 
@@ -16,7 +16,6 @@ const SECONDS_TO_WIN = 20;
 /** @type {Record<string, [number, number]>} */
 const STEPS = {
   ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1],
-  KeyA: [-1, 0], KeyD: [1, 0], KeyW: [0, -1], KeyS: [0, 1],
 };
 
 /** A number of a stranger's, within bounds. @param {unknown} n @param {number} max */
@@ -196,27 +195,26 @@ export function startGame(lobby, nameOf, everybody, over) {
 
   // Keys and fingers
 
-  const on = (/** @type {string} */ type, /** @type {(event: any) => void} */ f) => field.addEventListener(type, f, { signal: over });
-  on("keydown", (event) => {
+  on("field", "keydown", (event) => {
     if (event.ctrlKey || event.altKey || event.metaKey) return;
     if (event.code in STEPS) pressed.add(event.code);
     else if (event.code === "Space") dash();
     else if (event.code === "KeyL") where();
     else return;
     event.preventDefault(); // the page would scroll
-  });
-  on("keyup", ({ code }) => pressed.delete(code));
-  on("blur", () => pressed.clear());
+  }, over);
+  on("field", "keyup", ({ code }) => pressed.delete(code), over);
+  on("field", "blur", () => pressed.clear(), over);
   const aim = (/** @type {PointerEvent} */ event) => {
     const box = field.getBoundingClientRect();
     target = { x: within(((event.clientX - box.left) / box.width) * WIDTH, WIDTH), y: within(((event.clientY - box.top) / box.height) * HEIGHT, HEIGHT) };
   };
-  on("pointerdown", (event) => {
+  on("field", "pointerdown", (event) => {
     field.setPointerCapture(event.pointerId);
     aim(event);
-  });
-  on("pointermove", (event) => event.buttons && aim(event));
-  for (const type of ["pointerdown", "click"]) $("dash").addEventListener(type, dash, { signal: over }); // a second finger clicks nothing
+  }, over);
+  on("field", "pointermove", (event) => event.buttons && aim(event), over);
+  for (const type of ["pointerdown", "click"]) on("dash", type, dash, over); // a second finger clicks nothing
 
   return {
     /** How long somebody has had the key. @param {number} id */

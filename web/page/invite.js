@@ -1,6 +1,6 @@
 // @ts-check
 // How others come in: a code, a link, and the link as a QR code.
-import { $ } from "./text.js";
+import { $, on } from "./text.js";
 
 /** The link that leads into a lobby. @param {string} code */
 export const linkTo = (code) => `${location.origin}${location.pathname}${location.search}#join=${code}`;
@@ -30,5 +30,5 @@ async function copy() {
   }
 }
 
-$("copy").addEventListener("click", copy);
-$("link").addEventListener("focus", () => $("link").select());
+on("copy", "click", copy);
+on("link", "focus", () => $("link").select());

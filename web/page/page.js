@@ -4,7 +4,7 @@ import { Bellhop } from "../bellhop.js";
 import { codeInAddress } from "./invite.js";
 import { showList } from "./list.js";
 import { enterRoom } from "./room.js";
-import { $, clean, make, say } from "./text.js";
+import { $, clean, on, say } from "./text.js";
 import { drawWire } from "./wire.js";
 /** @import { BellhopError, JoinOptions, Lobby } from "../bellhop.js" */
 /** @typedef {{text: string, act?: string, then?: () => void}} Trouble what is wrong, and a button that helps */
@@ -18,7 +18,7 @@ const wire = drawWire(bellhop, (connectionId) => {
   const peer = bellhop.lobby?.members.find((peer) => peer.connectionId === connectionId);
   return clean(peer?.player?.name) || "the other";
 });
-const list = showList(bellhop, ({ lobbyId, hasPassword }) => (hasPassword ? askPassword(lobbyId, "") : join(lobbyId)));
+const lookAtList = showList(bellhop, ({ lobbyId, hasPassword }) => (hasPassword ? askPassword(lobbyId, "This game has a password.") : join(lobbyId)));
 
 // What is seen
 
@@ -27,7 +27,7 @@ function show(view) {
   for (const name of ["start", "waiting", "room"]) $(name).hidden = name !== view;
   $(`${view}-title`).focus({ preventScroll: true });
   scrollTo(0, 0);
-  if (view === "start") list.look();
+  if (view === "start") lookAtList();
 }
 
 /** Says what is wrong and what to do, or that all is well. @param {Trouble | null} what */
@@ -69,8 +69,8 @@ async function keepConnected() {
 
 /** Why a server that is there may take no WebSocket. */
 function refused() {
-  if (game !== undefined && !/^[\w.-]{1,64}$/.test(game)) return "The game in this page's address is no name: 1 to 64 letters, digits, dots, - and _ make one.";
-  return `The server answers, but takes no WebSocket from this page. If it runs with -origins, list ${here.origin} there; a proxy before it has to pass WebSockets on.`;
+  if (game !== undefined && !/^[\w.-]{1,64}$/.test(game)) return "The game in this page's address is no name: use 1 to 64 letters, digits, dots, - and _.";
+  return `The server answers, but takes no WebSocket from this page. If it runs with -origins, list ${here.origin} there; a proxy has to pass WebSockets on.`;
 }
 
 bellhop.addEventListener("connected", async () => {
@@ -86,7 +86,7 @@ bellhop.addEventListener("disconnected", () => {
 });
 
 function withoutWebRTC() {
-  trouble({ text: "This browser has no WebRTC, so it cannot play. Use a current Chrome, Edge, Firefox or Safari, or switch WebRTC on: an extension or a setting may keep it off. The list and the wire work without." });
+  trouble({ text: "This browser has no WebRTC, so it cannot play. Use a current Chrome, Firefox or Safari, or switch WebRTC on: an extension or a setting may keep it off." });
   for (const button of document.querySelectorAll("#host > button, #join button, #quick")) /** @type {any} */ (button).disabled = true;
 }
 
@@ -157,7 +157,7 @@ function leave(reason, message) {
   show("start");
   if (reason === "replaced") {
     trouble({
-      text: "Your game goes on in another tab or window: your place was taken back there. One player is in one place at a time.",
+      text: "Your game goes on in another tab or window: one player is in one place at a time.",
       act: "Play here instead",
       then: () => resume(token, name),
     });
@@ -169,7 +169,7 @@ function leave(reason, message) {
 function resume(token, name) {
   return enter(() => bellhop.resume(token, { player: { name } }), () => {
     place.set(null);
-    trouble({ text: "Your place in that game is gone: too much time has passed, or the game is over. Host a new one, or join by a code." });
+    trouble({ text: "Your place in that game is gone: it is over, or too much time has passed. Host a new one, or join by a code." });
   });
 }
 
@@ -184,24 +184,24 @@ function join(code, password) {
     return bellhop.join(code, options);
   };
   return enter(how, (error) => {
-    if (error.code === "wrong_password") askPassword(code, password ? "That is not the password. Ask the host, and try again." : "");
-    else if (error.code === "lobby_not_found") {
+    $("code").value = code;
+    if (error.code === "wrong_password") {
+      askPassword(code, password ? "That is not the password. Ask the host for it, and try again." : "This game has a password.");
+    } else if (error.code === "lobby_not_found") {
       trouble({ text: `There is no game with the code ${code}. Check the spelling with who gave it to you; a code is good until the game ends.` });
-      $("code").value = code;
       $("code").focus();
-      $("code").select();
     } else trouble({ text: error.message });
   });
 }
 
 /** @param {string} code @param {string} text */
 function askPassword(code, text) {
-  $("ask-text").textContent = text;
-  $("ask-password").value = "";
-  $("ask-form").onsubmit = () => join(code, $("ask-password").value);
-  $("ask").showModal();
+  trouble({ text });
+  $("code").value = code;
+  $("key-row").hidden = false;
+  $("key-word").value = "";
+  $("key-word").focus();
 }
-$("ask-no").addEventListener("click", () => $("ask").close());
 
 /** What a lobby is opened with. */
 function hosting() {
@@ -218,15 +218,15 @@ function hosting() {
   };
 }
 
-/** @param {string} id @param {string} type @param {() => unknown} act */
-function on(id, type, act) {
-  $(id).addEventListener(type, (/** @type {Event} */ event) => {
-    event.preventDefault();
-    act();
-  });
-}
-on("host", "submit", () => enter(() => bellhop.host(hosting())));
-on("join", "submit", () => join($("code").value));
+on("host", "submit", (event) => {
+  event.preventDefault();
+  enter(() => bellhop.host(hosting()));
+});
+on("join", "submit", (event) => {
+  event.preventDefault();
+  join($("code").value, $("key-row").hidden ? undefined : $("key-word").value);
+});
+on("code", "input", () => ($("key-row").hidden = true));
 on("quick", "click", () => enter(() => {
   const { player, ...orStart } = hosting();
   return bellhop.quickJoin({ player, orStart: { ...orStart, password: undefined, public: true, autoAccept: true } });
@@ -236,8 +236,8 @@ addEventListener("hashchange", () => !bellhop.lobby && codeInAddress() && join(c
 // At the start
 
 function anyName() {
-  const any = (/** @type {string} */ words) => words.split(" ")[Math.floor(Math.random() * 12)];
-  return `${any("Amber Brave Calm Clever Eager Gentle Happy Jolly Lucky Quick Silent Sunny")} ${any("Badger Crane Fox Hare Heron Lynx Otter Owl Panda Raven Seal Wren")}`;
+  const any = (/** @type {string} */ words) => words.split(" ")[Math.floor(Math.random() * 8)];
+  return `${any("Amber Brave Calm Eager Happy Jolly Lucky Sunny")} ${any("Badger Crane Fox Hare Lynx Otter Owl Wren")}`;
 }
 
 $("name").value = localStorage.getItem("bellhop-name") ?? anyName();

@@ -35,8 +35,6 @@ export function enterRoom(lobby, wire, trouble) {
     const host = lobby.host ? nameOfPeer(lobby.host) : nameOf(lobby.me.peerId);
     $("room-title").replaceChildren(bdi(lobby.isHost ? "Your game" : `${host}’s game`));
     $("invite-code").textContent = lobby.id;
-    $("lock-row").hidden = !lobby.isHost;
-    $("lock").checked = lobby.info.locked;
     $("players").replaceChildren(...everybody().map((id) => {
       const peer = lobby.peer(id);
       const marks = [id === lobby.me.peerId && "you", id === lobby.hostPeerId && "host", peer?.away && "no line to Bellhop at the moment"];
@@ -73,19 +71,16 @@ export function enterRoom(lobby, wire, trouble) {
   /** @param {JoinRequest} request */
   function ask(request) {
     const name = clean(request.player?.name) || `Player ${request.peerId}`;
-    const button = (/** @type {string} */ label, /** @type {() => Promise<unknown>} */ act) => {
-      const made = make("button", { type: "button", className: label === "Let in" ? "primary" : "", ariaLabel: `${label}: ${name}` }, label);
-      made.addEventListener("click", async () => {
-        const next = /** @type {any} */ (row.nextElementSibling ?? row.previousElementSibling)?.querySelector("button") ?? $("field");
-        for (const each of row.querySelectorAll("button")) each.disabled = true;
-        await act().then(() => forget(request), (error) => {
-          failed(error);
-          for (const each of row.querySelectorAll("button")) each.disabled = false;
-        });
+    const button = (/** @type {string} */ label, /** @type {() => Promise<unknown>} */ act) => make("button", {
+      type: "button", className: label === "Let in" ? "primary" : "", ariaLabel: `${label}: ${name}`,
+      onclick: async () => {
+        row.inert = true;
+        const next = (row.nextElementSibling ?? row.previousElementSibling)?.querySelector("button") ?? $("field");
+        await act().then(() => forget(request), (error) => trouble({ text: error.message }));
+        row.inert = false;
         next.focus();
-      });
-      return made;
-    };
+      },
+    }, label);
     const row = make("li", { className: "card" }, make("p", {}, bdi(name), " asks to join."),
       button("Let in", () => request.accept()), button("Refuse", () => request.reject("The host has refused.")));
     row.dataset.id = request.connectionId;
@@ -96,11 +91,6 @@ export function enterRoom(lobby, wire, trouble) {
   /** @param {JoinRequest} request */
   function forget({ connectionId }) {
     for (const row of $("requests").children) if (row.dataset.id === connectionId) row.remove();
-  }
-
-  /** @param {Error} error */
-  function failed(error) {
-    trouble({ text: error.message });
   }
 
   // What happens
@@ -135,8 +125,8 @@ export function enterRoom(lobby, wire, trouble) {
   });
   lobby.addEventListener("signalling", ({ state }) => {
     if (state === "resumed") trouble(null);
-    else if (state === "lost") trouble({ text: "The line to Bellhop is cut. You play on with who is connected; it is tried again by itself." });
-    else trouble({ text: "Bellhop has forgotten this game, as it does when it is restarted. You play on, but nobody else can join: host a new one for that." });
+    else if (state === "lost") trouble({ text: "The line to Bellhop is cut. You play on, and it is tried again by itself." });
+    else trouble({ text: "Bellhop has forgotten this game. You play on, but nobody else can join: host a new one for that." });
   });
   lobby.addEventListener("message", ({ peer, data }) => {
     const message = read(data);
@@ -153,7 +143,6 @@ export function enterRoom(lobby, wire, trouble) {
     $("requests").replaceChildren();
   });
 
-  $("lock").addEventListener("change", () => lobby.update({ locked: $("lock").checked }).catch(failed), { signal: over });
   const timer = setInterval(showWays, 1000);
   showInvite(lobby.id);
   $("invite").open = lobby.isHost && lobby.members.length === 0;

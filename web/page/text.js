@@ -28,6 +28,12 @@ export function clean(value, limit = 24) {
 /** A stranger's words in a sentence, kept apart from it whatever their direction. @param {string} text */
 export const bdi = (text) => make("bdi", { textContent: text });
 
+/**
+ * Does something at an event of an element of the page, until over.
+ * @param {string} id @param {string} type @param {(event: any) => unknown} act @param {AbortSignal} [over]
+ */
+export const on = (id, type, act, over) => $(id).addEventListener(type, act, { signal: over });
+
 /** Has screen readers say something. @param {string} text */
 export function say(text) {
   $("live").textContent = text;

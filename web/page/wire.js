@@ -1,6 +1,6 @@
 // @ts-check
 // The sequence diagram: each message between this player and Bellhop is an arrow, by the client's event "wire".
-import { $, make } from "./text.js";
+import { $, make, on } from "./text.js";
 /** @import { Bellhop, WireMessage } from "../bellhop.js" */
 
 /** What a message is about, by its name. @param {string} name */
@@ -32,7 +32,7 @@ export function drawWire(bellhop, nameOf) {
   const list = $("messages");
   const start = performance.now();
   bellhop.addEventListener("wire", ({ sent, message }) => add(sent, message));
-  $("clear").addEventListener("click", () => list.replaceChildren());
+  on("clear", "click", () => list.replaceChildren());
 
   /** @param {boolean} sent @param {WireMessage} message */
   function add(sent, message) {
