@@ -15,7 +15,7 @@ PEERS := .cache/peers/bin/matchbox_server .cache/peers/node_modules/peer/package
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-run: ## a working server, with a page to try it on, at http://127.0.0.1:3000
+run: ## a working server, with a page that plays, at http://127.0.0.1:3000
 	go run ./gateway
 
 test: tools lint validate unit fuzz ## everything that CI runs
@@ -70,7 +70,7 @@ golden: ## rewrite what is heard in testdata/conversations; read the diff as cod
 apt = for program in $(1); do ! command -v $$program >/dev/null || exit 0; done; echo "installing $(2), for $(3)"; \
 	{ apt-get update -qq && apt-get install -y -qq --no-install-recommends $(2); } >/dev/null || echo "install $(2) by hand"
 
-# The types of web/bellhop.js are checked by TypeScript's own compiler.
+# The types of web/bellhop.js and of web/page are checked by TypeScript's own compiler.
 TSC := .cache/typescript/node_modules/.bin/tsc
 
 $(TSC):

@@ -77,7 +77,7 @@ func together(t *testing.T, mesh bool, tabs ...*tab) {
 // looks makes a tab's window one of a size, light or dark.
 func (tab *tab) looks(width, height int64, phone bool, scheme string) {
 	tab.t.Helper()
-	options := []chromedp.EmulateViewportOption{}
+	options := []chromedp.EmulateViewportOption{chromedp.EmulateScale(2)}
 	if phone {
 		options = append(options, chromedp.EmulateMobile, chromedp.EmulateTouch, chromedp.EmulatePortrait)
 	}
@@ -145,8 +145,12 @@ func TestPageLooks(t *testing.T) {
 	look(guest, "waiting")
 	host.run("await press('Let in')", nil)
 	together(t, false, host, guest)
-	guest.run("fill('say', 'Hello! Catch me if you can.'); await press('Send')", nil)
-	host.run("await shows('log', 'Catch me')", nil)
+	third := openPage(t, link, "Linus", "", "")
+	host.run("await shows('requests', 'Linus'); await press('Let in')", nil)
+	together(t, false, host, guest, third)
+	guest.run("fill('say', 'Catch me if you can!'); await press('Send')", nil)
+	third.run("await shows('log', 'Catch me'); fill('say', 'Watch out, Grace'); await press('Send')", nil)
+	guest.run("await shows('log', 'Watch out')", nil)
 	look(guest, "playing")
 	host.run("$('messages').querySelectorAll('summary')[1].click()", nil)
 	look(host, "playing-host")
