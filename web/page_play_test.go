@@ -22,12 +22,14 @@ import (
 // fast has a page's game go ten times as fast, by its clock.
 const fast = "const now = performance.now.bind(performance); performance.now = () => 10 * now();"
 
-// click clicks with the mouse, at a place in an element by its width and height.
-func (tab *tab) click(id string, x, y float64) {
+func click(x, y float64) chromedp.Action[chromedp.Void] { return chromedp.MouseClickXY(x, y) }
+
+// press has a mouse or a finger press a place in an element, given in parts of its width and height.
+func (tab *tab) press(id string, x, y float64, how func(x, y float64) chromedp.Action[chromedp.Void]) {
 	tab.t.Helper()
 	var at [2]float64
 	tab.run(fmt.Sprintf("$(%q).scrollIntoView({ block: 'center' }); const box = $(%[1]q).getBoundingClientRect(); return [box.x + %v * box.width, box.y + %v * box.height]", id, x, y), &at)
-	if err := chromedp.Do(tab.ctx, chromedp.MouseClickXY(at[0], at[1])); err != nil {
+	if err := chromedp.Do(tab.ctx, how(at[0], at[1])); err != nil {
 		tab.t.Fatal(err)
 	}
 }
@@ -57,17 +59,17 @@ func TestPageStar(t *testing.T) {
 			guest.run("fill('say', 'Catch me!'); await press('Send'); await shows('log', 'Grace Catch me!')", nil)
 			host.run("await shows('log', 'Grace Catch me!')", nil)
 			third.run("await shows('players', 'Grace'); await shows('log', 'Grace Catch me!')", nil) // by the host
-			guest.click("field", 0.99, 0.5)
+			guest.press("field", 0.99, 0.5, click)
 			for _, tab := range []*tab{host, third} {
 				tab.run("await until(() => parseFloat(dot('Grace').slice(10)) > 90)", nil)
 			}
-			host.click("field", 0.01, 0.5)
+			host.press("field", 0.01, 0.5, click)
 			guest.run("await until(() => parseFloat(dot('Ada').slice(10)) < 10)", nil)
 
 			var rows []string
-			guest.run("return rows()", &rows)
+			guest.run("await shows('messages', 'direct with'); return rows()", &rows)
 			for _, want := range []string{"You to Bellhop: join_lobby, join_lobby", "Bellhop to You: request_accepted, request_accepted",
-				"You to Ada: set_session_description, offer", "Ada to You: received_session_description, answer", "A direct connection with Ada stands."} {
+				"You to Ada: set_session_description, offer", "Ada to You: received_session_description, answer", "The direct connection with Ada stands."} {
 				if !slices.Contains(rows, want) {
 					t.Errorf("the guest's wire has no %q but %q", want, rows)
 				}
@@ -102,7 +104,8 @@ func TestPageMesh(t *testing.T) {
 			}
 			together(t, true, tabs...)
 			tabs[3].run("fill('say', 'Hello all'); await press('Send')", nil)
-			tabs[4].click("field", 0.99, 0.5)
+			tabs[4].looks(390, 844, true, "dark")
+			tabs[4].press("field", 0.99, 0.5, chromedp.TapXY)
 			for _, tab := range tabs {
 				tab.run("await shows('log', 'Barbara Hello all'); await until(() => parseFloat(dot('Edsger').slice(10)) > 90)", nil)
 			}
@@ -210,7 +213,7 @@ func TestPageWay(t *testing.T) {
 	host := openPage(t, g.page(), "Ada", relayed, "")
 	guest := openPage(t, host.hosted("open"), "Grace", relayed, "")
 	for _, tab := range []*tab{host, guest} {
-		tab.run("await shows('way', 'through a TURN server'); await shows('players', 'through TURN')", nil)
+		tab.run("await shows('way', 'through a TURN server'); await shows('players', 'through TURN'); await shows('messages', 'TURN with')", nil)
 	}
 }
 

@@ -44,7 +44,7 @@ func openPage(t *testing.T, url, name, before, expected string) *tab {
 			}
 		}
 	}()
-	source := hand + fmt.Sprintf("try { localStorage.setItem('bellhop-name', %q) } catch {}\n", name) + before
+	source := hand + fmt.Sprintf("try { localStorage.setItem('bellhop-name', JSON.stringify(%q)) } catch {}\n", name) + before
 	if _, err := chromedp.Call(tab.ctx, cdppage.AddScriptToEvaluateOnNewDocument, cdppage.AddScriptToEvaluateOnNewDocumentParams{Source: source}); err != nil {
 		t.Fatal(err)
 	}

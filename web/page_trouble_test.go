@@ -125,3 +125,14 @@ func TestPageByHTTP(t *testing.T) {
 	guest := openPage(t, link, "Grace", "", "")
 	together(t, false, host, guest)
 }
+
+// TestPageKeepsNothing guards that the page works in a browser that lets it keep nothing.
+func TestPageKeepsNothing(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t)
+	const nothing = `for (const name of ["localStorage", "sessionStorage"])
+		Object.defineProperty(globalThis, name, { get() { throw new DOMException("not allowed", "SecurityError"); } });`
+	tab := openPage(t, g.page(), "Ada", nothing, "")
+	tab.hosted()
+	tab.run("await shows('players', 'you · host')", nil)
+}

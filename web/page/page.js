@@ -92,18 +92,25 @@ function withoutWebRTC() {
 
 // Into a game, and out of it
 
-/** This tab's place, so that it is there again when the page is loaded anew. */
-const place = {
-  /** @returns {{token: string, name: string, code: string, game?: string} | null} */
-  get: () => JSON.parse(sessionStorage.getItem("bellhop-place") ?? "null"),
-  /** @param {object | null} value */
-  set: (value) => (value ? sessionStorage.setItem("bellhop-place", JSON.stringify(value)) : sessionStorage.removeItem("bellhop-place")),
-};
+/**
+ * What the browser keeps, which is changed if there is a value; null where it keeps nothing. This tab's place is kept, so
+ * that it is there again when the page is loaded anew.
+ * @param {"localStorage" | "sessionStorage"} where @param {string} name @param {unknown} [value] @returns {any}
+ */
+function kept(where, name, value) {
+  try {
+    if (value !== undefined) globalThis[where].setItem(name, JSON.stringify(value));
+    return JSON.parse(globalThis[where].getItem(name) ?? "null");
+  } catch {
+    return null;
+  }
+}
+const place = (/** @type {object | null | void} */ value) => kept("sessionStorage", "bellhop-place", value);
 
 const player = () => {
   const name = clean($("name").value, 20) || anyName();
   $("name").value = name;
-  localStorage.setItem("bellhop-name", name);
+  kept("localStorage", "bellhop-name", name);
   return { name };
 };
 
@@ -121,11 +128,11 @@ async function enter(how, otherwise = (error) => trouble({ text: error.message }
   try {
     await leaving;
     const lobby = await how();
-    const { token, name } = { token: bellhop.resumeToken, name: lobby.me.player?.name };
-    place.set({ token, name, code: lobby.id, game });
+    const { token, name } = { token: bellhop.resumeToken ?? "", name: lobby.me.player?.name };
+    place({ token, name, code: lobby.id, game });
     history.replaceState(null, "", `#join=${lobby.id}`);
     document.title = `${lobby.id}: Bellhop`;
-    lobby.addEventListener("close", ({ reason, message }) => leave(reason, message));
+    lobby.addEventListener("close", ({ reason, message }) => leave(reason, () => resume(token, name), message));
     $("leave").onclick = () => (leaving = lobby.leave().catch(() => {}));
     enterRoom(lobby, wire, trouble);
     show("room");
@@ -146,10 +153,9 @@ const ENDINGS = {
   resume_failed: "Bellhop has forgotten this game, and nobody is connected any more. Host a new one.",
 };
 
-/** @param {string} reason @param {string} [message] */
-function leave(reason, message) {
-  const { token = "", name = "" } = place.get() ?? {};
-  place.set(null);
+/** @param {string} reason @param {() => void} again takes the place back @param {string} [message] */
+function leave(reason, again, message) {
+  place(null);
   history.replaceState(null, "", location.pathname + location.search);
   document.title = "Bellhop: play together";
   $("way").textContent = "You are in no game.";
@@ -159,7 +165,7 @@ function leave(reason, message) {
     trouble({
       text: "Your game goes on in another tab or window: one player is in one place at a time.",
       act: "Play here instead",
-      then: () => resume(token, name),
+      then: again,
     });
   } else if (reason === "removed") trouble({ text: clean(message, 200) || "The host has taken you out of the game." });
   else if (reason in ENDINGS) trouble({ text: ENDINGS[reason] });
@@ -168,7 +174,7 @@ function leave(reason, message) {
 /** @param {string} token @param {string} name */
 function resume(token, name) {
   return enter(() => bellhop.resume(token, { player: { name } }), () => {
-    place.set(null);
+    place(null);
     trouble({ text: "Your place in that game is gone: it is over, or too much time has passed. Host a new one, or join by a code." });
   });
 }
@@ -240,7 +246,7 @@ function anyName() {
   return `${any("Amber Brave Calm Eager Happy Jolly Lucky Sunny")} ${any("Badger Crane Fox Hare Lynx Otter Owl Wren")}`;
 }
 
-$("name").value = localStorage.getItem("bellhop-name") ?? anyName();
+$("name").value = kept("localStorage", "bellhop-name") ?? anyName();
 const address = new URL(here);
 address.protocol = address.protocol.replace("http", "ws");
 if (game) address.searchParams.set("game", game);
@@ -252,6 +258,6 @@ lobby.addEventListener("open", ({ peer }) => peer.send("hello"));
 lobby.addEventListener("message", ({ data }) => console.log(data));`);
 
 await keepConnected();
-const kept = place.get();
-if (kept && kept.game === game && (!codeInAddress() || kept.code === codeInAddress())) await resume(kept.token, kept.name);
+const before = place();
+if (before && before.game === game && (!codeInAddress() || before.code === codeInAddress())) await resume(before.token, before.name);
 else if (codeInAddress()) await join(codeInAddress());

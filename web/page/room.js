@@ -9,7 +9,7 @@ import { wayTo } from "./way.js";
 
 /**
  * Shows a lobby until it is over.
- * @param {Lobby} lobby @param {{direct(name: string): void}} wire @param {(what: any) => void} trouble says what is wrong, or null
+ * @param {Lobby} lobby @param {{stands(name: string, relayed?: boolean): void}} wire @param {(what: any) => void} trouble says what is wrong, or null
  */
 export function enterRoom(lobby, wire, trouble) {
   const ended = new AbortController();
@@ -104,7 +104,7 @@ export function enterRoom(lobby, wire, trouble) {
   lobby.addEventListener("open", ({ peer }) => {
     trouble(null);
     chat.note(bdi(nameOfPeer(peer)), " is connected.");
-    wire.direct(nameOfPeer(peer));
+    wayTo(peer).catch(() => null).then((way) => wire.stands(nameOfPeer(peer), way?.relayed));
     $("invite").open = false;
     showWays();
   });

@@ -74,9 +74,9 @@ export function drawWire(bellhop, nameOf) {
   }
 
   return {
-    /** Draws that there is a direct connection, past Bellhop. @param {string} name */
-    direct(name) {
-      const row = arrow("direct", `direct with ${name}`, `A direct connection with ${name} stands.`);
+    /** Draws that there is a connection past Bellhop. @param {string} name @param {boolean} [relayed] */
+    stands(name, relayed) {
+      const row = arrow("direct", `${relayed ? "TURN" : "direct"} with ${name}`, `The ${relayed ? "relayed" : "direct"} connection with ${name} stands.`);
       row.classList.add("far");
       put(row);
     },
