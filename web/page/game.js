@@ -3,7 +3,7 @@
 // times a second by the unreliable channel, and the host says who has the key. What others send is checked before use.
 import { $, make, on, say } from "./text.js";
 /** @import { Lobby, Peer } from "../bellhop.js" */
-/** @typedef {{x: number, y: number, goal: {x: number, y: number}, dot: any}} Player */
+/** @typedef {{x: number, y: number, goal: {x: number, y: number}, placed: boolean, dot: any}} Player placed: it has said where it is */
 
 /** The field, and how far from each other two touch, in units. */
 const [WIDTH, HEIGHT, TOUCH] = [1000, 600, 56];
@@ -46,7 +46,7 @@ export function startGame(lobby, nameOf, everybody, over) {
     let known = players.get(id);
     if (!known) {
       const place = anywhere();
-      known = { ...place, goal: place, dot: make("div", { className: `dot c${id % 8}${id === me ? " me" : ""}` }, make("i"), make("bdi")) };
+      known = { ...place, goal: place, placed: id === me, dot: make("div", { className: `dot c${id % 8}${id === me ? " me" : ""}` }, make("i"), make("bdi")) };
       $("dots").append(known.dot);
       players.set(id, known);
     }
@@ -90,7 +90,7 @@ export function startGame(lobby, nameOf, everybody, over) {
   function rule(now) {
     const seconds = Math.min(1.5, (now - ruled) / 1000); // timers of a page in the background ring once a second
     ruled = now;
-    const here = everybody();
+    const here = everybody().filter((id) => player(id).placed);
     if (winner) {
       if (now - cheered > CHEER) [winner, scores, key.by] = [0, {}, 0], Object.assign(key, anywhere());
       return;
@@ -145,7 +145,6 @@ export function startGame(lobby, nameOf, everybody, over) {
         one.dot.title = one.dot.lastChild.textContent = name;
         one.dot.firstChild.textContent = [...name][0]?.toUpperCase() ?? "";
       }
-      one.dot.classList.toggle("holds", key.by === id);
       one.dot.style.setProperty("--part", String(Math.min(1, (scores[id] ?? 0) / SECONDS_TO_WIN)));
     }
     const holder = players.get(key.by);
@@ -240,6 +239,7 @@ export function startGame(lobby, nameOf, everybody, over) {
   function put(id, at) {
     if (!everybody().includes(id)) return;
     const one = player(id);
+    one.placed = true;
     one.goal = { x: within(at?.[0], WIDTH), y: within(at?.[1], HEIGHT) };
     if (document.hidden) [one.x, one.y] = [one.goal.x, one.goal.y]; // nobody sees it glide, and the rules go by it
   }

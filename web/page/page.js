@@ -4,7 +4,7 @@ import { Bellhop } from "../bellhop.js";
 import { codeInAddress } from "./invite.js";
 import { showList } from "./list.js";
 import { enterRoom } from "./room.js";
-import { $, clean, on, say } from "./text.js";
+import { $, clean, on } from "./text.js";
 import { drawWire } from "./wire.js";
 /** @import { BellhopError, JoinOptions, Lobby } from "../bellhop.js" */
 /** @typedef {{text: string, act?: string, then?: () => void}} Trouble what is wrong, and a button that helps */
@@ -131,12 +131,10 @@ async function enter(how, otherwise = (error) => trouble({ text: error.message }
     const { token, name } = { token: bellhop.resumeToken ?? "", name: lobby.me.player?.name };
     place({ token, name, code: lobby.id, game });
     history.replaceState(null, "", `#join=${lobby.id}`);
-    document.title = `${lobby.id}: Bellhop`;
     lobby.addEventListener("close", ({ reason, message }) => leave(reason, () => resume(token, name), message));
     $("leave").onclick = () => (leaving = lobby.leave().catch(() => {}));
     enterRoom(lobby, wire, trouble);
     show("room");
-    say(`You are in the game ${lobby.id}.`);
   } catch (error) {
     if (!$("waiting").hidden) show("start");
     if (error.name !== "AbortError") otherwise(error);
@@ -157,7 +155,6 @@ const ENDINGS = {
 function leave(reason, again, message) {
   place(null);
   history.replaceState(null, "", location.pathname + location.search);
-  document.title = "Bellhop: play together";
   $("way").textContent = "You are in no game.";
   $("way").classList.remove("stands");
   show("start");

@@ -17,6 +17,7 @@ export function enterRoom(lobby, wire, trouble) {
   const ways = /** @type {Map<Peer, string>} */ (new Map()); // in words
   /** In a star guests know of each other by the host. */
   let roster = /** @type {Map<number, string>} */ (new Map());
+  let told = ""; // by this one as the host
 
   /** @param {number} id */
   const nameOf = (id) => clean(id === lobby.me.peerId ? lobby.me.player?.name : lobby.peer(id)?.player?.name ?? roster.get(id)) || `Player ${id}`;
@@ -42,9 +43,9 @@ export function enterRoom(lobby, wire, trouble) {
       const says = [...marks, way, `${game.score(id)} s`].filter(Boolean).join(" · ");
       return make("li", {}, make("i", { className: `spot c${id % 8}` }), make("p", {}, bdi(nameOf(id)), make("small", {}, says)));
     }));
-    if (lobby.isHost && lobby.info.topology === "star") { // and in a mesh they know
-      lobby.send(JSON.stringify({ t: "who", names: Object.fromEntries(everybody().map((id) => [id, nameOf(id)])) }));
-    }
+    if (!lobby.isHost || lobby.info.topology !== "star") return; // in a mesh they know
+    const who = JSON.stringify({ t: "who", names: Object.fromEntries(everybody().map((id) => [id, nameOf(id)])) });
+    if (who !== told) lobby.send((told = who));
   }
 
   /** Finds out by which ways the data goes, and says it. */
@@ -56,11 +57,10 @@ export function enterRoom(lobby, wire, trouble) {
     }
     if (over.aborted) return;
     for (const peer of ways.keys()) if (!open.includes(peer)) ways.delete(peer);
-    const relayed = [...ways.values()].some((way) => way.startsWith("through"));
-    const names = open.map(nameOfPeer).join(", ");
-    const path = relayed ? "through a TURN server, since there is no direct way" : "directly, from browser to browser";
+    const relayed = [...ways.values()].filter((way) => way.startsWith("through")).length;
+    const path = [relayed < open.length && "directly", relayed > 0 && "through a TURN server"].filter(Boolean).join(" or ");
     const text = open.length === 0 ? "Messages go through Bellhop until a direct connection stands."
-      : `Connected with ${names}. Play and chat go ${path}: Bellhop is out of the way.`;
+      : `Connected with ${open.map(nameOfPeer).join(", ")}. Play and chat go ${path}: Bellhop is out of the way.`;
     if ($("way").textContent !== text) $("way").textContent = text;
     $("way").classList.toggle("stands", open.length > 0);
     showPlayers();
@@ -106,6 +106,7 @@ export function enterRoom(lobby, wire, trouble) {
     chat.note(bdi(nameOfPeer(peer)), " is connected.");
     wayTo(peer).catch(() => null).then((way) => wire.stands(nameOfPeer(peer), way?.relayed));
     $("invite").open = false;
+    told = "";
     showWays();
   });
   lobby.addEventListener("leave", ({ peer, reason }) => {
@@ -120,6 +121,7 @@ export function enterRoom(lobby, wire, trouble) {
   });
   lobby.addEventListener("host", ({ peer }) => {
     roster = new Map();
+    told = "";
     chat.note(peer ? bdi(nameOfPeer(peer)) : "You", peer ? " is the host now." : " are the host now.");
     showPlayers();
   });

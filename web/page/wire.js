@@ -1,6 +1,6 @@
 // @ts-check
 // The sequence diagram: each message between this player and Bellhop is an arrow, by the client's event "wire".
-import { $, make, on } from "./text.js";
+import { $, make } from "./text.js";
 /** @import { Bellhop, WireMessage } from "../bellhop.js" */
 
 /** What a message is about, by its name. @param {string} name */
@@ -12,7 +12,7 @@ function kindOf(name) {
   return "lobby";
 }
 
-/** Nobody else should have these, be it over a shoulder or in a screenshot. */
+/** Nobody else should have these, as by a screenshot. */
 const SECRET = /^(resume_token|password|credential|token)$/;
 
 /** A message as it is on the wire, except for what is secret, and for what would turn the text around. @param {any} message */
@@ -32,7 +32,6 @@ export function drawWire(bellhop, nameOf) {
   const list = $("messages");
   const start = performance.now();
   bellhop.addEventListener("wire", ({ sent, message }) => add(sent, message));
-  on("clear", "click", () => list.replaceChildren());
 
   /** @param {boolean} sent @param {WireMessage} message */
   function add(sent, message) {
