@@ -31,4 +31,3 @@ async function copy() {
 }
 
 on("copy", "click", copy);
-on("link", "focus", () => $("link").select());
