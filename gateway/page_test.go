@@ -50,7 +50,7 @@ func TestPageHeaders(t *testing.T) {
 		answer, body := get(t, site+file)
 		h := answer.Header
 		policy := h.Get("Content-Security-Policy")
-		for _, want := range []string{"default-src 'none'", "script-src 'self'", "style-src 'self'", "frame-ancestors 'none'", "base-uri 'none'"} {
+		for _, want := range []string{"default-src 'none'", "script-src 'self'", "style-src 'self'", "frame-ancestors 'none'", "base-uri 'none'", "connect-src 'self' ws://127.0.0.1:"} {
 			if !strings.Contains(policy, want) || strings.Contains(policy, "unsafe") || strings.Contains(policy, "*") {
 				t.Errorf("%s has the policy %q", file, policy)
 			}
@@ -60,6 +60,18 @@ func TestPageHeaders(t *testing.T) {
 		}
 		if answer.StatusCode != http.StatusOK || body == "" {
 			t.Errorf("%s is answered %s", file, answer.Status)
+		}
+	}
+}
+
+// TestPolicyOfHost guards that the policy names the host's WebSockets, and that a host can say nothing else in it.
+func TestPolicyOfHost(t *testing.T) {
+	for host, want := range map[string]string{
+		"a.example": " ws://a.example wss://a.example", "[::1]:3000": " ws://[::1]:3000 wss://[::1]:3000",
+		"": "", "a; script-src *": "", "a,b": "", "*": "", "'unsafe-inline'": "", "a*b": "",
+	} {
+		if got := sockets(host); got != want {
+			t.Errorf("host %q: %q, want %q", host, got, want)
 		}
 	}
 }
