@@ -186,12 +186,16 @@ func TestPageKeyboard(t *testing.T) {
 	keys(guest, strings.Repeat(kb.ArrowLeft, 3)+"l ")
 	guest.run("await until(() => /^The key is|^You have the key/.test($('live').textContent))", nil)
 	var before float64
-	host.run("return parseFloat(await until(() => dot('Grace')?.slice(10)))", &before)
-	guest.run(`for (const type of ["keydown", "keyup"]) {
-		$("field").dispatchEvent(new KeyboardEvent(type, { code: $("dots").querySelector(".me").style.transform.slice(10).startsWith("1") ? "ArrowRight" : "ArrowLeft" }));
-		await new Promise((resolve) => setTimeout(resolve, 300));
-	}`, nil)
-	host.run(fmt.Sprintf("await until(() => Math.abs(parseFloat(dot('Grace').slice(10)) - %v) > 3)", before), nil)
+	guest.run("return parseFloat(dot('Grace').slice(10))", &before)
+	moved := fmt.Sprintf("Math.abs(parseFloat(dot('Grace').slice(10)) - %v)", before)
+	host.run("await until(() => "+moved+" < 1)", nil) // it has heard where Grace is
+	guest.run(fmt.Sprintf("globalThis.code = %v < 50 ? 'ArrowRight' : 'ArrowLeft'", before), nil)
+	hold := func(what string) {
+		guest.run(fmt.Sprintf("$('field').dispatchEvent(new KeyboardEvent(%q, { code }))", what), nil)
+	}
+	hold("keydown")
+	host.run("await until(() => "+moved+" > 3)", nil)
+	hold("keyup")
 	reach(guest, "element.id === 'say'")
 	keys(guest, "Hello"+kb.Enter)
 	host.run("await shows('log', 'Grace Hello')", nil)
