@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -76,6 +77,22 @@ func TestQuickJoinAtOnce(t *testing.T) {
 			return dynamodbtest.Open(t, endpoint, w.clock)
 		})
 	})
+}
+
+// TestQuickJoinAlreadyIn guards that who has come into a lobby by another process hears so, also if there is no lobby to find.
+func TestQuickJoinAlreadyIn(t *testing.T) {
+	w := newWorld(unwrapped)
+	w.connect("ann", nil)
+	w.say("ann", `{"action":"quick_join"}`) // so that this process has ann nowhere
+	here := w.Handler
+	w.Handler = New(w.Config)
+	w.say("ann", `{"action":"start_lobby"}`)
+	w.Handler = here
+	w.heard()
+	w.say("ann", `{"action":"quick_join","request_id":"q"}`)
+	if answers := answersTo(w.heard()["ann"], "q"); len(answers) != 1 || !strings.Contains(answers[0], "already_in_lobby") {
+		t.Errorf("ann, who is in a lobby, hears %q", answers)
+	}
 }
 
 func quickly(t *testing.T, rounds int, open func(w *world) store.Store) {
