@@ -45,6 +45,8 @@ type Config struct {
 	// Later calls f after d, so that places which have been held for long enough are given up then. On AWS, where nothing
 	// runs between two messages, it is nil: whoever looks at a lobby next does it.
 	Later func(d time.Duration, f func())
+	// After tells when d is over; default time.After.
+	After func(d time.Duration) <-chan time.Time
 	ICE   ICEServers    // STUN and TURN servers that clients are told of; by default none
 	Grace time.Duration // how long the place of a dropped connection is held; default 60 s
 	Rate  float64       // actions a second that a connection may go on sending; default 100
@@ -64,6 +66,9 @@ func New(c Config) *Handler {
 	}
 	if c.Now == nil {
 		c.Now = time.Now
+	}
+	if c.After == nil {
+		c.After = time.After
 	}
 	if c.NewID == nil {
 		c.NewID = NewLobbyID

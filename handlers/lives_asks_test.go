@@ -1,7 +1,6 @@
 package handlers
 
 import (
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -19,7 +18,7 @@ func (l *lives) sensible(s step) step {
 		}
 	}
 	switch {
-	case len(l.rules.rooms) == 0 && s.What != "start_lobby":
+	case (len(l.rules.rooms) == 0 || s.What == "list_lobbies") && s.What != "start_lobby":
 		s.What = "start_lobby"
 		return l.sensible(s)
 	case s.What != "join_lobby" && s.What != "start_lobby":
@@ -35,8 +34,12 @@ func (l *lives) fits(s step, p *player) bool {
 	in := r != nil && l.connected(p.conn)
 	host := in && r.seat(r.host).conn == p.conn
 	switch s.What {
-	case "start_lobby", "join_lobby":
-		return r == nil && (s.What == "start_lobby" || len(l.rules.rooms) > 0)
+	case "start_lobby", "quick_join":
+		return r == nil
+	case "join_lobby":
+		return r == nil && len(l.rules.rooms) > 0
+	case "list_lobbies":
+		return l.connected(p.conn) && (len(l.rules.listed(0)) > 1 || s.N%4 == 0)
 	case "resume":
 		return r == nil && len(p.tokens) > 0 && (s.N%3 == 0 || l.rules.held(p.tokens[len(p.tokens)-1]))
 	case "leave_lobby", "ping":
@@ -58,7 +61,7 @@ func (l *lives) say(t rapid.TB, p *player, s step) {
 		a.requestID = fmt.Sprint("r", len(l.past))
 	}
 	by := func(m *rules) { asks[a.name](m, p.conn, a) }
-	l.happen(t, s, event{conn: p.conn, route: "$default", text: l.text(a), by: by, requestID: a.requestID})
+	l.happen(t, s, event{conn: p.conn, route: "$default", name: a.name, text: l.text(a), by: by, requestID: a.requestID})
 }
 
 // held reports whether a token is for a place that there is.
@@ -75,16 +78,15 @@ func (m *rules) held(token string) bool {
 // ask returns what a client says in step s.
 func (l *lives) ask(p *player, s step) ask {
 	a := ask{name: s.What}
-	yes := s.N%3 == 0
 	switch s.What {
 	case "start_lobby":
-		if a.lobby = lobbyIDs[s.Whom%len(lobbyIDs)]; a.lobby == "" {
-			l.made = fmt.Sprint("Made-", len(l.past))
-			a.lobby = l.made
-		}
-		a.max, a.migrates = []int{0, 0, 2, 3, 4}[s.N%5], s.N%2 == 0
-		if s.N%11 < 4 {
-			a.auto = &yes
+		a = l.opening(s)
+	case "list_lobbies":
+		a.filter, a.limit, a.cursor = filterIn(s), []int{0, 0, 1, 1, 1, 2, 3, 101}[s.N%8], l.cursor(s)
+	case "quick_join":
+		a.filter, a.player = filterIn(s), players[s.More%len(players)]
+		if own := l.opening(s); s.N%3 > 0 {
+			a.orStart = &own
 		}
 	case "join_lobby":
 		if a.lobby = lobbyIDs[s.Whom%len(lobbyIDs)]; a.lobby == "" {
@@ -93,6 +95,7 @@ func (l *lives) ask(p *player, s step) ask {
 		if open := l.open(); s.Sensible && len(open) > 0 {
 			a.lobby = open[s.N%len(open)]
 		}
+		a.player, a.password = players[s.More%len(players)], l.shows(a.lobby, s)
 	case "accept_request":
 		if a.conn = l.whom(p, s); s.N%4 == 0 {
 			a.conn = ""
@@ -101,12 +104,7 @@ func (l *lives) ask(p *player, s step) ask {
 			a.peer = []int{2, 3, 4, 5, 7, 12}[s.Whom%6]
 		}
 	case "update_lobby":
-		a.max = []int{0, 2, 3, 8}[s.N%4]
-		if s.Whom%2 == 0 {
-			a.locked = &yes
-		} else {
-			a.auto = &yes
-		}
+		l.change(&a, s)
 	case "resume":
 		a.token = l.token(p, s)
 	case "reject_join_request", "remove_player", "set_session_description", "send_ice_candidate":
@@ -114,13 +112,19 @@ func (l *lives) ask(p *player, s step) ask {
 		a.ban = s.What == "remove_player" && s.N%2 == 0
 	}
 	l.name(a)
+	if a.orStart != nil {
+		l.name(*a.orStart)
+	}
 	return a
 }
 
-var lobbyIDs = []string{"fox", "fox", "Fox", "FOX", "hen", "hen", ""}
+var lobbyIDs = []string{"fox", "Fox", "FOX", "hen", "hen", "", ""}
 
-// name remembers the lobby ids in a, so that what is kept under them is looked at.
+// name remembers the lobby ids in a, so that what is kept under them is looked at, and the password.
 func (l *lives) name(a ask) {
+	if a.password != nil {
+		l.password = *a.password
+	}
 	for _, id := range []string{a.lobby, a.token[strings.LastIndex(a.token, ".")+1:]} {
 		if id != "" {
 			l.ids[strings.ToLower(id)] = true
@@ -193,28 +197,4 @@ func edited(token string, n int) string {
 		part[2] += "x"
 	}
 	return strings.Join(part, ".")
-}
-
-// text is what a client sends to ask a.
-func (l *lives) text(a ask) string {
-	content := map[string]any{}
-	put := func(name string, value any, present bool) {
-		if present {
-			content[name] = value
-		}
-	}
-	put("lobby_id", a.lobby, a.lobby != "" && !(a.name == "start_lobby" && a.lobby == l.made))
-	put("connection_id", a.conn, a.conn != "")
-	put("resume_token", a.token, a.token != "")
-	put("peer_id", a.peer, a.peer != 0)
-	put("max_players", a.max, a.max != 0)
-	put("auto_accept", a.auto, a.auto != nil)
-	put("locked", a.locked, a.locked != nil)
-	put("on_host_leave", "migrate", a.migrates)
-	put("ban", true, a.ban)
-	put("sdp", "v=0", a.name == "set_session_description")
-	put("type", "offer", a.name == "set_session_description")
-	put("candidate", "", a.name == "send_ice_candidate")
-	text, _ := json.Marshal(map[string]any{"action": a.name, "content": content, "request_id": a.requestID})
-	return strings.Replace(string(text), `,"request_id":""`, "", 1)
 }

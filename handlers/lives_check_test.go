@@ -2,12 +2,10 @@ package handlers
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
-	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
@@ -16,6 +14,7 @@ import (
 // An event is one of API Gateway's, and what the rules say of it.
 type event struct {
 	conn, route, text, requestID string
+	name                         string // of the action, if it is one
 	by                           func(*rules)
 }
 
@@ -27,7 +26,7 @@ func (l *lives) happen(t rapid.TB, s step, e event) {
 	before := l.rules
 	before.lost = l.sockets()
 	m := l.mortals[s.Process]
-	m.calls, m.left, m.done = 0, s.Dies, s.DoneWhenItDies
+	m.calls, m.left, m.done, m.tried = 0, s.Dies, s.DoneWhenItDies, nil
 	l.Handler = l.processes[s.Process]
 	if e.requestID != "" {
 		l.owed[e.conn+" "+e.requestID]++
@@ -35,7 +34,8 @@ func (l *lives) happen(t rapid.TB, s step, e event) {
 	status := l.invoke(e.conn, e.route, e.text, "reference", nil)
 	l.look(t)
 	h := l.listen(t)
-	after := l.expect(before, e, h)
+	after := l.expect(before, e, h, m.tried)
+	l.seen.outcome(e, h[e.conn])
 	switch log := l.logged(); {
 	case m.dead:
 		l.begin(s.Process)
@@ -44,6 +44,7 @@ func (l *lives) happen(t rapid.TB, s step, e event) {
 		l.fatal(t, "status %d, and the log says %q", status, log)
 	default:
 		l.compare(t, after, h)
+		l.checkQuick(t, after, e, h[e.conn])
 	}
 	l.learn(after, h)
 	l.rules = after.clone()
@@ -59,9 +60,11 @@ func (l *lives) sockets() map[string]bool {
 	return lost
 }
 
-// expect returns what the rules make of e. Who may count as in a lobby, because a process died, and does, is not.
-func (l *lives) expect(before *rules, e event, h map[string][]heardEvent) *rules {
+// expect returns what the rules make of e. Who may count as in a lobby, because a process died, and does, is not. Where it is
+// left to chance which lobby is tried, it is those that were.
+func (l *lives) expect(before *rules, e event, h map[string][]heardEvent, tried []string) *rules {
 	after := before.clone()
+	after.chance = tried
 	inLobby := slices.ContainsFunc(h[e.conn], func(e heardEvent) bool { return e.inLobby })
 	if inLobby && l.clock().Before(l.claims[e.conn]) {
 		after.claimed = e.conn
@@ -71,88 +74,12 @@ func (l *lives) expect(before *rules, e event, h map[string][]heardEvent) *rules
 	return after
 }
 
-// A heardEvent is one that somebody has heard.
-type heardEvent struct {
-	said
-	token   string
-	inLobby bool // says that its receiver is in a lobby already
-}
-
-// listen returns what everybody has heard, and counts the answers.
-func (l *lives) listen(t rapid.TB) map[string][]heardEvent {
-	all := map[string][]heardEvent{}
-	for conn, inbox := range l.heard() {
-		for _, data := range inbox {
-			e := l.decode(t, conn, data)
-			all[conn] = append(all[conn], e)
-			l.seen[strings.TrimSpace(e.Event+" "+e.Code)]++
-			if e.RequestID == "" {
-				continue
-			}
-			if l.owed[conn+" "+e.RequestID]--; l.owed[conn+" "+e.RequestID] < 0 {
-				l.fatal(t, "%s hears %s, and one answer too many", conn, data)
-			}
-		}
-	}
-	return all
-}
-
-// inBellhop is what the events of the original dialect are called in Bellhop's own.
-var inBellhop = map[string]string{
-	"received_join_request": "request_to_join", "join_request_accepted": "request_accepted",
-	"join_request_rejected": "request_rejected", "lobby_creation_failed": "error",
-}
-
-func (l *lives) decode(t rapid.TB, conn, data string) heardEvent {
-	var e struct {
-		Event     string
-		RequestID string `json:"request_id"`
-		Content   struct {
-			Code, Reason string
-			Lobby        string `json:"lobby_id"`
-			Conn         string `json:"connection_id"`
-			New          string `json:"new_connection_id"`
-			Host         string `json:"host_connection_id"`
-			Until        string `json:"resume_until"`
-			Peer         int    `json:"peer_id"`
-			Token        string `json:"resume_token"`
-			Term         int
-			Peers        []peerHeard
-		}
-	}
-	if err := json.Unmarshal([]byte(data), &e); err != nil {
-		l.fatal(t, "%s hears %s: %v", conn, data, err)
-	}
-	c, inLobby := e.Content, strings.Contains(data, "Leave the lobby you are in")
-	if l.rules.original[conn] {
-		event := e.Event
-		if name, ok := inBellhop[event]; ok {
-			event = name
-		}
-		return heardEvent{said: said{Event: event, RequestID: e.RequestID}, inLobby: inLobby}
-	}
-	if e.Event != "lobby_closed" && e.Event != "peer_left" {
-		c.Reason = "" // is for people
-	}
-	peers := ""
-	for _, p := range c.Peers {
-		peers += fmt.Sprint(p.Peer, "=", p.Conn, " ", p.Away, ";")
-	}
-	return heardEvent{said{e.Event, c.Code, c.Lobby, c.Conn, c.New, c.Host, c.Reason, c.Until, peers, e.RequestID, c.Peer, c.Term}, c.Token, inLobby}
-}
-
-type peerHeard struct {
-	Conn string `json:"connection_id"`
-	Peer int    `json:"peer_id"`
-	Away bool
-}
-
 // compare holds what everybody has heard, and who was hung up on, to the rules.
 func (l *lives) compare(t rapid.TB, after *rules, h map[string][]heardEvent) {
 	t.Helper()
 	l.catchUp(after)
-	if diff := cmp.Diff(lines(after.heard), lines(bare(h))); diff != "" {
-		l.fatal(t, "heard (-rules +heard):\n%s", diff)
+	if would, did := lines(after.heard), lines(bare(h)); !slices.Equal(would, did) {
+		l.fatal(t, "heard (-rules +heard):\n%s", cmp.Diff(would, did))
 	}
 	for _, conn := range after.hungUp {
 		if l.connected(conn) {
@@ -251,45 +178,4 @@ func (m *rules) awaited() map[string]bool {
 		}
 	}
 	return all
-}
-
-// learn notes which place each token is for that somebody has heard.
-func (l *lives) learn(m *rules, h map[string][]heardEvent) {
-	for conn, events := range h {
-		for _, e := range events {
-			r := m.rooms[strings.ToLower(e.Lobby)]
-			if e.token == "" || r == nil {
-				continue
-			}
-			m.tokens[e.token] = ticket{r.number, e.Peer}
-			for i := range l.players {
-				if p := &l.players[i]; p.conn == conn || p.other == conn {
-					p.tokens = append(p.tokens, e.token)
-				}
-			}
-		}
-	}
-}
-
-// A tally counts what has come up.
-type tally map[string]int
-
-// mustCome are events without which a run has tried too little.
-var mustCome = strings.Fields("lobby_started request_to_join request_accepted request_cancelled peer_joined peer_left peer_disconnected " +
-	"peer_resumed resumed replaced host_changed lobby_closed lobby_left lobby_updated removed done pong received_ice_candidate")
-
-// report prints what has come up, and with all wants everything.
-func (n tally) report(t *testing.T, all bool) {
-	t.Helper()
-	var lines []string
-	for what, times := range n {
-		lines = append(lines, fmt.Sprint(what, " ", times))
-	}
-	slices.Sort(lines)
-	t.Logf("%s", strings.Join(lines, ", "))
-	for _, what := range mustCome {
-		if all && n[what] == 0 {
-			t.Errorf("nobody ever heard %s", what)
-		}
-	}
 }

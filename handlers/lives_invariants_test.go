@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -16,7 +17,10 @@ import (
 type view struct {
 	ID                       string
 	Host, Term, Max, Promise int
-	Auto, Locked, Migrates   bool
+	Auto, Locked, Public     bool
+	Mesh, Migrates           bool
+	Password, Metadata       string
+	Created                  int64
 	Members, Waiting, Banned []string
 	Used                     []int
 }
@@ -25,9 +29,10 @@ type view struct {
 func (l *lives) views(m *rules) map[string]view {
 	all := map[string]view{}
 	for key, r := range m.rooms {
-		v := view{ID: r.id, Host: r.host, Term: r.term, Max: r.max, Promise: r.promised, Auto: r.auto, Locked: r.locked, Migrates: r.migrates}
+		v := view{ID: r.id, Host: r.host, Term: r.term, Max: r.max, Promise: r.promised, Auto: r.auto, Locked: r.locked, Public: r.public,
+			Mesh: r.mesh, Migrates: r.migrates, Password: r.password, Metadata: r.metadata, Created: r.created.UnixMicro()}
 		for _, s := range r.seats {
-			v.Members = append(v.Members, fmt.Sprintf("%d %s was %v until %v", s.peer, s.conn, strings.Fields(s.former), s.away.UTC()))
+			v.Members = append(v.Members, fmt.Sprintf("%d %s %s was %v until %v", s.peer, s.conn, s.player, strings.Fields(s.former), s.away.UTC()))
 		}
 		for _, w := range r.waiting {
 			v.Waiting = append(v.Waiting, fmt.Sprint(w))
@@ -46,13 +51,14 @@ func (l *lives) views(m *rules) map[string]view {
 func (l *lives) kept() map[string]view {
 	all := map[string]view{}
 	for key, k := range l.found {
-		v := view{ID: k.ID, Host: k.HostID, Term: k.Term, Max: k.MaxPlayers, Promise: k.Promised, Auto: k.AutoAccept, Locked: k.Locked, Migrates: k.Migrates}
+		v := view{ID: k.ID, Host: k.HostID, Term: k.Term, Max: k.MaxPlayers, Promise: k.Promised, Auto: k.AutoAccept, Locked: k.Locked, Public: k.Public,
+			Mesh: k.Mesh, Migrates: k.Migrates, Password: l.plain[k.Password], Metadata: k.Metadata, Created: k.CreatedAt}
 		for _, m := range k.Members {
 			former := append([]string{}, m.Former...)
-			v.Members = append(v.Members, fmt.Sprintf("%d %s was %v until %v", m.PeerID, m.Conn, former, m.AwayUntil.UTC()))
+			v.Members = append(v.Members, fmt.Sprintf("%d %s %s was %v until %v", m.PeerID, m.Conn, m.Player, former, m.AwayUntil.UTC()))
 		}
 		for _, r := range k.Waiting {
-			v.Waiting = append(v.Waiting, fmt.Sprint(wait{r.Conn, r.RequestID, r.PeerID}))
+			v.Waiting = append(v.Waiting, fmt.Sprint(wait{r.Conn, r.RequestID, r.PeerID, r.Player}))
 		}
 		v.Banned = slices.Sorted(slices.Values(k.Banned))
 		for _, ids := range k.Used {
@@ -70,8 +76,9 @@ func (l *lives) check(t rapid.TB) {
 	t.Helper()
 	late := l.rules.clone()
 	l.catchUp(late) // that time passed is seen by nobody yet, but a lobby that expired is gone
-	if diff := cmp.Diff(l.views(late), l.kept()); diff != "" {
-		l.fatal(t, "(-rules +store):\n%s", diff)
+	is, kept := l.views(late), l.kept()
+	if !reflect.DeepEqual(is, kept) { // cmp takes its time
+		l.fatal(t, "(-rules +store):\n%s", cmp.Diff(is, kept))
 	}
 	l.rules = late.clone()
 	at := map[string]string{}
@@ -107,6 +114,9 @@ func (l *lives) checkLobby(t rapid.TB, id string, k *store.Lobby, at map[string]
 	}
 	for _, r := range k.Waiting {
 		list(r.Conn)
+	}
+	if len(k.Members) > k.MaxPlayers {
+		l.fatal(t, "%s has %d members, and room for %d", id, len(k.Members), k.MaxPlayers)
 	}
 	if hosts != 1 {
 		l.fatal(t, "%s has %d hosts", id, hosts)
@@ -146,6 +156,25 @@ func (l *lives) checkAnswers(t rapid.TB) {
 		case !waits[key] && !l.rules.original[conn]:
 			l.fatal(t, "%s is still to be answered", key)
 		}
+	}
+}
+
+// checkSecrets checks that nobody hears a password, be it right or wrong.
+func (l *lives) checkSecrets(t rapid.TB, conn, data string) {
+	t.Helper()
+	for _, p := range passwords {
+		if strings.Contains(data, p) {
+			l.fatal(t, "%s hears a password: %s", conn, data)
+		}
+	}
+}
+
+// checkQuick checks that whoever looks for a lobby, and would open one, is in one then, or waits for one, or hears why not.
+func (l *lives) checkQuick(t rapid.TB, after *rules, e event, h []heardEvent) {
+	t.Helper()
+	isError := func(e heardEvent) bool { return e.Event == "error" }
+	if e.name == "quick_join" && strings.Contains(e.text, "or_start") && after.at(e.conn) == nil && !slices.ContainsFunc(h, isError) {
+		l.fatal(t, "%s is nowhere after %s", e.conn, e.text)
 	}
 }
 

@@ -24,12 +24,14 @@ var (
 )
 
 // TestLives has clients do whatever they can to each other, in two processes over one store, with sockets that drop,
-// $disconnects that are lost, late or come twice, clocks that jump, and processes that die between any two calls. After
-// every step the store is as the rules say, and everybody has heard what they say and nothing else. After a death it is
-// as it was before the step, or after it, or after one of its writes. And in the end every id is free.
+// $disconnects that are lost, late or come twice, clocks that jump, and processes that die between any two calls; in stars
+// and meshes, by id, list and quick_join, with passwords right and wrong. After every step the store is as the rules say,
+// and everybody has heard what they say and nothing else. After a death it is as it was before the step, or after it, or
+// after one of its writes. And in the end every id is free.
 func TestLives(t *testing.T) {
 	script := rapid.SliceOfN(rapid.Custom(drawStep), 20, 90)
 	t.Run("memory", func(t *testing.T) {
+		t.Parallel()
 		seen := tally{}
 		for range *livesRounds {
 			rapid.Check(t, func(t *rapid.T) {
@@ -40,6 +42,7 @@ func TestLives(t *testing.T) {
 		seen.report(t, *livesRounds >= 3)
 	})
 	t.Run("dynamodb", func(t *testing.T) {
+		t.Parallel()
 		seen, endpoint, table := tally{}, dynamodbtest.Start(t), dynamodbtest.Table()
 		for seed := range *livesDynamoDB {
 			w := newWorld(unwrapped)
@@ -52,7 +55,8 @@ func TestLives(t *testing.T) {
 // A step is something that happens. Its numbers mean what it makes of them, so that each step can follow each other.
 type step struct {
 	What            string
-	By, Whom, N     int
+	By, Whom        int
+	N, More         int
 	Sensible        bool // by whom it is likely to succeed, and to whom
 	Process         int
 	Dies            int  // at which call; 0: not
@@ -64,7 +68,8 @@ func (s step) String() string { return fmt.Sprintf("%+v", struct{ step }{s}) }
 
 var likely = map[string]int{
 	"start_lobby": 4, "join_lobby": 12, "accept_request": 12, "reject_join_request": 2, "set_session_description": 3,
-	"send_ice_candidate": 2, "leave_lobby": 3, "close_lobby": 1, "remove_player": 3, "update_lobby": 3, "resume": 8, "ping": 1,
+	"send_ice_candidate": 2, "leave_lobby": 3, "close_lobby": 1, "remove_player": 3, "update_lobby": 5, "resume": 8, "ping": 1,
+	"list_lobbies": 8, "quick_join": 6,
 	"loses its socket": 4, "is said to be gone": 7, "connects anew": 5, "uses its other socket": 2, "time passes": 7,
 }
 
@@ -77,10 +82,10 @@ var whats = func() (all []string) {
 
 func drawStep(t *rapid.T) step {
 	s := step{
-		What: whats[uniform(t, "what", 10)%len(whats)], By: uniform(t, "by", 3), Whom: uniform(t, "whom", 4), N: uniform(t, "n", 10),
+		What: whats[uniform(t, "what", 10)%len(whats)], By: uniform(t, "by", 3), Whom: uniform(t, "whom", 4), N: uniform(t, "n", 10), More: uniform(t, "more", 10),
 		Sensible: uniform(t, "sensible", 2) > 0, Process: uniform(t, "process", 1), WithoutAnswerID: uniform(t, "without", 2) == 0,
 	}
-	if uniform(t, "dies", 3) == 7 {
+	if uniform(t, "dies", 3) == 7 || s.What == "is said to be gone" && s.N%4 == 0 { // one half done is noticed late
 		s.Dies, s.DoneWhenItDies = 1+uniform(t, "at", 3), rapid.Bool().Draw(t, "done")
 	}
 	return s
@@ -122,7 +127,10 @@ type lives struct {
 	conns     []string                // all there ever were
 	ids       map[string]bool         // of lobbies, in lower case, that were ever named
 	found     map[string]*store.Lobby // of those, the lobbies that are in the store
-	made      string                  // the lobby id that is made next
+	making    string                  // the lobby id that is made next
+	cursors   []string                // that anybody has heard, in order
+	password  string                  // that was said last
+	plain     map[string]string       // what each hash that is stored was made from
 	owed      map[string]int          // answers still to come, by connection and request_id
 	claims    map[string]time.Time    // until when a connection may count as in a lobby because a process died
 	peerIDs   map[int]map[int]bool    // by lobby: those that were ever seen, true if they still were
@@ -135,15 +143,31 @@ func newLives(w *world, s store.Store, seen tally) *lives {
 	seen["sequences"]++
 	l := &lives{
 		world: w, store: s, ids: map[string]bool{}, owed: map[string]int{}, claims: map[string]time.Time{},
-		peerIDs: map[int]map[int]bool{}, seen: seen, game: fmt.Sprint("game", seen["sequences"]),
+		peerIDs: map[int]map[int]bool{}, plain: map[string]string{"": ""}, seen: seen, game: fmt.Sprint("game", seen["sequences"]),
 	}
 	l.rules = (&rules{
-		now: w.clock(), original: map[string]bool{}, known: map[string]bool{}, tokens: map[string]ticket{},
+		now: w.clock(), original: map[string]bool{}, known: map[string]bool{}, tokens: map[string]ticket{}, cursors: map[string]time.Time{},
 	}).clone()
 	for i := range l.processes {
 		l.begin(i)
 	}
+	l.stranger()
 	return l
+}
+
+// elapsed is a time that is over: while a list may lag, nobody does anything here.
+var elapsed = func() <-chan time.Time {
+	c := make(chan time.Time)
+	close(c)
+	return c
+}()
+
+// stranger opens a lobby in another game, of which nobody here hears.
+func (l *lives) stranger() {
+	l.Handler = l.processes[0]
+	l.connect(l.game+"-stranger", map[string]string{"game": l.game + "-other"})
+	l.invoke(l.game+"-stranger", "$default", `{"action":"start_lobby","content":{"lobby_id":"fox","public":true,"auto_accept":true}}`, "", nil)
+	l.heard()
 }
 
 // begin starts a process, in place of one that has died.
@@ -151,7 +175,8 @@ func (l *lives) begin(i int) {
 	l.mortals[i] = &mortal{}
 	c := l.Config
 	c.Store, c.Poster, c.Rate, c.Burst = mortalStore{l.store, l.mortals[i]}, mortalPoster{l.world, l.mortals[i]}, 1e12, 1e12
-	c.NewID = func() string { return l.made }
+	c.NewID = func() string { return l.making }
+	c.After = func(time.Duration) <-chan time.Time { return elapsed }
 	c.Log = slog.New(slog.NewTextHandler(&l.log, nil))
 	l.processes[i] = New(c)
 }
@@ -184,6 +209,9 @@ func (l *lives) do(t rapid.TB, s step) {
 		}
 		if !l.connected(l.players[s.By].conn) {
 			l.connects(t, s)
+		}
+		if s.What == "start_lobby" || s.What == "quick_join" {
+			l.pass(t, time.Second) // so that of two lobbies one is older
 		}
 		l.say(t, &l.players[s.By], s)
 	}
@@ -253,6 +281,9 @@ func (l *lives) look(t rapid.TB) {
 	for id := range l.ids {
 		if found, err := l.store.Lobby(context.Background(), store.LobbyKey(l.game, id)); err == nil {
 			l.found[id] = found
+			if _, known := l.plain[found.Password]; !known { // made in this step, so from what was said in it
+				l.plain[found.Password] = l.password
+			}
 		} else if err != store.ErrNotFound {
 			l.fatal(t, "Lobby: %v", err)
 		}

@@ -46,6 +46,7 @@ func (m *rules) quit(r *room, conn string) {
 // vacate takes a place. With its host a lobby ends, or goes to the lowest peer id that is there.
 func (m *rules) vacate(r *room, peer int, reason string) {
 	left := said{Event: "peer_left", Conn: r.seat(peer).conn, Peer: peer, Reason: reason}
+	linked := slices.DeleteFunc(slices.Clone(r.seats), func(s spot) bool { return !r.linked(r.seat(peer), &s) })
 	r.seats = slices.DeleteFunc(r.seats, func(s spot) bool { return s.peer == peer })
 	heir := 0
 	for _, s := range r.seats {
@@ -55,7 +56,9 @@ func (m *rules) vacate(r *room, peer int, reason string) {
 	}
 	switch {
 	case peer != r.host:
-		m.tellSeat(r.seat(r.host), left)
+		for _, s := range linked {
+			m.tellSeat(&s, left)
+		}
 	case r.migrates && heir != 0:
 		r.host, r.term = heir, r.term+1
 		for _, s := range r.seats {

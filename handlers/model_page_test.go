@@ -13,17 +13,28 @@ import (
 type ask struct {
 	name, lobby, conn, token, requestID string
 	peer, max                           int
-	auto, locked                        *bool
-	migrates, ban                       bool
+	auto, locked, public                *bool
+	password, metadata                  *string // "" in update_lobby takes the password off
+	player                              string
+	mesh, migrates, ban                 bool
+	filter                              int // of filters
+	limit                               int
+	cursor                              string
+	orStart                             *ask
 }
 
 // said is an event as far as it is compared.
 type said struct {
 	Event, Code, Lobby, Conn, New, Host, Reason, Until, Peers, RequestID string
 	Peer, Term                                                           int
+	Player                                                               object
+	Cards                                                                []card // of the lobbies that it has
+	More                                                                 bool   // a cursor is with it
 }
 
-func toJoin(w wait) said { return said{Event: "request_to_join", Conn: w.conn, Peer: w.peer} }
+func toJoin(w wait) said {
+	return said{Event: "request_to_join", Conn: w.conn, Peer: w.peer, Player: orEmpty(w.player)}
+}
 
 // at returns the lobby that conn is in, or waits for.
 func (m *rules) at(conn string) *room {
@@ -100,15 +111,20 @@ func (r *room) waits(conn string) int {
 	return slices.IndexFunc(r.waiting, func(w wait) bool { return w.conn == conn })
 }
 
-// linked is so in a star of the host and each member.
+// linked is so in a star of the host and each member, and in a mesh of all.
 func (r *room) linked(a, b *spot) bool {
-	return a != nil && b != nil && a.peer != b.peer && (a.peer == r.host || b.peer == r.host)
+	return a != nil && b != nil && a.peer != b.peer && (r.mesh || a.peer == r.host || b.peer == r.host)
 }
 
+// peers are those that one is linked with, the host first.
 func (r *room) peers(of int) (all string) {
 	for _, s := range r.seats {
-		if r.linked(r.seat(of), &s) {
-			all += fmt.Sprint(s.peer, "=", s.conn, " ", !s.away.IsZero(), ";")
+		switch p := fmt.Sprint(s.peer, "=", s.conn, " ", orEmpty(s.player), " ", !s.away.IsZero(), ";"); {
+		case !r.linked(r.seat(of), &s):
+		case s.peer == r.host:
+			all = p + all
+		default:
+			all += p
 		}
 	}
 	return all

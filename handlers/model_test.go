@@ -19,33 +19,40 @@ type rules struct {
 	opened   int               // lobbies so far
 	heard    map[string][]said
 	hungUp   []string
-	gone     []string // who could not be told, and is to be dropped for it
-	states   []*rules // that this passed through: where a crash may leave it
-	claimed  string   // a connection that counts as in a lobby for a crash of its own
+	gone     []string             // who could not be told, and is to be dropped for it
+	states   []*rules             // that this passed through: where a crash may leave it
+	claimed  string               // a connection that counts as in a lobby for a crash of its own
+	cursors  map[string]time.Time // when the last lobby began that each cursor is behind
+	chance   []string             // the lobbies that quick_join tried, in order
 }
 
 type room struct {
-	id                     string
-	number                 int    // tells it from those that had the id before
-	seats                  []spot // in the order they came
-	waiting                []wait
-	host, term, max        int
-	auto, locked, migrates bool
-	banned                 []string
-	used                   map[int]bool // peer ids
-	promised               int          // the highest peer id used or promised
+	id                   string
+	number               int    // tells it from those that had the id before
+	seats                []spot // in the order they came
+	waiting              []wait
+	host, term, max      int
+	auto, locked, public bool
+	mesh, migrates       bool
+	password, metadata   string // "": none
+	created              time.Time
+	banned               []string
+	used                 map[int]bool // peer ids
+	promised             int          // the highest peer id used or promised
 }
 
 type (
 	spot struct {
 		peer   int
 		conn   string
+		player string    // what it says of itself; "": nothing
 		former string    // connections that it had, each with a space behind it
 		away   time.Time // until when it is held; zero: its owner is there
 	}
 	wait struct {
 		conn, requestID string
 		peer            int
+		player          string
 	}
 	ticket struct{ number, peer int }
 )
@@ -55,86 +62,8 @@ var asks = map[string]func(*rules, string, ask){
 	"reject_join_request": (*rules).reject, "leave_lobby": (*rules).leave, "close_lobby": (*rules).close,
 	"remove_player": (*rules).remove, "update_lobby": (*rules).update, "resume": (*rules).resume,
 	"set_session_description": (*rules).relay, "send_ice_candidate": (*rules).relay,
+	"list_lobbies": (*rules).list, "quick_join": (*rules).quick,
 	"ping": func(m *rules, conn string, a ask) { m.reply(conn, a, said{Event: "pong"}) },
-}
-
-func (m *rules) start(conn string, a ask) {
-	if m.busy(conn, a) {
-		return
-	}
-	key := strings.ToLower(a.lobby)
-	m.lapse(m.rooms[key])
-	if r := m.rooms[key]; r != nil && !m.known[r.seat(r.host).conn] { // its end was noticed by half
-		m.drop(r.seat(r.host).conn)
-		m.commit()
-	}
-	if m.rooms[key] != nil {
-		m.fail(conn, a, "lobby_exists")
-		return
-	}
-	m.settle()
-	m.opened++
-	m.rooms[key] = &room{
-		id: a.lobby, number: m.opened, seats: []spot{{peer: 1, conn: conn}}, host: 1, term: 1, max: cmp.Or(a.max, 8),
-		auto: a.auto != nil && *a.auto, migrates: a.migrates && !m.original[conn], used: map[int]bool{1: true}, promised: 1,
-	}
-	m.reply(conn, a, said{Event: "lobby_started", Lobby: a.lobby, Conn: conn, Peer: 1})
-}
-
-func (m *rules) admit(r *room, w wait, a ask) {
-	m.sit(r, w, w.peer)
-	if host := r.seat(r.host); host != nil && !m.tell(host.conn, said{Event: "peer_joined", Conn: w.conn, Peer: w.peer}) {
-		r.seats = r.seats[:len(r.seats)-1] // the host is away there and then
-		m.settle()
-		m.reply(w.conn, a, said{Event: "request_rejected", Code: "host_unavailable", Lobby: r.id})
-		return
-	}
-	m.tell(w.conn, r.accepted(w, w.peer))
-	m.settle()
-}
-
-func (m *rules) join(conn string, a ask) {
-	if m.busy(conn, a) {
-		return
-	}
-	m.lapse(m.rooms[strings.ToLower(a.lobby)])
-	r := m.rooms[strings.ToLower(a.lobby)]
-	if code := m.shuts(r, conn); code != "" {
-		if r != nil {
-			a.lobby = r.id
-		}
-		m.reply(conn, a, said{Event: "request_rejected", Code: code, Lobby: a.lobby})
-		return
-	}
-	r.promised++
-	w := wait{conn, a.requestID, r.promised}
-	if r.auto {
-		m.admit(r, w, a)
-		return
-	}
-	r.waiting = append(r.waiting, w)
-	m.settle()
-	if host := r.seat(r.host); host != nil && !m.tell(host.conn, toJoin(w)) { // it is away there and then
-		r.waiting = r.waiting[:len(r.waiting)-1]
-		m.reply(conn, a, said{Event: "request_rejected", Code: "host_unavailable", Lobby: r.id})
-	}
-}
-
-// shuts says why r does not let conn ask.
-func (m *rules) shuts(r *room, conn string) string {
-	switch {
-	case r == nil:
-		return "lobby_not_found"
-	case slices.Contains(r.banned, conn):
-		return "banned"
-	case r.locked, m.original[conn] && r.migrates:
-		return "lobby_locked"
-	case !r.seat(r.host).away.IsZero():
-		return "host_unavailable"
-	case len(r.seats) >= r.max:
-		return "lobby_full"
-	}
-	return ""
 }
 
 func (m *rules) accept(conn string, a ask) {
@@ -167,6 +96,7 @@ func (m *rules) accept(conn string, a ask) {
 			m.fail(conn, a, "request_not_found")
 			return
 		}
+		m.introduce(r, peer)
 		m.done(conn, a, said{Conn: w.conn, Peer: peer})
 	}
 }
@@ -178,7 +108,7 @@ func (m *rules) enter(r *room, w wait, peer int) bool {
 }
 
 func (m *rules) sit(r *room, w wait, peer int) {
-	r.seats = append(r.seats, spot{peer: peer, conn: w.conn})
+	r.seats = append(r.seats, spot{peer: peer, conn: w.conn, player: w.player})
 	r.used[peer], r.promised = true, max(r.promised, peer)
 	m.commit()
 }
@@ -186,7 +116,7 @@ func (m *rules) sit(r *room, w wait, peer int) {
 func (r *room) accepted(w wait, peer int) said {
 	return said{
 		Event: "request_accepted", Host: r.seat(r.host).conn, Conn: w.conn, Peer: peer, Lobby: r.id,
-		RequestID: w.requestID, Peers: r.peers(peer),
+		RequestID: w.requestID, Peers: r.peers(peer), Cards: r.cards(),
 	}
 }
 
@@ -262,20 +192,25 @@ func (m *rules) update(conn string, a ask) {
 		return
 	}
 	r.max = cmp.Or(a.max, r.max)
-	if a.auto != nil {
-		r.auto = *a.auto
-	}
-	if a.locked != nil {
-		r.locked = *a.locked
-	}
+	set(&r.auto, a.auto)
+	set(&r.locked, a.locked)
+	set(&r.public, a.public)
+	set(&r.password, a.password)
+	set(&r.metadata, a.metadata)
 	for _, s := range r.seats {
-		e := said{Event: "lobby_updated"}
+		e := said{Event: "lobby_updated", Cards: r.cards()}
 		if s.conn == conn {
 			e.RequestID = a.requestID
 		}
 		m.tellSeat(&s, e)
 	}
 	m.settle()
+}
+
+func set[T any](setting, to *T) {
+	if to != nil {
+		*setting = *to
+	}
 }
 
 func (m *rules) relay(conn string, a ask) {
@@ -316,7 +251,9 @@ func (m *rules) resume(conn string, a ask) {
 	if m.tellSeat(&was, said{Event: "replaced"}); was.away.IsZero() {
 		m.hungUp = append(m.hungUp, was.conn)
 	}
-	m.reply(conn, a, said{Event: "resumed", Lobby: r.id, Conn: conn, Peer: t.peer, Host: r.seat(r.host).conn, Peers: r.peers(t.peer)})
+	m.reply(conn, a, said{
+		Event: "resumed", Lobby: r.id, Conn: conn, Peer: t.peer, Host: r.seat(r.host).conn, Peers: r.peers(t.peer), Cards: r.cards(),
+	})
 	for _, w := range r.waiting {
 		if t.peer == r.host {
 			m.tell(conn, toJoin(w))

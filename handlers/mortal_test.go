@@ -18,6 +18,7 @@ type mortal struct {
 	done  bool // whether the call at which it dies is still made
 	dead  bool
 	calls int
+	tried []string // the lobbies that a connection was pointed at, in lower case
 }
 
 func (m *mortal) call(do func() error) error {
@@ -41,6 +42,12 @@ func (m *mortal) count() (dies, dead bool) {
 	m.calls++
 	m.dead = m.calls == m.left
 	return m.dead, false
+}
+
+func (m *mortal) tries(lobby string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.tried = append(m.tried, lobby)
 }
 
 // A mortalStore is a real store as a mortal process reaches it.
@@ -71,7 +78,13 @@ func (s mortalStore) Connection(ctx context.Context, id string) (c store.Connect
 	return c, err
 }
 
+func (s mortalStore) List(ctx context.Context, game string, o *store.Order, after store.Position, n int) (page []store.Listing, more bool, err error) {
+	err = s.call(func() (err error) { page, more, err = s.Store.List(ctx, game, o, after, n); return err })
+	return page, more, err
+}
+
 func (s mortalStore) Point(ctx context.Context, id string, from, to store.Pointer) (c store.Connection, err error) {
+	s.tries(to.LobbyID)
 	err = s.call(func() (err error) { c, err = s.Store.Point(ctx, id, from, to); return err })
 	return c, err
 }

@@ -138,7 +138,7 @@ func (h *Handler) elsewhere(ctx context.Context, req *request, l *store.Lobby, c
 	target, moves := 0, false
 	for look := 1; !moves; look++ {
 		select {
-		case <-time.After(max(h.Store.ListLag(), startLag)):
+		case <-h.After(max(h.Store.ListLag(), startLag)):
 		case <-ctx.Done():
 			return nil
 		}

@@ -1,0 +1,152 @@
+package handlers
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+)
+
+// What clients say of lobbies: how they are to be, which they look for, and what lets them in.
+
+var (
+	players   = []string{"", `{"name":"Ann"}`, `{"name":"Bo","colour":"#f00"}`}
+	metadatas = []string{"", duel, race}
+	passwords = []string{"open sesame", "shibboleth"}
+)
+
+// opening returns what is said of a lobby that is to begin. Few have a password: to hash one takes as long as all else in
+// a sequence.
+func (l *lives) opening(s step) ask {
+	a := ask{name: "start_lobby", lobby: lobbyIDs[s.Whom%len(lobbyIDs)]}
+	if a.lobby == "" {
+		a.lobby = l.made()
+	}
+	auto, public := s.N%3 == 0, s.More%4 > 0
+	a.max, a.migrates, a.mesh = []int{0, 0, 2, 3, 4}[s.N%5], s.N%2 == 0, s.More/4%3 == 0
+	a.auto, a.public = &auto, &public
+	a.metadata, a.player = &metadatas[s.More/12%3], players[s.N/3%len(players)]
+	if s.More%32 == 31 {
+		a.password = &passwords[s.N%2]
+	}
+	return a
+}
+
+// made has a lobby id be made next that is free.
+func (l *lives) made() string {
+	for n := 0; ; n++ {
+		l.making = fmt.Sprint("Made-", n)
+		if l.rules.rooms[strings.ToLower(l.making)] == nil {
+			return l.making
+		}
+	}
+}
+
+// change has a change a setting or two.
+func (l *lives) change(a *ask, s step) {
+	a.max = []int{0, 0, 2, 2, 8}[s.N%5]
+	seldom, mostly := s.More/6%3 == 0, s.More/6%3 != 0
+	switch s.More % 6 {
+	case 0:
+		a.locked = &seldom
+	case 1:
+		a.auto = &mostly
+	case 2:
+		a.public = &mostly
+	case 3:
+		a.metadata = &metadatas[1+s.N%2]
+	case 4:
+		a.locked, a.public = &seldom, &mostly
+	case 5:
+		switch s.N % 8 {
+		case 0:
+			a.password = &passwords[s.Whom%2]
+		case 1, 2, 3:
+			a.password = new(string)
+		}
+	}
+}
+
+// shows returns what is shown at the door of a lobby: what is right, what is wrong, or nothing.
+func (l *lives) shows(lobby string, s step) *string {
+	r := l.rules.rooms[strings.ToLower(lobby)]
+	switch {
+	case r == nil || r.password == "":
+		if s.More%16 == 0 {
+			return &passwords[0]
+		}
+	case s.More%8 < 3:
+		return &r.password
+	case s.More%8 == 3:
+		for i := range passwords {
+			if passwords[i] != r.password {
+				return &passwords[i]
+			}
+		}
+	}
+	return nil
+}
+
+// filterIn returns which of filters is asked by: mostly the first, which is none.
+func filterIn(s step) int {
+	if s.More/8%2 == 0 {
+		return 0
+	}
+	return s.More / 16 % len(filters)
+}
+
+// cursor returns one of the last that anybody has heard, or one of nobody.
+func (l *lives) cursor(s step) string {
+	switch n := len(l.cursors); {
+	case n == 0 || s.N/8%4 == 0:
+		return ""
+	case s.N/16%8 == 0:
+		return l.cursors[n-1] + "x"
+	default:
+		return l.cursors[n-1-s.More%min(n, 3)]
+	}
+}
+
+// text is what a client sends to ask a.
+func (l *lives) text(a ask) string {
+	content := l.content(a)
+	if a.orStart != nil {
+		content["or_start"] = l.content(*a.orStart)
+	}
+	text, _ := json.Marshal(map[string]any{"action": a.name, "content": content, "request_id": a.requestID})
+	return strings.Replace(string(text), `,"request_id":""`, "", 1)
+}
+
+func (l *lives) content(a ask) map[string]any {
+	content := map[string]any{}
+	put := func(name string, value any, present bool) {
+		if present {
+			content[name] = value
+		}
+	}
+	put("lobby_id", a.lobby, a.lobby != "" && !(a.name == "start_lobby" && a.lobby == l.making))
+	put("connection_id", a.conn, a.conn != "")
+	put("resume_token", a.token, a.token != "")
+	put("peer_id", a.peer, a.peer != 0)
+	put("max_players", a.max, a.max != 0)
+	put("auto_accept", a.auto, a.auto != nil)
+	put("locked", a.locked, a.locked != nil)
+	put("public", a.public, a.public != nil)
+	put("password", a.password, a.password != nil)
+	if a.password != nil && *a.password == "" {
+		content["password"] = nil
+	}
+	put("topology", "mesh", a.mesh)
+	put("on_host_leave", "migrate", a.migrates)
+	put("ban", true, a.ban)
+	put("filter", json.RawMessage(filters[a.filter].text), a.filter != 0)
+	put("limit", a.limit, a.limit != 0)
+	put("cursor", a.cursor, a.cursor != "")
+	put("player", json.RawMessage(a.player), a.player != "")
+	if a.metadata != nil && *a.metadata != "" {
+		content["metadata"] = json.RawMessage(*a.metadata)
+	}
+	put("sdp", "v=0", a.name == "set_session_description")
+	put("type", "offer", a.name == "set_session_description")
+	put("candidate", "", a.name == "send_ice_candidate")
+	return content
+}

@@ -1,0 +1,69 @@
+package handlers
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// A tally counts what has come up.
+type tally map[string]int
+
+// mustCome are events without which a run has tried too little, and what actions must have come to.
+var mustCome = append(strings.Fields("lobby_started request_to_join request_accepted request_cancelled peer_joined peer_left peer_disconnected "+
+	"peer_resumed resumed replaced host_changed lobby_closed lobby_left lobby_updated removed done pong received_ice_candidate"),
+	"join_lobby: request_rejected wrong_password", "update_lobby: lobby_updated", "update_lobby: error invalid_field",
+	"list_lobbies: lobby_list", "list_lobbies: error invalid_field", "lists of 2", "pages with a cursor", "pages behind a cursor",
+	"quick_join: request_accepted", "quick_join: silence", "quick_join: lobby_started", "quick_join: request_rejected no_match",
+	"quick_join: error already_in_lobby", "quick_join: error lobby_exists", "in a mesh of 3",
+)
+
+// outcome counts what came of e for who did it.
+func (n tally) outcome(e event, h []heardEvent) {
+	if e.name == "" || e.requestID == "" {
+		return
+	}
+	n[e.name+" in all"]++
+	what := "silence"
+	for _, heard := range h {
+		if heard.RequestID == e.requestID {
+			what = strings.TrimSpace(heard.Event + " " + heard.Code)
+			n.details(e, heard)
+		}
+	}
+	n[e.name+": "+what]++
+}
+
+func (n tally) details(e event, h heardEvent) {
+	switch {
+	case h.Event == "request_accepted" && h.Cards != nil && h.Cards[0].HasPassword:
+		n["in by a password"]++
+	case h.Event == "request_accepted" && strings.Count(h.Peers, ";") > 1:
+		n["in a mesh of 3"]++
+	case h.Event == "lobby_list":
+		n[fmt.Sprint("lists of ", len(h.Cards))]++
+		if h.More {
+			n["pages with a cursor"]++
+		}
+		if strings.Contains(e.text, "cursor") {
+			n["pages behind a cursor"]++
+		}
+	}
+}
+
+// report prints what has come up, and with all wants everything.
+func (n tally) report(t *testing.T, all bool) {
+	t.Helper()
+	var lines []string
+	for what, times := range n {
+		lines = append(lines, fmt.Sprint(what, " ", times))
+	}
+	slices.Sort(lines)
+	t.Logf("%s", strings.Join(lines, ", "))
+	for _, what := range mustCome {
+		if all && n[what] == 0 {
+			t.Errorf("nothing ever came to this: %s", what)
+		}
+	}
+}
