@@ -17,9 +17,6 @@ import (
 // away, and not the megabytes to which it would grow for one that does not read.
 const sendBuffer = 128 << 10
 
-// handshakeTime is how long a client has to take the answer to its handshake.
-const handshakeTime = 10 * time.Second
-
 // ServeHTTP implements http.Handler: it invokes $connect, and answers 101 only after that has returned. A status other
 // than 2xx of $connect refuses, and becomes the handshake's with its body; an integration that fails is a 502, one that
 // takes too long a 504.
@@ -60,7 +57,8 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		g.running.Done()
 		return
 	}
-	g.register(c)
+	g.register(c) // before the client has its answer: it may tell others of itself, and they may post to it at once
+	c.flush()
 	go c.serve(early) // a new goroutine, since net/http's has a deep stack by now, and keeps the request
 }
 
@@ -99,7 +97,8 @@ func (g *Gateway) Refuse(w http.ResponseWriter, status int, message string) {
 	fmt.Fprintf(w, `{"message":%q}`, message)
 }
 
-// upgrade takes the network connection over from net/http and answers 101. It returns what the client has sent since.
+// upgrade takes the network connection over from net/http, and has 101 be the first that is sent. It returns what the client
+// has sent since.
 func (c *connection) upgrade(w http.ResponseWriter, r *http.Request, protocol string) (early []byte, err error) {
 	conn, buffered, err := http.NewResponseController(w).Hijack()
 	if err != nil {
@@ -114,11 +113,8 @@ func (c *connection) upgrade(w http.ResponseWriter, r *http.Request, protocol st
 	if protocol != "" {
 		answer += "sec-websocket-protocol: " + protocol + "\r\n"
 	}
-	conn.SetDeadline(time.Now().Add(handshakeTime))
-	if _, err = conn.Write([]byte(answer + "\r\n")); err == nil {
-		early, err = unread(buffered.Reader)
-	}
-	if err == nil {
+	c.queue = append(c.grow(), answer+"\r\n"...)
+	if early, err = unread(buffered.Reader); err == nil {
 		err = conn.SetDeadline(time.Time{})
 	}
 	if err != nil {

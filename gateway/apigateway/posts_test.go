@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -283,4 +284,61 @@ func BenchmarkRelay(b *testing.B) {
 		from.Write(message)
 		io.ReadFull(to.in, received)
 	}
+}
+
+// TestPostedAtOnce guards that a connection can be posted to from the moment at which its client has the answer to its
+// handshake: who hears of the client from itself, and is told that it is gone, would forget it.
+func TestPostedAtOnce(t *testing.T) {
+	id := make(chan string, 1)
+	var g *Gateway
+	g = New(Config{Log: slog.New(slog.DiscardHandler), Invoke: func(_ context.Context, e event) (response, error) {
+		if e.RequestContext.EventType == "CONNECT" {
+			id <- e.RequestContext.ConnectionID
+		}
+		return ok, nil
+	}})
+	posted := make(chan error, 1)
+	server := httptest.NewUnstartedServer(g)
+	server.Listener = watched{server.Listener, func(sent []byte) {
+		if bytes.HasPrefix(sent, []byte("HTTP/1.1 101 ")) {
+			posted <- g.Post(context.Background(), <-id, []byte("welcome"))
+		}
+	}}
+	server.Start()
+	defer server.Close()
+	c := connect(t, strings.TrimPrefix(server.URL, "http://"))
+	if err := <-posted; err != nil {
+		t.Fatalf("a post while 101 is sent: %v", err)
+	}
+	if _, got := c.receive(); got != "welcome" {
+		t.Errorf("heard %q", got)
+	}
+	c.Close()
+	if err := g.Shutdown(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+// A watched listener's connections say what is written to them, before it is.
+type watched struct {
+	net.Listener
+	writes func([]byte)
+}
+
+func (l watched) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return &watchedConn{c, l.writes}, nil
+}
+
+type watchedConn struct {
+	net.Conn
+	writes func([]byte)
+}
+
+func (c *watchedConn) Write(b []byte) (int, error) {
+	c.writes(b)
+	return c.Conn.Write(b)
 }
