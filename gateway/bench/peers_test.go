@@ -46,7 +46,7 @@ func TestComparison(t *testing.T) {
 		}
 		return rounds
 	}
-	c := comparison{Idle: 10, LeftOut: []string{"Other is left out: it is not there"}, Programs: []*measured{
+	c := comparison{Load: []float64{0.5, 2.1}, Idle: 10, LeftOut: []string{"Other is left out: it is not there"}, Programs: []*measured{
 		{program: program{Name: "gws"}, Rounds: cpu(5, 20, 5)},
 		{program: program{Name: "Bellhop"}, Rounds: cpu(10, 30, 30)}, // ratios 2, 1.5 and 6
 	}}
@@ -64,6 +64,7 @@ func TestComparison(t *testing.T) {
 		"- behind gws: server CPU a message, µs, 1 in flight (2.00 times); ",
 		"messages a second, 1 in flight (2.00 times)",
 		"- Other is left out: it is not there\n",
+		"**Others used the machine meanwhile.**",
 	} {
 		if !strings.Contains(section, want) {
 			t.Errorf("the section lacks %q and is\n%s", want, section)
