@@ -140,7 +140,7 @@ func (c *comparison) section() string {
 	fmt.Fprintf(&b, ".\nThe load average before each round was %s. %d pairs, %d bytes a message, %g seconds a measurement, %d idle connections.\n\n%s\n",
 		strings.ReplaceAll(strings.Trim(fmt.Sprintf("%.1f", c.Load), "[]"), " ", ", "), c.Pairs, c.MessageSize, c.Seconds, c.Idle, c.table())
 	if slices.Max(c.Load) > 2 { // a run leaves less than that behind itself, since most of it is waiting for memory to settle
-		b.WriteString("**Others used the machine meanwhile.** Memory, and the ratios of CPU time to a fifth or so, can be trusted; messages a second and latency cannot.\n\n")
+		b.WriteString("**Others used the machine meanwhile.** Memory can be trusted. Ratios of CPU time differed by half between\nsuch runs, and messages a second and latency say little.\n\n")
 	}
 	_, others := c.bellhop()
 	b.WriteString("Where Bellhop is behind:\n\n")
