@@ -290,8 +290,7 @@ func BenchmarkRelay(b *testing.B) {
 // handshake: who hears of the client from itself, and is told that it is gone, would forget it.
 func TestPostedAtOnce(t *testing.T) {
 	id := make(chan string, 1)
-	var g *Gateway
-	g = New(Config{Log: slog.New(slog.DiscardHandler), Invoke: func(_ context.Context, e event) (response, error) {
+	g := New(Config{Log: slog.New(slog.DiscardHandler), Invoke: func(_ context.Context, e event) (response, error) {
 		if e.RequestContext.EventType == "CONNECT" {
 			id <- e.RequestContext.ConnectionID
 		}
