@@ -118,6 +118,9 @@ func (h *Handler) enter(ctx context.Context, req *request, from store.Pointer, i
 		from = c.Pointer
 	}
 	for range 3 {
+		if to == from.Settled() {
+			to.Since-- // or what is noted late of the way before, of the same millisecond, is taken for this one
+		}
 		c, err := h.Store.Point(ctx, req.conn, from, to)
 		if errors.Is(err, store.ErrNotFound) {
 			return c, unknownConnection(err)

@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -67,6 +68,50 @@ func TestRejectedLongAfter(t *testing.T) {
 	}
 	w.say("host", reject)
 	want := map[string][]string{"ann": {"error already_in_lobby"}, "host": {"error rate_limited X"}}
+	if diff := cmp.Diff(want, brief(w.heard())); diff != "" {
+		t.Errorf("heard (-want +got):\n%s", diff)
+	}
+	w.wantListed(t, []string{"host", "ann"}, false)
+}
+
+// TestTwoWaysInOneMillisecond guards the same of one who asks a lobby twice in one millisecond: that they are out of it again
+// by the first time, which is noted late, says nothing of the second.
+func TestTwoWaysInOneMillisecond(t *testing.T) {
+	var atPoint, atSwap func() error
+	w := newWorld(func(s store.Store) store.Store {
+		return &faultyStore{s, func(method string) error {
+			var do func() error
+			switch method {
+			case "Point":
+				do, atPoint = atPoint, nil
+			case "SwapLobby":
+				do, atSwap = atSwap, nil
+			}
+			if do == nil {
+				return nil
+			}
+			return do()
+		}}
+	})
+	w.openHen("ann")
+	lost, noting, late, noted := make(chan bool), make(chan bool), make(chan bool), make(chan bool)
+	atSwap = func() error { close(lost); return errors.New("no store") }
+	atPoint = func() error { <-lost; close(noting); <-late; return nil }
+	go func() {
+		defer close(noted)
+		w.say("host", strings.Replace(reject, "X", "lost", 1))
+	}()
+	<-noting
+	w.say("host", reject)
+	w.heard()
+	atSwap = func() error {
+		close(late)
+		<-noted
+		w.say("ann", `{"action":"start_lobby","content":{"lobby_id":"own"}}`)
+		return nil
+	}
+	w.say("ann", join)
+	want := map[string][]string{"ann": {"error already_in_lobby"}, "host": {"error internal lost", "request_to_join"}}
 	if diff := cmp.Diff(want, brief(w.heard())); diff != "" {
 		t.Errorf("heard (-want +got):\n%s", diff)
 	}

@@ -93,7 +93,7 @@ func (h *Handler) undoReject(ctx context.Context, req *request, rejected *store.
 	ctx, cancel := lastTime(ctx)
 	defer cancel()
 	from := store.Pointer{LobbyID: strings.ToLower(rejected.ID), Since: r.Since}
-	r.Since = h.Now().UnixMilli()
+	r.Since = max(h.Now().UnixMilli(), r.Since+1)
 	to := store.Pointer{LobbyID: from.LobbyID, Since: r.Since}
 	c, err := h.Store.Point(ctx, r.Conn, from.Settled(), to)
 	if errors.Is(err, store.ErrConflict) && c.Pointer == from {
