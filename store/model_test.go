@@ -225,9 +225,10 @@ func checkAudience(t *rapid.T, before, after *store.Lobby) {
 				t.Fatalf("%s hears of %+v, which is for the host", m.Conn, c)
 			}
 		}
-		if c.Kind == store.Closed != after.Closed {
-			t.Fatalf("closed is %v after %+v", after.Closed, c)
-		}
+	}
+	ended := slices.IndexFunc(after.Changes, func(c store.Change) bool { return c.Kind == store.Closed })
+	if after.Closed != (ended >= 0) || after.Closed && ended != len(after.Changes)-1 { // who lapsed before the host has left first
+		t.Fatalf("closed is %v after %+v", after.Closed, after.Changes)
 	}
 }
 
