@@ -91,8 +91,8 @@ func (h *Handler) drop(ctx context.Context, key store.Key, conn string) (until t
 const claimSettles = 15 * time.Second
 
 // enter points the sender at the lobby id of its game, which keeps it out of every other. from is where this action has
-// pointed it before, if anywhere. It returns where the sender points now, or store.ErrAlreadyIn. As soon as the sender's
-// game is known it calls meanwhile, if that is not nil, and waits for it in the end.
+// pointed it before, if anywhere. It returns where the sender points now, or store.ErrAlreadyIn. If it knows the sender's game
+// before it is done it calls meanwhile, unless that is nil, at the same time, and waits for it in the end.
 func (h *Handler) enter(ctx context.Context, req *request, from store.Pointer, id string, meanwhile func(game string)) (store.Connection, error) {
 	to := store.Pointer{LobbyID: strings.Clone(strings.ToLower(id)), Since: req.now.UnixMilli()}
 	var during sync.WaitGroup
@@ -111,6 +111,7 @@ func (h *Handler) enter(ctx context.Context, req *request, from store.Pointer, i
 	if hinted {
 		known(c.Game)
 	}
+	// Who was in a lobby before points there still: to try from nowhere first would only tell so.
 	if hinted && from == (store.Pointer{}) && c.Pointer.LobbyID != "" && settles(c.Pointer, req.now) <= 0 {
 		if err := h.free(ctx, c, req.now); err != nil {
 			return c, err
@@ -216,7 +217,7 @@ func (h *Handler) repoint(ctx context.Context, conn string, p, to store.Pointer)
 // the same time as the change is made, and is true whether it is made or not.
 type parting struct {
 	store.Store
-	*Handler
+	h *Handler
 }
 
 // SwapLobby implements store.Store.
@@ -225,14 +226,14 @@ func (p parting) SwapLobby(ctx context.Context, l store.Lobby) (err error) {
 	all := []func(){func() { err = p.Store.SwapLobby(ctx, l) }}
 	for _, place := range l.Gone() {
 		from := store.Pointer{LobbyID: at, Since: place.Since}
-		if settles(from, p.Now()) > 0 {
-			all = append(all, func() { p.repoint(ctx, place.Conn, from, from.Settled()) })
+		if settles(from, p.h.Now()) > 0 {
+			all = append(all, func() { p.h.repoint(ctx, place.Conn, from, from.Settled()) })
 		}
 	}
 	if len(all) == 1 {
 		return p.Store.SwapLobby(ctx, l)
 	}
 	err = errors.New("the change of the lobby was not made") // if it panics
-	p.atOnce(ctx, all)
+	p.h.atOnce(ctx, all)
 	return err
 }

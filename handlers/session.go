@@ -59,11 +59,11 @@ func (s *session) pay(n float64) {
 
 // sessions holds the sessions of a process. On AWS a connection's end may be handled by another process, so what is
 // left over is thrown away once there is too much of it.
-type sessions struct {
-	shards [64]struct {
-		mu sync.RWMutex
-		of map[string]*session
-	}
+type sessions struct{ shards [64]sessionShard }
+
+type sessionShard struct {
+	mu sync.RWMutex
+	of map[string]*session
 }
 
 // maxSessions bounds what one of the 64 shards holds: a quarter of a million connections in all.
@@ -71,12 +71,21 @@ const maxSessions = 4096
 
 var sessionSeed = maphash.MakeSeed()
 
-func (s *sessions) of(conn string) *session {
-	sh := &s.shards[maphash.String(sessionSeed, conn)%uint64(len(s.shards))]
+func (s *sessions) shard(conn string) *sessionShard {
+	return &s.shards[maphash.String(sessionSeed, conn)%uint64(len(s.shards))]
+}
+
+// find returns conn's session, or nil.
+func (sh *sessionShard) find(conn string) *session {
 	sh.mu.RLock()
-	found := sh.of[conn]
-	sh.mu.RUnlock()
-	if found != nil {
+	defer sh.mu.RUnlock()
+	return sh.of[conn]
+}
+
+// of returns conn's session, a new one if there is none.
+func (s *sessions) of(conn string) *session {
+	sh := s.shard(conn)
+	if found := sh.find(conn); found != nil {
 		return found
 	}
 	sh.mu.Lock()
@@ -93,17 +102,13 @@ func (s *sessions) of(conn string) *session {
 
 // learn tells c's session, if this process has one, where c points.
 func (s *sessions) learn(c store.Connection) {
-	sh := &s.shards[maphash.String(sessionSeed, c.ID)%uint64(len(s.shards))]
-	sh.mu.RLock()
-	found := sh.of[c.ID]
-	sh.mu.RUnlock()
-	if found != nil {
+	if found := s.shard(c.ID).find(c.ID); found != nil {
 		found.learn(c)
 	}
 }
 
 func (s *sessions) forget(conn string) {
-	sh := &s.shards[maphash.String(sessionSeed, conn)%uint64(len(s.shards))]
+	sh := s.shard(conn)
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	delete(sh.of, conn)
