@@ -83,11 +83,10 @@ func isHere(host string) bool {
 // ServeHTTP implements http.Handler, for what it sees.
 func (i *inspector) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
+	protect(h)
 	h.Set("Cache-Control", "no-store")
 	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
 	h.Set("Cross-Origin-Resource-Policy", "same-origin")
-	h.Set("Referrer-Policy", "no-referrer")
-	h.Set("X-Content-Type-Options", "nosniff")
 	inspections[r.URL.Path](i, w, r)
 }
 
@@ -119,13 +118,13 @@ func (i *inspector) servePage(w http.ResponseWriter, r *http.Request) {
 		Still                        bool
 		Players, Waiting             int
 		MoreLobbies, MoreConnections int
-		LobbyCount, ConnectionsCount int
+		LobbyCount, ConnectionCount  int
 	}{sight: i.look(r.Context()), Still: r.URL.Query().Has("still")}
 	for _, l := range p.Lobbies {
 		p.Players += len(l.Members)
 		p.Waiting += len(l.Waiting)
 	}
-	p.LobbyCount, p.ConnectionsCount = len(p.Lobbies), len(p.Connections)
+	p.LobbyCount, p.ConnectionCount = len(p.Lobbies), len(p.Connections)
 	p.Lobbies, p.MoreLobbies = first(p.Lobbies)
 	p.Connections, p.MoreConnections = first(p.Connections)
 	if !p.Still {

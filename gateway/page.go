@@ -22,8 +22,7 @@ func servePage(w http.ResponseWriter, r *http.Request) {
 	http.ServeFileFS(w, r, web.Page, cmp.Or(name, "index.html"))
 }
 
-// sockets are the WebSockets of host, in a policy: 'self' does not include them in Safari before 15.4 (w3c/webappsec-csp,
-// issue 7).
+// sockets are the WebSockets of host, in a policy: 'self' includes them by CSP Level 3, but not in Safari before 15.4.
 func sockets(host string) string {
 	if host == "" || strings.Trim(strings.ToLower(host), "abcdefghijklmnopqrstuvwxyz0123456789.-:[]") != "" {
 		return "" // and it could say something else in a policy
@@ -31,6 +30,8 @@ func sockets(host string) string {
 	return " ws://" + host + " wss://" + host
 }
 
+// protect sets what all answers to browsers have in common: a new version is seen at once, and nothing is taken for what it is
+// not.
 func protect(h http.Header) {
 	h.Set("Cache-Control", "no-cache")
 	h.Set("X-Content-Type-Options", "nosniff")

@@ -123,10 +123,9 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // serveClient serves the module to pages from anywhere: a game's own come from another server.
 func serveClient(w http.ResponseWriter) {
+	protect(w.Header())
 	w.Header().Set("Content-Type", "text/javascript; charset=utf-8")
 	w.Header().Set("Access-Control-Allow-Origin", "*")
-	w.Header().Set("Cache-Control", "no-cache")
-	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.Write(web.Client)
 }
 

@@ -1,7 +1,6 @@
 package apigateway
 
 import (
-	"bellhop/deadline"
 	"cmp"
 	"context"
 	cryptorand "crypto/rand"
@@ -17,6 +16,8 @@ import (
 	"time"
 
 	awsevents "github.com/aws/aws-lambda-go/events"
+
+	"bellhop/deadline"
 )
 
 // A request identifies one invocation as AWS does; messageID is that of a MESSAGE alone.

@@ -1,7 +1,7 @@
 // Command bench says what Bellhop costs on this machine: server CPU per relayed message and memory per idle connection,
 // beside a bare WebSocket relay without any protocol, the floor, measured in the same minutes with the same clients; and
-// how long its function takes to start, beside two that do less. With -peers, it says what other signalling servers cost. A time alone says little about another machine; the
-// ratio of the two travels better.
+// how long its function takes to start, beside two that do less. With -peers, it says what other signalling servers cost.
+// A time alone says little about another machine; the ratio of the two travels better.
 package main
 
 import (

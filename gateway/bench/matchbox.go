@@ -8,9 +8,9 @@ import (
 	"regexp"
 )
 
-// matchbox is matchbox_server, from crates.io. Each pair has a room of its own, for two.
+// matchbox is matchbox_server, which cargo installs. Each pair has a room of its own, for two.
 func matchbox(installed string) (server, program, error) {
-	binary, p := filepath.Join(installed, "bin", "matchbox_server"), program{Name: "matchbox_server", Settings: "its defaults"}
+	p := program{Name: "matchbox_server", Settings: "its defaults"}
 	list, err := os.ReadFile(filepath.Join(installed, ".crates.toml")) // which cargo keeps beside bin
 	if version := regexp.MustCompile(`"matchbox_server (\S+) `).FindSubmatch(list); version != nil {
 		p.Version = string(version[1])
@@ -18,8 +18,7 @@ func matchbox(installed string) (server, program, error) {
 		err = fmt.Errorf("cargo has not installed it in %s", installed)
 	}
 	return server{
-		name:    p.Name,
-		command: []string{binary, "127.0.0.1:PORT"},
+		command: []string{filepath.Join(installed, "bin", "matchbox_server"), "127.0.0.1:PORT"},
 		path:    func(pair int, _ string) string { return fmt.Sprintf("/bench-%d?next=2", pair) },
 		meet:    meetInRoom,
 		arrives: `{"Signal":{"sender":"`,

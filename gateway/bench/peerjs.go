@@ -10,10 +10,11 @@ import (
 	"strings"
 )
 
-// peerJS is PeerJS's server, from npm. It has no rooms: who knows an id may send to it. Clients that do not say now and
+// peerJS is PeerJS's server, which npm installs. It has no rooms: who knows an id may send to it. Clients that do not say now and
 // then that they live are cut after a minute, and at most 5,000 are let in, if it is not told otherwise.
 func peerJS(installed string) (server, program, error) {
-	folder, p := filepath.Join(installed, "node_modules", "peer"), program{Name: "PeerJS", Settings: "`--concurrent_limit 1000000`, `--alive_timeout 3600000` (ms), so that no client has to send heartbeats"}
+	folder := filepath.Join(installed, "node_modules", "peer")
+	p := program{Name: "PeerJS", Settings: "`--concurrent_limit 1000000`, `--alive_timeout 3600000` (ms), so that no client has to send heartbeats"}
 	description, err := os.ReadFile(filepath.Join(folder, "package.json"))
 	if err != nil {
 		return server{}, p, fmt.Errorf("npm has not installed it in %s", installed)
@@ -25,7 +26,6 @@ func peerJS(installed string) (server, program, error) {
 	node, err := exec.Command("node", "--version").Output()
 	p.Version = about.Version + " on Node " + strings.TrimSpace(strings.TrimPrefix(string(node), "v"))
 	return server{
-		name: p.Name,
 		command: []string{"node", filepath.Join(folder, "dist", "bin", "peerjs.js"), "--host", "127.0.0.1", "--port", "PORT",
 			"--concurrent_limit", "1000000", "--alive_timeout", "3600000"},
 		path:    func(pair int, side string) string { return "/peerjs?key=peerjs&token=bench&id=" + peerJSID(pair, side) },

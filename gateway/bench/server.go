@@ -14,7 +14,7 @@ import (
 
 // A server is one of those that are compared, and how two clients become a pair on it.
 type server struct {
-	name    string
+	name    string                             // in the costs of make bench; others have one in their program
 	command []string                           // starts it; if PORT is in it, at a free port
 	path    func(pair int, side string) string // what a client of side a or b connects with
 	// meet brings two together, and returns what each can send to the other then.
