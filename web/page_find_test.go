@@ -53,10 +53,10 @@ func TestPageFind(t *testing.T) {
 	guest.run(`
 		$("games").querySelector("[aria-label='Join Barbara’s game']").click();
 		await shows("trouble", "This game has a password");
-		if (document.activeElement.id !== "key-word") throw Error("the focus is elsewhere");
-		fill("key-word", "open"); button("Join").click();
+		if (document.activeElement.id !== "join-password") throw Error("the focus is elsewhere");
+		fill("join-password", "open"); button("Join").click();
 		await shows("trouble", "That is not the password.");
-		fill("key-word", "sesame"); button("Join").click();`, nil)
+		fill("join-password", "sesame"); button("Join").click();`, nil)
 	together(t, true, secret, guest)
 	guest.run("await press('Leave'); await until(() => seen($('start'))); await press('Quick play'); await shows('room', 'Ada’s game')", nil)
 	guest.run("await press('Leave'); await until(() => seen($('start')))", nil)

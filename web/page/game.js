@@ -1,7 +1,7 @@
 // @ts-check
-// Catch the key: everybody is a dot, and who has had the key for 20 seconds wins. Each player says where it is, some 20
+// Catch the key: everybody is a dot, and who has had the key for long enough wins. Each player says where it is, some 20
 // times a second by the unreliable channel, and the host says who has the key. What others send is checked before use.
-import { $, make, on, say } from "./text.js";
+import { $, colourOf, make, on, say } from "./text.js";
 /** @import { Lobby, Peer } from "../bellhop.js" */
 /** @typedef {{x: number, y: number, goal: {x: number, y: number}, placed: boolean, dot: any}} Player placed: it has said where it is */
 
@@ -46,7 +46,7 @@ export function startGame(lobby, nameOf, everybody, over) {
     let known = players.get(id);
     if (!known) {
       const place = anywhere();
-      known = { ...place, goal: place, placed: id === me, dot: make("div", { className: `dot c${id % 8}${id === me ? " me" : ""}` }, make("i"), make("bdi")) };
+      known = { ...place, goal: place, placed: id === me, dot: make("div", { className: `dot ${colourOf(id)}${id === me ? " me" : ""}` }, make("i"), make("bdi")) };
       $("dots").append(known.dot);
       players.set(id, known);
     }
@@ -158,7 +158,7 @@ export function startGame(lobby, nameOf, everybody, over) {
     const who = (/** @type {number} */ id) => (id === me ? "You" : nameOf(id));
     const [holder, won] = [who(key.by), who(winner)];
     $("goal").textContent = winner ? `${won} ${winner === me ? "win" : "wins"}! The next round begins.`
-      : key.by ? `${holder} ${key.by === me ? "have" : "has"} the key.` : "Catch the key, and keep it for 20 seconds.";
+      : key.by ? `${holder} ${key.by === me ? "have" : "has"} the key.` : `Catch the key, and keep it for ${SECONDS_TO_WIN} seconds.`;
     field.classList.toggle("won", winner !== 0);
     say($("goal").textContent);
     [shownHolder, shownWinner] = [key.by, winner];

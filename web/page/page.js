@@ -128,7 +128,8 @@ async function enter(how, otherwise = (error) => trouble({ text: error.message }
   try {
     await leaving;
     const lobby = await how();
-    const { token, name } = { token: bellhop.resumeToken ?? "", name: lobby.me.player?.name };
+    const token = bellhop.resumeToken ?? "";
+    const name = lobby.me.player?.name;
     place({ token, name, code: lobby.id, game });
     history.replaceState(null, "", `#join=${lobby.id}`);
     lobby.addEventListener("close", ({ reason, message }) => leave(reason, () => resume(token, name), message));
@@ -201,9 +202,9 @@ function join(code, password) {
 function askPassword(code, text) {
   trouble({ text });
   $("code").value = code;
-  $("key-row").hidden = false;
-  $("key-word").value = "";
-  $("key-word").focus();
+  $("join-password-row").hidden = false;
+  $("join-password").value = "";
+  $("join-password").focus();
 }
 
 /** What a lobby is opened with. */
@@ -227,9 +228,9 @@ on("host", "submit", (event) => {
 });
 on("join", "submit", (event) => {
   event.preventDefault();
-  join($("code").value, $("key-row").hidden ? undefined : $("key-word").value);
+  join($("code").value, $("join-password-row").hidden ? undefined : $("join-password").value);
 });
-on("code", "input", () => ($("key-row").hidden = true));
+on("code", "input", () => ($("join-password-row").hidden = true));
 on("quick", "click", () => enter(() => {
   const { player, ...orStart } = hosting();
   return bellhop.quickJoin({ player, orStart: { ...orStart, password: undefined, public: true, autoAccept: true } });

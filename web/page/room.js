@@ -3,7 +3,7 @@
 import { startChat } from "./chat.js";
 import { startGame } from "./game.js";
 import { showInvite } from "./invite.js";
-import { $, bdi, clean, make, say } from "./text.js";
+import { $, bdi, clean, colourOf, make, say } from "./text.js";
 import { wayTo } from "./way.js";
 /** @import { JoinRequest, Lobby, Peer } from "../bellhop.js" */
 
@@ -41,7 +41,7 @@ export function enterRoom(lobby, wire, trouble) {
       const marks = [id === lobby.me.peerId && "you", id === lobby.hostPeerId && "host", peer?.away && "no line to Bellhop at the moment"];
       const way = peer ? ways.get(peer) ?? { connecting: "connecting…", failed: "no way found", open: "", closed: "" }[peer.state] : "";
       const says = [...marks, way, `${game.score(id)} s`].filter(Boolean).join(" · ");
-      return make("li", {}, make("i", { className: `spot c${id % 8}` }), make("p", {}, bdi(nameOf(id)), make("small", {}, says)));
+      return make("li", {}, make("i", { className: `spot ${colourOf(id)}` }), make("p", {}, bdi(nameOf(id)), make("small", {}, says)));
     }));
     if (!lobby.isHost || lobby.info.topology !== "star") return; // in a mesh they know
     const who = JSON.stringify({ t: "who", names: Object.fromEntries(everybody().map((id) => [id, nameOf(id)])) });

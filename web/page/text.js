@@ -21,9 +21,12 @@ export function make(tag, properties = {}, ...inside) {
  */
 export function clean(value, limit = 24) {
   if (typeof value !== "string") return "";
-  const text = value.slice(0, 20_000).replace(/[\p{Cc}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu, " ");
+  const text = value.slice(0, 20_000).replace(/[\p{Cc}\p{Bidi_Control}]/gu, " ");
   return [...text.replace(/(\p{M}{3})\p{M}+/gu, "$1")].slice(0, limit).join("").trim();
 }
+
+/** The class of a player's colour, the same on its dot and in the list. @param {number} peerId */
+export const colourOf = (peerId) => `c${peerId % 8}`;
 
 /** A stranger's words in a sentence, kept apart from it whatever their direction. @param {string} text */
 export const bdi = (text) => make("bdi", { textContent: text });

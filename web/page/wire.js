@@ -18,7 +18,7 @@ const SECRET = /^(resume_token|password|credential|token)$/;
 /** A message as it is on the wire, except for what is secret, and for what would turn the text around. @param {any} message */
 export function shown(message) {
   const text = JSON.stringify(message, (name, value) => (SECRET.test(name) && value ? "•••" : value), 2);
-  return text.replace(/[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, (c) => "\\u" + c.charCodeAt(0).toString(16).padStart(4, "0"));
+  return text.replace(/\p{Bidi_Control}/gu, (c) => "\\u" + c.charCodeAt(0).toString(16).padStart(4, "0"));
 }
 
 /** How many messages are kept. */
