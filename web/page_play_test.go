@@ -113,8 +113,15 @@ func TestPageMesh(t *testing.T) {
 	}
 }
 
-// TestPageGame guards that the host decides who has the key and who has won, that all see the same, and that the next round
-// begins.
+// chase has who plays go to a place in the window.
+const chase = `
+		const field = $("field");
+		field.setPointerCapture = () => {};
+		const box = (element) => element.getBoundingClientRect();
+		const go = (clientX, clientY) => field.dispatchEvent(new PointerEvent("pointerdown", { clientX, clientY }));`
+
+// TestPageGame guards that the host decides who has the key and who has won, that all see the same, that the next round
+// begins, and that the next game says nothing of the last.
 func TestPageGame(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t)
@@ -122,13 +129,8 @@ func TestPageGame(t *testing.T) {
 	guest := openPage(t, host.hosted("open"), "Grace", "", "")
 	together(t, false, host, guest)
 	seen := guest.background("await shows('goal', 'wins!'); const won = seen($('goal')); await until(() => !seen($('goal')).includes('win')); return won", new(string))
-	host.run(`
-		// It goes after the key, and away from the other with it, until somebody has won.
-		const field = $("field");
-		field.setPointerCapture = () => {};
-		const box = (element) => element.getBoundingClientRect();
-		const go = (clientX, clientY) => field.dispatchEvent(new PointerEvent("pointerdown", { clientX, clientY }));
-		let won;
+	host.run(chase+`
+		let won; // it goes after the key, and away from the other with it, until somebody has won
 		while (!(won = seen($("goal"))).includes("win")) {
 			const [key, other, all] = [box($("key")), box(document.querySelector("[title=Grace]")), box(field)];
 			if (!won.startsWith("You")) go(key.x + 14, key.y + 14);
@@ -138,6 +140,15 @@ func TestPageGame(t *testing.T) {
 		if (won !== "You win! The next round begins.") throw Error(won);
 		await until(() => !$("goal").textContent.includes("win"));`, nil)
 	seen()
+	guest.run(chase+`
+		while (!seen($("goal")).startsWith("You have")) {
+			go(box($("key")).x + 14, box($("key")).y + 14);
+			await new Promise(requestAnimationFrame);
+		}`, nil)
+	host.run(`
+		await shows("goal", "Grace has");
+		await press("Leave"); await press("Host a game");
+		await until(() => seen($("goal")) && !seen($("goal")).includes("Grace"))`, nil)
 }
 
 // TestPageKeyboard guards that the page can be used without a mouse: to host, to let in, to move, to chat and to read a

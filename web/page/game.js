@@ -122,7 +122,7 @@ export function startGame(lobby, nameOf, everybody, over) {
 
   // What is seen
 
-  let [shownHolder, shownWinner] = [0, 0];
+  let [shownHolder, shownWinner] = [-1, -1]; // so that the goal is said first, whatever the last game has left there
 
   /** @param {number} seconds */
   function draw(seconds) {
