@@ -294,13 +294,14 @@ export class Bellhop extends EventTarget {
 
   #dropped() {
     this.#ready = null;
-    const lobby = this.#token && !this.#closed ? this.#lobby : null;
-    if (this.#token && !this.#closed) {
+    const lobby = this.#lobby;
+    const resumes = this.#token && !this.#closed;
+    if (resumes) {
       this.#ready = this.#reconnect();
       this.#ready.catch(() => {});
     }
     fire(this, "disconnected"); // whoever connects by that waits for the place, too
-    lobby?.receive("disconnected", {});
+    if (resumes) lobby?.receive("disconnected", {});
   }
 
   /** Connects and resumes until that succeeds or the place is gone, at growing intervals: all come at once otherwise. */
