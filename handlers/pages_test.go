@@ -185,7 +185,7 @@ func (w *walker) happens(t rapid.TB, n int) {
 		return
 	}
 	key := store.LobbyKey("chess", w.ids[n/4%len(w.ids)])
-	_, err := store.UpdateLobby(context.Background(), w.Store, key, func(l *store.Lobby) error {
+	_, err := store.UpdateLobby(context.Background(), w.Store, key, nil, func(l *store.Lobby) error {
 		switch n / 64 % 6 {
 		case 0:
 			l.Closed, l.Members = true, nil
@@ -206,6 +206,7 @@ func (w *walker) happens(t rapid.TB, n int) {
 		}
 		return nil
 	})
+
 	if err != nil && err != store.ErrNotFound {
 		t.Fatal(err)
 	}

@@ -118,7 +118,7 @@ func (h *Handler) updateSeen(ctx context.Context, req *request, key store.Key, s
 func (h *Handler) apply(ctx context.Context, key store.Key, seen *store.Lobby, rule func(*store.Lobby) error) (l *store.Lobby, lapsed int, err error) {
 	now := h.Now()
 	var no error // what the rule said, if not yes
-	l, err = store.UpdateSeen(ctx, parting{h.Store, h}, key, seen, func(l *store.Lobby) error {
+	l, err = store.UpdateLobby(ctx, parting{h.Store, h}, key, seen, func(l *store.Lobby) error {
 		l.Lapse(now)
 		if lapsed, no = len(l.Changes), store.ErrNotFound; !l.Closed {
 			no = rule(l)

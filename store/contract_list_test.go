@@ -64,7 +64,7 @@ func wantListed(t *testing.T, s store.Store, o *store.Order, want ...string) {
 
 func change(t *testing.T, s store.Store, l store.Lobby, rule func(l *store.Lobby)) {
 	t.Helper()
-	_, err := store.UpdateLobby(t.Context(), s, l.Key(), func(l *store.Lobby) error { rule(l); return nil })
+	_, err := store.UpdateLobby(t.Context(), s, l.Key(), nil, func(l *store.Lobby) error { rule(l); return nil })
 	wantErr(t, "UpdateLobby", err, nil)
 }
 

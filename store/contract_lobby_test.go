@@ -241,10 +241,11 @@ func testSnapshot(t *testing.T, s store.Store, _ *clock) {
 	read := create(t, s, l)
 	was := read.Clone()
 	refuse := errors.New("no")
-	_, err := store.UpdateLobby(t.Context(), s, l.Key(), func(l *store.Lobby) error {
+	_, err := store.UpdateLobby(t.Context(), s, l.Key(), nil, func(l *store.Lobby) error {
 		scribble(l)
 		return refuse
 	})
+
 	wantErr(t, "UpdateLobby", err, refuse)
 	wantLobby(t, s, l.Key(), l)
 	swap := read.Clone()

@@ -207,7 +207,7 @@ func testEnded(t *testing.T, s store.Store, _ *clock) {
 		"Connection":       func() error { _, err := s.Connection(ctx, "a"); return err },
 		"Point":            func() error { _, err := s.Point(ctx, "a", c.Pointer, c.Pointer); return err },
 		"DeleteConnection": func() error { _, err := s.DeleteConnection(ctx, "a"); return err },
-		"UpdateLobby":      func() error { _, err := store.UpdateLobby(ctx, s, l.Key(), lapse(epoch)); return err },
+		"UpdateLobby":      func() error { _, err := store.UpdateLobby(ctx, s, l.Key(), nil, lapse(epoch)); return err },
 	} {
 		wantErr(t, name, call(), context.Canceled)
 	}

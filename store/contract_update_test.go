@@ -15,7 +15,7 @@ func testUpdate(t *testing.T, s store.Store, _ *clock) {
 	l := lobbyOf("blue-fox")
 	create(t, s, l)
 	r := store.Request{Conn: "guest"}
-	got, err := store.UpdateLobby(t.Context(), s, l.Key(), func(l *store.Lobby) error { return l.Request(r) })
+	got, err := store.UpdateLobby(t.Context(), s, l.Key(), nil, func(l *store.Lobby) error { return l.Request(r) })
 	wantErr(t, "UpdateLobby", err, nil)
 	wantErr(t, "Request", l.Request(r), nil)
 	if diff := cmp.Diff(l, *got, same); diff != "" {
@@ -25,10 +25,11 @@ func testUpdate(t *testing.T, s store.Store, _ *clock) {
 }
 
 func testUpdateNothing(t *testing.T, s store.Store, _ *clock) {
-	_, err := store.UpdateLobby(t.Context(), s, store.LobbyKey("tanks", "blue-fox"), func(*store.Lobby) error {
+	_, err := store.UpdateLobby(t.Context(), s, store.LobbyKey("tanks", "blue-fox"), nil, func(*store.Lobby) error {
 		t.Error("the rule was applied to nothing")
 		return nil
 	})
+
 	wantErr(t, "UpdateLobby", err, store.ErrNotFound)
 }
 
@@ -38,11 +39,12 @@ func testUpdateError(t *testing.T, s store.Store, _ *clock) {
 	before := create(t, s, l)
 	for _, want := range []error{store.ErrFull, store.ErrConflict, fmt.Errorf("wrapped: %w", store.ErrNotFound)} {
 		calls := 0
-		_, err := store.UpdateLobby(t.Context(), s, l.Key(), func(l *store.Lobby) error {
+		_, err := store.UpdateLobby(t.Context(), s, l.Key(), nil, func(l *store.Lobby) error {
 			calls++
 			l.MaxPlayers, l.Closed = 3, true
 			return want
 		})
+
 		if err != want || calls != 1 {
 			t.Errorf("UpdateLobby: %v after %d calls, want %v itself after one", err, calls, want)
 		}
@@ -55,7 +57,7 @@ func testUpdateError(t *testing.T, s store.Store, _ *clock) {
 func testUpdateClose(t *testing.T, s store.Store, _ *clock) {
 	l := busy("blue-fox")
 	create(t, s, l)
-	got, err := store.UpdateLobby(t.Context(), s, l.Key(), func(l *store.Lobby) error { return l.Leave("host") })
+	got, err := store.UpdateLobby(t.Context(), s, l.Key(), nil, func(l *store.Lobby) error { return l.Leave("host") })
 	wantErr(t, "UpdateLobby", err, nil)
 	if !got.Closed || len(got.Changes) != 1 {
 		t.Errorf("UpdateLobby returned %+v, want it closed, with one change", got)
@@ -80,7 +82,7 @@ func testGone(t *testing.T, s store.Store, _ *clock) {
 			{Conn: "host", Since: 7},
 		}},
 	} {
-		got, err := store.UpdateLobby(t.Context(), s, l.Key(), step.rule)
+		got, err := store.UpdateLobby(t.Context(), s, l.Key(), nil, step.rule)
 		wantErr(t, "UpdateLobby", err, nil)
 		gone := got.Gone()
 		slices.SortFunc(gone, func(a, b store.Place) int { return strings.Compare(a.Conn, b.Conn) })
@@ -94,9 +96,10 @@ func testGone(t *testing.T, s store.Store, _ *clock) {
 func testUpdateAtOnce(t *testing.T, s store.Store, _ *clock) {
 	l := create(t, s, lobbyOf("blue-fox"))
 	errs := atOnce(32, func(i int) error {
-		_, err := store.UpdateLobby(t.Context(), s, l.Key(), func(l *store.Lobby) error {
+		_, err := store.UpdateLobby(t.Context(), s, l.Key(), nil, func(l *store.Lobby) error {
 			return l.Request(store.Request{Conn: fmt.Sprint("guest", i)})
 		})
+
 		return err
 	})
 	for _, err := range errs {
@@ -123,7 +126,7 @@ func testUpdateAtOnce(t *testing.T, s store.Store, _ *clock) {
 func testUpdateAnew(t *testing.T, s store.Store, _ *clock) {
 	l := create(t, s, lobbyOf("blue-fox"))
 	calls := 0
-	_, err := store.UpdateLobby(t.Context(), s, l.Key(), func(l *store.Lobby) error {
+	_, err := store.UpdateLobby(t.Context(), s, l.Key(), nil, func(l *store.Lobby) error {
 		if calls++; calls == 1 {
 			other, err := s.Lobby(t.Context(), l.Key())
 			wantErr(t, "Lobby", err, nil)
@@ -133,6 +136,7 @@ func testUpdateAnew(t *testing.T, s store.Store, _ *clock) {
 		}
 		return l.Request(store.Request{Conn: "guest"})
 	})
+
 	wantErr(t, "UpdateLobby", err, store.ErrFull)
 	if calls != 2 {
 		t.Errorf("the rule was applied %d times, want 2", calls)
@@ -143,7 +147,7 @@ func testUpdateAnew(t *testing.T, s store.Store, _ *clock) {
 func testUpdateLoses(t *testing.T, s store.Store, _ *clock) {
 	l := create(t, s, lobbyOf("blue-fox"))
 	calls := 0
-	got, err := store.UpdateLobby(t.Context(), s, l.Key(), func(l *store.Lobby) error {
+	got, err := store.UpdateLobby(t.Context(), s, l.Key(), nil, func(l *store.Lobby) error {
 		if calls++; calls <= 10 {
 			other := l.Clone()
 			other.MaxPlayers++
@@ -151,6 +155,7 @@ func testUpdateLoses(t *testing.T, s store.Store, _ *clock) {
 		}
 		return l.Request(store.Request{Conn: "guest"})
 	})
+
 	wantErr(t, "UpdateLobby", err, nil)
 	if !got.Lists("guest") || got.MaxPlayers != l.MaxPlayers+10 {
 		t.Errorf("after ten others who added a place each: %+v", got)
@@ -167,10 +172,11 @@ func testUpdateLastPlace(t *testing.T, s store.Store, _ *clock) {
 	}
 	create(t, s, l)
 	winner := wantOne(t, atOnce(16, func(i int) error {
-		_, err := store.UpdateLobby(t.Context(), s, l.Key(), func(l *store.Lobby) error {
+		_, err := store.UpdateLobby(t.Context(), s, l.Key(), nil, func(l *store.Lobby) error {
 			_, _, err := l.Accept("host", fmt.Sprint("guest", i), 0, "")
 			return err
 		})
+
 		return err
 	}), store.ErrFull)
 	got, err := s.Lobby(t.Context(), l.Key())

@@ -255,7 +255,7 @@ func TestNewerItems(t *testing.T) {
 
 	update := func(rule func(l *store.Lobby) error) {
 		t.Helper()
-		_, err := store.UpdateLobby(t.Context(), s, l.Key(), rule)
+		_, err := store.UpdateLobby(t.Context(), s, l.Key(), nil, rule)
 		wantErr(t, "UpdateLobby", err, nil)
 	}
 	update(accept("host", "ann", 0))
@@ -291,7 +291,7 @@ func TestEndedItems(t *testing.T) {
 	s := dynamodbtest.OpenTable(t, dynamodbtest.Config(), endpoint, table, c.Now)
 	create(t, s, lobbyOf("blue-fox"))
 	put(t, s, connectionOf("a"))
-	_, err := store.UpdateLobby(t.Context(), s, "tanks#blue-fox", func(l *store.Lobby) error { return l.Close("host") })
+	_, err := store.UpdateLobby(t.Context(), s, "tanks#blue-fox", nil, func(l *store.Lobby) error { return l.Close("host") })
 	wantErr(t, "UpdateLobby", err, nil)
 	_, err = s.DeleteConnection(t.Context(), "a")
 	wantErr(t, "DeleteConnection", err, nil)
@@ -333,9 +333,10 @@ func TestLostAndOverwritten(t *testing.T) {
 			return s.CreateLobby(context.Background(), lobbyOf("red-fox"))
 		}},
 		"UpdateLobby": {"UpdateItem", "tanks#blue-fox", func(s store.Store) error {
-			_, err := store.UpdateLobby(context.Background(), s, "tanks#blue-fox", func(l *store.Lobby) error {
+			_, err := store.UpdateLobby(context.Background(), s, "tanks#blue-fox", nil, func(l *store.Lobby) error {
 				return l.Request(store.Request{Conn: "guest"})
 			})
+
 			return err
 		}},
 	} {
@@ -347,10 +348,11 @@ func TestLostAndOverwritten(t *testing.T) {
 			p.Set(dynamodbtest.Times(1, tt.operation, func(operation string, w http.ResponseWriter, r *http.Request, forward http.Handler) {
 				dynamodbtest.Keep(operation, w, r, forward)
 				for range 3 {
-					_, err := store.UpdateLobby(context.Background(), direct, tt.key, func(l *store.Lobby) error {
+					_, err := store.UpdateLobby(context.Background(), direct, tt.key, nil, func(l *store.Lobby) error {
 						others++
 						return l.Request(store.Request{Conn: fmt.Sprint("other", others)})
 					})
+
 					if err != nil {
 						t.Error(err)
 					}

@@ -119,7 +119,7 @@ func TestMemoryAtOnce(t *testing.T) {
 			l := busy(id)
 			l.ExpiresAt = c.Now().Add(time.Second)
 			m.CreateLobby(ctx, l)
-			store.UpdateLobby(ctx, m, l.Key(), request(fmt.Sprint("guest", worker, i)))
+			store.UpdateLobby(ctx, m, l.Key(), nil, request(fmt.Sprint("guest", worker, i)))
 			if read, err := m.Lobby(ctx, l.Key()); err == nil {
 				read.Lists("guest") // as a reader who holds no lock
 				m.SwapLobby(ctx, read.Clone())
@@ -193,7 +193,7 @@ func TestUpdateGivesUp(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s, key := contest(t, tt.losses)
 				start := time.Now()
-				_, err := store.UpdateLobby(t.Context(), s, key, request("guest"))
+				_, err := store.UpdateLobby(t.Context(), s, key, nil, request("guest"))
 				wantErr(t, "UpdateLobby", err, tt.err)
 				if took := time.Since(start); s.attempts != tt.attempts || took > tt.most {
 					t.Errorf("%d attempts in %v, want %d in at most %v", s.attempts, took, tt.attempts, tt.most)
@@ -220,7 +220,7 @@ func TestUpdateEndsWithContext(t *testing.T) {
 						time.AfterFunc(wait, end)
 					}
 				}
-				_, err := store.UpdateLobby(ctx, s, key, request("guest"))
+				_, err := store.UpdateLobby(ctx, s, key, nil, request("guest"))
 				wantErr(t, "UpdateLobby", err, context.Canceled)
 				if s.attempts > 2 {
 					t.Errorf("%d attempts", s.attempts)
@@ -234,7 +234,7 @@ func TestUpdateEndsWithContext(t *testing.T) {
 func TestUpdateBackendFails(t *testing.T) {
 	s, key := contest(t, 0)
 	broken := &failing{Store: s, err: errors.New("the disk is on fire")}
-	_, err := store.UpdateLobby(t.Context(), broken, key, request("guest"))
+	_, err := store.UpdateLobby(t.Context(), broken, key, nil, request("guest"))
 	if wantErr(t, "UpdateLobby", err, broken.err); broken.calls != 1 {
 		t.Errorf("%d attempts, want 1", broken.calls)
 	}

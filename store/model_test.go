@@ -363,7 +363,7 @@ func modelUpdate(t *rapid.T, s store.Store, k *kept) {
 		return c.rule(l)
 	}
 	before, _ := k.lobby(key)
-	got, err := store.UpdateLobby(context.Background(), s, key, rule)
+	got, err := store.UpdateLobby(context.Background(), s, key, nil, rule)
 	want, wantErr := k.update(key, rule)
 	if got == nil {
 		got = &store.Lobby{}
@@ -400,7 +400,7 @@ func modelStale(t *rapid.T, s store.Store, k *kept) {
 	if err != nil {
 		return
 	}
-	_, err = store.UpdateLobby(context.Background(), s, key, c.rule)
+	_, err = store.UpdateLobby(context.Background(), s, key, nil, c.rule)
 	_, wantErr = k.update(key, c.rule)
 	wantAlike(t, nil, nil, err, wantErr)
 	if err == nil {

@@ -106,15 +106,9 @@ const maxAttempts = 32
 
 // UpdateLobby applies rule to the lobby and keeps what becomes of it, as one step: if somebody else wrote meanwhile,
 // rule is applied anew to what they left, so it must do nothing but change its argument and set variables of its
-// caller. It returns the lobby with its Changes; ErrNotFound; what rule returned, and then nothing was written; or
-// ErrConflict after many attempts.
-func UpdateLobby(ctx context.Context, s Store, key Key, rule func(*Lobby) error) (*Lobby, error) {
-	return UpdateSeen(ctx, s, key, nil, rule)
-}
-
-// UpdateSeen is UpdateLobby for who has read the lobby a moment ago, and saves reading it again: seen is what they saw, or
-// nil. What rule returned is said of that then, and so of a lobby that was there then.
-func UpdateSeen(ctx context.Context, s Store, key Key, seen *Lobby, rule func(*Lobby) error) (*Lobby, error) {
+// caller. seen is the lobby, if it has been read a moment ago, else nil: it saves reading it. UpdateLobby returns the lobby
+// with its Changes; ErrNotFound; what rule returned, and then nothing was written; or ErrConflict after many attempts.
+func UpdateLobby(ctx context.Context, s Store, key Key, seen *Lobby, rule func(*Lobby) error) (*Lobby, error) {
 	for attempt := range maxAttempts {
 		old, err := seen, error(nil)
 		if seen = nil; old == nil {
