@@ -65,6 +65,24 @@ func TestPageWrongCode(t *testing.T) {
 		if ($("code").checkValidity()) throw Error("a b is taken for a code");`, nil)
 }
 
+// TestPageWaits guards that who waits to be let in can stop, whatever has become of the page's address.
+func TestPageWaits(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t)
+	host := openTab(t, g, "host", g.url())
+	var code string
+	host.run("globalThis.lobby = await bellhop.host(); return lobby.id", &code)
+	guest := openPage(t, g.page()+"/#join="+code, "Grace", "", "")
+	host.run("await until(() => lobby.requests.length === 1)", nil)
+	guest.run(fmt.Sprintf(`
+		await shows("waiting", %q);
+		location.hash = "#join=ANOTHER";
+		await new Promise((resolve) => addEventListener("hashchange", () => setTimeout(resolve)));
+		await shows("waiting", %[1]q);
+		await press("Do not wait"); await until(() => seen($("start")));`, code), nil)
+	host.run("await until(() => lobby.requests.length === 0)", nil)
+}
+
 // TestPageTwice guards that a player who has the page open twice is told where the game goes on, and can have it here again;
 // and that a page which is loaded anew has its place.
 func TestPageTwice(t *testing.T) {

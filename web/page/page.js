@@ -6,7 +6,7 @@ import { showList } from "./list.js";
 import { enterRoom } from "./room.js";
 import { $, clean, on } from "./text.js";
 import { drawWire } from "./wire.js";
-/** @import { BellhopError, JoinOptions, Lobby } from "../bellhop.js" */
+/** @import { BellhopError, Lobby } from "../bellhop.js" */
 /** @typedef {{text: string, act?: string, then?: () => void}} Trouble what is wrong, and a button that helps */
 
 const game = new URLSearchParams(location.search).get("game") ?? undefined;
@@ -180,12 +180,11 @@ function resume(token, name) {
 /** @param {string} code @param {string} [password] */
 function join(code, password) {
   const waits = new AbortController();
-  $("waiting-code").textContent = code;
-  $("cancel").onclick = () => waits.abort();
   const how = () => {
+    $("waiting-code").textContent = code;
+    $("cancel").onclick = () => waits.abort();
     show("waiting");
-    const options = /** @type {JoinOptions} */ ({ password, player: player(), signal: waits.signal });
-    return bellhop.join(code, options);
+    return bellhop.join(code, { password, player: player(), signal: waits.signal });
   };
   return enter(how, (error) => {
     $("code").value = code;
