@@ -65,7 +65,8 @@ func TestPageWrongCode(t *testing.T) {
 		if ($("code").checkValidity()) throw Error("a b is taken for a code");`, nil)
 }
 
-// TestPageWaits guards that who waits to be let in can stop, whatever has become of the page's address.
+// TestPageWaits guards that who waits to be let in can stop, whatever has become of the page's address, and that a refusal is
+// shown without what turns the text around.
 func TestPageWaits(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t)
@@ -81,6 +82,10 @@ func TestPageWaits(t *testing.T) {
 		await shows("waiting", %[1]q);
 		await press("Do not wait"); await until(() => seen($("start")));`, code), nil)
 	host.run("await until(() => lobby.requests.length === 0)", nil)
+
+	guest.run(fmt.Sprintf("fill('code', %q); await press('Join')", strings.ToLower(code)), nil)
+	host.run("await until(() => lobby.requests.length === 1); await lobby.requests[0].reject('\\u202eturned')", nil)
+	guest.run("await shows('trouble', 'turned'); if (seen($('trouble')).includes('\\u202e')) throw Error('it is turned around')", nil)
 }
 
 // TestPageTwice guards that a player who has the page open twice is told where the game goes on, and can have it here again;

@@ -33,7 +33,7 @@ function show(view) {
 /** Says what is wrong and what to do, or that all is well. @param {Trouble | null} what */
 function trouble(what) {
   $("trouble").hidden = !what;
-  $("trouble-text").textContent = what?.text ?? "";
+  $("trouble-text").textContent = clean(what?.text, 500);
   $("trouble-act").hidden = !what?.act;
   $("trouble-act").textContent = what?.act ?? "";
   $("trouble-act").onclick = () => {
@@ -165,7 +165,7 @@ function leave(reason, again, message) {
       act: "Play here instead",
       then: again,
     });
-  } else if (reason === "removed") trouble({ text: clean(message, 200) || "The host has taken you out of the game." });
+  } else if (reason === "removed") trouble({ text: message || "The host has taken you out of the game." });
   else if (reason in ENDINGS) trouble({ text: ENDINGS[reason] });
 }
 
