@@ -99,7 +99,8 @@ func TestPageText(t *testing.T) {
 		say("x".repeat(10_000));
 		for (const nonsense of ["", "null", "7", "{", "[]", '{"t":"world","key":5,"at":7,"scores":"x","winner":{}}', '{"t":"at","at":"x"}',
 			'{"t":"who","names":[1,{}]}', '{"t":"who","names":"abc"}', '{"t":"chat","text":{}}', '{"t":"chat","text":"from","from":1e99}',
-			'{"t":"constructor"}', '{"t":"world","key":[null,-1,1.5],"scores":{"1":"<b>"},"at":{"1":[1e999]}}']) lobby.send(nonsense);
+			'{"t":"constructor"}', '{"t":"world","key":[null,-1,1.5],"scores":{"1":"<b>"},"at":{"1":[1e999]}}',
+			'{"t":"world","key":[{"valueOf":1,"toString":1}]}', '{"t":"world","scores":{"2":{"valueOf":1,"toString":1}}}']) lobby.send(nonsense);
 		lobby.send(new Uint8Array(100));
 		say("the end");`, nil)
 	guest.run(`
@@ -116,6 +117,17 @@ func TestPageText(t *testing.T) {
 		if (document.querySelectorAll("img").length !== 2) throw Error("markup got in"); // the icon and the QR code
 		if (document.title === "1") throw Error("a script ran");
 		if (document.documentElement.scrollWidth > document.documentElement.clientWidth) throw Error("it is too wide");`, nil)
+	guest.press("field", 0.99, 0.5, click)
+	guest.run("await until(() => parseFloat(dot('Grace').slice(10)) > 98)", nil)
 	guest.run("fill('say', '<b>hello'); await press('Send')", nil)
 	stranger.run("await until(() => heard.some((line) => line.includes('<b>hello')))", nil)
+
+	stranger.run(`lobby.send('{"t":"world","scores":7}'); lobby.send('{"t":"chat","text":"bye"}')`, nil)
+	guest.run("await shows('log', 'bye')", nil)
+	stranger.run("await lobby.leave()", nil)
+	guest.run(chase+`
+		await until(() => { // the host now, it counts anew
+			go(box($("key")).x + 14, box($("key")).y + 14);
+			return /[1-9] s$/.test(seen($("players")));
+		})`, nil)
 }

@@ -19,7 +19,7 @@ const STEPS = {
 };
 
 /** A number of a stranger's, within bounds. @param {unknown} n @param {number} max */
-const within = (n, max) => Math.min(max, Math.max(0, Number(n) || 0));
+const within = (n, max) => (typeof n === "number" && n > 0 ? Math.min(n, max) : 0);
 
 const anywhere = () => ({ x: WIDTH * (0.15 + 0.7 * Math.random()), y: HEIGHT * (0.2 + 0.6 * Math.random()) });
 
@@ -228,7 +228,7 @@ export function startGame(lobby, nameOf, everybody, over) {
         }
         const [x, y, by] = Array.isArray(message.key) ? message.key : [];
         Object.assign(key, { x: within(x, WIDTH), y: within(y, HEIGHT), by: within(by, Infinity) });
-        scores = message.scores ?? {};
+        scores = Object.fromEntries(Object.entries(message.scores ?? {}).map(([id, n]) => [id, within(n, SECONDS_TO_WIN)]));
         winner = within(message.winner, Infinity);
       }
       if (lobby.isHost) beat();
