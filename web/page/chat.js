@@ -21,7 +21,7 @@ export function startChat(lobby, nameOf, over) {
     put(make("p", {}, make("b", {}, bdi(nameOf(from))), " ", bdi(text)));
   }
 
-  /** @param {...(Node | string)} words of nobody */
+  /** @param {...(Node | string)} words */
   function note(...words) {
     put(make("p", { className: "note" }, ...words));
   }
@@ -30,7 +30,7 @@ export function startChat(lobby, nameOf, over) {
   function put(line) {
     log.append(line);
     if (log.childElementCount > 100) log.firstElementChild.remove();
-    log.scrollTop = log.scrollHeight;
+    requestAnimationFrame(() => (log.scrollTop = log.scrollHeight));
   }
 
   return {
