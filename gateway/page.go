@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"path"
 	"strings"
 
 	"rsc.io/qr"
@@ -18,7 +19,7 @@ func servePage(w http.ResponseWriter, r *http.Request) {
 	protect(w.Header())
 	w.Header().Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "+
 		"connect-src 'self'"+sockets(r.Host)+"; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
-	name := strings.TrimPrefix(strings.TrimPrefix(r.URL.Path, "/"), "page/")
+	name := strings.TrimPrefix(strings.TrimPrefix(path.Clean("/"+r.URL.Path), "/"), "page/")
 	http.ServeFileFS(w, r, web.Page, cmp.Or(name, "index.html"))
 }
 

@@ -64,6 +64,16 @@ func TestPageHeaders(t *testing.T) {
 	}
 }
 
+// TestPageNotThere guards that what is no file of the page's is not found, whatever its slashes.
+func TestPageNotThere(t *testing.T) {
+	site := strings.Replace(start(t), "ws", "http", 1)
+	for _, path := range []string{"/page/", "/page/none", "/page/page/", "/page//none/"} {
+		if answer, _ := get(t, site+path); answer.StatusCode != http.StatusNotFound {
+			t.Errorf("%s is answered %s", path, answer.Status)
+		}
+	}
+}
+
 // TestPolicyOfHost guards that the policy names the host's WebSockets, and that a host can say nothing else in it.
 func TestPolicyOfHost(t *testing.T) {
 	for host, want := range map[string]string{
