@@ -25,7 +25,7 @@ unit: ## the tests alone, under the race detector
 	@command -v $$(go env CC) >/dev/null || { echo "installing gcc, which -race needs"; apt-get update -qq && apt-get install -y -qq gcc libc6-dev; }
 	@set -o pipefail; go test -race -v -count=1 -p 1 -timeout 30m ./... | grep -vE '^(=== (RUN|PAUSE|CONT|NAME)|\?  )'
 
-model: ## the model of whole handlers: 10,000 sequences on Memory, 300 on DynamoDB, in some 8 minutes
+model: ## the model of whole handlers: 10,000 sequences on Memory, 300 on DynamoDB, in some ten minutes
 	go test -race -v -count=1 -timeout 30m -run TestLives ./handlers -lives.rounds 1 -rapid.checks 10000 -lives.dynamodb 300
 
 # Go would make each input that shows something new as short as it can, for up to a minute, and try nothing else meanwhile.
