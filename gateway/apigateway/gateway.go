@@ -147,34 +147,39 @@ func (g *Gateway) Post(ctx context.Context, connectionID string, data []byte) er
 	return g.send(ctx, connectionID, data)
 }
 
-// send is Post for what API Gateway sends by itself.
+// send is Post for what API Gateway sends by itself. A message is counted before its client can hear it.
 func (g *Gateway) send(ctx context.Context, connectionID string, data []byte) error {
-	return g.posted(connectionID, data, g.post(ctx, connectionID, data))
+	c, err := g.post(ctx, connectionID, data)
+	g.posted(connectionID, data, err)
+	if c != nil {
+		c.flush()
+	}
+	return err
 }
 
-func (g *Gateway) post(ctx context.Context, connectionID string, data []byte) error {
+// post queues a message, and returns the connection if it is to be flushed now.
+func (g *Gateway) post(ctx context.Context, connectionID string, data []byte) (*connection, error) {
 	if len(data) > MaxMessage {
-		return ErrPayloadTooLarge
+		return nil, ErrPayloadTooLarge
 	}
 	c := g.find(connectionID)
 	if c == nil {
-		return ErrGone
+		return nil, ErrGone
 	}
 	if !utf8.Valid(data) {
 		g.Log.Warn("what was posted is not UTF-8; its invalid bytes are replaced", "connection", connectionID)
 		data = bytes.ToValidUTF8(data, []byte("\uFFFD"))
 	}
 	if err := c.enqueue(data); err != nil {
-		return err
+		return nil, err
 	}
 	held, ok := ctx.Value(corkKey{}).(*cork)
 	if ok && held.add(c) {
 		c.active.Store(held.now.Load())
-		return nil
+		return nil, nil
 	}
 	c.active.Store(g.Now().UnixMilli())
-	c.flush()
-	return nil
+	return c, nil
 }
 
 // Disconnect closes a connection as a DELETE of @connections does. Its error is ErrGone, or what Hooks.Posting says.
