@@ -1008,7 +1008,10 @@ export class Peer extends EventTarget {
       if (this.#options.reachable()) { // else nothing gets through for now
         const looks = this.#looks++;
         if (looks === LOOKS || (looks >= 4 && this.#hopeless)) return this.#fail();
-        if (looks % 2 === (this.#options.offers ? 0 : 1)) this.#again(looks >= 6 && looks % 6 < 2);
+        if (looks > 0 && this.#stuck) {
+          this.#renew();
+          this.#open();
+        } else if (looks % 2 === (this.#options.offers ? 0 : 1)) this.#again(looks >= 6 && looks % 6 < 2);
       }
       this.#look();
     }, LOOK);
@@ -1017,6 +1020,16 @@ export class Peer extends EventTarget {
   /** Whether this browser has found no way out, and will not. */
   get #hopeless() {
     return this.#pc.iceGatheringState === "complete" && !/^a=candidate/m.test(this.#pc.localDescription?.sdp ?? "");
+  }
+
+  /**
+   * Whether this browser goes on looking for a way out and finds none at all: Chromium may, where it took an offer back as
+   * soon as it was made, and then for ever. Relays alone may take their time.
+   */
+  get #stuck() {
+    const { iceGatheringState, localDescription } = this.#pc;
+    return iceGatheringState === "gathering" && !/^a=candidate/m.test(localDescription?.sdp ?? "") &&
+      this.#pc.getConfiguration().iceTransportPolicy !== "relay";
   }
 
   /** @param {boolean} anew whether to look for a way anew also where that seems to be under way */
