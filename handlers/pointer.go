@@ -146,19 +146,18 @@ type parting struct {
 }
 
 // SwapLobby implements store.Store.
-func (p parting) SwapLobby(ctx context.Context, l store.Lobby) (err error) {
-	at := strings.ToLower(l.ID)
-	all := []func(){func() { err = p.Store.SwapLobby(ctx, l) }}
+func (p parting) SwapLobby(ctx context.Context, l store.Lobby) error {
+	var all []func()
 	for _, place := range l.Gone() {
-		from := store.Pointer{LobbyID: at, Since: place.Since}
+		from := store.Pointer{LobbyID: strings.ToLower(l.ID), Since: place.Since}
 		if settles(from, p.h.Now()) > 0 {
 			all = append(all, func() { p.h.repoint(ctx, place.Conn, from, from.Settled()) })
 		}
 	}
-	if len(all) == 1 {
+	if len(all) == 0 {
 		return p.Store.SwapLobby(ctx, l)
 	}
-	err = errors.New("the change of the lobby was not made") // if it panics
-	p.h.atOnce(ctx, all)
+	err := errors.New("the change of the lobby was not made") // if it panics
+	p.h.atOnce(ctx, append(all, func() { err = p.Store.SwapLobby(ctx, l) }))
 	return err
 }

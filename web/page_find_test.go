@@ -68,6 +68,12 @@ func TestPageFind(t *testing.T) {
 	together(t, false, first, second)
 }
 
+// nonsense is what no page says to another.
+const nonsense = `["", "null", "7", "{", "[]", '{"t":"world","key":5,"at":7,"scores":"x","winner":{}}', '{"t":"at","at":"x"}',
+	'{"t":"who","names":[1,{}]}', '{"t":"who","names":"abc"}', '{"t":"chat","text":{}}', '{"t":"chat","text":"from","from":1e99}',
+	'{"t":"constructor"}', '{"t":"world","key":[null,-1,1.5],"scores":{"1":"<b>"},"at":{"1":[1e999]}}',
+	'{"t":"world","key":[{"valueOf":1,"toString":1}]}', '{"t":"world","scores":{"2":{"valueOf":1,"toString":1}}}']`
+
 // TestPageText guards that what others say of themselves and write is text that stays in its place: no markup, no letters
 // that turn the text around, no pile of accents over the lines above; and that nonsense from a peer stops nothing.
 func TestPageText(t *testing.T) {
@@ -97,10 +103,7 @@ func TestPageText(t *testing.T) {
 		say("a" + "\u0301".repeat(10_000));
 		say("\u202eturned\u2066");
 		say("x".repeat(10_000));
-		for (const nonsense of ["", "null", "7", "{", "[]", '{"t":"world","key":5,"at":7,"scores":"x","winner":{}}', '{"t":"at","at":"x"}',
-			'{"t":"who","names":[1,{}]}', '{"t":"who","names":"abc"}', '{"t":"chat","text":{}}', '{"t":"chat","text":"from","from":1e99}',
-			'{"t":"constructor"}', '{"t":"world","key":[null,-1,1.5],"scores":{"1":"<b>"},"at":{"1":[1e999]}}',
-			'{"t":"world","key":[{"valueOf":1,"toString":1}]}', '{"t":"world","scores":{"2":{"valueOf":1,"toString":1}}}']) lobby.send(nonsense);
+		for (const nonsense of `+nonsense+`) lobby.send(nonsense);
 		lobby.send(new Uint8Array(100));
 		say("the end");`, nil)
 	guest.run(`

@@ -157,44 +157,21 @@ func TestPageKeyboard(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t)
 	host := openPage(t, g.page(), "Ada", "", "")
-	keys := func(tab *tab, keys string) {
-		t.Helper()
-		if err := chromedp.Do(tab.ctx, chromedp.KeyEvent(keys)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	// reach goes to an element by Tab, as often as it takes.
-	reach := func(tab *tab, what string) {
-		t.Helper()
-		for range 60 {
-			keys(tab, kb.Tab)
-			var there bool
-			tab.run(fmt.Sprintf(`
-				const element = document.activeElement;
-				if (!(%s)) return false;
-				if (getComputedStyle(element).outlineStyle === "none" || parseFloat(getComputedStyle(element).outlineWidth) < 2) throw Error("the focus is not to be seen");
-				return true`, what), &there)
-			if there {
-				return
-			}
-		}
-		t.Fatalf("%s: no way to %s by Tab", tab.name, what)
-	}
 	host.run("await shows('status', 'Connected')", nil)
-	reach(host, "element.textContent === 'Host a game'")
-	keys(host, kb.Enter)
+	host.reach(t, "element.textContent === 'Host a game'")
+	host.keys(t, kb.Enter)
 	var link string
 	host.run("await until(() => seen($('room'))); return $('link').value", &link)
 	guest := openPage(t, g.page(), "Grace", "", "")
 	guest.run("await shows('status', 'Connected')", nil)
-	reach(guest, "element.id === 'code'")
-	keys(guest, link[strings.LastIndex(link, "=")+1:]+kb.Enter)
+	guest.reach(t, "element.id === 'code'")
+	guest.keys(t, link[strings.LastIndex(link, "=")+1:]+kb.Enter)
 	host.run("await shows('requests', 'Grace')", nil)
-	reach(host, "element.ariaLabel === 'Let in: Grace'")
-	keys(host, kb.Enter)
+	host.reach(t, "element.ariaLabel === 'Let in: Grace'")
+	host.keys(t, kb.Enter)
 	together(t, false, host, guest)
-	reach(guest, "element.id === 'field'")
-	keys(guest, strings.Repeat(kb.ArrowLeft, 3)+"l ")
+	guest.reach(t, "element.id === 'field'")
+	guest.keys(t, strings.Repeat(kb.ArrowLeft, 3)+"l ")
 	guest.run("await until(() => /^The key is|^You have the key/.test($('live').textContent))", nil)
 	var before float64
 	guest.run("return parseFloat(dot('Grace').slice(10))", &before)
@@ -207,12 +184,38 @@ func TestPageKeyboard(t *testing.T) {
 	hold("keydown")
 	host.run("await until(() => "+moved+" > 3)", nil)
 	hold("keyup")
-	reach(guest, "element.id === 'say'")
-	keys(guest, "Hello"+kb.Enter)
+	guest.reach(t, "element.id === 'say'")
+	guest.keys(t, "Hello"+kb.Enter)
 	host.run("await shows('log', 'Grace Hello')", nil)
-	reach(host, "element.matches('#messages summary')")
-	keys(host, kb.Enter)
+	host.reach(t, "element.matches('#messages summary')")
+	host.keys(t, kb.Enter)
 	host.run("await until(() => document.querySelector('#messages pre'))", nil)
+}
+
+// keys presses keys, where the focus is.
+func (tab *tab) keys(t *testing.T, keys string) {
+	t.Helper()
+	if err := chromedp.Do(tab.ctx, chromedp.KeyEvent(keys)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// reach goes to an element by Tab, as often as it takes.
+func (tab *tab) reach(t *testing.T, what string) {
+	t.Helper()
+	for range 60 {
+		tab.keys(t, kb.Tab)
+		var there bool
+		tab.run(fmt.Sprintf(`
+			const element = document.activeElement;
+			if (!(%s)) return false;
+			if (getComputedStyle(element).outlineStyle === "none" || parseFloat(getComputedStyle(element).outlineWidth) < 2) throw Error("the focus is not to be seen");
+			return true`, what), &there)
+		if there {
+			return
+		}
+	}
+	t.Fatalf("%s: no way to %s by Tab", tab.name, what)
 }
 
 // TestPageWay guards that the page says so when the data goes by a TURN server.
