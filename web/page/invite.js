@@ -2,17 +2,15 @@
 // How others come in: a code, a link, and the link as a QR code.
 import { $, on } from "./text.js";
 
-/** The link that leads into a lobby. @param {string} code */
-export const linkTo = (code) => `${location.origin}${location.pathname}${location.search}#join=${code}`;
-
 /** The code in this page's address, or "". */
 export const codeInAddress = () => /^#join=([\w-]{1,64})$/.exec(location.hash)?.[1] ?? "";
 
 /** @param {string} code */
 export function showInvite(code) {
+  const link = `${location.origin}${location.pathname}${location.search}#join=${code}`;
   $("invite-code").textContent = $("tag").textContent = code;
-  $("link").value = linkTo(code);
-  $("qr").src = `qr.svg?text=${encodeURIComponent(linkTo(code))}`;
+  $("link").value = link;
+  $("qr").src = `qr.svg?text=${encodeURIComponent(link)}`;
   $("copied").textContent = "";
   $("here-only").hidden = !/^(localhost|127\.|\[::1\])/.test(location.hostname);
 }

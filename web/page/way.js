@@ -4,7 +4,7 @@
 /**
  * By which way the data goes to a peer: of the candidate pair that ICE has chosen, as the browser's statistics have it
  * (https://www.w3.org/TR/webrtc-stats/). null while there is none.
- * @param {Peer} peer @returns {Promise<{relayed: boolean, protocol: string, here: string, there: string, ms: number | null} | null>}
+ * @param {Peer} peer @returns {Promise<{relayed: boolean, protocol: string, ms: number | null} | null>}
  */
 export async function wayTo(peer) {
   const all = [...(await peer.connection.getStats()).values()];
@@ -17,8 +17,6 @@ export async function wayTo(peer) {
   return {
     relayed: here.candidateType === "relay" || there.candidateType === "relay",
     protocol: (here.relayProtocol ?? here.protocol).toUpperCase(),
-    here: here.candidateType,
-    there: there.candidateType,
     ms: pair.currentRoundTripTime === undefined ? null : Math.round(pair.currentRoundTripTime * 1000),
   };
 }
