@@ -115,6 +115,8 @@ func TestFidelityPaths(t *testing.T) {
 		{"a stage that is not there is 403", "/prod", true, 403, `{"message":"Forbidden"}`},
 		{"no handshake is 426", "/dev", false, 426, "WebSocket"},
 		{"the client for browsers", "/bellhop.js", false, 200, "export class Bellhop "},
+		{"a module that it imports", "/peer.js", false, 200, "export class Peer "},
+		{"its types", "/bellhop.d.ts", false, 200, "export class Bellhop "},
 		{"which is no stage", "/bellhop.js", true, 403, `{"message":"Forbidden"}`},
 		{"another path", "/favicon.ico", false, 404, ""},
 	} {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"io/fs"
 	"log/slog"
 	"net/http"
 	"runtime/debug"
@@ -104,8 +105,8 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		servePage(w, r)
 	case path == "/qr.svg" && !isUpgrade && s.template == "":
 		serveQR(w, r)
-	case path == "/bellhop.js" && !isUpgrade:
-		serveClient(w)
+	case isClientFile(path) && !isUpgrade:
+		serveClient(w, r, path)
 	case s.inspector.sees(r) && !isUpgrade:
 		s.inspector.ServeHTTP(w, r)
 	case path == "/healthz" && !isUpgrade:
@@ -121,12 +122,22 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// serveClient serves the module to pages from anywhere: a game's own come from another server.
-func serveClient(w http.ResponseWriter) {
+// isClientFile reports whether path is a file of the client for browsers, such as /bellhop.js.
+func isClientFile(path string) bool {
+	_, err := fs.Stat(web.Client, strings.TrimPrefix(path, "/"))
+	return err == nil && path != ""
+}
+
+// serveClient serves the client to pages from any site: a game's own page comes from another server.
+func serveClient(w http.ResponseWriter, r *http.Request, path string) {
 	protect(w.Header())
-	w.Header().Set("Content-Type", "text/javascript; charset=utf-8")
+	contentType := "text/javascript; charset=utf-8"
+	if strings.HasSuffix(path, ".ts") {
+		contentType = "text/plain; charset=utf-8"
+	}
+	w.Header().Set("Content-Type", contentType)
 	w.Header().Set("Access-Control-Allow-Origin", "*")
-	w.Write(web.Client)
+	http.ServeFileFS(w, r, web.Client, strings.TrimPrefix(path, "/"))
 }
 
 // serveHealth tells who distributes clients whether to send some here.

@@ -1,5 +1,5 @@
-// Package web holds Bellhop's client for browsers and a page that plays with it, for who serves them: the gateway has the
-// client at /bellhop.js and the page at /.
+// Package web holds Bellhop's client for browsers and the page that plays with it. The gateway serves the client at
+// /bellhop.js and the page at /.
 package web
 
 import (
@@ -7,10 +7,10 @@ import (
 	"io/fs"
 )
 
-// Client is bellhop.js, an ES module that needs nothing else.
+// Client holds the client for browsers: bellhop.js, the modules it imports, and its types. All lie in one folder.
 //
-//go:embed bellhop.js
-var Client []byte
+//go:embed *.js bellhop.d.ts
+var Client embed.FS
 
 //go:embed page
 var files embed.FS

@@ -1,0 +1,66 @@
+// @ts-check
+/**
+ * What bellhop.js, lobby.js and peer.js share. Import from bellhop.js.
+ *
+ * @import * as types from "./bellhop.d.ts"
+ */
+
+export const SECOND = 1000;
+export const MINUTE = 60 * SECOND;
+export const HOUR = 60 * MINUTE;
+
+/** A handshake or an answer that takes longer will not come: API Gateway gives up after 29 s, Bellhop after 10. */
+export const PATIENCE = 15 * SECOND;
+/** How many early messages are kept until the news that explains them comes. */
+export const HELD = 256;
+
+/**
+ * What goes wrong: `code` is the protocol's (lobby_full, not_host, …), or one of this client's: `unreachable`,
+ * `connection_lost`, `timeout`, `closed`, `connection_failed`. `message` is an English sentence.
+ * @implements {types.BellhopError}
+ */
+export class BellhopError extends Error {
+  /** @type {number | undefined} */ retryAfter;
+
+  /** @param {types.Code} code @param {string} message @param {object} [details] */
+  constructor(code, message, details) {
+    super(message);
+    this.name = "BellhopError";
+    this.code = code;
+    Object.assign(this, details);
+  }
+}
+
+/** @param {EventTarget} target @param {string} type @param {object} [fields] */
+export function fire(target, type, fields) {
+  target.dispatchEvent(Object.assign(new Event(type), fields));
+}
+
+/** @template T @param {Promise<T>} promise @param {Error} error rejects with it after PATIENCE @returns {Promise<T>} */
+export function within(promise, error) {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(error), PATIENCE);
+    promise.then(resolve, reject).finally(() => clearTimeout(timer));
+  });
+}
+
+/** @param {any} content of error or request_rejected */
+export function asError({ code, message, reason, field, retry_after_ms, resume_until, reference }) {
+  const resumeUntil = resume_until && new Date(resume_until);
+  return new BellhopError(code, message ?? reason, { field, retryAfter: retry_after_ms, resumeUntil, reference });
+}
+
+/** The wire's names for an object's own. What is inside is left alone. @param {object} object @returns {any} */
+export function snake(object) {
+  return renamed(object, (name) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`));
+}
+
+/** The other way round. @param {object} object @returns {any} */
+export function camel(object) {
+  return renamed(object, (name) => name.replace(/_([a-z])/g, (_, letter) => letter.toUpperCase()));
+}
+
+/** @param {object} object @param {(name: string) => string} rename */
+function renamed(object, rename) {
+  return Object.fromEntries(Object.entries(object).map(([name, value]) => [rename(name), value]));
+}
