@@ -62,7 +62,7 @@ soak: ## 2,000 clients that come, drop and come back for two minutes, and what i
 	go test -run TestSoak -v -count=1 ./gateway -soak.connections 2000 -soak.time 2m
 
 golden: ## rewrite what is heard in testdata/conversations; read the diff as code
-	go test . -run TestConversations -count=1 -update
+	go test ./e2e -run TestConversations -count=1 -update
 	@git --no-pager diff --stat testdata/conversations
 
 # What a test needs that is a package of Debian's: the programs of which one will do, the package, what needs it. Without
@@ -121,7 +121,7 @@ validate: .cache/sam/bin/sam ## template.yaml, as it stands and as CloudFormatio
 	.cache/sam/bin/python sam/translate.py AccessLogs=on >.cache/translated.json && .cache/sam/bin/cfn-lint .cache/translated.json
 
 test-sam: tools .cache/sam/bin/sam ## the deployed binary in sam local, in front of it the gateway; needs Docker, or root
-	sam/local go test -run TestSAM -v -count=1 . ./gateway
+	sam/local go test -run TestSAM -v -count=1 ./e2e ./gateway
 
 # A program of Python's, in an environment of its own.
 venv = python3 -c 'import ensurepip' 2>/dev/null || { echo "installing python3-venv, which $(1) needs"; apt-get update -qq && apt-get install -y -qq python3-venv; }; \

@@ -13,8 +13,8 @@ import (
 
 	awsevents "github.com/aws/aws-lambda-go/events"
 
-	"bellhop/deadline"
 	"bellhop/events"
+	"bellhop/internal/deadline"
 	"bellhop/store"
 )
 

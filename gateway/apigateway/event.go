@@ -17,7 +17,7 @@ import (
 
 	awsevents "github.com/aws/aws-lambda-go/events"
 
-	"bellhop/deadline"
+	"bellhop/internal/deadline"
 )
 
 // A request identifies one invocation as AWS does; messageID is that of a MESSAGE alone.

@@ -1,4 +1,4 @@
-package main
+package e2e
 
 import (
 	"context"
@@ -24,7 +24,7 @@ func (nobody) Hangup(context.Context, string) error       { return handlers.ErrG
 func TestRecordedEvents(t *testing.T) {
 	h := handlers.New(handlers.Config{Store: store.NewMemory(time.Now), Poster: nobody{}, Log: slog.New(slog.DiscardHandler)})
 	for _, name := range []string{"connect", "message", "disconnect"} {
-		raw, err := os.ReadFile("testdata/events/" + name + ".json")
+		raw, err := os.ReadFile("../testdata/events/" + name + ".json")
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,4 +1,4 @@
-package main
+package e2e
 
 import (
 	"bytes"
@@ -121,7 +121,7 @@ func askOverSockets(t *testing.T, w *world) func(int, string) string {
 // no more of a message than who sent it, which action of the table it was, and the reference. Each message is sent twice:
 // while the store fails, and when it works again.
 func TestLogs(t *testing.T) {
-	files, _ := filepath.Glob("testdata/conversations/*.txt")
+	files, _ := filepath.Glob("../testdata/conversations/*.txt")
 	for _, file := range files {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".txt"), func(t *testing.T) {
 			c := readConversation(t, file)

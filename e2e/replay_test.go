@@ -1,4 +1,4 @@
-package main
+package e2e
 
 import (
 	"bufio"
@@ -81,7 +81,7 @@ func TestReplay(t *testing.T) {
 // record runs the gateway with -record, and returns where it is and what ends it.
 func record(t *testing.T, file string) (url string, stop func()) {
 	program := filepath.Join(t.TempDir(), "gateway")
-	if out, err := exec.Command("go", "build", "-o", program, "./gateway").CombinedOutput(); err != nil {
+	if out, err := exec.Command("go", "build", "-o", program, "../gateway").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	ctx, kill := context.WithCancel(t.Context())

@@ -1,4 +1,4 @@
-package main
+package e2e
 
 import (
 	"os"
@@ -15,7 +15,7 @@ func TestSAM(t *testing.T) {
 	if function.URL == "" {
 		t.Skip("needs sam local: make test-sam")
 	}
-	files, _ := filepath.Glob("testdata/conversations/*.txt")
+	files, _ := filepath.Glob("../testdata/conversations/*.txt")
 	for _, file := range files {
 		c := readConversation(t, file)
 		if c.isTimed() {

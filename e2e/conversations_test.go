@@ -1,4 +1,4 @@
-package main
+package e2e
 
 import (
 	"flag"
@@ -50,7 +50,7 @@ var homes = map[string]func(*testing.T, *world) home{
 //	bursts of N                (what a client may send at once, for all that connect later)
 //	lobby id ID                (the next that is made)
 func TestConversations(t *testing.T) {
-	files, _ := filepath.Glob("testdata/conversations/*.txt")
+	files, _ := filepath.Glob("../testdata/conversations/*.txt")
 	if len(files) == 0 {
 		t.Fatal("no conversations found")
 	}

@@ -1,4 +1,4 @@
-package main
+package e2e
 
 import (
 	"fmt"
@@ -25,11 +25,11 @@ import (
 
 // buildFunction makes the binary that is deployed, by the command that makes it for that, and returns where it is.
 var buildFunction = sync.OnceValues(func() (file string, err error) {
-	folder, err := filepath.Abs(".cache/function")
+	folder, err := filepath.Abs("../.cache/function")
 	if err != nil {
 		return "", err
 	}
-	build := exec.Command("make", "-s", "build")
+	build := exec.Command("make", "-s", "-C", "..", "build")
 	build.Env = append(os.Environ(), "ARTIFACTS_DIR="+folder)
 	if out, err := build.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("make build: %w\n%s", err, out)
