@@ -23,7 +23,7 @@ test: tools lint validate unit fuzz ## everything that CI runs
 # One package after the other, since browsers and thousands of sockets want both cores. -race needs a C compiler; the marks of tests that start are left out, so that what is shown are results.
 unit: ## the tests alone, under the race detector
 	@command -v $$(go env CC) >/dev/null || { echo "installing gcc, which -race needs"; apt-get update -qq && apt-get install -y -qq gcc libc6-dev; }
-	@set -o pipefail; go test -race -v -count=1 -p 1 -timeout 30m ./... | grep -vE '^(=== (RUN|PAUSE|CONT|NAME)|\?  )'
+	@set -o pipefail; { go test -race -v -count=1 -p 1 -timeout 30m ./... && go -C bench test -race -v -count=1 ./...; } | grep -vE '^(=== (RUN|PAUSE|CONT|NAME)|\?  )'
 
 model: ## the model of whole handlers: 10,000 sequences on Memory, 300 on DynamoDB, in some ten minutes
 	go test -race -v -count=1 -timeout 30m -run TestLives ./handlers -lives.rounds 1 -rapid.checks 10000 -lives.dynamodb 300
@@ -44,10 +44,10 @@ fuzz: ## every fuzz test for FUZZTIME (5s)
 
 bench: tools ## what a message, an idle connection and the function's start cost, beside programs that do less
 	go test -run '^$$' -bench . -benchmem ./events ./handlers ./gateway/apigateway
-	go run ./gateway/bench
+	go -C bench run .
 
 bench-peers: $(PEERS) ## what Bellhop costs beside PeerJS and matchbox_server: installs them, writes docs/performance.*, in ten minutes
-	go run ./gateway/bench -peers .cache/peers -idle 5000
+	go -C bench run . -peers ../.cache/peers -idle 5000
 
 # Only bench-peers wants these, and what is missing it leaves out.
 .cache/peers/bin/matchbox_server:
@@ -103,7 +103,7 @@ fmt: ## format the code
 
 lint: $(TSC) ## formatting, go vet and staticcheck, and TypeScript's compiler for web
 	@test -z "$$(gofmt -l .)" || { echo "not formatted (make fmt):"; gofmt -l .; exit 1; }
-	go vet ./...
+	go vet ./... && go -C bench vet ./...
 	go tool staticcheck ./...
 	@[ ! -x $(TSC) ] || $(TSC) -p web
 

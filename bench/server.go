@@ -22,26 +22,20 @@ type server struct {
 	arrives string // what that begins with when it arrives
 }
 
-// moduleFolder returns where Bellhop's source is.
-func moduleFolder(ctx context.Context) (string, error) {
-	module, err := exec.CommandContext(ctx, "go", "env", "GOMOD").Output()
-	if err != nil {
-		return "", fmt.Errorf("go env GOMOD: %w; bench needs the go command, to build Bellhop", err)
-	}
-	return filepath.Dir(strings.TrimSpace(string(module))), nil
-}
+// bellhop is the folder of Bellhop's module, from this one, where bench runs.
+const bellhop = ".."
 
 // build returns the floor and Bellhop, which it builds into dir.
-func build(ctx context.Context, module, dir string) ([]server, error) {
+func build(ctx context.Context, dir string) ([]server, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
-	bellhop := filepath.Join(dir, "gateway")
-	cmd := exec.CommandContext(ctx, "go", "build", "-o", bellhop, "./gateway")
-	cmd.Dir = module
+	gateway := filepath.Join(dir, "gateway")
+	cmd := exec.CommandContext(ctx, "go", "build", "-o", gateway, "./gateway")
+	cmd.Dir = bellhop
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("go build ./gateway: %w; run bench inside Bellhop's source tree\n%s", err, out)
+		return nil, fmt.Errorf("go build ./gateway: %w; run bench in its own folder\n%s", err, out)
 	}
 	return []server{{
 		name:    "floor",
@@ -53,7 +47,7 @@ func build(ctx context.Context, module, dir string) ([]server, error) {
 		arrives: `{"action":"set_session_description",`,
 	}, {
 		name:    "bellhop",
-		command: []string{bellhop, "-listen", "127.0.0.1:0", "-rate", "1000000000"},
+		command: []string{gateway, "-listen", "127.0.0.1:0", "-rate", "1000000000"},
 		path:    func(int, string) string { return "/?game=bench" },
 		meet:    meetInLobby,
 		arrives: `{"event":"received_session_description",`,

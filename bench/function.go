@@ -17,7 +17,7 @@ import (
 
 // A function is one of those whose start is compared.
 type function struct {
-	name, source string
+	name, folder string // of its package
 	file         string
 	start        []float64 // ms, from starting the process to its first answer, by round
 	memory       []float64 // MiB after that
@@ -26,12 +26,12 @@ type function struct {
 
 // functionCosts measures starts of Bellhop's function, of one that only makes the same AWS clients, and of an empty one,
 // built alike, in turns.
-func functionCosts(ctx context.Context, module, dir string) error {
+func functionCosts(ctx context.Context, dir string) error {
 	all := []*function{
-		{name: "empty handler", source: "./gateway/bench/empty"}, {name: "AWS clients", source: "./gateway/bench/clients"}, {name: "bellhop", source: "."},
+		{name: "empty handler", folder: "empty"}, {name: "AWS clients", folder: "clients"}, {name: "bellhop", folder: bellhop},
 	}
 	for _, f := range all {
-		if err := f.build(ctx, module, dir); err != nil {
+		if err := f.build(ctx, dir); err != nil {
 			return err
 		}
 	}
@@ -57,12 +57,12 @@ func functionCosts(ctx context.Context, module, dir string) error {
 }
 
 // build makes the binary as `make build` does.
-func (f *function) build(ctx context.Context, module, dir string) error {
-	f.file = filepath.Join(dir, "function-"+filepath.Base(f.source), "bootstrap")
-	cmd := exec.CommandContext(ctx, "go", "build", "-tags", "lambda.norpc", "-trimpath", "-ldflags", "-s -w", "-o", f.file, f.source)
-	cmd.Dir, cmd.Env = module, append(os.Environ(), "CGO_ENABLED=0")
+func (f *function) build(ctx context.Context, dir string) error {
+	f.file = filepath.Join(dir, "function-"+filepath.Base(f.folder), "bootstrap")
+	cmd := exec.CommandContext(ctx, "go", "build", "-tags", "lambda.norpc", "-trimpath", "-ldflags", "-s -w", "-o", f.file, ".")
+	cmd.Dir, cmd.Env = f.folder, append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("go build %s: %w\n%s", f.source, err, out)
+		return fmt.Errorf("go build in %s: %w\n%s", f.folder, err, out)
 	}
 	info, err := os.Stat(f.file)
 	if err == nil {

@@ -24,13 +24,13 @@ const usage = `What Bellhop costs on this machine, beside a bare relay (the floo
 when one client does not read; and the start of the Lambda function. Close what else keeps the machine busy, and trust
 the ratio more than the times. All of it takes about two minutes.
 
-  go run ./gateway/bench                         the whole table
-  go run ./gateway/bench -rounds 1 -idle 0 -drop 0    a first look, in half a minute
-  go run ./gateway/bench -rounds 0 -idle 0 -drop 0    the function alone
-  go run ./gateway/bench -time 10s -rounds 5     less noise
+  go -C bench run .                                  the whole table
+  go -C bench run . -rounds 1 -idle 0 -drop 0        a first look, in half a minute
+  go -C bench run . -rounds 0 -idle 0 -drop 0        the function alone
+  go -C bench run . -time 10s -rounds 5              less noise
 
-  make bench-peers                               Bellhop beside other signalling servers, in ten minutes
-  go run ./gateway/bench -draw docs              their table and plot anew, from docs/performance.json
+  make bench-peers                                   Bellhop beside other signalling servers, in ten minutes
+  go -C bench run . -draw ../docs                    their table and plot, from docs/performance.json
 
 Flags:
 `
@@ -43,7 +43,7 @@ var (
 	fill   = flag.Int("drop", 10000, "`number` of connections in lobbies, whose hosts then drop at once; 0 skips it")
 	cold   = flag.Int("cold", 41, "`number` of times that each function is started; 0 skips it")
 	peers  = flag.String("peers", "", "measure only relays and idle memory, beside the signalling servers that are installed in `folder`")
-	write  = flag.String("write", "docs", "`folder` for performance.json, .svg and .md, which -peers writes")
+	write  = flag.String("write", "../docs", "`folder` for performance.json, .svg and .md, which -peers writes")
 	draw   = flag.String("draw", "", "measure nothing, and write performance.svg and .md from performance.json in `folder`")
 	floor  = flag.Bool("serve-floor", false, "be the floor's server, as bench starts it, and measure nothing")
 )
@@ -90,21 +90,17 @@ func run(ctx context.Context) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	module, err := moduleFolder(ctx)
-	if err != nil {
-		return err
-	}
 	if *peers != "" {
-		return comparePeers(ctx, module, dir, *peers, *write)
+		return comparePeers(ctx, dir, *peers, *write)
 	}
-	servers, err := build(ctx, module, dir)
+	servers, err := build(ctx, dir)
 	if err != nil {
 		return err
 	}
 	if err := serverCosts(ctx, servers); err != nil || *cold == 0 {
 		return err
 	}
-	return functionCosts(ctx, module, dir)
+	return functionCosts(ctx, dir)
 }
 
 // serverCosts measures relays and idle connections.

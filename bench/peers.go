@@ -56,17 +56,17 @@ type round struct {
 // comparePeers measures the relay without a protocol, Bellhop and other signalling servers in turns, with the same clients,
 // and writes performance.json, .svg and what is measured in performance.md into folder. A server that is not installed, or
 // fails, is named and left out.
-func comparePeers(ctx context.Context, module, dir, installed, folder string) error {
+func comparePeers(ctx context.Context, dir, installed, folder string) error {
 	c := comparison{
 		Date: time.Now().UTC().Truncate(time.Second), Machine: machine(),
 		Pairs: *pairs, MessageSize: messageSize, Seconds: length.Seconds(), Idle: *idle,
 	}
-	own, err := build(ctx, module, dir)
+	own, err := build(ctx, dir)
 	if err != nil {
 		return err
 	}
 	// The last commit that changed what is measured.
-	commit, _ := exec.CommandContext(ctx, "git", "-C", module, "log", "-1", "--format=%h", "--", "gateway", "handlers", "store", "events", "go.mod", ":!gateway/bench").Output()
+	commit, _ := exec.CommandContext(ctx, "git", "-C", bellhop, "log", "-1", "--format=%h", "--", "gateway", "handlers", "store", "events", "go.mod").Output()
 	c.Programs = []*measured{
 		{server: own[0], program: program{"gws", gwsVersion(), "a relay of some fifty lines that passes on what it gets"}},
 		{server: own[1], program: program{"Bellhop", "at commit " + strings.TrimSpace(string(commit)), "`-rate 1000000000`, so that no client is told to be slower"}},

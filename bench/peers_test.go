@@ -16,10 +16,10 @@ import (
 )
 
 // docs is where the numbers of the last whole run are.
-const docs = "../../docs"
+const docs = "../docs"
 
 // TestDocument guards that docs/performance.md and its plot say what docs/performance.json does. After a change to either's
-// look: go run ./gateway/bench -draw docs
+// look: go -C bench run . -draw ../docs
 func TestDocument(t *testing.T) {
 	dir := t.TempDir()
 	for _, name := range []string{"performance.json", "performance.md"} {
