@@ -271,7 +271,7 @@ export class Peer extends Target<PeerEvents> {
   readonly state: PeerState;
   /** To add sound or video to, say. Another one after the other side's page was loaded anew. */
   readonly connection: RTCPeerConnection;
-  /** Returns whether it could be sent. */
+  /** Returns whether it could be sent. Throws message_too_large beyond what the other side takes, 256 KiB in browsers. */
   send(data: Data, options?: SendOptions): boolean;
   /** Tries to connect again unless it is connected, or anyway: for want of a way, or for a better one. */
   restart(anyway?: boolean): void;

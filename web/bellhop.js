@@ -14,7 +14,7 @@
  * @import * as types from "./bellhop.d.ts"
  */
 
-import { BellhopError, MINUTE, PATIENCE, SECOND, asError, camel, fire, snake, within } from "./common.js";
+import { BellhopError, MINUTE, PATIENCE, SECOND, asError, camel, checkGame, fire, snake, within } from "./common.js";
 import { Lobby } from "./lobby.js";
 
 export { BellhopError } from "./common.js";
@@ -178,6 +178,7 @@ export class Bellhop extends EventTarget {
   /** Opens a WebSocket. @returns {Promise<WebSocket>} */
   async #dial() {
     const url = new URL(this.#url);
+    checkGame(url.searchParams.get("game"));
     const { token } = this.#options;
     if (token) url.searchParams.set("token", typeof token === "function" ? await token() : token);
     if (this.#closed) throw new BellhopError("closed", "Bellhop was closed.");
@@ -189,7 +190,7 @@ export class Bellhop extends EventTarget {
       socket.onopen = () => resolve(socket);
       socket.onclose = () => {
         this.#lost(socket);
-        const question = `is Bellhop running there, and are "game" and "token" right?`;
+        const question = `is Bellhop running there, and is "token" right?`;
         reject(new BellhopError("unreachable", `There is no way to ${this.#url.origin}: ${question}`));
       };
     }).finally(() => clearTimeout(timer));

@@ -44,6 +44,16 @@ export function within(promise, error) {
   });
 }
 
+/**
+ * Throws for a game that Bellhop would refuse at the handshake: browsers do not show why a handshake was refused.
+ * @param {string | null} game
+ */
+export function checkGame(game) {
+  if (game === null || /^[A-Za-z0-9._-]{1,64}$/.test(game)) return;
+  const message = `The game ${JSON.stringify(game)} is not a valid name: use 1 to 64 letters, digits, dots, - and _.`;
+  throw new BellhopError("invalid_field", message, { field: "game" });
+}
+
 /** @param {any} content of error or request_rejected */
 export function asError({ code, message, reason, field, retry_after_ms, resume_until, reference }) {
   const resumeUntil = resume_until && new Date(resume_until);

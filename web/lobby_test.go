@@ -78,7 +78,9 @@ func TestErrors(t *testing.T) {
 		{"bellhop.join('fox', { signal: AbortSignal.timeout(100) })", "TimeoutError"},
 		{"(bellhop.host(), bellhop.host())", "already_in_lobby"},
 		{"new Bellhop('ws://127.0.0.1:1').host()", "unreachable"},
-		{"new Bellhop(url, { game: 'a b' }).host()", "unreachable"},
+		{"new Bellhop(url, { game: 'a b' }).host()", "invalid_field"},
+		{"new Bellhop(url, { game: '' }).connect()", "invalid_field"},
+		{"new Bellhop(url + '/?game=a%23b').list()", "invalid_field"},
 		{"(bellhop.close(), bellhop.host())", "closed"},
 	} {
 		if strings.Contains(test.script, "'fox'") {

@@ -48,7 +48,7 @@ func TestPageRefused(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t, "-origins", "https://a.example")
 	openPage(t, g.page(), "Ada", "", refusedConnection).run("await shows('trouble', 'If it runs with -origins, list '+location.origin+' there')", nil)
-	openPage(t, g.page()+"/?game=no%20name", "Ada", "", refusedConnection).run("await shows('trouble', 'The game in this page\\'s address is no name')", nil)
+	openPage(t, g.page()+"/?game=no%20name", "Ada", "", "").run("await shows('trouble', 'The game \"no name\" is not a valid name: use 1 to 64'); await shows('status', 'No connection')", nil)
 }
 
 // TestPageWrongCode guards that a code that leads nowhere is said to, with the field at hand.

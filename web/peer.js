@@ -72,12 +72,17 @@ export class Peer extends EventTarget {
 
   /**
    * Sends text or bytes, and returns whether it could: false before `open` and after `close`. What is sent with reliable:
-   * false may be lost or overtaken and is never late, which suits positions and inputs.
+   * false may be lost or overtaken and is never late, which suits positions and inputs. It throws a BellhopError if the
+   * message is larger than the other side takes: 256 KiB in today's browsers.
    * @param {types.Data} data @param {types.SendOptions} [options]
    */
   send(data, { reliable = true } = {}) {
     const channel = !reliable && this.#unreliable?.readyState === "open" ? this.#unreliable : this.#reliable;
     if (channel?.readyState !== "open") return false;
+    const most = this.#pc.sctp?.maxMessageSize ?? Infinity;
+    if (isLarger(data, most)) {
+      throw new BellhopError("message_too_large", `A message holds at most ${most} bytes here; send this one in parts.`);
+    }
     channel.send(/** @type {any} */ (data));
     return true;
   }
@@ -366,6 +371,12 @@ function gathered(pc, ms) {
     pc.addEventListener("icegatheringstatechange", look);
     look();
   });
+}
+
+/** Whether data has more than so many bytes. @param {types.Data} data @param {number} most */
+function isLarger(data, most) {
+  if (typeof data !== "string") return (data instanceof Blob ? data.size : data.byteLength) > most;
+  return data.length * 3 > most && new TextEncoder().encode(data).length > most; // UTF-8 takes at most 3 bytes a unit
 }
 
 /** Which RTCPeerConnection a description is of. @param {string} [sdp] @returns {string} */

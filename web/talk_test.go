@@ -184,6 +184,16 @@ func TestPeers(t *testing.T) {
 		const heard = next(two, "message");
 		one.send("hello");
 		if ((await heard).data !== "hello") throw Error("not heard");
+		for (const most of ["ä".repeat(131_072), new Uint8Array(262_144)]) {
+			const last = next(two, "message");
+			if (!one.send(most)) throw Error("not sent");
+			if (((await last).data.length ?? 262_144) !== (most.length ?? 0)) throw Error("not whole");
+		}
+		for (const large of ["x".repeat(300_000), "ä".repeat(131_073), new Uint8Array(262_145), new Blob(["x".repeat(262_145)])]) {
+			let said = {};
+			try { one.send(large) } catch (error) { said = error }
+			if (said.code !== "message_too_large" || !said.message.includes("262144")) throw Error("said of what is too large: " + said.message);
+		}
 
 		late = true;
 		one.restart(true);

@@ -51,7 +51,12 @@ async function keepConnected() {
   trying = true;
   let wait = 1;
   // Of two attempts the first may be one to resume a place that is gone.
-  for (; !(await bellhop.connect().catch(() => bellhop.connect()).then(() => true, () => false)); wait = Math.min(2 * wait, 30)) {
+  const attempt = () => bellhop.connect().catch(() => bellhop.connect()).then(() => null, (error) => error);
+  for (let error; (error = await attempt()); wait = Math.min(2 * wait, 30)) {
+    if (error.code === "invalid_field") {
+      down();
+      return trouble({ text: `${error.message} It stands in this page's address.` });
+    }
     const answers = await fetch(new URL("healthz", here)).then(({ ok }) => ok, () => false);
     await new Promise((/** @type {(nothing: void) => void} */ resolve) => {
       const timer = setTimeout(resolve, wait * 1000);
@@ -69,7 +74,6 @@ async function keepConnected() {
 
 /** Why a server that is there may take no WebSocket. */
 function refused() {
-  if (game !== undefined && !/^[\w.-]{1,64}$/.test(game)) return "The game in this page's address is no name: use 1 to 64 letters, digits, dots, - and _.";
   return `The server answers, but takes no WebSocket from this page. If it runs with -origins, list ${here.origin} there; a proxy has to pass WebSockets on.`;
 }
 
@@ -80,10 +84,14 @@ bellhop.addEventListener("connected", async () => {
   if (bellhop.connected) $("status").textContent = `Connected, ${Math.ceil(performance.now() - start)} ms`;
 });
 bellhop.addEventListener("disconnected", () => {
-  $("status").textContent = "No connection";
-  $("status").className = "down";
+  down();
   keepConnected();
 });
+
+function down() {
+  $("status").textContent = "No connection";
+  $("status").className = "down";
+}
 
 function withoutWebRTC() {
   trouble({ text: "This browser has no WebRTC, so it cannot play. Use a current Chrome, Firefox or Safari, or switch WebRTC on: an extension or a setting may keep it off." });
