@@ -85,8 +85,9 @@ DYNOXIDE := .cache/dynamodb/bin/dynoxide
 # versions of AWS's packages than SAM.
 AWS := .cache/aws/bin/aws
 
-tools: $(TSC) $(AWS) ## install what the tests need and is missing: into .cache, and a browser, a TURN server, curl and jq by apt-get
+tools: $(TSC) $(AWS) ## install what the tests need and is missing: into .cache, and two browsers, a TURN server, curl and jq by apt-get
 	@$(call apt,chromium chromium-browser google-chrome,chromium,the tests in a browser)
+	@$(call apt,firefox-esr firefox,firefox-esr,the tests in Firefox)
 	@$(call apt,turnserver,coturn,the tests of TURN)
 	@$(call apt,curl,curl,the tests of docs/operations.md)
 	@$(call apt,jq,jq,the tests of docs/operations.md)

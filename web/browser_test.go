@@ -25,6 +25,9 @@ func TestMain(m *testing.M) {
 		theBrowser.stop()
 	}
 	os.RemoveAll(theBrowser.folder)
+	if theFirefox.firefox != nil {
+		theFirefox.stop()
+	}
 	os.Exit(code)
 }
 
@@ -143,11 +146,44 @@ const page = `<!doctype html><title>test</title>
   window.ready = true;
 </script>`
 
-// A tab is one in the browser, with a page of the test's own.
+// A driver drives one tab of a browser.
+type driver interface {
+	// visit opens a page, and returns once it has been loaded.
+	visit(ctx context.Context, url string) error
+	// reload loads the page anew, as a player does.
+	reload(ctx context.Context) error
+	// evaluate returns the string that a promise, which the expression makes, is resolved with.
+	evaluate(ctx context.Context, expression string) (string, error)
+}
+
+// A chromiumTab is a tab in Chromium.
+type chromiumTab struct{ ctx context.Context }
+
+// visit implements driver.
+func (tab chromiumTab) visit(ctx context.Context, url string) error {
+	return chromedp.Do(tab.ctx, chromedp.Navigate(url))
+}
+
+// reload implements driver.
+func (tab chromiumTab) reload(ctx context.Context) error {
+	return chromedp.Do(tab.ctx, chromedp.Reload())
+}
+
+// evaluate implements driver.
+func (tab chromiumTab) evaluate(ctx context.Context, expression string) (string, error) {
+	within, cancel := context.WithCancel(tab.ctx)
+	defer cancel()
+	defer context.AfterFunc(ctx, cancel)()
+	return chromedp.Run(within, chromedp.Evaluate[string](expression, chromedp.EvalAwaitPromise))
+}
+
+// A tab is one in a browser, with a page of the test's own.
 type tab struct {
 	t    *testing.T
-	ctx  context.Context
+	ctx  context.Context // of chromedp; nil in Firefox
 	name string
+	driver
+	url string // where its client connects
 
 	scripts int // that were started in the background
 }
@@ -156,7 +192,12 @@ type tab struct {
 // that of a line to it.
 func openTab(t *testing.T, g *gateway, name, url string) *tab {
 	t.Helper()
-	tab := emptyTab(t, name)
+	return emptyTab(t, name).open(g, url)
+}
+
+// open has a tab show the page of openTab.
+func (tab *tab) open(g *gateway, url string) *tab {
+	tab.t.Helper()
 	site := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/cut" {
 			cutLine(r.URL.RawQuery)
@@ -165,10 +206,29 @@ func openTab(t *testing.T, g *gateway, name, url string) *tab {
 		w.Header().Set("Content-Type", "text/html")
 		fmt.Fprintf(w, page, g.page())
 	}))
-	t.Cleanup(site.Close)
+	tab.t.Cleanup(site.Close)
 	tab.visit(site.URL)
-	tab.run(fmt.Sprintf("globalThis.url = %q; globalThis.bellhop = new Bellhop(url)", url), nil)
+	tab.url = url
+	tab.start()
 	return tab
+}
+
+// start makes the page's client.
+func (tab *tab) start() {
+	tab.t.Helper()
+	tab.run(fmt.Sprintf("globalThis.url = %q; globalThis.bellhop = new Bellhop(url)", tab.url), nil)
+}
+
+// reload loads the page anew. Its place is in sessionStorage.token.
+func (tab *tab) reload() {
+	tab.t.Helper()
+	tab.run("sessionStorage.token = bellhop.resumeToken", nil)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	if err := tab.driver.reload(ctx); err != nil {
+		tab.t.Fatalf("%s cannot be loaded anew: %v", tab.name, err)
+	}
+	tab.start()
 }
 
 func emptyTab(t *testing.T, name string) *tab {
@@ -186,12 +246,14 @@ func emptyTab(t *testing.T, name string) *tab {
 			}
 		}
 	}()
-	return &tab{t: t, ctx: ctx, name: name}
+	return &tab{t: t, ctx: ctx, name: name, driver: chromiumTab{ctx}}
 }
 
 func (tab *tab) visit(url string) {
 	tab.t.Helper()
-	if err := chromedp.Do(tab.ctx, chromedp.Navigate(url)); err != nil {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	if err := tab.driver.visit(ctx, url); err != nil {
 		tab.t.Fatalf("%s cannot open %s: %v", tab.name, url, err)
 	}
 }
@@ -202,10 +264,10 @@ const patience = 3 * time.Minute
 // run runs the body of an async function, and puts what it returns into result unless that is nil.
 func (tab *tab) run(script string, result any) {
 	tab.t.Helper()
-	ctx, cancel := context.WithTimeout(tab.ctx, patience)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	whole := "(async () => {" + script + "\n})().then((result) => JSON.stringify(result ?? null))"
-	out, err := chromedp.Run(ctx, chromedp.Evaluate[string](whole, chromedp.EvalAwaitPromise))
+	out, err := tab.evaluate(ctx, whole)
 	if err == nil && result != nil {
 		err = json.Unmarshal([]byte(out), result)
 	}
