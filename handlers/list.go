@@ -43,10 +43,13 @@ func (h *Handler) listLobbies(ctx context.Context, req *request) error {
 const maxListed = 1000
 
 // find returns the lobbies of game that filter picks, in an order, from after a position on. It reads n of the list at
-// first, and four times as many each time that was not enough, for which the sender pays.
+// first. Each time that was not enough it reads four times as many, and the sender pays for that.
 func (h *Handler) find(ctx context.Context, req *request, game string, o *store.Order, after store.Position, n int, filter events.Filter) iter.Seq2[store.Listing, error] {
 	return func(yield func(store.Listing, error) bool) {
-		for more := true; more; n = min(4*n, maxListed) {
+		for more, read := true, 0; more; n, read = min(4*n, maxListed), read+1 {
+			if read > 0 {
+				req.session.pay(guessCost)
+			}
 			var page []store.Listing
 			var err error
 			if page, more, err = h.Store.List(ctx, game, o, after, n); err != nil {
@@ -59,7 +62,6 @@ func (h *Handler) find(ctx context.Context, req *request, game string, o *store.
 				}
 				after = l.Position
 			}
-			req.session.pay(guessCost)
 		}
 	}
 }

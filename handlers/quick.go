@@ -59,6 +59,7 @@ func (h *Handler) quick(ctx context.Context, req *request, at store.Connection, 
 			if len(open) == 0 || look == maxLooks {
 				return at, rejection("", errNoMatch)
 			}
+			req.session.pay(guessCost)
 			open, err = h.open(ctx, req, c, maxKnown)
 			continue
 		}

@@ -10,13 +10,15 @@ import (
 )
 
 // A session is what this process remembers of a connection between two messages. All of it may be forgotten: where the
-// connection points is a hint that is checked against the store, and the bucket is then full again.
+// connection points is a hint that is checked against the store, the bucket is then full again, and the log says once more
+// that the client does not read.
 type session struct {
 	mu     sync.Mutex
 	known  bool // conn has been read
 	conn   store.Connection
 	tokens float64 // actions that may be sent at once; those of the start are still to come
 	last   time.Time
+	busy   bool // the log says that it took no more
 }
 
 // hint returns what was last known of the connection, if anything.
@@ -48,6 +50,14 @@ func (s *session) spend(now time.Time, rate, burst float64) (wait time.Duration)
 	}
 	s.tokens--
 	return 0
+}
+
+// wasBusy reports whether it has been called before.
+func (s *session) wasBusy() (before bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	before, s.busy = s.busy, true
+	return before
 }
 
 // pay takes n more actions out of the bucket, which may leave it in debt.

@@ -266,9 +266,9 @@ func (h *Handler) tellAll(ctx context.Context, letters []letter) error {
 	return nil
 }
 
-// logUndelivered logs what kept l from its receiver. One who does not read is no news, and must not fill a log.
+// logUndelivered logs what kept l from its receiver. A receiver that does not read is logged once: it must not fill a log.
 func (h *Handler) logUndelivered(ctx context.Context, l letter, err error) {
-	if err == nil || errors.Is(err, ErrBusy) || errors.Is(err, ErrGone) {
+	if err == nil || errors.Is(err, ErrGone) || errors.Is(err, ErrBusy) && h.sessions.of(l.to).wasBusy() {
 		return
 	}
 	h.Log.LogAttrs(ctx, slog.LevelWarn, "event not delivered", slog.String("connection_id", l.to),

@@ -51,13 +51,27 @@ func testConnection(t *testing.T, s store.Store, _ *clock) {
 	c, other := connectionOf("a"), connectionOf("b")
 	put(t, s, c)
 	put(t, s, other)
-	c.Game, c.Original, c.Pointer, c.ExpiresAt = "boats", false, store.Pointer{}, c.ExpiresAt.Add(time.Hour)
-	put(t, s, c)
 	was, err := s.DeleteConnection(t.Context(), c.ID)
 	wantErr(t, "DeleteConnection", err, nil)
 	wantSame(t, "DeleteConnection", was, c)
 	wantNoConnection(t, s, c.ID)
 	wantConnection(t, s, other)
+}
+
+// testConnectionStays guards that a retried $connect does not wipe where the connection points. What was deleted, or has
+// expired, does not stay.
+func testConnectionStays(t *testing.T, s store.Store, c *clock) {
+	is := connectionOf("a")
+	put(t, s, is)
+	again := store.Connection{ID: "a", Game: "boats", ExpiresAt: is.ExpiresAt.Add(time.Hour)}
+	wantErr(t, "PutConnection", s.PutConnection(t.Context(), again), nil)
+	wantConnection(t, s, is)
+	_, err := s.DeleteConnection(t.Context(), "a")
+	wantErr(t, "DeleteConnection", err, nil)
+	put(t, s, again)
+	c.Move(again.ExpiresAt.Sub(c.Now()))
+	is.ExpiresAt = c.Now().Add(time.Hour)
+	put(t, s, is)
 }
 
 func testNoConnection(t *testing.T, s store.Store, _ *clock) {

@@ -54,6 +54,9 @@ func NewDynamoDB(c aws.Config, endpoint, table string, now func() time.Time) *Dy
 	return &DynamoDB{client: client, table: table, now: now}
 }
 
+// isFree is the condition that nothing is at a key, or that it has expired by :now.
+const isFree = "attribute_not_exists(pk) OR expires_at <= :now"
+
 // CreateLobby implements Store.
 func (d *DynamoDB) CreateLobby(ctx context.Context, l Lobby) error {
 	l.Version = firstVersion()
@@ -65,7 +68,7 @@ func (d *DynamoDB) CreateLobby(ctx context.Context, l Lobby) error {
 	maps.DeleteFunc(it, func(_ string, v types.AttributeValue) bool { return v == nil })
 	_, err = d.client.PutItem(ctx, &dynamodb.PutItemInput{
 		TableName: &d.table, Item: it,
-		ConditionExpression:                 aws.String("attribute_not_exists(pk) OR expires_at <= :now"),
+		ConditionExpression:                 aws.String(isFree),
 		ExpressionAttributeValues:           item{":now": d.seconds()},
 		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
 	})
@@ -111,7 +114,14 @@ func (d *DynamoDB) PutConnection(ctx context.Context, c Connection) error {
 		return err
 	}
 	it[keyName] = connectionKey(c.ID)
-	_, err = d.client.PutItem(ctx, &dynamodb.PutItemInput{TableName: &d.table, Item: it})
+	_, err = d.client.PutItem(ctx, &dynamodb.PutItemInput{
+		TableName: &d.table, Item: it,
+		ConditionExpression:       aws.String(isFree),
+		ExpressionAttributeValues: item{":now": d.seconds()},
+	})
+	if _, there := conditionFailed(err); there {
+		return nil
+	}
 	return d.explain(err)
 }
 

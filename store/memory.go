@@ -59,7 +59,12 @@ func (m *Memory) SwapLobby(ctx context.Context, l Lobby) error {
 
 // PutConnection implements Store.
 func (m *Memory) PutConnection(ctx context.Context, c Connection) error {
-	return m.connections.update(ctx, c.ID, func(Connection, bool) (Connection, bool, error) { return c, true, nil })
+	return m.connections.update(ctx, c.ID, func(is Connection, found bool) (Connection, bool, error) {
+		if found {
+			return is, true, nil
+		}
+		return c, true, nil
+	})
 }
 
 // Connection implements Store.

@@ -207,7 +207,9 @@ func modelRead(t *rapid.T, s store.Store, k *kept) {
 
 func modelPut(t *rapid.T, s store.Store, k *kept) {
 	c := store.Connection{ID: k.drawConn(t), Game: k.game, Pointer: drawPointer(t, "at"), ExpiresAt: k.drawExpiry(t)}
-	k.connections[c.ID] = c
+	if _, err := k.connection(c.ID); err != nil {
+		k.connections[c.ID] = c
+	}
 	wantAlike(t, nil, nil, s.PutConnection(context.Background(), c), nil)
 }
 

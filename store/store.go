@@ -82,7 +82,8 @@ type Store interface {
 	// ListLag is how long a write may be missing in what List returns.
 	ListLag() time.Duration
 
-	// PutConnection adds c or replaces it.
+	// PutConnection adds c. If a connection with that id is there already, that one stays as it is: API Gateway never uses
+	// an id twice, so a second call is a retry of the first, and where the connection points must survive it.
 	PutConnection(ctx context.Context, c Connection) error
 
 	// Connection returns the connection, or ErrNotFound.
