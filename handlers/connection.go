@@ -74,6 +74,12 @@ func (h *Handler) drop(ctx context.Context, key store.Key, conn string) (until t
 	if err != nil {
 		return until, err
 	}
+	return h.lapseLater(key, l, conn), nil
+}
+
+// lapseLater has somebody look at the lobby when the place of conn, which has just dropped, is held no longer. It returns when
+// that is: the zero time if it is not held.
+func (h *Handler) lapseLater(key store.Key, l *store.Lobby, conn string) (until time.Time) {
 	m, _ := l.Member(conn)
 	if m.Away() && h.Later != nil {
 		h.Later(m.AwayUntil.Sub(h.Now()), func() {
@@ -81,5 +87,5 @@ func (h *Handler) drop(ctx context.Context, key store.Key, conn string) (until t
 			h.read(context.Background(), key)
 		})
 	}
-	return m.AwayUntil, nil
+	return m.AwayUntil
 }

@@ -74,34 +74,74 @@ func isRefusal(err error) bool {
 	return false
 }
 
-// admit tells the host that the sender has come in, and then the sender. If the host turns out to be gone the sender is
-// taken out again.
+// admit tells the host that the sender has come into l, as m, and then the sender. If the host turns out to be gone, the
+// sender is taken out again. If the host has another connection by then, or is another member, the sender is answered all
+// the same.
 func (h *Handler) admit(ctx context.Context, req *request, l *store.Lobby, m store.Member, s seat) error {
-	host := l.Host()
-	joined := joinedLetter(host, m)
-	err := h.tell(ctx, joined)
-	if errors.Is(err, ErrGone) {
-		return h.hostGone(ctx, l.Key(), host, func(l *store.Lobby) bool { return l.Forget(host.Conn, m.Conn) })
+	now, host, err := h.tellHost(ctx, l, m)
+	if err != nil {
+		return err
 	}
-	h.logUndelivered(ctx, joined, err)
-	answer := h.accepted(l, m, s, req.RequestID)
+	answer := h.accepted(now, m, s, req.RequestID)
 	if err = h.tell(ctx, answer); !errors.Is(err, ErrGone) {
 		h.logUndelivered(ctx, answer, err)
-		h.introduce(ctx, l, m, host.Conn)
+		h.introduce(ctx, l, m, host)
 		return nil
 	}
-	_, err = h.update(ctx, nil, l.Key(), func(l *store.Lobby) error { return l.Leave(m.Conn) })
-	if errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrNotIn) {
+	return h.takeOut(ctx, l, m.Conn, host)
+}
+
+// tellHost tells the host that m has come into l. It returns the lobby as it was then, and the connection that was told.
+// It returns an error for the sender if m is out again.
+func (h *Handler) tellHost(ctx context.Context, l *store.Lobby, m store.Member) (now *store.Lobby, told string, err error) {
+	now = l
+	for {
+		host := now.Host()
+		joined := joinedLetter(host, m)
+		if err = h.tell(ctx, joined); !errors.Is(err, ErrGone) {
+			h.logUndelivered(ctx, joined, err)
+			return now, host.Conn, nil
+		}
+		now, err = h.hostGone(ctx, l.Key(), host, func(l2 *store.Lobby) bool { return l2.UndoAccept(l, m.Conn) })
+		switch {
+		case errors.Is(err, store.ErrNotFound), err == nil && now.CreatedAt != l.CreatedAt:
+			return nil, "", errClosed
+		case err != nil:
+			return nil, "", err
+		case !now.Lists(m.Conn):
+			return nil, "", store.ErrNotIn // left, or was removed
+		case now.HostID == host.PeerID: // it resumed, and found m among its peers
+			return now, now.Host().Conn, nil
+		case now.HostID == m.PeerID:
+			return now, "", nil
+		}
+	}
+}
+
+// takeOut takes out of the lobby again who was let into l and is gone before the answer. told has heard of them.
+func (h *Handler) takeOut(ctx context.Context, l *store.Lobby, conn, told string) error {
+	ctx, cancel := lastTime(ctx)
+	defer cancel()
+	_, err := h.update(ctx, nil, l.Key(), func(now *store.Lobby) error {
+		if !now.UndoAccept(l, conn, told) {
+			return store.ErrNotIn
+		}
+		return nil
+	})
+	switch {
+	case errors.Is(err, store.ErrNotIn): // or is the host by now
+		_, err = h.drop(ctx, l.Key(), conn)
+	case errors.Is(err, store.ErrNotFound):
 		return nil
 	}
 	return err
 }
 
-// introduce tells those who are linked with m that it has come in: all but one, who knows.
-func (h *Handler) introduce(ctx context.Context, l *store.Lobby, m store.Member, knows string) {
+// introduce tells those who are linked with m that it has come in: all but the host, and told, who know.
+func (h *Handler) introduce(ctx context.Context, l *store.Lobby, m store.Member, told string) {
 	var letters []letter
 	for _, peer := range l.Peers(m) {
-		if peer.Conn != knows && !peer.Away() {
+		if peer.PeerID != l.HostID && peer.Conn != told && !peer.Away() {
 			letters = append(letters, joinedLetter(peer, m))
 		}
 	}
@@ -115,24 +155,26 @@ func joinedLetter(to, m store.Member) letter {
 }
 
 // hostGone is what becomes of a request to join if host, who was to hear of it, is gone: undo takes the sender out, and
-// reports whether it was still there. If somebody else is the host by then, they have heard of the sender from the lobby.
-func (h *Handler) hostGone(ctx context.Context, key store.Key, host store.Member, undo func(*store.Lobby) bool) error {
+// the error says that the host is away. If host has another connection by now, or is the host no longer, nothing changes, and
+// the error is nil. It returns the lobby as it is.
+func (h *Handler) hostGone(ctx context.Context, key store.Key, host store.Member, undo func(*store.Lobby) bool) (*store.Lobby, error) {
 	ctx, cancel := lastTime(ctx)
 	defer cancel()
 	var out bool
-	_, err := h.update(ctx, nil, key, func(l *store.Lobby) error {
-		if out = l.Host().Conn == host.Conn && undo(l); out {
-			return l.Drop(host.Conn, h.Now().Add(h.Grace).UTC())
+	l, err := h.update(ctx, nil, key, func(l *store.Lobby) error {
+		if out = false; l.Host().Conn != host.Conn {
+			return nil
 		}
-		return nil
+		out = undo(l)
+		return l.Drop(host.Conn, h.Now().Add(h.Grace).UTC())
 	})
-	switch {
-	case err != nil && !errors.Is(err, store.ErrNotFound):
-		return err
-	case out:
-		return store.ErrHostAway
+	if err == nil {
+		h.lapseLater(key, l, host.Conn)
 	}
-	return nil
+	if err == nil && out {
+		err = store.ErrHostAway
+	}
+	return l, err
 }
 
 // accepted is what m hears when it has come into l.
@@ -158,7 +200,10 @@ func (h *Handler) askHost(ctx context.Context, req *request, l *store.Lobby) err
 		return answered == nil
 	}
 	if errors.Is(err, ErrGone) {
-		return h.hostGone(ctx, l.Key(), host, withdraw)
+		if _, err = h.hostGone(ctx, l.Key(), host, withdraw); errors.Is(err, store.ErrNotFound) {
+			return nil // the sender has heard that the lobby has closed
+		}
+		return err
 	}
 	ctx, cancel := lastTime(ctx)
 	defer cancel()

@@ -223,13 +223,6 @@ func (l *lives) connected(conn string) bool {
 	return l.inbox[conn] != nil
 }
 
-// lose ends a socket, and nobody is told.
-func (l *lives) lose(conn string) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	delete(l.inbox, conn)
-}
-
 // connects gives a client another socket; the one that it used stays open, if it is.
 func (l *lives) connects(t rapid.TB, s step) {
 	p := &l.players[s.By]

@@ -35,29 +35,35 @@ func (h *Handler) acceptRequest(ctx context.Context, req *request) error {
 
 // undoAccept takes out again a member who could not be told because of cause, and lets one who is there wait as before. One
 // who has become the host meanwhile cannot wait, and is told once more: without s nobody resumes its place. Nor can one whose
-// lobby has closed meanwhile.
+// lobby has closed meanwhile, or who is out of it already: that one hears so in answer to its request.
 func (h *Handler) undoAccept(ctx context.Context, req *request, accepted *store.Lobby, r store.Request, s seat, cause error) error {
 	ctx, cancel := lastTime(ctx)
 	defer cancel()
-	gone := errors.Is(cause, ErrGone)
+	if errors.Is(cause, ErrGone) {
+		if err := h.takeOut(ctx, accepted, r.Conn, ""); err != nil {
+			return err
+		}
+		return store.ErrNotWaiting
+	}
 	l, err := h.update(ctx, nil, accepted.Key(), func(l *store.Lobby) error {
-		if l.Forget(req.conn, r.Conn) && !gone {
+		if l.UndoAccept(accepted, r.Conn) {
 			l.Readmit(req.conn, r)
 		}
 		return nil
 	})
+	answer := closedLetter(accepted, r)
 	switch {
-	case err != nil && !errors.Is(err, store.ErrNotFound):
-		return err
-	case gone:
-		return store.ErrNotWaiting
+	case errors.Is(err, store.ErrNotFound), err == nil && l.CreatedAt != accepted.CreatedAt:
 	case err != nil:
-		answer := closedLetter(accepted, r)
-		h.logUndelivered(ctx, answer, h.tell(ctx, answer))
+		return err
 	case l.Host().Conn == r.Conn:
-		answer := h.accepted(l, l.Host(), s, r.RequestID)
-		h.logUndelivered(ctx, answer, h.tell(ctx, answer))
+		answer = h.accepted(l, l.Host(), s, r.RequestID)
+	case l.Lists(r.Conn), r.RequestID == "":
+		return cause
+	default:
+		answer = takenBackLetter(r)
 	}
+	h.logUndelivered(ctx, answer, h.tell(ctx, answer))
 	return cause
 }
 
@@ -78,18 +84,19 @@ func (h *Handler) rejectJoinRequest(ctx context.Context, req *request) error {
 	if c.Reason == "" {
 		c.Reason = "The host declined."
 	}
-	err = h.tell(ctx, letter{to: r.Conn, original: r.Original, requestID: r.RequestID, event: events.RequestRejected{
+	answer := letter{to: r.Conn, original: r.Original, requestID: r.RequestID, event: events.RequestRejected{
 		LobbyID: l.ID, Code: events.RejectedByHost, Reason: c.Reason,
-	}})
-	if err != nil && !errors.Is(err, ErrGone) {
-		return h.undoReject(ctx, req, l, r, err)
+	}}
+	if err = h.tell(ctx, answer); err != nil && !errors.Is(err, ErrGone) {
+		return h.undoReject(ctx, req, l, r, answer, err)
 	}
 	return h.done(ctx, req, events.Done{})
 }
 
-// undoReject lets somebody wait again who could not be told because of cause, if they have gone nowhere else. They are on their
-// way to the lobby anew, so that they go nowhere else meanwhile. One whose lobby has closed meanwhile cannot wait, and is told so.
-func (h *Handler) undoReject(ctx context.Context, req *request, rejected *store.Lobby, r store.Request, cause error) error {
+// undoReject lets somebody wait again who could not be told answer because of cause. They are on their way to the lobby anew, so
+// that they go nowhere else meanwhile. One that has gone elsewhere already is told answer once more, and one whose lobby has
+// closed meanwhile is told so.
+func (h *Handler) undoReject(ctx context.Context, req *request, rejected *store.Lobby, r store.Request, answer letter, cause error) error {
 	ctx, cancel := lastTime(ctx)
 	defer cancel()
 	from := store.Pointer{LobbyID: strings.ToLower(rejected.ID), Since: r.Since}
@@ -100,7 +107,10 @@ func (h *Handler) undoReject(ctx context.Context, req *request, rejected *store.
 		_, err = h.Store.Point(ctx, r.Conn, from, to)
 	}
 	switch {
-	case errors.Is(err, store.ErrNotFound), errors.Is(err, store.ErrConflict):
+	case errors.Is(err, store.ErrNotFound):
+		return cause
+	case errors.Is(err, store.ErrConflict):
+		h.logUndelivered(ctx, answer, h.tell(ctx, answer))
 		return cause
 	case err != nil:
 		return err
@@ -114,7 +124,7 @@ func (h *Handler) undoReject(ctx context.Context, req *request, rejected *store.
 	})
 	if errors.Is(err, store.ErrNotFound) {
 		h.release(ctx, r.Conn, to)
-		answer := closedLetter(rejected, r)
+		answer = closedLetter(rejected, r)
 		h.logUndelivered(ctx, answer, h.tell(ctx, answer))
 	} else if err != nil {
 		return err
@@ -173,11 +183,16 @@ func (h *Handler) leaveLobby(ctx context.Context, req *request) error {
 func (h *Handler) answerJoin(ctx context.Context, req *request, l *store.Lobby) {
 	for _, c := range l.Changes {
 		if c.Kind == store.Cancelled && c.Conn == req.conn && c.Requests[0].RequestID != "" {
-			answer := letter{to: req.conn, original: c.Requests[0].Original, requestID: c.Requests[0].RequestID,
-				event: &events.Error{Code: events.NotInLobby, Message: "You took the request back.", Action: "join_lobby"}}
+			answer := takenBackLetter(c.Requests[0])
 			h.logUndelivered(ctx, answer, h.tell(ctx, answer))
 		}
 	}
+}
+
+// takenBackLetter answers a request whose sender neither waits any more nor is in the lobby.
+func takenBackLetter(r store.Request) letter {
+	return letter{to: r.Conn, original: r.Original, requestID: r.RequestID,
+		event: &events.Error{Code: events.NotInLobby, Message: "You took the request back.", Action: "join_lobby"}}
 }
 
 // closeLobby ends the sender's lobby for all in it. The original's guests say it too when they leave.

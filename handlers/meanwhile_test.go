@@ -18,130 +18,6 @@ import (
 // errLost is what a post may end with on AWS though the event has arrived.
 var errLost = errors.New("no answer")
 
-// What is said in meanwhiles.
-const (
-	join   = `{"action":"join_lobby","content":{"lobby_id":"hen"},"request_id":"J"}`
-	accept = `{"action":"accept_request","request_id":"A"}`
-	reject = `{"action":"reject_join_request","content":{"connection_id":"ann"},"request_id":"X"}`
-	leave  = `{"action":"leave_lobby","request_id":"L"}`
-)
-
-// meanwhiles are something that happens while an event is on its way.
-var meanwhiles = map[string]struct {
-	dialect   string // of the host
-	auto      bool   // whoever asks is let in
-	migrates  bool
-	by, says  string
-	to, event string // while this is on its way to them
-	then      func(w *world) error
-	want      map[string][]string // the events that each hears, with their request_id
-	in        []string            // who the lobby lists after that
-	elsewhere bool                // ann is in another
-}{
-	"the host of an original lobby drops while asked": {
-		dialect: "original", by: "ann", says: join, to: "host", event: "received_join_request",
-		then: func(w *world) error { w.drop("host"); return nil },
-		want: map[string][]string{"ann": {"request_rejected lobby_closed J"}},
-	},
-	"the host leaves and drops while asked": {
-		by: "ann", says: join, to: "host", event: "request_to_join",
-		then: func(w *world) error { w.say("host", leave); w.drop("host"); return nil },
-		want: map[string][]string{"ann": {"request_rejected lobby_closed J"}},
-	},
-	"the host drops while asked": {
-		by: "ann", says: join, to: "host", event: "request_to_join",
-		then: func(w *world) error { w.drop("host"); return nil },
-		want: map[string][]string{"ann": {"request_rejected host_unavailable J"}}, in: []string{"host"},
-	},
-	"the host accepts, and being asked gets no answer": {
-		by: "ann", says: join, to: "host", event: "request_to_join",
-		then: func(w *world) error { w.say("host", accept); return errLost },
-		want: map[string][]string{"ann": {"request_accepted J"}, "host": {"done A"}}, in: []string{"host", "ann"},
-	},
-	"the host rejects, and is too busy to be asked": {
-		by: "ann", says: join, to: "host", event: "request_to_join",
-		then: func(w *world) error { w.say("host", reject); return ErrBusy },
-		want: map[string][]string{"ann": {"request_rejected rejected_by_host J"}, "host": {"done X"}}, in: []string{"host"},
-	},
-	"the host resumes elsewhere while asked": {
-		by: "ann", says: join, to: "host", event: "request_to_join",
-		then: func(w *world) error { w.resumeHost(); return ErrGone },
-		want: map[string][]string{"host": {"replaced"}, "again": {"resumed", "request_to_join"}}, in: []string{"ann"},
-	},
-	"the host resumes elsewhere while it accepts one who is too busy to be told": {
-		by: "host", says: accept, to: "ann", event: "request_accepted",
-		then: func(w *world) error { w.resumeHost(); return ErrBusy },
-		want: map[string][]string{
-			"host": {"replaced"}, "again": {"resumed", "peer_left", "request_to_join"}, "ann": {"peer_resumed"},
-		}, in: []string{"ann"},
-	},
-	"the host is gone when it is to hear of one let in": {
-		auto: true, by: "ann", says: join, to: "host", event: "peer_joined",
-		then: func(*world) error { return ErrGone },
-		want: map[string][]string{"ann": {"request_rejected host_unavailable J"}}, in: []string{"host"},
-	},
-	"one let in leaves while told": {
-		auto: true, by: "ann", says: join, to: "ann", event: "request_accepted",
-		then: func(w *world) error { w.say("ann", leave); return nil },
-		want: map[string][]string{"ann": {"lobby_left L", "request_accepted J"}, "host": {"peer_joined", "peer_left"}}, in: []string{"host"},
-	},
-	"the joiner drops while accepted": {
-		by: "host", says: accept, to: "ann", event: "request_accepted",
-		then: func(w *world) error { w.drop("ann"); return nil },
-		want: map[string][]string{"host": {"peer_disconnected", "peer_left", "error request_not_found A"}}, in: []string{"host"},
-	},
-	"the joiner leaves while accepted, and is too busy to be told": {
-		by: "host", says: accept, to: "ann", event: "request_accepted",
-		then: func(w *world) error { w.say("ann", leave); return ErrBusy },
-		want: map[string][]string{"ann": {"lobby_left L"}, "host": {"peer_left", "error rate_limited A"}}, in: []string{"host"},
-	},
-	"the joiner is too busy to be told that it is accepted": {
-		by: "host", says: accept, to: "ann", event: "request_accepted",
-		then: func(*world) error { return ErrBusy },
-		want: map[string][]string{"host": {"error rate_limited A"}}, in: []string{"host", "ann"},
-	},
-	"the host leaves while it accepts one who is too busy to be told, and is the host by that": {
-		migrates: true, by: "host", says: accept, to: "ann", event: "request_accepted",
-		then: func(w *world) error { w.say("host", leave); return ErrBusy },
-		want: map[string][]string{
-			"ann": {"peer_left", "host_changed", "request_accepted"}, "host": {"lobby_left L", "error rate_limited A"},
-		}, in: []string{"ann"},
-	},
-	"the host leaves while it accepts one who is too busy to be told": {
-		by: "host", says: accept, to: "ann", event: "request_accepted",
-		then: func(w *world) error { w.say("host", leave); return ErrBusy },
-		want: map[string][]string{
-			"ann": {"lobby_closed", "request_rejected lobby_closed"}, "host": {"lobby_left L", "error rate_limited A"},
-		},
-	},
-	"the host leaves while it rejects one who is too busy to be told": {
-		by: "host", says: reject, to: "ann", event: "request_rejected",
-		then: func(w *world) error { w.say("host", leave); return ErrBusy },
-		want: map[string][]string{"ann": {"request_rejected lobby_closed"}, "host": {"lobby_left L", "error rate_limited X"}},
-	},
-	"another takes the lobby's id while the host rejects one who is too busy to be told": {
-		by: "host", says: reject, to: "ann", event: "request_rejected",
-		then: func(w *world) error {
-			w.say("host", leave)
-			w.wait(time.Millisecond)
-			w.connect("other", nil)
-			w.say("other", `{"action":"start_lobby","content":{"lobby_id":"hen"},"request_id":"S"}`)
-			return ErrBusy
-		},
-		want: map[string][]string{
-			"ann": {"request_rejected lobby_closed"}, "host": {"lobby_left L", "error rate_limited X"}, "other": {"lobby_started S"},
-		},
-	},
-	"the joiner goes elsewhere while rejected, and is too busy to be told": {
-		by: "host", says: reject, to: "ann", event: "request_rejected",
-		then: func(w *world) error {
-			w.say("ann", `{"action":"start_lobby","content":{"lobby_id":"own"},"request_id":"S"}`)
-			return ErrBusy
-		},
-		want: map[string][]string{"ann": {"lobby_started S"}, "host": {"error rate_limited X"}}, in: []string{"host"}, elsewhere: true,
-	},
-}
-
 // TestMeanwhile guards what clients hear when something else happens while an event is on its way: each request_id is
 // answered once, nobody is in two lobbies, and whoever heard that somebody came or dropped hears that they left.
 func TestMeanwhile(t *testing.T) {
@@ -151,9 +27,17 @@ func TestMeanwhile(t *testing.T) {
 			w.connect("host", map[string]string{"protocol": map[string]string{"": "bellhop"}[tt.dialect] + tt.dialect})
 			w.connect("ann", nil)
 			onLeave := map[bool]string{false: "close", true: "migrate"}[tt.migrates]
-			w.say("host", fmt.Sprintf(`{"action":"start_lobby","content":{"lobby_id":"hen","auto_accept":%v,"on_host_leave":%q}}`, tt.auto, onLeave))
+			topology := map[bool]string{false: "star", true: "mesh"}[tt.mesh]
+			w.say("host", fmt.Sprintf(`{"action":"start_lobby","content":{"lobby_id":"hen","auto_accept":%v,"on_host_leave":%q,"topology":%q}}`, tt.auto, onLeave, topology))
+			if tt.bob {
+				w.connect("bob", nil)
+				w.say("bob", join)
+				if !tt.auto {
+					w.say("host", accept)
+				}
+			}
 			if tt.by == "host" {
-				w.say("ann", strings.Replace(join, "J", "", 1))
+				w.say("ann", join)
 			}
 			w.heard()
 			met := false
@@ -202,6 +86,13 @@ func TestRelayToOneWhoResumes(t *testing.T) {
 	if diff := cmp.Diff(want, brief(w.heard())); diff != "" {
 		t.Errorf("heard (-want +got):\n%s", diff)
 	}
+}
+
+// lose ends a connection's socket, and nobody is told.
+func (w *world) lose(conn string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(w.inbox, conn)
 }
 
 func (w *world) say(conn, text string) { w.invoke(conn, "$default", text, "reference", nil) }
@@ -381,4 +272,28 @@ func FuzzSeat(f *testing.F) {
 			t.Errorf("%q is a token: %v, want %v", s.token(), ok, can)
 		}
 	})
+}
+
+// TestHostFoundGone guards that the place of a host whom a joiner finds gone is given up when its time is over, though nobody
+// looks at the lobby: its $disconnect comes when it is away already.
+func TestHostFoundGone(t *testing.T) {
+	for _, auto := range []bool{false, true} {
+		var later []func()
+		w := newWorld(unwrapped)
+		w.Config.Later = func(_ time.Duration, f func()) { later = append(later, f) }
+		w.Handler = New(w.Config)
+		w.connect("host", nil)
+		w.connect("ann", nil)
+		w.say("host", fmt.Sprintf(`{"action":"start_lobby","content":{"lobby_id":"hen","auto_accept":%v}}`, auto))
+		w.lose("host")
+		w.say("ann", join)
+		w.drop("host")
+		w.wait(time.Minute + time.Second)
+		for _, f := range later {
+			f()
+		}
+		if l, err := w.Store.Lobby(context.Background(), store.LobbyKey("default", "hen")); !errors.Is(err, store.ErrNotFound) {
+			t.Errorf("auto_accept %v: the lobby is %+v, %v", auto, l, err)
+		}
+	}
 }

@@ -232,17 +232,29 @@ func (l *Lobby) Withdraw(conn string) (Request, error) {
 	return r, nil
 }
 
-// Forget takes conn out again, whom host let in a moment ago and who could not be told, and reports whether it was still
-// in. Nobody hears of it, but those who know of it since: that it dropped, or who is there if another is the host by now.
-func (l *Lobby) Forget(host, conn string) bool {
+// UndoAccept takes conn out again. as is the lobby as it was written with conn let in a moment ago, and told are the
+// connections that were told of conn since. It reports whether conn was still a member, and not the host by now.
+//
+// Only members who know of conn hear that it has left: those in told, those who came or resumed since and so found conn
+// among their peers, and, if conn dropped meanwhile, the host that let it in. A member who was never told of conn must
+// not hear that it left.
+func (l *Lobby) UndoAccept(as *Lobby, conn string, told ...string) bool {
 	m, ok := l.Member(conn)
-	switch {
-	case !ok || m.PeerID == l.HostID:
+	if !ok || m.PeerID == l.HostID || l.CreatedAt != as.CreatedAt {
 		return false
-	case m.Away(), l.Host().Conn != host:
-		l.remove(m, ReasonTimedOut)
-	default:
-		l.Members = slices.DeleteFunc(l.Members, func(o Member) bool { return o.PeerID == m.PeerID })
+	}
+	reason := ReasonLeft
+	if m.Away() {
+		reason, told = ReasonTimedOut, append(slices.Clone(told), as.Host().Conn)
+	}
+	left := Change{Kind: Left, Conn: m.Conn, PeerID: m.PeerID, Reason: reason}
+	for _, peer := range l.Peers(m) {
+		if as.member(peer.Conn) < 0 || slices.Contains(told, peer.Conn) {
+			left.To = append(left.To, peer)
+		}
+	}
+	if l.Members = slices.DeleteFunc(l.Members, func(o Member) bool { return o.PeerID == m.PeerID }); len(left.To) > 0 {
+		l.Changes = append(l.Changes, left)
 	}
 	return true
 }

@@ -113,7 +113,7 @@ func drawCommand(t *rapid.T) command {
 		"drop":     func(l *store.Lobby) error { return l.Drop(conn, at) },
 		"lapse":    lapse(at),
 		"close":    shut(by),
-		"forget":   always(func(l *store.Lobby) { l.Forget("host", conn) }),
+		"forget":   always(func(l *store.Lobby) { as := l.Clone(); l.UndoAccept(&as, conn) }),
 		"takeback": takeBack(by, conn, want),
 	}
 	likely := []string{"request", "request", "request", "accept", "accept", "only one"}
@@ -132,7 +132,8 @@ func takeBack(by, conn string, want int) func(l *store.Lobby) error {
 		if err != nil {
 			return err
 		}
-		l.Forget(by, r.Conn)
+		as := l.Clone()
+		l.UndoAccept(&as, r.Conn)
 		l.Readmit(by, r)
 		return nil
 	}

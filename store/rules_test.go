@@ -101,12 +101,37 @@ var lobbyTests = map[string]lobbyTest{
 	},
 	"readmit: who waits already": {rule: always(func(l *store.Lobby) { l.Readmit("host", wes) })},
 	"readmit: a member":          {rule: always(func(l *store.Lobby) { l.Readmit("host", store.Request{Conn: "ann"}) })},
-	"forget: a member": {
-		rule: always(func(l *store.Lobby) { l.Forget("host", "bob") }),
+	"undo accept: nobody hears of it": {
+		rule: undoAccept("bob"),
 		want: func(l *store.Lobby) { l.Members = []store.Member{host, ann, old} },
 	},
-	"forget: never the host":        {rule: always(func(l *store.Lobby) { l.Forget("host", "host") })},
-	"forget: who waits stays there": {rule: always(func(l *store.Lobby) { l.Forget("host", "wes") })},
+	"undo accept: who was told": {
+		rule: undoAccept("bob", "host", "ann"),
+		want: func(l *store.Lobby) {
+			l.Members = []store.Member{host, ann, old}
+			l.Changes = []store.Change{{Kind: store.Left, Conn: "bob", PeerID: 3, Reason: store.ReasonLeft, To: []store.Member{host}}}
+		},
+	},
+	"undo accept: who came since": {
+		rule: always(func(l *store.Lobby) {
+			as := l.Clone()
+			as.Members = as.Members[1:]
+			l.UndoAccept(&as, "bob")
+		}),
+		want: func(l *store.Lobby) {
+			l.Members = []store.Member{host, ann, old}
+			l.Changes = []store.Change{{Kind: store.Left, Conn: "bob", PeerID: 3, Reason: store.ReasonLeft, To: []store.Member{host}}}
+		},
+	},
+	"undo accept: never the host":        {rule: undoAccept("host")},
+	"undo accept: who waits stays there": {rule: undoAccept("wes")},
+	"undo accept: of a lobby before": {
+		rule: always(func(l *store.Lobby) {
+			as := l.Clone()
+			as.CreatedAt--
+			l.UndoAccept(&as, "bob")
+		}),
+	},
 
 	"leave: a member": {
 		rule: leave("bob"),
@@ -198,4 +223,11 @@ var lobbyTests = map[string]lobbyTest{
 
 func lapse(now time.Time) func(*store.Lobby) error {
 	return always(func(l *store.Lobby) { l.Lapse(now) })
+}
+
+func undoAccept(conn string, told ...string) func(*store.Lobby) error {
+	return always(func(l *store.Lobby) {
+		as := l.Clone()
+		l.UndoAccept(&as, conn, told...)
+	})
 }

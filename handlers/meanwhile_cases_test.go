@@ -1,0 +1,202 @@
+package handlers
+
+import "time"
+
+// What is said in meanwhiles.
+const (
+	join   = `{"action":"join_lobby","content":{"lobby_id":"hen"},"request_id":"J"}`
+	accept = `{"action":"accept_request","request_id":"A"}`
+	reject = `{"action":"reject_join_request","content":{"connection_id":"ann"},"request_id":"X"}`
+	leave  = `{"action":"leave_lobby","request_id":"L"}`
+)
+
+// meanwhiles are something that happens while an event is on its way.
+var meanwhiles = map[string]struct {
+	dialect   string // of the host
+	auto      bool   // whoever asks is let in
+	migrates  bool
+	mesh      bool
+	bob       bool // is in the lobby too
+	by, says  string
+	to, event string // while this is on its way to them
+	then      func(w *world) error
+	want      map[string][]string // the events that each hears, with their request_id
+	in        []string            // who the lobby lists after that
+	elsewhere bool                // ann is in another
+}{
+	"the host of an original lobby drops while asked": {
+		dialect: "original", by: "ann", says: join, to: "host", event: "received_join_request",
+		then: func(w *world) error { w.drop("host"); return nil },
+		want: map[string][]string{"ann": {"request_rejected lobby_closed J"}},
+	},
+	"the host leaves and drops while asked": {
+		by: "ann", says: join, to: "host", event: "request_to_join",
+		then: func(w *world) error { w.say("host", leave); w.drop("host"); return nil },
+		want: map[string][]string{"ann": {"request_rejected lobby_closed J"}},
+	},
+	"the host drops while asked": {
+		by: "ann", says: join, to: "host", event: "request_to_join",
+		then: func(w *world) error { w.drop("host"); return nil },
+		want: map[string][]string{"ann": {"request_rejected host_unavailable J"}}, in: []string{"host"},
+	},
+	"the host accepts, and being asked gets no answer": {
+		by: "ann", says: join, to: "host", event: "request_to_join",
+		then: func(w *world) error { w.say("host", accept); return errLost },
+		want: map[string][]string{"ann": {"request_accepted J"}, "host": {"done A"}}, in: []string{"host", "ann"},
+	},
+	"the host rejects, and is too busy to be asked": {
+		by: "ann", says: join, to: "host", event: "request_to_join",
+		then: func(w *world) error { w.say("host", reject); return ErrBusy },
+		want: map[string][]string{"ann": {"request_rejected rejected_by_host J"}, "host": {"done X"}}, in: []string{"host"},
+	},
+	"the host resumes elsewhere while asked": {
+		by: "ann", says: join, to: "host", event: "request_to_join",
+		then: func(w *world) error { w.resumeHost(); return ErrGone },
+		want: map[string][]string{"host": {"replaced"}, "again": {"resumed", "request_to_join"}}, in: []string{"ann"},
+	},
+	"the host resumes elsewhere while it accepts one who is too busy to be told": {
+		by: "host", says: accept, to: "ann", event: "request_accepted",
+		then: func(w *world) error { w.resumeHost(); return ErrBusy },
+		want: map[string][]string{
+			"host": {"replaced"}, "again": {"resumed", "peer_left", "request_to_join"}, "ann": {"peer_resumed"},
+		}, in: []string{"ann"},
+	},
+	"the host is gone when it is to hear of one let in": {
+		auto: true, by: "ann", says: join, to: "host", event: "peer_joined",
+		then: func(*world) error { return ErrGone },
+		want: map[string][]string{"ann": {"request_rejected host_unavailable J"}}, in: []string{"host"},
+	},
+	"one let in leaves while told": {
+		auto: true, by: "ann", says: join, to: "ann", event: "request_accepted",
+		then: func(w *world) error { w.say("ann", leave); return nil },
+		want: map[string][]string{"ann": {"lobby_left L", "request_accepted J"}, "host": {"peer_joined", "peer_left"}}, in: []string{"host"},
+	},
+	"the joiner drops while accepted": {
+		by: "host", says: accept, to: "ann", event: "request_accepted",
+		then: func(w *world) error { w.drop("ann"); return nil },
+		want: map[string][]string{"host": {"peer_disconnected", "peer_left", "error request_not_found A"}}, in: []string{"host"},
+	},
+	"the joiner leaves while accepted, and is too busy to be told": {
+		by: "host", says: accept, to: "ann", event: "request_accepted",
+		then: func(w *world) error { w.say("ann", leave); return ErrBusy },
+		want: map[string][]string{"ann": {"lobby_left L", "error not_in_lobby J"}, "host": {"peer_left", "error rate_limited A"}}, in: []string{"host"},
+	},
+	"the joiner is too busy to be told that it is accepted": {
+		by: "host", says: accept, to: "ann", event: "request_accepted",
+		then: func(*world) error { return ErrBusy },
+		want: map[string][]string{"host": {"error rate_limited A"}}, in: []string{"host", "ann"},
+	},
+	"the host leaves while it accepts one who is too busy to be told, and is the host by that": {
+		migrates: true, by: "host", says: accept, to: "ann", event: "request_accepted",
+		then: func(w *world) error { w.say("host", leave); return ErrBusy },
+		want: map[string][]string{
+			"ann": {"peer_left", "host_changed", "request_accepted J"}, "host": {"lobby_left L", "error rate_limited A"},
+		}, in: []string{"ann"},
+	},
+	"the host leaves while it accepts one who is too busy to be told": {
+		by: "host", says: accept, to: "ann", event: "request_accepted",
+		then: func(w *world) error { w.say("host", leave); return ErrBusy },
+		want: map[string][]string{
+			"ann": {"lobby_closed", "request_rejected lobby_closed J"}, "host": {"lobby_left L", "error rate_limited A"},
+		},
+	},
+	"the host leaves while it rejects one who is too busy to be told": {
+		by: "host", says: reject, to: "ann", event: "request_rejected",
+		then: func(w *world) error { w.say("host", leave); return ErrBusy },
+		want: map[string][]string{"ann": {"request_rejected lobby_closed J"}, "host": {"lobby_left L", "error rate_limited X"}},
+	},
+	"another takes the lobby's id while the host rejects one who is too busy to be told": {
+		by: "host", says: reject, to: "ann", event: "request_rejected",
+		then: func(w *world) error {
+			w.say("host", leave)
+			w.wait(time.Millisecond)
+			w.connect("other", nil)
+			w.say("other", `{"action":"start_lobby","content":{"lobby_id":"hen"},"request_id":"S"}`)
+			return ErrBusy
+		},
+		want: map[string][]string{
+			"ann": {"request_rejected lobby_closed J"}, "host": {"lobby_left L", "error rate_limited X"}, "other": {"lobby_started S"},
+		},
+	},
+	"the joiner goes elsewhere while rejected, and is too busy to be told": {
+		by: "host", says: reject, to: "ann", event: "request_rejected",
+		then: func(w *world) error {
+			w.say("ann", `{"action":"start_lobby","content":{"lobby_id":"own"},"request_id":"S"}`)
+			return ErrBusy
+		},
+		want: map[string][]string{"ann": {"lobby_started S", "request_rejected rejected_by_host J"}, "host": {"error rate_limited X"}}, in: []string{"host"}, elsewhere: true,
+	},
+	"the host resumes elsewhere while it is to hear of one let in": {
+		auto: true, by: "ann", says: join, to: "host", event: "peer_joined",
+		then: func(w *world) error { w.drop("host"); w.resumeHost(); return nil },
+		want: map[string][]string{"again": {"resumed"}, "ann": {"peer_disconnected", "peer_resumed", "request_accepted J"}}, in: []string{"ann"},
+	},
+	"another connection takes the host's place over while it is to hear of one let in": {
+		auto: true, by: "ann", says: join, to: "host", event: "peer_joined",
+		then: func(w *world) error { w.resumeHost(); return nil },
+		want: map[string][]string{"host": {"replaced"}, "again": {"resumed"}, "ann": {"peer_resumed", "request_accepted J"}}, in: []string{"ann"},
+	},
+	"another becomes the host while the host is to hear of one let in": {
+		auto: true, migrates: true, bob: true, by: "ann", says: join, to: "host", event: "peer_joined",
+		then: func(w *world) error { w.say("host", leave); return ErrGone },
+		want: map[string][]string{
+			"host": {"lobby_left L"}, "bob": {"peer_left", "host_changed", "peer_joined"},
+			"ann": {"peer_left", "host_changed", "request_accepted J"},
+		}, in: []string{"ann"},
+	},
+	"one let in is the host by the time the host is to hear of it": {
+		auto: true, migrates: true, by: "ann", says: join, to: "host", event: "peer_joined",
+		then: func(w *world) error { w.say("host", leave); return ErrGone },
+		want: map[string][]string{"host": {"lobby_left L"}, "ann": {"peer_left", "host_changed", "request_accepted J"}}, in: []string{"ann"},
+	},
+	"the lobby closes while the host is to hear of one let in": {
+		auto: true, by: "ann", says: join, to: "host", event: "peer_joined",
+		then: func(w *world) error { w.say("host", leave); return ErrGone },
+		want: map[string][]string{"host": {"lobby_left L"}, "ann": {"lobby_closed", "request_rejected lobby_closed J"}},
+	},
+	"one let in is removed while the host is to hear of it, and the host drops": {
+		auto: true, by: "ann", says: join, to: "host", event: "peer_joined",
+		then: func(w *world) error {
+			w.say("host", `{"action":"remove_player","content":{"connection_id":"ann"},"request_id":"X"}`)
+			return ErrGone
+		},
+		want: map[string][]string{"host": {"peer_left", "done X"}, "ann": {"removed", "error not_in_lobby J"}}, in: []string{"host"},
+	},
+	"one let into a mesh is gone when told": {
+		auto: true, mesh: true, bob: true, by: "ann", says: join, to: "ann", event: "request_accepted",
+		then: func(*world) error { return ErrGone },
+		want: map[string][]string{"host": {"peer_joined", "peer_left"}}, in: []string{"host"},
+	},
+	"one let into a mesh drops while told": {
+		auto: true, mesh: true, bob: true, by: "ann", says: join, to: "ann", event: "request_accepted",
+		then: func(w *world) error { w.drop("ann"); return nil },
+		want: map[string][]string{"host": {"peer_joined", "peer_disconnected", "peer_left"}, "bob": {"peer_disconnected"}}, in: []string{"host"},
+	},
+	"another comes into a mesh while one let in is told and gone": {
+		auto: true, mesh: true, bob: true, by: "ann", says: join, to: "ann", event: "request_accepted",
+		then: func(w *world) error {
+			w.connect("cat", nil)
+			w.say("cat", join)
+			w.lose("ann")
+			return nil
+		},
+		want: map[string][]string{
+			"host": {"peer_joined", "peer_joined", "peer_left"}, "bob": {"peer_joined"}, "cat": {"request_accepted J", "peer_left"},
+		}, in: []string{"host"},
+	},
+	"the joiner is gone while accepted into a mesh": {
+		mesh: true, bob: true, by: "host", says: accept, to: "ann", event: "request_accepted",
+		then: func(w *world) error { w.drop("ann"); return nil },
+		want: map[string][]string{
+			"host": {"peer_disconnected", "peer_left", "error request_not_found A"}, "bob": {"peer_disconnected"},
+		}, in: []string{"host"},
+	},
+	"the host removes one whom it accepts, and who is too busy to be told": {
+		by: "host", says: accept, to: "ann", event: "request_accepted",
+		then: func(w *world) error {
+			w.say("host", `{"action":"remove_player","content":{"connection_id":"ann"},"request_id":"X"}`)
+			return ErrBusy
+		},
+		want: map[string][]string{"host": {"peer_left", "done X", "error rate_limited A"}, "ann": {"removed", "error not_in_lobby J"}}, in: []string{"host"},
+	},
+}
