@@ -89,7 +89,7 @@ func wordMistakes() (all []mistake) {
 	add("metadata of 1 KiB and a byte", say("update_lobby", `"metadata":`+long(1<<10)), large("update_lobby", "metadata", "", "1024"))
 	add("metadata of 1 KiB and a byte", say("start_lobby", `"metadata":`+long(1<<10)), large("start_lobby", "metadata", "", "1024"))
 	add("metadata nested 100 deep", say("update_lobby", `"metadata":`+strings.Repeat(`{"a":`, 100)+`1`+strings.Repeat(`}`, 100)), deep+`"update_lobby"}}`)
-	add("metadata with a name twice", say("update_lobby", `"metadata":{"a":1,"\u0061":2}`), noJSON+`,"action":"update_lobby"}}`)
+	add("metadata with a name twice", say("update_lobby", `"metadata":{"a":1,"\u0061":2}`), nameTwice+`,"action":"update_lobby"}}`)
 	for what, player := range map[string]string{
 		"257 bytes": long(256), "markup": `{"name":"` + strings.Repeat(`<img src=x onerror=alert(1)>`, 10) + `"}`,
 		"direction marks":             `{"name":"` + strings.Repeat("\u202e", 100) + `"}`,

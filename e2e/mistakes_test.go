@@ -12,17 +12,22 @@ import (
 
 // What clients hear of several mistakes alike.
 const (
-	noJSON     = `{"event":"error","content":{"code":"invalid_json","message":"Send one JSON object a message: in UTF-8, each name once, nothing after it."`
-	noMessage  = `{"event":"error","content":{"code":"invalid_message","message":`
-	noObject   = noMessage + `"Send a JSON object with \"action\" and \"content\"."}}`
-	noAction   = noMessage + `"Name what to do in \"action\", a string."}}`
-	noField    = `{"event":"error","content":{"code":"missing_field","message":`
-	badField   = `{"event":"error","content":{"code":"invalid_field","message":`
-	tooLarge   = `{"event":"error","content":{"code":"message_too_large","message":`
-	noID       = `"Make \"request_id\" a string of at most 128 bytes."`
-	lobbyChars = `"Make \"lobby_id\" 1 to 64 of the characters A-Z a-z 0-9 _ and -."`
-	batch      = `"Make \"candidates\" an array of 1 to 64 candidates, each an object.","action":"send_ice_candidate","field":"candidates"}}`
-	integer    = `"Make \"peer_id\" an integer from 2 to 2147483647.","action":"accept_request","field":"peer_id"}}`
+	noJSON      = `{"event":"error","content":{"code":"invalid_json","message":`
+	notAnObject = noJSON + `"Send a JSON object, made by a JSON library; this is none."`
+	nameTwice   = noJSON + `"Use each name once in an object; one is there twice."`
+	halfPair    = noJSON + `"Clean the text of a string; half of a surrogate pair is in it."`
+	notUTF8     = noJSON + `"Send text in UTF-8; some bytes are not."`
+	oneTooMany  = noJSON + `"Send one JSON object a message; something follows it."`
+	noMessage   = `{"event":"error","content":{"code":"invalid_message","message":`
+	noObject    = noMessage + `"Send a JSON object with \"action\" and \"content\"."}}`
+	noAction    = noMessage + `"Name what to do in \"action\", a string."}}`
+	noField     = `{"event":"error","content":{"code":"missing_field","message":`
+	badField    = `{"event":"error","content":{"code":"invalid_field","message":`
+	tooLarge    = `{"event":"error","content":{"code":"message_too_large","message":`
+	noID        = `"Make \"request_id\" a string of at most 128 bytes."`
+	lobbyChars  = `"Make \"lobby_id\" 1 to 64 of the characters A-Z a-z 0-9 _ and -."`
+	batch       = `"Make \"candidates\" an array of 1 to 64 candidates, each an object.","action":"send_ice_candidate","field":"candidates"}}`
+	integer     = `"Make \"peer_id\" an integer from 2 to 2147483647.","action":"accept_request","field":"peer_id"}}`
 )
 
 // A mistake is a message, and the event that answers it.
@@ -30,20 +35,29 @@ type mistake struct{ what, send, hear string }
 
 // mistakes are messages of host, who is in a lobby with guest, each with the one event that answers it.
 var mistakes = []mistake{
-	{"empty", ``, noJSON + `}}`},
-	{"not JSON", `hello`, noJSON + `}}`},
-	{"half of a message", `{"request_id":"r","action":"ping","content":{`, noJSON + `,"action":"ping"},"request_id":"r"}`},
-	{"two messages", `{"action":"ping"}{"action":"ping"}`, noJSON + `,"action":"ping"}}`},
-	{"not a number", `{"action":"ping","content":{"x":NaN}}`, noJSON + `,"action":"ping"}}`},
-	{"a name twice", `{"action":"ping","content":{"x":1,"x":2}}`, noJSON + `,"action":"ping"}}`},
-	{"a name twice, by an escape", `{"action":"ping","content":{"x":1,"\u0078":2}}`, noJSON + `,"action":"ping"}}`},
-	{"a name twice, deep down", `{"action":"ping","content":{"x":[{"y":1,"y":2}]}}`, noJSON + `,"action":"ping"}}`},
-	{"action twice", `{"action":"ping","action":"ping"}`, noJSON + `,"action":"ping"}}`},
-	{"not UTF-8", "{\"action\":\"ping\",\"content\":{\"x\":\"\xff\"}}", noJSON + `,"action":"ping"}}`},
-	{"not UTF-8, a surrogate", "{\"action\":\"ping\",\"content\":{\"x\":\"\xed\xa0\x80\"}}", noJSON + `,"action":"ping"}}`},
-	{"not UTF-8, an action", "{\"action\":\"p\xffng\"}", noJSON + `}}`},
-	{"half a surrogate pair", `{"action":"ping","content":{"x":"\ud83d"}}`, noJSON + `,"action":"ping"}}`},
-	{"a null byte", "{\"action\":\"ping\"}\x00", noJSON + `,"action":"ping"}}`},
+	{"empty", ``, notAnObject + `}}`},
+	{"not JSON", `hello`, notAnObject + `}}`},
+	{"half of a message", `{"request_id":"r","action":"ping","content":{`, notAnObject + `,"action":"ping"},"request_id":"r"}`},
+	{"two messages", `{"action":"ping"}{"action":"ping"}`, oneTooMany + `,"action":"ping"}}`},
+	{"not a number", `{"action":"ping","content":{"x":NaN}}`, notAnObject + `,"action":"ping"}}`},
+	{"a name twice", `{"action":"ping","content":{"x":1,"x":2}}`, nameTwice + `,"action":"ping"}}`},
+	{"a name twice, by an escape", `{"action":"ping","content":{"x":1,"\u0078":2}}`, nameTwice + `,"action":"ping"}}`},
+	{"a name twice, deep down", `{"action":"ping","content":{"x":[{"y":1,"y":2}]}}`, nameTwice + `,"action":"ping"}}`},
+	{"action twice", `{"action":"ping","action":"ping"}`, nameTwice + `,"action":"ping"}}`},
+	{"not UTF-8", "{\"action\":\"ping\",\"content\":{\"x\":\"\xff\"}}", notUTF8 + `,"action":"ping"}}`},
+	{"not UTF-8, a surrogate", "{\"action\":\"ping\",\"content\":{\"x\":\"\xed\xa0\x80\"}}", notUTF8 + `,"action":"ping"}}`},
+	{"not UTF-8, an action", "{\"action\":\"p\xffng\"}", notUTF8 + `}}`},
+	{"half a surrogate pair", `{"action":"ping","content":{"x":"\ud83d"}}`, halfPair + `,"action":"ping"}}`},
+	{"the other half", `{"action":"ping","content":{"\uDC00":1}}`, halfPair + `,"action":"ping"}}`},
+	{"two first halves", `{"action":"ping","content":{"x":"a\ud83d\ud83d"}}`, halfPair + `,"action":"ping"}}`},
+	{"no escape sequence", `{"action":"ping","content":{"x":"\uzzzz"}}`, notAnObject + `,"action":"ping"}}`},
+	{"bytes outside a string", "{\"action\":\"ping\",\xff}", notUTF8 + `,"action":"ping"}}`},
+	{"half of a character", "{\"action\":\"ping\",\"x\":\"\xc3\"}", notUTF8 + `,"action":"ping"}}`},
+	{"a comma too many", `{"action":"ping",}`, notAnObject + `,"action":"ping"}}`},
+	{"an object after an array", `[]{}`, oneTooMany + `}}`},
+	{"a name twice in an array", `[{"x":1,"x":2}]`, nameTwice + `}}`},
+	{"bytes after the object", "{\"action\":\"ping\"}\xff", oneTooMany + `,"action":"ping"}}`},
+	{"a null byte", "{\"action\":\"ping\"}\x00", oneTooMany + `,"action":"ping"}}`},
 
 	{"an array", `[]`, noObject},
 	{"a string", `"ping"`, noObject},
@@ -79,6 +93,8 @@ var mistakes = []mistake{
 		`{"event":"error","content":{"code":"request_not_found","message":"Nobody with that id waits for your lobby.","action":"accept_request"}}`},
 	{"connection_id twice, by case", `{"action":"send_ice_candidate","content":{"connection_id":"guest","Connection_ID":"host","candidate":""}}`,
 		badField + `"Write \"connection_id\" once, in lower case.","action":"send_ice_candidate","field":"connection_id"}}`},
+	{"peer_id by another case", `{"action":"send_ice_candidate","content":{"connection_id":"guest","PEER_ID":1,"candidate":""}}`,
+		badField + `"Leave out \"peer_id\", in any case: Bellhop writes the sender's there.","action":"send_ice_candidate","field":"peer_id"}}`},
 	{"peer_id is no integer", `{"action":"accept_request","content":{"peer_id":2.5}}`, badField + `"Make \"peer_id\" an integer.","action":"accept_request","field":"peer_id"}}`},
 	{"peer_id is the host's", `{"action":"accept_request","content":{"peer_id":1}}`, badField + integer},
 	{"peer_id over 32 bits", `{"action":"accept_request","content":{"peer_id":2147483648}}`, badField + integer},
@@ -238,7 +254,7 @@ func survive(t *testing.T, all []mistake) {
 			}
 			t.Logf("%d mistakes", tried)
 			h.send("host", candidate(`"candidate":""`))
-			want := []string{`{"event":"received_ice_candidate","content":{"connection_id":"host","candidate":""}}`}
+			want := []string{`{"event":"received_ice_candidate","content":{"connection_id":"host","peer_id":1,"candidate":""}}`}
 			if diff := cmp.Diff(want, h.heard("guest")); diff != "" {
 				t.Errorf("after all that the guest hears (-want +got):\n%s", diff)
 			}

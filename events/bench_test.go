@@ -22,6 +22,6 @@ func BenchmarkRelay(b *testing.B) {
 		if err := m.Content.Read(&c); err != nil {
 			b.Fatal(err)
 		}
-		event = c.AppendEvent(event[:0], "sender", false)
+		event = c.AppendEvent(event[:0], Sender{"sender", 2}, false)
 	}
 }

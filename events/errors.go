@@ -42,6 +42,7 @@ type Error struct {
 	Message      string `json:"message"` // one English sentence that says what to do
 	Action       string `json:"action,omitempty"`
 	Field        string `json:"field,omitempty"`          // the field at fault
+	ConnectionID string `json:"connection_id,omitempty"`  // with PeerNotFound and PeerUnreachable: the peer asked for
 	RetryAfterMS int64  `json:"retry_after_ms,omitempty"` // milliseconds, with RateLimited and AlreadyInLobby
 	ResumeUntil  Time   `json:"resume_until,omitempty"`   // with PeerUnreachable: the peer may come back until then
 	Reference    string `json:"reference,omitempty"`      // with Internal: stands in the log line too

@@ -31,6 +31,12 @@ func (c *Content) find(names ...string) (value string, ok bool) {
 	return "", false
 }
 
+// ConnectionID returns the connection that the action is about, as it was asked for; or "" if it names none.
+func (c *Content) ConnectionID() string {
+	f := fields{content: c}
+	return f.connectionID("connection_id", "player_connection_id")
+}
+
 // isNull reports whether name is there, and null.
 func (c *Content) isNull(name string) bool {
 	for i := range c.fields {

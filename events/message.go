@@ -6,8 +6,12 @@ package events
 
 import (
 	"bytes"
+	"errors"
 	"io"
+	"strconv"
 	"strings"
+	"unicode/utf16"
+	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -62,7 +66,7 @@ func (m *Message) readAny() error {
 		return err
 	}
 	if _, err := m.decoder.ReadToken(); err != io.EOF {
-		return m.syntax()
+		return m.syntax(errMore)
 	}
 	if m.invalid == nil && m.Action == "" {
 		m.fail(InvalidMessage, "Name what to do in \"action\", a string.")
@@ -92,7 +96,7 @@ func (m *Message) readMessage() error {
 		return err
 	}
 	if _, err := m.decoder.ReadToken(); err != nil {
-		return m.syntax()
+		return m.syntax(err)
 	}
 	for m.decoder.PeekKind() != '}' {
 		if err := m.readTopLevel(); err != nil {
@@ -100,7 +104,7 @@ func (m *Message) readMessage() error {
 		}
 	}
 	if _, err := m.decoder.ReadToken(); err != nil {
-		return m.syntax()
+		return m.syntax(err)
 	}
 	return nil
 }
@@ -157,7 +161,7 @@ func (m *Message) setRequestID(value string) {
 
 func (m *Message) readContent() error {
 	if _, err := m.decoder.ReadToken(); err != nil {
-		return m.syntax()
+		return m.syntax(err)
 	}
 	start := m.decoder.InputOffset() - 1
 	for m.decoder.PeekKind() != '}' {
@@ -172,7 +176,7 @@ func (m *Message) readContent() error {
 		m.Content.fields = append(m.Content.fields, field{name: unquote(key), key: key, value: value})
 	}
 	if _, err := m.decoder.ReadToken(); err != nil {
-		return m.syntax()
+		return m.syntax(err)
 	}
 	m.Content.text = m.text[start:m.decoder.InputOffset()]
 	return nil
@@ -186,7 +190,7 @@ func (m *Message) value() (string, error) {
 	}
 	v, err := m.decoder.ReadValue()
 	if err != nil {
-		return "", m.syntax()
+		return "", m.syntax(err)
 	}
 	end := int(m.decoder.InputOffset())
 	return m.text[end-len(v) : end], nil
@@ -196,7 +200,7 @@ func (m *Message) value() (string, error) {
 // our own limit it reads on: a request_id may follow.
 func (m *Message) nested() (string, error) {
 	if _, err := m.decoder.ReadToken(); err != nil {
-		return "", m.syntax()
+		return "", m.syntax(err)
 	}
 	start, outside := m.decoder.InputOffset()-1, m.decoder.StackDepth()-1
 	for depth := outside + 1; depth > outside; depth = m.decoder.StackDepth() {
@@ -204,7 +208,7 @@ func (m *Message) nested() (string, error) {
 			m.fail(MessageTooLarge, "Nest objects and arrays at most 64 levels deep.")
 		}
 		if _, err := m.decoder.ReadToken(); err != nil {
-			return "", m.syntax()
+			return "", m.syntax(err)
 		}
 	}
 	return m.text[start:m.decoder.InputOffset()], nil
@@ -219,13 +223,50 @@ func (m *Message) refuse(e *Error) {
 	}
 }
 
-// syntax is the error for text that is not JSON as RFC 8259 and RFC 7493 (I-JSON) have it: also a name that occurs
-// twice in one object, invalid UTF-8, and text after the value.
-func (m *Message) syntax() error {
+// errMore is the error for text after the object.
+var errMore = errors.New("something follows the object")
+
+// syntax is the error for text that is not JSON as RFC 8259 and RFC 7493 (I-JSON) have it: err says where, or is errMore.
+func (m *Message) syntax(err error) error {
 	if m.invalid != nil && m.invalid.Code == MessageTooLarge {
 		return m.invalid // the decoder has a limit of its own
 	}
-	return &Error{Code: InvalidJSON, Message: "Send one JSON object a message: in UTF-8, each name once, nothing after it."}
+	return &Error{Code: InvalidJSON, Message: m.notJSON(err)}
+}
+
+// notJSON says which kind of mistake err is. jsontext names the byte at fault, and the kind only in words that may change.
+func (m *Message) notJSON(err error) string {
+	var at *jsontext.SyntacticError
+	switch errors.As(err, &at); {
+	case err == errMore:
+		return "Send one JSON object a message; something follows it."
+	case errors.Is(err, jsontext.ErrDuplicateName):
+		return "Use each name once in an object; one is there twice."
+	case at == nil || errors.Is(err, io.ErrUnexpectedEOF):
+		return notAnObject
+	case beginsWithSurrogate(m.text[at.ByteOffset:]):
+		return "Clean the text of a string; half of a surrogate pair is in it."
+	case !beginsWithRune(m.text[at.ByteOffset:]):
+		return "Send text in UTF-8; some bytes are not."
+	}
+	return notAnObject
+}
+
+const notAnObject = "Send a JSON object, made by a JSON library; this is none."
+
+// beginsWithSurrogate reports whether s begins with the escape sequence of half a surrogate pair.
+func beginsWithSurrogate(s string) bool {
+	if len(s) < 6 || s[:2] != `\u` {
+		return false
+	}
+	half, err := strconv.ParseUint(s[2:6], 16, 16)
+	return err == nil && utf16.IsSurrogate(rune(half))
+}
+
+// beginsWithRune reports whether s begins with a character in UTF-8, or is empty.
+func beginsWithRune(s string) bool {
+	r, size := utf8.DecodeRuneInString(s)
+	return r != utf8.RuneError || size != 1
 }
 
 // unquote returns the string that the JSON string quoted stands for. It has been checked before.

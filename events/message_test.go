@@ -31,8 +31,8 @@ func FuzzMessage(f *testing.F) {
 				list.Filter.Matches(Lobby{Metadata: `{"mode":"ctf","a":{"b":[1,null]}}`})
 			}
 			if relay, ok := content.(Relay); ok && err == nil && refused == nil {
-				wantRelayed(t, relay.AppendEvent(nil, "sender", false))
-				wantRelayed(t, relay.AppendEvent(nil, "sender", true))
+				wantRelayed(t, relay.AppendEvent(nil, Sender{"sender", 2}, false), 2)
+				wantRelayed(t, relay.AppendEvent(nil, Sender{"sender", 2}, true), 0)
 			}
 		}
 	})
@@ -47,14 +47,16 @@ func isRefusal(t *testing.T, err error, code Code) bool {
 	return refusal != nil && refusal.Code == code
 }
 
-func wantRelayed(t *testing.T, event []byte) {
+func wantRelayed(t *testing.T, event []byte, peerID int) {
 	var e struct {
 		Content struct {
 			ConnectionID string `json:"connection_id"`
+			PeerID       int    `json:"peer_id"`
 		} `json:"content"`
 	}
 	err := json.Unmarshal(event, &e) // which takes any spelling of a name, and the last of several
-	if err != nil || !jsontext.Value(event).IsValid() || len(event) > MaxEvent || e.Content.ConnectionID != "sender" {
+	isFrom := e.Content.ConnectionID == "sender" && e.Content.PeerID == peerID
+	if err != nil || !jsontext.Value(event).IsValid() || len(event) > MaxEvent || !isFrom {
 		t.Fatalf("relayed as %d bytes (%v): %.300s", len(event), err, event)
 	}
 }

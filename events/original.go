@@ -53,7 +53,9 @@ func Original(e Event) Event {
 func originalError(e *Error) Event {
 	switch {
 	case e.Action != "start_lobby":
-		return e
+		known := *e
+		known.ConnectionID = ""
+		return &known
 	case e.Code == LobbyExists:
 		return originalCreationFailed{"Lobby ID already exists."}
 	case e.Reference != "":

@@ -2,6 +2,7 @@ package events
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -13,9 +14,15 @@ type Relay interface {
 	Readable
 	// Peer is the connection it is meant for.
 	Peer() string
-	// AppendEvent appends the event that the peer hears: the sender's id, then the members of content in their order.
-	// For a peer that speaks the original dialect it leaves out what that dialect does not have.
-	AppendEvent(b []byte, sender string, original bool) []byte
+	// AppendEvent appends the event that the peer hears: the sender, then the members of content in their order. For a
+	// peer that speaks the original dialect it leaves out what that dialect does not have.
+	AppendEvent(b []byte, from Sender, original bool) []byte
+}
+
+// A Sender is the member that a relay comes from. Bellhop writes it into the event, whatever the content says.
+type Sender struct {
+	ConnectionID string
+	PeerID       int
 }
 
 // SessionDescription is an offer or an answer (RFC 8829) on its way to ConnectionID.
@@ -65,21 +72,25 @@ func (c *SessionDescription) readSDP(f *fields, kind string) {
 }
 
 // AppendEvent implements Relay.
-func (c *SessionDescription) AppendEvent(b []byte, sender string, original bool) []byte {
-	b = append(b, `{"event":"received_session_description","content":{"connection_id":`...)
-	b, _ = jsontext.AppendQuote(b, sender)
+func (c *SessionDescription) AppendEvent(b []byte, from Sender, original bool) []byte {
+	b = append(b, `{"event":"received_session_description","content":{`...)
+	b = from.append(b, original)
 	b = append(b, `,"session_type":`...)
 	b = append(b, c.kind...)
 	return c.content.appendRest(b, original, originalDescription, "session_type", c.kindField)
 }
 
-// readPeer reads whom a relay is for. That name goes out again as the sender's, so nothing may pass for it with a receiver
-// that tells names apart less strictly than JSON does, as Go's encoding/json.
+// readPeer reads the receiver of a relay. In the event connection_id and peer_id are the sender's, so no other name may
+// pass for one of them with a receiver that tells names apart less strictly than JSON does, as Go's encoding/json.
 func readPeer(f *fields) string {
 	f.need("connection_id")
 	for i := range f.content.fields {
-		if name := f.content.fields[i].name; name != "connection_id" && strings.EqualFold(name, "connection_id") {
+		name := f.content.fields[i].name
+		switch {
+		case name != "connection_id" && strings.EqualFold(name, "connection_id"):
 			f.fail(InvalidField, "connection_id", "Write \"connection_id\" once, in lower case.")
+		case name != "peer_id" && strings.EqualFold(name, "peer_id"):
+			f.fail(InvalidField, "peer_id", "Leave out \"peer_id\", in any case: Bellhop writes the sender's there.")
 		}
 	}
 	return f.connectionID("connection_id")
@@ -145,9 +156,9 @@ func readCandidate(f *fields) {
 }
 
 // AppendEvent implements Relay.
-func (c *ICECandidate) AppendEvent(b []byte, sender string, original bool) []byte {
-	b = append(b, `{"event":"received_ice_candidate","content":{"connection_id":`...)
-	b, _ = jsontext.AppendQuote(b, sender)
+func (c *ICECandidate) AppendEvent(b []byte, from Sender, original bool) []byte {
+	b = append(b, `{"event":"received_ice_candidate","content":{`...)
+	b = from.append(b, original)
 	return c.content.appendRest(b, original, originalCandidate)
 }
 
@@ -157,12 +168,21 @@ var (
 	originalCandidate   = []string{"media", "index", "name", "candidate", "sdpMid", "sdpMLineIndex", "usernameFragment", "candidates"}
 )
 
-// appendRest ends an event with the members of c but connection_id, which is the sender's now, and those in skip. If
-// filter is true, only those in allowed are left.
+// append appends the two members that name s, or the one that the original dialect has.
+func (s Sender) append(b []byte, original bool) []byte {
+	b, _ = jsontext.AppendQuote(append(b, `"connection_id":`...), s.ConnectionID)
+	if original {
+		return b
+	}
+	return strconv.AppendInt(append(b, `,"peer_id":`...), int64(s.PeerID), 10)
+}
+
+// appendRest ends an event with the members of c but those that Sender has written, and those in skip. If filter is true,
+// only those in allowed are left.
 func (c *Content) appendRest(b []byte, filter bool, allowed []string, skip ...string) []byte {
 	for i := range c.fields {
 		m := &c.fields[i]
-		if m.name == "connection_id" || slices.Contains(skip, m.name) || filter && !slices.Contains(allowed, m.name) {
+		if m.name == "connection_id" || m.name == "peer_id" || slices.Contains(skip, m.name) || filter && !slices.Contains(allowed, m.name) {
 			continue
 		}
 		b = append(b, ',')
@@ -173,12 +193,13 @@ func (c *Content) appendRest(b []byte, filter bool, allowed []string, skip ...st
 	return append(b, "}}"...)
 }
 
-// size is the length of the members of c as JSON, in bytes.
-func (c *Content) size() (n int) {
+// size is the length of c as JSON without spaces between its parts, in bytes.
+func (c *Content) size() int {
+	n := len(`{}`)
 	for i := range c.fields {
 		n += len(c.fields[i].key) + len(c.fields[i].value) + len(`:,`)
 	}
-	return n
+	return n - min(len(c.fields), len(`,`)) // none after the last
 }
 
 func (c *Content) hasAny(names ...string) bool {

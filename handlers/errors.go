@@ -89,9 +89,7 @@ func (h *Handler) answer(ctx context.Context, req *request, err error) {
 func (h *Handler) event(ctx context.Context, req *request, err error) events.Event {
 	var wire *events.Error
 	if errors.As(err, &wire) {
-		e := *wire
-		e.Action = req.Action
-		return &e
+		return req.failed(*wire)
 	}
 	var r rejected
 	isJoin := errors.As(err, &r)
@@ -101,16 +99,25 @@ func (h *Handler) event(ctx context.Context, req *request, err error) events.Eve
 		case isJoin && w.rejects != "":
 			return events.RequestRejected{LobbyID: r.lobbyID, Code: w.rejects, Reason: w.message}
 		case w.code == events.RateLimited:
-			return &events.Error{Code: w.code, Message: w.message, Action: req.Action, RetryAfterMS: busyRetry.Milliseconds()}
+			return req.failed(events.Error{Code: w.code, Message: w.message, RetryAfterMS: busyRetry.Milliseconds()})
 		case w.code != events.Internal:
-			return &events.Error{Code: w.code, Message: w.message, Action: req.Action, Field: w.field}
+			return req.failed(events.Error{Code: w.code, Message: w.message, Field: w.field})
 		}
 	}
 	h.logFault(ctx, req.conn, req.reference, req.known(), err)
-	return &events.Error{
-		Code: events.Internal, Action: req.Action, Reference: req.reference,
+	return req.failed(events.Error{
+		Code: events.Internal, Reference: req.reference,
 		Message: "Try again; if it stays, tell whoever runs this server the reference.",
+	})
+}
+
+// failed returns e as the sender hears it: with the action, and the peer if e is about one.
+func (req *request) failed(e events.Error) *events.Error {
+	e.Action = req.Action
+	if e.Code == events.PeerNotFound || e.Code == events.PeerUnreachable {
+		e.ConnectionID = req.Content.ConnectionID()
 	}
+	return &e
 }
 
 // busyRetry is what a sender is told to wait when the receiver's outbox is full: a phone empties one in about that time.

@@ -174,7 +174,11 @@ func (m *rules) reply(conn string, a ask, e said) {
 }
 
 func (m *rules) fail(conn string, a ask, code string) {
-	m.reply(conn, a, said{Event: "error", Code: code})
+	e := said{Event: "error", Code: code}
+	if code == "peer_not_found" {
+		e.Conn = a.conn
+	}
+	m.reply(conn, a, e)
 }
 
 func (m *rules) done(conn string, a ask, e said) {

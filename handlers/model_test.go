@@ -221,12 +221,12 @@ func (m *rules) relay(conn string, a ask) {
 		return
 	}
 	peer := r.address(a.conn).peer
-	if r.seat(peer).away.IsZero() && m.tell(r.seat(peer).conn, said{Event: event, Conn: conn}) {
+	if r.seat(peer).away.IsZero() && m.tell(r.seat(peer).conn, said{Event: event, Conn: conn, Peer: r.sits(conn).peer}) {
 		m.done(conn, a, said{})
 		return
 	}
 	m.settle()
-	e := said{Event: "error", Code: "peer_unreachable"}
+	e := said{Event: "error", Code: "peer_unreachable", Conn: a.conn}
 	if s := r.seat(peer); s != nil && !s.away.IsZero() {
 		e.Until = s.away.Format(time.RFC3339)
 	}

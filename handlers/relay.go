@@ -27,7 +27,7 @@ func (h *Handler) relay(ctx context.Context, req *request, c events.Relay) error
 	if err := req.Content.Read(c); err != nil {
 		return err
 	}
-	key, peer, err := h.peer(ctx, req, c.Peer())
+	key, from, peer, err := h.peer(ctx, req, c.Peer())
 	if err != nil {
 		return err
 	}
@@ -36,7 +36,7 @@ func (h *Handler) relay(ctx context.Context, req *request, c events.Relay) error
 	}
 	buf := buffers.Get().(*[]byte)
 	defer buffers.Put(buf)
-	*buf = c.AppendEvent((*buf)[:0], req.conn, peer.Original)
+	*buf = c.AppendEvent((*buf)[:0], events.Sender{ConnectionID: req.conn, PeerID: from}, peer.Original)
 	err = h.Poster.Post(ctx, peer.Conn, *buf)
 	if errors.Is(err, ErrGone) {
 		err = h.again(ctx, req, c.Peer(), peer, *buf)
@@ -50,9 +50,9 @@ func (h *Handler) relay(ctx context.Context, req *request, c events.Relay) error
 	return h.done(ctx, req, events.Done{})
 }
 
-// peer returns the member that the sender may talk to as id, and the lobby they are in. Who is in no lobby hears no more
-// than who is in another: store.ErrNotLinked.
-func (h *Handler) peer(ctx context.Context, req *request, id string) (at store.Key, m store.Member, err error) {
+// peer returns the lobby that the sender is in, its peer id there, and the member that it may talk to as id. A sender in no
+// lobby hears no more than one in another: store.ErrNotLinked.
+func (h *Handler) peer(ctx context.Context, req *request, id string) (at store.Key, from int, to store.Member, err error) {
 	err = h.inLobby(ctx, req, func(key store.Key) error {
 		l, err := h.read(ctx, key)
 		if errors.Is(err, store.ErrNotFound) || err == nil && !l.Lists(req.conn) {
@@ -62,19 +62,19 @@ func (h *Handler) peer(ctx context.Context, req *request, id string) (at store.K
 			return err
 		}
 		at = key
-		m, err = l.Peer(req.conn, id)
+		from, to, err = l.Peer(req.conn, id)
 		return err
 	})
 	if err == store.ErrNotIn {
 		err = store.ErrNotLinked
 	}
-	return at, m, err
+	return at, from, to, err
 }
 
 // again posts data to a peer whose connection turned out to be gone, if they have resumed from another meanwhile: a
 // message under way must not be lost by that.
 func (h *Handler) again(ctx context.Context, req *request, id string, was store.Member, data []byte) error {
-	_, now, err := h.peer(ctx, req, id)
+	_, _, now, err := h.peer(ctx, req, id)
 	switch {
 	case err != nil:
 		return err

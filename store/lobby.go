@@ -272,15 +272,15 @@ func (l *Lobby) Readmit(host string, r Request) {
 	}
 }
 
-// Peer returns the member to, by its connection or one that it had before, if from may talk to it: whether those two are
-// linked is decided here alone. In a star the host is linked with each member, in a mesh each with each. It returns
-// ErrNotLinked.
-func (l *Lobby) Peer(from, to string) (Member, error) {
+// Peer returns from's peer id and the member to, by its connection or one that it had before, if from may talk to it: whether
+// those two are linked is decided here alone. In a star the host is linked with each member, in a mesh each with each. It
+// returns ErrNotLinked.
+func (l *Lobby) Peer(from, to string) (peerID int, m Member, err error) {
 	i, j := l.member(from), l.address(to)
 	if i < 0 || j < 0 || !l.linked(&l.Members[i], &l.Members[j]) {
-		return Member{}, ErrNotLinked
+		return 0, Member{}, ErrNotLinked
 	}
-	return l.Members[j], nil
+	return l.Members[i].PeerID, l.Members[j], nil
 }
 
 func (l *Lobby) linked(a, b *Member) bool {

@@ -118,7 +118,7 @@ func always(f func(*store.Lobby)) func(*store.Lobby) error {
 
 func peer(from, to string) func(*store.Lobby) error {
 	return func(l *store.Lobby) error {
-		_, err := l.Peer(from, to)
+		_, _, err := l.Peer(from, to)
 		return err
 	}
 }
@@ -188,11 +188,11 @@ func TestAnswers(t *testing.T) {
 	if r, err := l.Reject("host", "wes"); r != wes || err != nil {
 		t.Errorf("Reject = %v, %v, want %v", r, err, wes)
 	}
-	if m, err := l.Peer("host", "xia"); !reflect.DeepEqual(m, want) || err != nil {
-		t.Errorf("Peer = %v, %v, want %v", m, err, want)
+	if from, m, err := l.Peer("host", "xia"); from != 1 || !reflect.DeepEqual(m, want) || err != nil {
+		t.Errorf("Peer = %v, %v, %v, want 1, %v", from, m, err, want)
 	}
-	if m, err := l.Peer("xia", "host"); !reflect.DeepEqual(m, host) || err != nil {
-		t.Errorf("Peer = %v, %v, want %v", m, err, host)
+	if from, m, err := l.Peer("xia", "host"); from != 40 || !reflect.DeepEqual(m, host) || err != nil {
+		t.Errorf("Peer = %v, %v, %v, want 40, %v", from, m, err, host)
 	}
 }
 
@@ -203,7 +203,7 @@ func TestRefusalsReturnNobody(t *testing.T) {
 		m, r, _ := l.Accept("host", conn, 0, "")
 		rejected, _ := l.Reject("host", conn)
 		withdrawn, _ := l.Withdraw(conn)
-		p, _ := l.Peer("wes", conn)
+		_, p, _ := l.Peer("wes", conn)
 		if none := (store.Request{}); m.Conn != "" || p.Conn != "" || r != none || rejected != none || withdrawn != none {
 			t.Errorf("%q: %v %v %v %v %v, want nobody", conn, m, r, rejected, withdrawn, p)
 		}
