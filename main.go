@@ -5,8 +5,8 @@
 //	CALLBACK_URL       where to post to connections, if that is not https://DOMAIN/STAGE of the event: a custom domain
 //	                   with another path, or a gateway on this machine
 //	RESUME_GRACE       seconds for which the place of a dropped connection is held; 60 if empty
-//	ICE_SERVERS        STUN and TURN servers that clients are told of: URLs with commas between them, or a JSON array as
-//	                   browsers take it
+//	ICE_SERVERS        STUN and TURN servers that clients are told of: URLs with commas between them, or JSON: an array
+//	                   as browsers take it, or a provider's whole answer
 //	TURN_SECRET        what the TURN servers in it have as their static-auth-secret, unless the array has credentials
 //	DYNAMODB_ENDPOINT  a DynamoDB on this machine, in the place of the region's
 package main

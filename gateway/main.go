@@ -99,8 +99,8 @@ func parse(args []string, stderr io.Writer) (o options, err error) {
 		"replayed. It holds all content, by intent. Messages are dealt with one after the other meanwhile, and\n"+
 		"places lapse when somebody looks, as on AWS")
 	o.front.flags(f)
-	f.StringVar(&o.iceServers, "ice-servers", "", "STUN and TURN servers that clients are told of: `URLs` with commas between them, or a JSON array\n"+
-		"as browsers take it. What TURN servers have as static-auth-secret is read from -turn-secret-file, or TURN_SECRET in\n"+
+	f.StringVar(&o.iceServers, "ice-servers", "", "STUN and TURN servers that clients are told of: `URLs` with commas between them, or JSON: an array as\n"+
+		"browsers take it, or the whole answer of Cloudflare, Xirsys or Twilio. What TURN servers have as static-auth-secret is read from -turn-secret-file, or TURN_SECRET in\n"+
 		"the environment")
 	f.StringVar(&o.turnSecretFile, "turn-secret-file", "", "`file` that holds the secret of the TURN servers and nothing else")
 	o.integration.flags(f)

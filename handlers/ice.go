@@ -1,7 +1,6 @@
 package handlers
 
 import (
-	"bytes"
 	"context"
 	"crypto/hmac"
 	"crypto/sha1"
@@ -9,7 +8,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -31,13 +29,14 @@ const turnTime = 3 * time.Hour
 // maxICE is how long all servers may be together, as JSON: they go into an event beside up to 63 peers.
 const maxICE = 4 << 10
 
-// ReadICEServers reads a list of servers: URLs with commas between them, or a JSON array of {"urls": …, "username"?: …,
-// "credential"?: …}, as browsers take it. TURN servers without credentials share secret with Bellhop (coturn's
-// static-auth-secret). The error is one sentence for who configures it, and never has the secret in it.
+// ReadICEServers reads a list of servers: URLs with commas between them, or
+// JSON in one of the forms that decodeICEServers reads. TURN servers without
+// credentials share secret with Bellhop (coturn's static-auth-secret). The
+// error is one sentence for operators and never contains a secret.
 func ReadICEServers(list, secret string) (s ICEServers, err error) {
 	secret = strings.TrimSpace(secret)
 	s.secret = []byte(secret)
-	if list = strings.TrimSpace(list); strings.HasPrefix(list, "[") {
+	if list = strings.TrimSpace(list); strings.HasPrefix(list, "[") || strings.HasPrefix(list, "{") {
 		s.servers, err = decodeICEServers(list)
 	} else if list != "" {
 		s.servers, err = splitICEServers(list)
@@ -56,84 +55,6 @@ func ReadICEServers(list, secret string) (s ICEServers, err error) {
 		err = fmt.Errorf("STUN and TURN servers take %d bytes as JSON; name fewer, at most %d bytes", len(size), maxICE)
 	}
 	return s, err
-}
-
-// splitICEServers reads URLs with commas between them. A browser asks each server once, so those of a kind are one.
-func splitICEServers(list string) ([]events.ICEServer, error) {
-	var stun, turn events.ICEServer
-	for u := range strings.SplitSeq(list, ",") {
-		u = strings.TrimSpace(u)
-		if err := checkICEURL(u); err != nil {
-			return nil, err
-		}
-		if isTURN(u) {
-			turn.URLs = append(turn.URLs, u)
-		} else {
-			stun.URLs = append(stun.URLs, u)
-		}
-	}
-	return slices.DeleteFunc([]events.ICEServer{stun, turn}, func(s events.ICEServer) bool { return s.URLs == nil }), nil
-}
-
-func decodeICEServers(list string) ([]events.ICEServer, error) {
-	var given []struct {
-		URLs       oneOrMore `json:"urls"`
-		Username   string    `json:"username"`
-		Credential string    `json:"credential"`
-	}
-	d := json.NewDecoder(strings.NewReader(list))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&given); err != nil {
-		return nil, fmt.Errorf(`STUN and TURN servers are an array such as [{"urls": ["stun:stun.example.com"]}]: %w`, err)
-	}
-	if d.More() {
-		return nil, errors.New("there is text after the array of STUN and TURN servers; take it away")
-	}
-	servers := make([]events.ICEServer, len(given))
-	for i, g := range given {
-		if len(g.URLs) == 0 {
-			return nil, fmt.Errorf(`STUN or TURN server %d has no "urls"`, i+1)
-		}
-		if (g.Username == "") != (g.Credential == "") {
-			return nil, fmt.Errorf("give %s both a username and a credential, or neither", g.URLs[0])
-		}
-		for _, u := range g.URLs {
-			if err := checkICEURL(u); err != nil {
-				return nil, err
-			}
-		}
-		servers[i] = events.ICEServer{URLs: g.URLs, Username: g.Username, Credential: g.Credential}
-	}
-	return servers, nil
-}
-
-// oneOrMore is a string or an array of strings, as browsers take urls. Events have the array, which all clients take.
-type oneOrMore []string
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (o *oneOrMore) UnmarshalJSON(b []byte) error {
-	if bytes.HasPrefix(b, []byte("[")) {
-		return json.Unmarshal(b, (*[]string)(o))
-	}
-	*o = make(oneOrMore, 1)
-	return json.Unmarshal(b, &(*o)[0])
-}
-
-// checkICEURL checks a URL as RFC 7064 (STUN) and RFC 7065 (TURN) have it.
-func checkICEURL(s string) error {
-	scheme, rest, _ := strings.Cut(s, ":")
-	host, query, asks := strings.Cut(rest, "?")
-	u, err := url.Parse("//" + host)
-	port := uint64(1)
-	if err == nil && u.Port() != "" {
-		port, err = strconv.ParseUint(u.Port(), 10, 16)
-	}
-	isKnown := slices.Contains([]string{"stun", "stuns", "turn", "turns"}, scheme)
-	isTransport := !asks || isTURN(s) && (query == "transport=udp" || query == "transport=tcp")
-	if err != nil || !isKnown || !isTransport || u.Host != host || u.Hostname() == "" || port == 0 {
-		return fmt.Errorf("%q is not a URL such as stun:stun.example.com:3478 or turn:turn.example.com:3478?transport=udp", s)
-	}
-	return nil
 }
 
 func isTURN(u string) bool { return strings.HasPrefix(u, "turn") }

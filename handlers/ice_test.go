@@ -6,6 +6,22 @@ import (
 	"testing"
 )
 
+// What providers answer, as their documentation shows it.
+const (
+	cloudflare = `{"iceServers": [{"urls": ["stun:stun.cloudflare.com:3478"]},
+		{"urls": ["turn:turn.cloudflare.com:3478?transport=udp", "turns:turn.cloudflare.com:443?transport=tcp"], "username": "u", "credential": "c"}]}`
+	olderCloudflare = `{"iceServers": {"urls": ["stun:stun.cloudflare.com:3478", "turn:turn.cloudflare.com:3478?transport=udp"],
+		"username": "u", "credential": "c"}}`
+	xirsys = `{"v": {"iceServers": {"username": "u", "urls": ["stun:eu.xirsys.com", "turn:eu.xirsys.com:80?transport=udp"],
+		"credential": "c"}}, "s": "ok"}`
+	olderXirsys = `{"v":{"iceServers":[{"url":"stun:eu.xirsys.com"},
+		{"username":"u","url":"turn:eu.xirsys.com:80?transport=udp","credential":"c"}]},"s":"ok"}`
+	twilio = `{"username": "u", "ice_servers": [{"url": "stun:global.stun.twilio.com:3478", "urls": "stun:global.stun.twilio.com:3478"},
+		{"url": "turn:global.turn.twilio.com:3478?transport=udp", "username": "u",
+		"urls": "turn:global.turn.twilio.com:3478?transport=udp", "credential": "c"}], "date_updated": "Fri, 01 May 2020 01:42:57 +0000",
+		"account_sid": "AC0", "ttl": "86400", "date_created": "Fri, 01 May 2020 01:42:57 +0000", "password": "c"}`
+)
+
 // TestReadICEServers guards that what is configured is what clients hear, and that a mistake is a sentence that says what
 // to do and does not give the secret away.
 func TestReadICEServers(t *testing.T) {
@@ -16,12 +32,22 @@ func TestReadICEServers(t *testing.T) {
 	}{
 		{"", "", `{"ice_servers":[]}`},
 		{" stun:a.example , stun:b.example:3478", "", `{"ice_servers":[{"urls":["stun:a.example","stun:b.example:3478"]}]}`},
-		{"turn:[2001:db8::1]:3478?transport=tcp,stuns:a.example", secret + "\n",
-			`{"ice_servers":[{"urls":["stuns:a.example"]},{"urls":["turn:[2001:db8::1]:3478?transport=tcp"],` +
+		{"turn:[2001:db8::1]:3478?transport=tcp,stun:a.example", secret + "\n",
+			`{"ice_servers":[{"urls":["stun:a.example"]},{"urls":["turn:[2001:db8::1]:3478?transport=tcp"],` +
 				`"username":"1893564245:guest","credential":"OCQZ+tVZm1g2tuMfiA3X15JMObY="}],"expires_at":"2030-01-02T06:04:05Z"}`},
 		{`[{"urls": "stun:a.example"}]`, "", `{"ice_servers":[{"urls":["stun:a.example"]}]}`},
 		{`[{"urls": ["turns:a.example"], "username": "u", "credential": "<c>"}]`, "",
 			`{"ice_servers":[{"urls":["turns:a.example"],"username":"u","credential":"<c>"}]}`},
+		{`{"urls": "stun:a.example"}`, "", `{"ice_servers":[{"urls":["stun:a.example"]}]}`},
+		{cloudflare, "", `{"ice_servers":[{"urls":["stun:stun.cloudflare.com:3478"]},` +
+			`{"urls":["turn:turn.cloudflare.com:3478?transport=udp","turns:turn.cloudflare.com:443?transport=tcp"],"username":"u","credential":"c"}]}`},
+		{olderCloudflare, "", `{"ice_servers":[{"urls":["stun:stun.cloudflare.com:3478","turn:turn.cloudflare.com:3478?transport=udp"],` +
+			`"username":"u","credential":"c"}]}`},
+		{xirsys, "", `{"ice_servers":[{"urls":["stun:eu.xirsys.com","turn:eu.xirsys.com:80?transport=udp"],"username":"u","credential":"c"}]}`},
+		{olderXirsys, "", `{"ice_servers":[{"urls":["stun:eu.xirsys.com"]},` +
+			`{"urls":["turn:eu.xirsys.com:80?transport=udp"],"username":"u","credential":"c"}]}`},
+		{twilio, "", `{"ice_servers":[{"urls":["stun:global.stun.twilio.com:3478"]},` +
+			`{"urls":["turn:global.turn.twilio.com:3478?transport=udp"],"username":"u","credential":"c"}]}`},
 
 		{"stun:a.example", secret, "no TURN server that needs it"},
 		{"", secret, "no TURN server that needs it"},
@@ -32,8 +58,20 @@ func TestReadICEServers(t *testing.T) {
 		{`[{"urls": []}]`, "", `server 1 has no "urls"`},
 		{`[{"urls": "stun:a.example", "user": "u"}]`, "", `unknown field "user"`},
 		{`[{"urls": 3}]`, "", "are an array such as"},
-		{`[{"urls": "stun:a.example"}] x`, "", "text after the array"},
+		{`[{"urls": "stun:a.example"}] x`, "", "text after the STUN and TURN servers"},
 		{`[`, "", "are an array such as"},
+		{`{"v": "unauthorized", "s": "error"}`, "", `error of Xirsys and no list of servers: "unauthorized"`},
+		{`{"iceServers": 3}`, "", "are an array such as"},
+		{`{"servers": []}`, "", `unknown field "servers"`},
+		{`[{"urls": "turn:a.example", "username": "` + strings.Repeat("u", 510) + `", "credential": "c"}]`, "", "over 509 bytes"},
+		{`[{"urls": "turn:a.example", "username": "u", "credential": "c", "credentialType": "oauth"}]`, "", `only take "password"`},
+		{"stuns:a.example", "", "write stun:a.example"},
+		{"stun:2001:db8::1", "", "in brackets, as in stun:[2001:db8::1]"},
+		{"turn:2001:db8::1:3478?transport=udp", secret, "in brackets"},
+		{"stun:[a.example]", "", "is not a URL such as"},
+		{"stun:[fe80::1%25eth0]", "", "is not a URL such as"},
+		{"stun:[192.0.2.1]", "", "is not a URL such as"},
+		{"stun:a.example:", "", "is not a URL such as"},
 		{"a.example", "", `"a.example" is not a URL such as`},
 		{"stun:a.example,", "", `"" is not a URL such as`},
 		{"stun://a.example", "", "is not a URL such as"},
