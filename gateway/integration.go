@@ -71,8 +71,8 @@ func (i *integration) check(f *flag.FlagSet) error {
 		return errors.New("-timeout is for -bootstrap; with -lambda the template has it")
 	case given["function"] && (!runs || i.function == ""):
 		return errors.New("-function names the function of -lambda or -bootstrap")
-	case runs && (given["rate"] || given["grace"] || given["table"] || given["ice-servers"] || given["turn-secret-file"]):
-		return errors.New("-rate, -grace, -table, -ice-servers and -turn-secret-file are for the handler in this program; a function has its own, by its environment")
+	case runs && (given["rate"] || given["grace"] || given["table"] || given["ice-servers"] || given["turn-secret-file"] || given["turn-lifetime"]):
+		return errors.New("-rate, -grace, -table, -ice-servers, -turn-secret-file and -turn-lifetime are for the handler in this program; a function has its own, by its environment")
 	case i.timeout <= 0 || i.timeout >= 15*time.Second:
 		return errors.New("-timeout must be more than 0 and less than 15s: Bellhop counts on it that no message takes longer")
 	}

@@ -52,6 +52,7 @@ type options struct {
 	front
 	iceServers     string
 	turnSecretFile string
+	turnLifetime   time.Duration
 	ice            handlers.ICEServers // of these two, and TURN_SECRET
 	integration
 	trouble
@@ -103,6 +104,7 @@ func parse(args []string, stderr io.Writer) (o options, err error) {
 		"browsers take it, or the whole answer of Cloudflare, Xirsys or Twilio. What TURN servers have as static-auth-secret is read from -turn-secret-file, or TURN_SECRET in\n"+
 		"the environment")
 	f.StringVar(&o.turnSecretFile, "turn-secret-file", "", "`file` that holds the secret of the TURN servers and nothing else")
+	f.DurationVar(&o.turnLifetime, "turn-lifetime", 3*time.Hour, "how long TURN credentials that are made from the secret are good: a `duration` of at least 1s")
 	o.integration.flags(f)
 	o.trouble.flags(f)
 	f.Usage = func() {
@@ -149,6 +151,10 @@ func (o *options) readICE() (err error) {
 	if o.ice, err = handlers.ReadICEServers(o.iceServers, string(secret)); err != nil {
 		return fmt.Errorf("-ice-servers: %w", err)
 	}
+	if o.turnLifetime < time.Second {
+		return errors.New("-turn-lifetime must be at least 1s")
+	}
+	o.ice.Lifetime = o.turnLifetime
 	return nil
 }
 

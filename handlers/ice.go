@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"cmp"
 	"context"
 	"crypto/hmac"
 	"crypto/sha1"
@@ -20,11 +21,13 @@ import (
 type ICEServers struct {
 	servers []events.ICEServer // a TURN server without credentials gets some for each client
 	secret  []byte
+	// Lifetime is how long credentials made from the secret are good. 0 is
+	// 3 hours: a connection lasts 2 hours at most, and a client that resumes
+	// on the next one gets new credentials.
+	Lifetime time.Duration
 }
 
-// turnTime is how long the credentials that are made here are good. A connection lasts 2 hours at most, and who resumes
-// its place on the next hears of new ones.
-const turnTime = 3 * time.Hour
+const turnLifetime = 3 * time.Hour
 
 // maxICE is how long all servers may be together, as JSON: they go into an event beside up to 63 peers.
 const maxICE = 4 << 10
@@ -69,7 +72,7 @@ func (s ICEServers) isShared(one events.ICEServer) bool {
 // whose they are, for the server's log and quotas; the password is the name's HMAC-SHA1.
 func (s ICEServers) forClient(conn string, now time.Time) (servers []events.ICEServer, until events.Time) {
 	servers = slices.Clone(s.servers)
-	end := now.Add(turnTime)
+	end := now.Add(cmp.Or(s.Lifetime, turnLifetime))
 	for i := range servers {
 		if !s.isShared(servers[i]) {
 			continue
