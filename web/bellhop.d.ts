@@ -38,6 +38,13 @@ export interface PeerOptions {
   offerer?: "joiner" | "host";
   /** Milliseconds for which candidates are collected, since each message costs on AWS. 0 sends each at once. Default 100. */
   batch?: number;
+  /**
+   * Milliseconds after which a connection that does not stand is tried again. After 15 times it has failed; then the time
+   * grows, up to ten times this, for as long as the lobby stands. Default 2000.
+   */
+  retryEvery?: number;
+  /** Bytes that may wait to be sent to one peer before `send` returns false. Default 4 MiB; at most 64 KiB if not reliable. */
+  maxBuffered?: number;
 }
 
 export interface Options extends PeerOptions {
@@ -194,6 +201,9 @@ export interface LobbyEvents {
   away: { peer: Peer; resumeUntil: Date };
   back: { peer: Peer };
   open: { peer: Peer };
+  lost: { peer: Peer };
+  restored: { peer: Peer };
+  drain: { peer: Peer };
   message: { peer: Peer; data: string | ArrayBuffer; reliable: boolean };
   failed: { peer: Peer; error: BellhopError };
   update: {};
@@ -201,7 +211,8 @@ export interface LobbyEvents {
   host: { peer: Peer | null };
   /** lost: Bellhop cannot be reached, and the game goes on; gone: it can, and does not know the lobby any more. */
   signalling: { state: "lost" | "resumed" | "gone"; error?: BellhopError };
-  error: { peer: Peer; error: Error };
+  /** peer is missing if it is about the servers that Bellhop names. */
+  error: { peer?: Peer; error: Error };
   close: {
     reason: "left" | "closed" | "host_left" | "timed_out" | "removed" | "replaced" | "resume_failed";
     /** What the host said when it removed this player. */
@@ -224,7 +235,7 @@ export class Lobby extends Target<LobbyEvents> {
   /** Those who wait to be let in. */
   readonly requests: JoinRequest[];
   peer(peerId: number): Peer | undefined;
-  /** Sends to all that are connected, and returns to how many. */
+  /** Sends to all that are connected and have room, and returns to how many. */
   send(data: Data, options?: SendOptions): number;
   accept(request: JoinRequest, options?: { peerId?: number }): Promise<Peer>;
   reject(request: JoinRequest, reason?: string): Promise<void>;
@@ -240,6 +251,8 @@ export class Lobby extends Target<LobbyEvents> {
 
 export type PeerState = "connecting" | "open" | "failed" | "closed";
 
+export type RelayAction = "set_session_description" | "send_ice_candidate";
+
 /** What a Peer needs where no lobby makes it. */
 export interface PeerWiring extends PeerOptions {
   /** Whether this side gives way when both have offered. Exactly one side must. */
@@ -247,13 +260,22 @@ export interface PeerWiring extends PeerOptions {
   /** Whether this side begins. */
   offers: boolean;
   /** Hands a message to the other side, whose Peer takes set_session_description as "description", the other as "candidates". */
-  relay(action: "set_session_description" | "send_ice_candidate", content: any): void;
+  relay(action: RelayAction, content: any): void;
+  /** Bytes of content, as JSON, that relay gets through. Default Infinity; 28 KiB through Bellhop. */
+  maxRelayed?: number;
   /** Whether relay gets anything through at the moment. */
   reachable?(): boolean;
 }
 
 export interface PeerEvents {
+  /** It can be talked to. */
   open: {};
+  /** It cannot for now; a way is looked for. restored or open follow if there is one. */
+  lost: {};
+  /** It can again, by the same channels: what was sent before is not lost. */
+  restored: {};
+  /** After `send` returned false since too much waited, half of that is gone. */
+  drain: {};
   message: { data: string | ArrayBuffer; reliable: boolean };
   failed: { error: BellhopError };
   error: { error: Error };
@@ -268,13 +290,18 @@ export class Peer extends Target<PeerEvents> {
   readonly player?: any;
   /** Whether its connection to Bellhop is gone, and its place held. */
   readonly away: boolean;
+  /** open: it can be talked to now. failed: no way was found for half a minute; it goes on being looked for. */
   readonly state: PeerState;
+  /** Bytes that wait to be sent. */
+  readonly buffered: number;
   /** To add sound or video to, say. Another one after the other side's page was loaded anew. */
   readonly connection: RTCPeerConnection;
-  /** Returns whether it could be sent. Throws message_too_large beyond what the other side takes, 256 KiB in browsers. */
+  /** Returns whether it could be sent: false unless `state` is open, or if too much waits. Throws message_too_large beyond what the other side takes, 256 KiB in browsers. */
   send(data: Data, options?: SendOptions): boolean;
   /** Tries to connect again unless it is connected, or anyway: for want of a way, or for a better one. */
   restart(anyway?: boolean): void;
+  /** Exchanges the STUN and TURN servers, and looks for a way by the new ones. */
+  setIceServers(iceServers: RTCIceServer[]): void;
   /** Takes in what the other side's relay was given. */
   receive(what: "description" | "candidates", content: any): void;
   close(): void;

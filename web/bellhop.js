@@ -15,6 +15,7 @@
  */
 
 import { BellhopError, MINUTE, PATIENCE, SECOND, asError, camel, checkGame, fire, snake, within } from "./common.js";
+import { checkOptions } from "./ice.js";
 import { Lobby } from "./lobby.js";
 
 export { BellhopError } from "./common.js";
@@ -370,10 +371,12 @@ export class Bellhop extends EventTarget {
 
   /** @param {string} action @param {object} content @param {types.PeerOptions & {signal?: AbortSignal}} options */
   async #enter(action, content, options) {
+    const all = { ...this.#options, ...options };
+    checkOptions(all);
     this.#entering++;
     try {
       const answer = await this.request(action, content, options);
-      return (this.#lobby = new Lobby(this, answer.content, { ...this.#options, ...options }));
+      return (this.#lobby = new Lobby(this, answer.content, all));
     } finally {
       this.#entering--;
       setTimeout(() => this.#drain()); // once who called has the lobby, and listens
@@ -387,6 +390,6 @@ export class Bellhop extends EventTarget {
   }
 }
 /** What of a host's options is for Bellhop. @param {types.HostOptions} options */
-function startContent({ signal, iceServers, rtc, offerer, batch, ...content }) {
+function startContent({ signal, iceServers, rtc, offerer, batch, retryEvery, maxBuffered, ...content }) {
   return snake(content);
 }

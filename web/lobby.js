@@ -7,16 +7,20 @@
  */
 
 import { BellhopError, HELD, HOUR, MINUTE, SECOND, camel, fire, snake } from "./common.js";
+import { freshFor, usable } from "./ice.js";
 import { Peer } from "./peer.js";
 
 /** How often Bellhop is asked about somebody whose time to come back is over. */
 const KNOCK = 30 * SECOND;
+/** Bytes that a relay takes: 28 KiB of content, less what is put beside it here. */
+const MAX_RELAYED = (28 << 10) - 512;
 
 /**
  * Who is in a game. Its events:
  * `request` (somebody asks to be let in: request.accept(), request.reject()), `cancel` (they no longer do), `join`,
  * `leave`, `away` and `back` (a peer's connection to Bellhop dropped, and was resumed; the game goes on meanwhile), `open`
- * (a peer can be talked to), `message`, `failed` (a peer cannot be connected with; error says why), `update`, `host` (it has
+ * (a peer can be talked to), `lost` and `restored` (it cannot for now; it can again, by the same channels), `message`,
+ * `drain` (there is room to send again), `failed` (a peer cannot be connected with; error says why), `update`, `host` (it has
  * changed), `signalling` (this client's own connection: state is `lost`, `resumed` or `gone`), `error`, and `close`.
  * @implements {types.Lobby}
  */
@@ -33,6 +37,7 @@ export class Lobby extends EventTarget {
   #gone = /** @type {BellhopError | null} */ (null); // why Bellhop no longer knows of this lobby
   #closed = false;
   #iceServers = /** @type {RTCIceServer[]} */ ([]);
+  #expiry = 0; // a timer
   #again = false; // whether those who are made now are peers that another page has left
   #knocks = /** @type {Map<Peer, number>} */ (new Map()); // timers
 
@@ -80,7 +85,17 @@ export class Lobby extends EventTarget {
    * @param {types.Data} data @param {types.SendOptions} [options]
    */
   send(data, options) {
-    return this.members.filter((peer) => peer.send(data, options)).length;
+    let reached = 0;
+    let failure;
+    for (const peer of this.#members) {
+      try {
+        if (peer.send(data, options)) reached++;
+      } catch (error) {
+        failure ??= error; // once the others have it
+      }
+    }
+    if (failure) throw failure;
+    return reached;
   }
 
   /** Lets in somebody who waits. @param {types.JoinRequest} request @param {{peerId?: number}} [options] */
@@ -211,7 +226,7 @@ export class Lobby extends EventTarget {
     resume_failed: (lobby, { error }) => {
       lobby.#gone = error;
       fire(lobby, "signalling", { state: "gone", error });
-      for (const peer of lobby.members) if (peer.state !== "open") lobby.#unlink(peer, "timed_out");
+      for (const peer of lobby.members) lobby.#forsake(peer, "timed_out");
       lobby.#endIfAlone();
     },
     lobby_left: (lobby) => lobby.#end("left"),
@@ -224,7 +239,7 @@ export class Lobby extends EventTarget {
   #enter(content) {
     this.info = camel(content.lobby);
     this.me.connectionId = content.connection_id;
-    this.#iceServers = content.ice_servers ?? this.#iceServers;
+    if (content.ice_servers) this.#serve(content.ice_servers);
     const peers = content.peers ?? [];
     const host = peers.find((/** @type {any} */ peer) => peer.connection_id === content.host_connection_id);
     this.hostPeerId = host ? host.peer_id : this.me.peerId;
@@ -235,6 +250,32 @@ export class Lobby extends EventTarget {
       if (back) fire(this, "back", { peer });
       if (away) this.#knock(peer, MINUTE);
     }
+  }
+
+  /**
+   * Takes STUN and TURN servers of Bellhop's, also for the connections that there are, and asks for others in time.
+   * @param {RTCIceServer[]} given @param {string} [expiresAt]
+   */
+  #serve(given, expiresAt) {
+    const { servers, error } = usable(given);
+    if (error) setTimeout(() => fire(this, "error", { error })); // once somebody listens
+    this.#iceServers = servers;
+    for (const peer of this.#members) peer.setIceServers(this.#allServers);
+    clearTimeout(this.#expiry);
+    const ms = freshFor(servers, expiresAt);
+    if (ms < Infinity) this.#expiry = setTimeout(() => this.#refresh(), ms);
+  }
+
+  /** Gets new credentials. Where Bellhop cannot be reached, those that come with `resumed` do. */
+  async #refresh() {
+    if (this.#closed || this.#gone) return;
+    this.#expiry = setTimeout(() => this.#refresh(), MINUTE);
+    const answer = await this.#bellhop.request("get_ice_servers").catch(() => null);
+    if (answer && !this.#closed) this.#serve(answer.content.ice_servers, answer.content.expires_at);
+  }
+
+  get #allServers() {
+    return [...(this.#options.iceServers ?? []), ...this.#iceServers];
   }
 
   /** A peer has sent something. @param {"description" | "candidates"} what @param {any} content */
@@ -275,19 +316,21 @@ export class Lobby extends EventTarget {
     const byHost = this.#options.offerer === "host" && this.#term === 1 && this.info.topology === "star";
     const peer = new Peer({
       ...this.#options,
-      iceServers: [...(this.#options.iceServers ?? []), ...this.#iceServers],
+      iceServers: this.#allServers,
       polite: higher,
       offers: this.#again || (byHost ? this.isHost : higher),
-      reachable: () => this.#online && !peer.away,
+      maxRelayed: MAX_RELAYED,
+      reachable: () => this.#online && !this.#gone && !peer.away,
       relay: (action, content) => { // a host that took over learns by it whom it is linked with
         const { peerId: peer_id, player } = this.me;
         this.#bellhop.send(action, { connection_id: peer.connectionId, peer_id, player, ...content });
       },
     });
-    for (const name of ["open", "message", "failed", "error"]) {
+    for (const name of ["open", "lost", "restored", "message", "drain", "failed", "error"]) {
       const pass = (/** @type {any} */ { data, reliable, error }) => fire(this, name, { peer, data, reliable, error });
       peer.addEventListener(name, pass);
     }
+    peer.addEventListener("lost", () => this.#gone && this.#forsake(peer, "disconnected"));
     peer.addEventListener("close", () => {
       if (this.#gone) this.#unlink(peer, "disconnected"); // else Bellhop says what has become of them
       this.#endIfAlone();
@@ -309,6 +352,21 @@ export class Lobby extends EventTarget {
     }, Math.min(Math.max(ms, SECOND), HOUR)));
   }
 
+  /**
+   * Gives up a peer that has no way to this client, once Bellhop does not help to find one. A way that is only disturbed may
+   * come back by itself.
+   * @param {Peer} peer @param {"timed_out" | "disconnected"} reason
+   */
+  #forsake(peer, reason) {
+    if (peer.state === "open") return;
+    if (peer.connection.connectionState !== "disconnected") return this.#unlink(peer, reason);
+    clearTimeout(this.#knocks.get(peer));
+    this.#knocks.set(peer, setTimeout(() => {
+      this.#forsake(peer, reason);
+      this.#endIfAlone();
+    }, 5 * SECOND));
+  }
+
   /** @param {Peer} peer @param {string} reason */
   #unlink(peer, reason) {
     if (!this.#members.delete(peer)) return;
@@ -327,7 +385,7 @@ export class Lobby extends EventTarget {
   #end(reason, details) {
     if (this.#closed) return;
     this.#closed = true;
-    for (const timer of this.#knocks.values()) clearTimeout(timer);
+    for (const timer of [this.#expiry, ...this.#knocks.values()]) clearTimeout(timer);
     for (const peer of this.#members) peer.close();
     this.#members.clear();
     this.#requests.clear();

@@ -5,21 +5,25 @@
  * @import * as types from "./bellhop.d.ts"
  */
 
-import { BellhopError, HELD, SECOND, fire } from "./common.js";
+import { Candidates, gathered, isHopeless, isStuck, whyNot } from "./candidates.js";
+import { BellhopError, SECOND, fire } from "./common.js";
+import { Direct, NEGOTIATION_CHANNEL } from "./direct.js";
+import { InOrder, sessionOf } from "./order.js";
+import { MAX_BUFFERED, Outbox, sizeOf } from "./outbox.js";
 
-/** How often a peer connection that does not stand is looked at, and after how many looks it has failed. */
+/** How often a connection that does not stand is looked at, and after how many looks it has failed. */
 const LOOK = 2 * SECOND;
 const LOOKS = 15;
-/** How long a description waits for one that was sent before it and has not come: API Gateway promises no order. */
-const GAP = 3 * SECOND;
-/** What one send_ice_candidate may hold. */
-const BATCH = 64;
+/** A connection that has failed is looked at more and more rarely, down to once in this many times LOOK. */
+const RAREST = 10;
+/** Bytes by which the candidates of this side make a description longer. */
+const SPARE = 2 << 10;
 
 /**
  * A WebRTC connection to one other player, with a reliable data channel and an unreliable one. It negotiates perfectly, as
  * the pattern of that name does: either side may offer at any time. Of use without a lobby too: hand what `relay` is
- * given to the other side, and give what comes from there to `receive`. Its events are `open`, `message`, `failed`, `error`
- * and `close`.
+ * given to the other side, and give what comes from there to `receive`. Its events are `open`, `message`, `lost`,
+ * `restored`, `failed`, `drain`, `error` and `close`.
  * @implements {types.Peer}
  */
 export class Peer extends EventTarget {
@@ -31,28 +35,32 @@ export class Peer extends EventTarget {
   #pc = /** @type {RTCPeerConnection} */ (/** @type {unknown} */ (null));
   #reliable = /** @type {RTCDataChannel | null} */ (null);
   #unreliable = /** @type {RTCDataChannel | null} */ (null);
+  #outbox;
   #asked = false; // whether this side has made channels
   #opened = false;
+  #lost = false; // whether it was open, and has no way at the moment
   #failed = false;
   #closed = false;
   #steps = Promise.resolve(); // of the negotiation, one after the other
   #sent = 0; // descriptions, of this RTCPeerConnection
-  #next = 1; // the number of the description that is to come; 0: whichever does
-  #session = ""; // of the other side's RTCPeerConnection
-  #early = /** @type {Map<number, any>} */ (new Map()); // descriptions that have outrun others
-  #held = /** @type {any[]} */ ([]); // candidates that have outrun their description
-  #found = /** @type {RTCIceCandidateInit[]} */ ([]); // candidates to be sent
+  #order = new InOrder((content, direct) => this.#step(() => this.#take(content, direct)));
+  #direct = new Direct((action, content) => this.#receive(action !== "send_ice_candidate", content, true));
+  #isDirect = false; // whether what is negotiated goes over the connection that there is
+  #hurries = false; // whether the next offer must not, since the connection may have no way any more
+  #refused = false; // whether a description was too large, and that was said
+  #candidates;
   #describing = false;
   #refusals = /** @type {RTCPeerConnectionIceErrorEvent[]} */ ([]); // of STUN and TURN servers
-  #batch = 0; // timers
-  #gap = 0;
-  #watch = 0;
+  #watch = 0; // a timer
   #looks = 0; // at this connection since it last stood
 
   /** @param {types.PeerWiring} options */
   constructor(options) {
     super();
-    this.#options = { batch: 100, reachable: () => true, ...options };
+    const defaults = { batch: 100, retryEvery: LOOK, maxBuffered: MAX_BUFFERED, maxRelayed: Infinity, reachable: () => true };
+    this.#options = { ...defaults, ...options };
+    this.#outbox = new Outbox(this.#options.maxBuffered, () => fire(this, "drain"));
+    this.#candidates = new Candidates(this.#options.batch, (content) => this.#send("send_ice_candidate", content));
     this.#make();
     if (options.offers) this.#open();
     this.#look();
@@ -66,50 +74,60 @@ export class Peer extends EventTarget {
   /** @returns {types.PeerState} */
   get state() {
     if (this.#closed) return "closed";
-    if (this.#reliable?.readyState === "open") return "open";
+    if (this.#reliable?.readyState === "open" && !this.#lost) return "open";
     return this.#failed ? "failed" : "connecting";
   }
 
+  /** Bytes that wait to be sent. */
+  get buffered() {
+    return (this.#reliable?.bufferedAmount ?? 0) + (this.#unreliable?.bufferedAmount ?? 0);
+  }
+
   /**
-   * Sends text or bytes, and returns whether it could: false before `open` and after `close`. What is sent with reliable:
-   * false may be lost or overtaken and is never late, which suits positions and inputs. It throws a BellhopError if the
-   * message is larger than the other side takes: 256 KiB in today's browsers.
+   * Sends text or bytes, and returns whether it could: false unless `state` is open, and while too much waits to be sent.
+   * What is sent with reliable: false may be lost or overtaken and is never late, which suits positions and inputs. It
+   * throws a BellhopError if the message is larger than the other side takes: 256 KiB in today's browsers.
    * @param {types.Data} data @param {types.SendOptions} [options]
    */
   send(data, { reliable = true } = {}) {
     const channel = !reliable && this.#unreliable?.readyState === "open" ? this.#unreliable : this.#reliable;
-    if (channel?.readyState !== "open") return false;
-    const most = this.#pc.sctp?.maxMessageSize ?? Infinity;
-    if (isLarger(data, most)) {
-      throw new BellhopError("message_too_large", `A message holds at most ${most} bytes here; send this one in parts.`);
-    }
-    channel.send(/** @type {any} */ (data));
-    return true;
+    if (!channel || this.state !== "open") return false;
+    return this.#outbox.send(channel, data, this.#pc.sctp);
   }
 
   /** Takes in what the other side's relay was given. @param {"description" | "candidates"} what @param {any} content */
   receive(what, content) {
-    if (what === "description") this.#arrive(content);
-    else this.#step(() => this.#add(content.candidates ?? [content]));
+    this.#receive(what === "description", content, false);
   }
 
   /** Tries again unless it stands; with `anyway` it looks for a new way even then, since the network has changed. */
   restart(anyway = false) {
     if (this.#closed) return;
     this.#failed = false;
-    if (anyway && this.#pc.remoteDescription) this.#pc.restartIce();
+    this.#looks = 0;
+    if (anyway && this.#pc.remoteDescription) this.#restartIce();
     else if (!this.#stands) {
-      this.#skip();
+      this.#order.skip();
       if (this.#options.offers) this.#again(true);
     }
-    this.#looks = 0;
     this.#look();
+  }
+
+  /** Exchanges the STUN and TURN servers, whose credentials expire. @param {RTCIceServer[]} iceServers */
+  setIceServers(iceServers) {
+    if (this.#closed || JSON.stringify(iceServers) === JSON.stringify(this.#options.iceServers)) return;
+    this.#options.iceServers = iceServers;
+    this.#pc.setConfiguration({ ...this.#pc.getConfiguration(), iceServers });
+    this.#refusals = [];
+    if (this.#pc.remoteDescription) this.#pc.restartIce();
   }
 
   close() {
     if (this.#closed) return;
     this.#closed = true;
-    for (const timer of [this.#batch, this.#gap, this.#watch]) clearTimeout(timer);
+    clearTimeout(this.#watch);
+    this.#candidates.stop();
+    this.#order.stop();
     this.#pc.close();
     fire(this, "close");
   }
@@ -125,13 +143,14 @@ export class Peer extends EventTarget {
     const pc = new RTCPeerConnection({ iceServers, ...rtc });
     this.#pc = pc;
     this.#reliable = this.#unreliable = null;
-    this.#asked = this.#opened = false;
+    this.#asked = this.#opened = this.#lost = this.#isDirect = false;
     this.#refusals = [];
     this.#sent = 0;
     pc.onnegotiationneeded = () => this.#step(() => pc === this.#pc && this.#offer());
-    pc.onicecandidate = ({ candidate }) => pc === this.#pc && this.#candidate(candidate);
-    pc.onicecandidateerror = (error) => this.#refusals.push(error);
-    pc.onconnectionstatechange = pc.onsignalingstatechange = () => pc === this.#pc && this.#look();
+    pc.onicecandidate = ({ candidate }) => pc === this.#pc && this.#candidates.find(candidate, this.#describing);
+    pc.onicecandidateerror = (error) => pc === this.#pc && this.#refusals.push(error);
+    pc.onsignalingstatechange = () => pc === this.#pc && this.#look();
+    pc.onconnectionstatechange = () => pc === this.#pc && this.#changed();
     pc.ondatachannel = ({ channel }) => this.#adopt(channel);
   }
 
@@ -149,6 +168,7 @@ export class Peer extends EventTarget {
     const reliable = channel.ordered && channel.maxRetransmits === null && channel.maxPacketLifeTime === null;
     channel.binaryType = "arraybuffer";
     channel.onmessage = ({ data }) => fire(this, "message", { data, reliable });
+    this.#outbox.watch(channel);
     channel.onopen = () => {
       if (pc !== this.#pc) return;
       if (reliable) this.#reliable ??= channel;
@@ -160,16 +180,35 @@ export class Peer extends EventTarget {
     };
     channel.onclose = () => {
       if (channel !== this.#reliable || this.#closed) return;
-      fire(this, "close");
+      this.#lose();
+      if (!this.#closed) fire(this, "close");
       this.#look();
     };
   }
 
+  #changed() {
+    const { connectionState } = this.#pc;
+    if (connectionState === "disconnected" || connectionState === "failed") this.#lose();
+    else if (connectionState === "connected" && this.#lost && this.#reliable?.readyState === "open") {
+      this.#lost = this.#failed = false;
+      fire(this, "restored");
+      this.#offerAgain();
+    }
+    this.#look();
+  }
+
+  #lose() {
+    if (!this.#opened || this.#lost) return;
+    this.#lost = true;
+    fire(this, "lost");
+  }
+
   /** Both sides start anew: the other side's connection is another one, or has closed. */
   #renew() {
+    this.#lose();
     this.#pc.close();
+    this.#candidates.forget();
     this.#make();
-    this.#held = [];
   }
 
   // Negotiation
@@ -181,63 +220,80 @@ export class Peer extends EventTarget {
     });
   }
 
+  /** @param {boolean} isDescription @param {any} content @param {boolean} direct whether it came over the connection */
+  #receive(isDescription, content, direct) {
+    if (isDescription) this.#order.arrive(content, direct);
+    else this.#step(() => this.#candidates.add(this.#pc, content.candidates ?? [content], (error) => fire(this, "error", { error })));
+  }
+
   async #offer() {
-    if (this.#pc.signalingState === "stable") await this.#describe(() => this.#pc.setLocalDescription());
+    if (this.#pc.signalingState !== "stable") return;
+    this.#isDirect = !this.#hurries;
+    this.#hurries = false;
+    await this.#describe("offer");
+  }
+
+  /** Offers what could not be sent before. */
+  #offerAgain() {
+    if (this.#refused) this.#step(() => this.#offer());
   }
 
   /**
-   * Sends the local description once the first candidates are in it: each message less is one not paid for.
-   * @param {() => any} [make]
+   * Makes a description, unless the one that there is will do, and sends it once the first candidates are in it: each
+   * message less is one not paid for.
+   * @param {"offer" | "answer"} [type]
    */
-  async #describe(make) {
+  async #describe(type) {
     const pc = this.#pc;
     this.#describing = true;
     try {
-      await make?.();
+      const made = type && await (type === "offer" ? pc.createOffer() : pc.createAnswer());
+      if (made && !this.#passes(sizeOf(JSON.stringify(made)) + SPARE)) return await this.#refuse(type);
+      if (made) await pc.setLocalDescription(made);
       const { iceServers } = pc.getConfiguration(); // without any, all candidates are there in no time
       await gathered(pc, iceServers?.length ? this.#options.batch : this.#options.batch / 4);
+    } catch (error) {
+      if (pc === this.#pc) throw error;
     } finally {
       this.#describing = false;
     }
     if (pc !== this.#pc || !pc.localDescription) return;
-    this.#found = [];
-    const { type, sdp } = pc.localDescription;
-    this.#options.relay("set_session_description", { session_type: type, sdp, seq: ++this.#sent });
+    this.#candidates.sent();
+    const { type: session_type, sdp } = pc.localDescription;
+    const content = { session_type, sdp, seq: ++this.#sent, negotiation_channel: NEGOTIATION_CHANNEL };
+    if (!this.#send("set_session_description", content)) return await this.#refuse();
+    this.#refused = false;
   }
 
-  /** Takes descriptions in the order of their numbers; those without one as they come. @param {any} content */
-  #arrive(content) {
-    const { seq, sdp } = content;
-    const session = sessionOf(sdp) || this.#session;
-    if (!Number.isInteger(seq)) return this.#step(() => this.#take(content));
-    if (this.#session && session !== this.#session) this.#next = 1;
-    this.#session = session;
-    this.#next ||= seq;
-    if (seq < this.#next) return;
-    this.#early.set(seq, content);
-    this.#settle();
+  get #hasDirect() {
+    return this.#direct.isOpen && this.state === "open";
   }
 
-  #settle() {
-    for (let content; (content = this.#early.get(this.#next)); this.#next++) {
-      this.#early.delete(this.#next);
-      this.#step(() => this.#take(content));
-    }
-    if (this.#early.size) return void (this.#gap ||= setTimeout(() => this.#skip(), GAP));
-    clearTimeout(this.#gap);
-    this.#gap = 0;
+  /** Whether so many bytes get to the other side. @param {number} size */
+  #passes(size) {
+    return this.#hasDirect || size <= this.#options.maxRelayed;
   }
 
-  /** What is missing was lost. */
-  #skip() {
-    clearTimeout(this.#gap);
-    this.#gap = 0;
-    this.#next = this.#early.size ? Math.min(...this.#early.keys()) : 0;
-    this.#settle();
+  /** Sends to the other side, and returns whether it could. @param {types.RelayAction} action @param {any} content */
+  #send(action, content) {
+    const fits = this.#options.maxRelayed === Infinity || sizeOf(JSON.stringify(content)) <= this.#options.maxRelayed;
+    if (this.#hasDirect && (this.#isDirect || !fits || !this.#options.reachable())) this.#direct.send(action, content);
+    else if (fits) this.#options.relay(action, content);
+    else return false;
+    return true;
   }
 
-  /** @param {any} content */
-  async #take({ session_type: type, sdp }) {
+  /** Says once that a description is too large, until one is sent. @param {"offer" | "answer"} [type] */
+  async #refuse(type) {
+    if (type === "answer") await this.#pc.setRemoteDescription({ type: "rollback" });
+    if (this.#refused) return;
+    this.#refused = true;
+    const why = `The description of this connection is over ${this.#options.maxRelayed} bytes: use fewer tracks`;
+    throw new BellhopError("message_too_large", `${why}, or add them once it is open.`);
+  }
+
+  /** @param {any} content @param {boolean} direct */
+  async #take({ session_type: type, sdp, negotiation_channel: channel }, direct) {
     const before = sessionOf(this.#pc.remoteDescription?.sdp);
     if (type === "rollback") return; // of an offer that has been answered
     if (before && before !== sessionOf(sdp)) {
@@ -248,138 +304,93 @@ export class Peer extends EventTarget {
     // Both have offered, and the other gives way; or it answers an offer that is no more.
     if (type === "offer" ? pc.signalingState !== "stable" && !this.#options.polite : pc.signalingState === "stable") return;
     await pc.setRemoteDescription({ type, sdp });
-    await this.#add(this.#held.splice(0));
-    if (type === "offer") await this.#describe(() => pc.setLocalDescription());
-  }
-
-  /** @param {any[]} candidates of a browser's shape or of Godot's */
-  async #add(candidates) {
-    for (const given of candidates) {
-      const { candidate = given.name, sdpMid = given.media, sdpMLineIndex = given.index, usernameFragment } = given;
-      const remote = this.#pc.remoteDescription?.sdp;
-      if (!remote || (usernameFragment && !remote.includes(`a=ice-ufrag:${usernameFragment}`))) {
-        if (this.#held.push(given) > HELD) this.#held.shift();
-      } else {
-        const shape = { candidate, sdpMid, sdpMLineIndex, usernameFragment };
-        await this.#pc.addIceCandidate(shape).catch((error) => fire(this, "error", { error }));
-      }
-    }
-  }
-
-  /** @param {RTCIceCandidate | null} candidate found here; null or an empty one is the last */
-  #candidate(candidate) {
-    const last = !candidate?.candidate;
-    if (!last) this.#found.push(candidate.toJSON());
-    if (this.#describing || this.#found.length === 0) return; // in the description, or not worth a message of its own
-    if (last) this.#found.push({ candidate: "" });
-    if (last || !this.#options.batch || this.#found.length >= BATCH) this.#flush();
-    else this.#batch ||= setTimeout(() => this.#flush(), this.#options.batch);
-  }
-
-  #flush() {
-    clearTimeout(this.#batch);
-    this.#batch = 0;
-    while (this.#found.length) this.#options.relay("send_ice_candidate", { candidates: this.#found.splice(0, BATCH) });
+    if (channel === NEGOTIATION_CHANNEL) this.#direct.make(pc, () => this.#offerAgain());
+    await this.#candidates.add(pc, [], (error) => fire(this, "error", { error }));
+    if (type !== "offer") return;
+    this.#isDirect = direct;
+    await this.#describe("answer");
   }
 
   // When it does not stand
 
   /** Looks after a connection until it stands, and does again what may have got lost, the two sides in turns. */
   #look() {
-    clearTimeout(this.#watch);
     if (this.#stands) this.#looks = 0;
-    if (this.#closed || this.#stands || this.#failed) return;
+    else if (this.#watch && this.#looks > LOOKS) return; // changes put off the first looks alone
+    clearTimeout(this.#watch);
+    this.#watch = 0;
+    if (this.#closed || this.#stands) return;
     this.#watch = setTimeout(() => {
-      if (this.#options.reachable()) { // else nothing gets through for now
-        const looks = this.#looks++;
-        if (looks === LOOKS || (looks >= 4 && this.#hopeless)) return this.#fail();
-        if (looks > 0 && this.#stuck) {
-          this.#renew();
-          this.#open();
-        } else if (looks % 2 === (this.#options.offers ? 0 : 1)) this.#again(looks >= 6 && looks % 6 < 2);
-      }
+      this.#watch = 0;
+      if (this.#options.reachable() || this.#hasDirect) this.#tend(); // else nothing gets through for now
       this.#look();
-    }, LOOK);
+    }, this.#pause);
   }
 
-  /** Whether this browser has found no way out, and will not. */
-  get #hopeless() {
-    return this.#pc.iceGatheringState === "complete" && !/^a=candidate/m.test(this.#pc.localDescription?.sdp ?? "");
+  /** Milliseconds until the next look. Once it has failed they grow, and are random: the two sides offer at other times. */
+  get #pause() {
+    const { retryEvery } = this.#options;
+    if (this.#looks <= LOOKS) return retryEvery;
+    return retryEvery * Math.min(2 ** (this.#looks - LOOKS), RAREST) * (0.5 + Math.random() / 2);
+  }
+
+  #tend() {
+    const looks = this.#looks++;
+    if (looks === LOOKS || (looks >= 4 && looks < LOOKS && isHopeless(this.#pc))) return this.#fail();
+    if (looks > 0 && isStuck(this.#pc)) {
+      this.#renew();
+      this.#open();
+    } else if (looks > LOOKS) this.#again(true, true);
+    else if (looks % 2 === (this.#options.offers ? 0 : 1)) this.#again(looks >= 6 && looks % 6 < 2);
+  }
+
+  /** Whether no new way helps: the channels are gone, or what would describe one is too large to be sent. */
+  get #over() {
+    if (this.#reliable?.readyState === "closed") return true;
+    const { connectionState, sctp } = this.#pc;
+    return connectionState === "failed" && (this.#refused || ["failed", "closed"].includes(sctp?.transport?.state ?? ""));
   }
 
   /**
-   * Whether this browser goes on looking for a way out and finds none at all: Chromium may, where it took an offer back as
-   * soon as it was made, and then for ever. Relays alone may take their time.
+   * @param {boolean} anew whether to look for a way anew also where that seems to be under way
+   * @param {boolean} [offersAnew] whether to do so even with an offer that has no answer
    */
-  get #stuck() {
-    const { iceGatheringState, localDescription } = this.#pc;
-    return iceGatheringState === "gathering" && !/^a=candidate/m.test(localDescription?.sdp ?? "") &&
-      this.#pc.getConfiguration().iceTransportPolicy !== "relay";
-  }
-
-  /** @param {boolean} anew whether to look for a way anew also where that seems to be under way */
-  #again(anew) {
-    const { connectionState } = this.#pc;
-    if (this.#reliable?.readyState === "closed") {
+  #again(anew, offersAnew = false) {
+    const { connectionState, signalingState } = this.#pc;
+    const offered = signalingState === "have-local-offer";
+    this.#isDirect = false; // it may not get through
+    if (this.#over) {
       this.#renew();
       this.#open();
-    } else if (this.#pc.signalingState === "have-local-offer") this.#step(() => this.#describe());
+    } else if (offered && offersAnew && this.state !== "open") this.#step(() => this.#takeBack());
+    else if (offered) this.#step(() => this.#describe());
     else if (!this.#pc.remoteDescription) this.#open();
-    else if (connectionState === "failed" || connectionState === "disconnected" || anew) this.#pc.restartIce();
+    else if (connectionState === "failed" || connectionState === "disconnected" || anew) this.#restartIce();
   }
 
+  /** Has an offer made that does not go by a way which may be none any more. */
+  #restartIce() {
+    this.#hurries = true;
+    this.#pc.restartIce();
+  }
+
+  /** Takes an offer back that has no answer, and makes another with what this side is reached by now. */
+  async #takeBack() {
+    const pc = this.#pc;
+    if (pc.signalingState === "have-local-offer") await pc.setLocalDescription({ type: "rollback" });
+    if (pc === this.#pc) this.#restartIce();
+  }
+
+  /** What cannot be agreed on while the connection stands is a change. */
   #fail() {
-    if (this.state === "open") return; // what cannot be agreed on is a change
+    this.#looks = LOOKS + 1;
+    if (this.state === "open") {
+      const error = new BellhopError("timeout", "The other player has not answered a change of this connection.");
+      return fire(this, "error", { error });
+    }
     this.#failed = true;
-    fire(this, "failed", { error: new BellhopError("connection_failed", this.#why()) });
+    const gone = this.away && "The other player's connection to Bellhop is gone, and they have not come back.";
+    const why = gone || whyNot(this.#pc, this.#refusals);
+    fire(this, "failed", { error: new BellhopError("connection_failed", why) });
   }
-
-  /** Says what most probably keeps the two apart, and what helps. */
-  #why() {
-    const { iceServers = [], iceTransportPolicy } = this.#pc.getConfiguration();
-    const turn = iceServers.flatMap(({ urls }) => urls).filter((url) => url.startsWith("turn")).join(", ");
-    const [here, there] = [this.#pc.localDescription?.sdp ?? "", this.#pc.remoteDescription?.sdp ?? ""];
-    const refused = this.#refusals.find(({ url, errorCode }) => url?.startsWith("turn") && errorCode < 700);
-    if (this.away) return "The other player's connection to Bellhop is gone, and they have not come back.";
-    if (!there) return "The other player has not answered: their page may be closed, or their game makes no connections.";
-    if (refused && !/ typ relay/.test(here)) {
-      return `The TURN server ${refused.url} refused its credentials (${refused.errorCode} ${refused.errorText}); ask for new ones.`;
-    }
-    if (!/^a=candidate/m.test(here)) {
-      const why = `: only relays are allowed, and ${turn ? `${turn} gave none` : "no TURN server is configured"}`;
-      return `This browser has no address to be reached at (no candidates)${iceTransportPolicy === "relay" ? why : ""}.`;
-    }
-    if (!/^a=candidate/m.test(there)) return "The other player's browser has no address to be reached at (no candidates).";
-    return turn
-      ? `There is no direct way between the two networks, nor one through ${turn}; it may not be reachable for both.`
-      : "There is no direct way between the two networks; a TURN server would be one, and none is configured.";
-  }
-}
-/** Waits until all candidates are in the local description, or for ms. @param {RTCPeerConnection} pc @param {number} ms */
-function gathered(pc, ms) {
-  return new Promise((/** @type {(nothing: void) => void} */ resolve) => {
-    const look = () => {
-      const complete = pc.iceGatheringState === "complete" && /^a=candidate/m.test(pc.localDescription?.sdp ?? "");
-      if (complete) done();
-    };
-    const done = () => {
-      clearTimeout(timer);
-      pc.removeEventListener("icegatheringstatechange", look);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    pc.addEventListener("icegatheringstatechange", look);
-    look();
-  });
-}
-
-/** Whether data has more than so many bytes. @param {types.Data} data @param {number} most */
-function isLarger(data, most) {
-  if (typeof data !== "string") return (data instanceof Blob ? data.size : data.byteLength) > most;
-  return data.length * 3 > most && new TextEncoder().encode(data).length > most; // UTF-8 takes at most 3 bytes a unit
-}
-
-/** Which RTCPeerConnection a description is of. @param {string} [sdp] @returns {string} */
-function sessionOf(sdp = "") {
-  return /^o=\S+ (\S+)/m.exec(sdp)?.[1] ?? "";
 }

@@ -80,6 +80,7 @@ func TestTURN(t *testing.T) {
 	if err := os.WriteFile(secret, []byte(turnSecret+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+
 	const relayed = "rtc: { iceTransportPolicy: 'relay' }"
 	for _, home := range []struct {
 		name string
@@ -95,7 +96,7 @@ func TestTURN(t *testing.T) {
 			talk(t, host, guest)
 			var kinds string
 			guest.run(`
-				const all = [...(await connections[0].getStats()).values()];
+				const all = [...(await lobby.members[0].connection.getStats()).values()];
 				const pair = all.find((x) => x.type === "candidate-pair" && x.state === "succeeded" && x.nominated);
 				return [pair.localCandidateId, pair.remoteCandidateId].map((id) => all.find((x) => x.id === id).candidateType).join()`, &kinds)
 			if !strings.HasPrefix(kinds, "relay,") {
@@ -103,11 +104,11 @@ func TestTURN(t *testing.T) {
 			}
 			server.stop() // and with it goes every way that there is
 			for _, tab := range []*tab{host, guest} {
-				tab.run("await until(() => connections[0].connectionState !== 'connected')", nil)
+				tab.run("await until(() => lobby.members[0].connection.connectionState !== 'connected')", nil)
 			}
 			server.start()
 			for _, tab := range []*tab{host, guest} {
-				tab.run("await until(() => connections[0].connectionState === 'connected')", nil)
+				tab.run("await until(() => lobby.members[0].connection.connectionState === 'connected')", nil)
 			}
 			talk(t, host, guest)
 			var servers []any

@@ -109,6 +109,16 @@ export function enterRoom(lobby, wire, trouble) {
     told = "";
     showWays();
   });
+  lobby.addEventListener("lost", ({ peer }) => {
+    chat.note("The connection with ", bdi(nameOfPeer(peer)), " is lost. Looking for a way…");
+    showWays();
+  });
+  lobby.addEventListener("restored", ({ peer }) => {
+    trouble(null);
+    chat.note(bdi(nameOfPeer(peer)), " is connected again.");
+    told = "";
+    showWays();
+  });
   lobby.addEventListener("leave", ({ peer, reason }) => {
     chat.note(bdi(nameOfPeer(peer)), reason === "timed_out" ? " did not come back." : reason === "removed" ? " was removed." : " has left.");
     ways.delete(peer);

@@ -30,6 +30,8 @@ lobby.addEventListener("message", ({ peer, data }) => {
   const length: number = typeof data === "string" ? data.length : data.byteLength;
   peer.send(new Uint8Array(length), { reliable: false });
 });
+lobby.addEventListener("lost", ({ peer }) => console.log(peer.state === "failed", peer.buffered));
+lobby.addEventListener("error", ({ peer, error }) => console.log(peer?.peerId, error.message));
 lobby.addEventListener("host", ({ peer }) => console.log(peer === null ? lobby.isHost : peer.peerId));
 lobby.addEventListener("close", ({ reason }) => {
   if (reason === "removed") bellhop.close();

@@ -1,0 +1,129 @@
+// @ts-check
+/** What an RTCPeerConnection has found of addresses, and why it has no way to the other side. Import from bellhop.js. */
+
+import { HELD } from "./common.js";
+
+/** What one send_ice_candidate may hold. */
+const BATCH = 64;
+
+/** The candidates of a connection: the other side's that came too early, and those of this side that are to be sent. */
+export class Candidates {
+  #batch;
+  #send;
+  #held = /** @type {any[]} */ ([]);
+  #found = /** @type {RTCIceCandidateInit[]} */ ([]);
+  #timer = 0;
+
+  /** @param {number} batch milliseconds @param {(content: any) => void} send */
+  constructor(batch, send) {
+    this.#batch = batch;
+    this.#send = send;
+  }
+
+  /** Begins anew, with another connection. */
+  forget() {
+    this.#held = [];
+  }
+
+  /**
+   * Adds what the other side has found, and before it what has waited for its description.
+   * @param {RTCPeerConnection} pc @param {any[]} candidates of a browser's shape or of Godot's @param {(error: any) => void} fail
+   */
+  async add(pc, candidates, fail) {
+    for (const given of [...this.#held.splice(0), ...candidates]) {
+      const { candidate = given.name, sdpMid = given.media, sdpMLineIndex = given.index, usernameFragment } = given;
+      const remote = pc.remoteDescription?.sdp;
+      if (!remote || (usernameFragment && !remote.includes(`a=ice-ufrag:${usernameFragment}`))) {
+        if (this.#held.push(given) > HELD) this.#held.shift();
+      } else await pc.addIceCandidate({ candidate, sdpMid, sdpMLineIndex, usernameFragment }).catch(fail);
+    }
+  }
+
+  /**
+   * Takes in what was found here.
+   * @param {RTCIceCandidate | null} candidate null or an empty one is the last
+   * @param {boolean} describing whether it will be in a description that is made
+   */
+  find(candidate, describing) {
+    const last = !candidate?.candidate;
+    if (!last) this.#found.push(candidate.toJSON());
+    if (describing || this.#found.length === 0) return; // not worth a message of its own
+    if (last) this.#found.push({ candidate: "" });
+    if (last || !this.#batch || this.#found.length >= BATCH) this.#flush();
+    else this.#timer ||= setTimeout(() => this.#flush(), this.#batch);
+  }
+
+  /** All that were found are in a description. */
+  sent() {
+    this.#found = [];
+  }
+
+  stop() {
+    clearTimeout(this.#timer);
+    this.#timer = 0;
+  }
+
+  #flush() {
+    this.stop();
+    while (this.#found.length) this.#send({ candidates: this.#found.splice(0, BATCH) });
+  }
+}
+
+/** @param {RTCSessionDescription | null} [description] */
+function hasCandidates(description) {
+  return /^a=candidate/m.test(description?.sdp ?? "");
+}
+
+/** Whether this browser has found no way out, and will not. @param {RTCPeerConnection} pc */
+export function isHopeless(pc) {
+  return pc.iceGatheringState === "complete" && !hasCandidates(pc.localDescription);
+}
+
+/**
+ * Whether this browser goes on looking for a way out and finds none at all: Chromium may, where it took an offer back as
+ * soon as it was made, and then for ever. Relays alone may take their time.
+ * @param {RTCPeerConnection} pc
+ */
+export function isStuck(pc) {
+  return pc.iceGatheringState === "gathering" && !hasCandidates(pc.localDescription) &&
+    pc.getConfiguration().iceTransportPolicy !== "relay";
+}
+
+/** Waits until all candidates are in the local description, or for ms. @param {RTCPeerConnection} pc @param {number} ms */
+export function gathered(pc, ms) {
+  return new Promise((/** @type {(nothing: void) => void} */ resolve) => {
+    const look = () => {
+      if (pc.iceGatheringState === "complete" && hasCandidates(pc.localDescription)) done();
+    };
+    const done = () => {
+      clearTimeout(timer);
+      pc.removeEventListener("icegatheringstatechange", look);
+      resolve();
+    };
+    const timer = setTimeout(done, ms);
+    pc.addEventListener("icegatheringstatechange", look);
+    look();
+  });
+}
+
+/**
+ * Says what most probably keeps two peers apart, and what helps.
+ * @param {RTCPeerConnection} pc @param {RTCPeerConnectionIceErrorEvent[]} refusals of STUN and TURN servers
+ */
+export function whyNot(pc, refusals) {
+  const { iceServers = [], iceTransportPolicy } = pc.getConfiguration();
+  const turn = iceServers.flatMap(({ urls }) => urls).filter((url) => url.startsWith("turn")).join(", ");
+  const refused = refusals.find(({ url, errorCode }) => url?.startsWith("turn") && errorCode < 700);
+  if (!pc.remoteDescription) return "The other player has not answered: their page may be closed, or their game makes no connections.";
+  if (refused && !/ typ relay/.test(pc.localDescription?.sdp ?? "")) {
+    return `The TURN server ${refused.url} refused its credentials (${refused.errorCode} ${refused.errorText}); ask for new ones.`;
+  }
+  if (!hasCandidates(pc.localDescription)) {
+    const why = `: only relays are allowed, and ${turn ? `${turn} gave none` : "no TURN server is configured"}`;
+    return `This browser has no address to be reached at (no candidates)${iceTransportPolicy === "relay" ? why : ""}.`;
+  }
+  if (!hasCandidates(pc.remoteDescription)) return "The other player's browser has no address to be reached at (no candidates).";
+  return turn
+    ? `There is no direct way between the two networks, nor one through ${turn}; it may not be reachable for both.`
+    : "There is no direct way between the two networks; a TURN server would be one, and none is configured.";
+}

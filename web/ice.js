@@ -1,0 +1,53 @@
+// @ts-check
+/**
+ * STUN and TURN servers: whether this browser takes them, and how long their credentials are good. Import from bellhop.js.
+ *
+ * @import * as types from "./bellhop.d.ts"
+ */
+
+import { BellhopError, HOUR, MINUTE, SECOND } from "./common.js";
+
+/**
+ * Throws a BellhopError unless connections can be made with a game's options. The check comes before Bellhop is asked for
+ * anything: a player without connections would be a ghost to the others.
+ * @param {types.PeerOptions} options
+ */
+export function checkOptions({ iceServers, rtc }) {
+  const why = iceServers || rtc ? refusal({ iceServers, ...rtc }) : null;
+  if (why === null) return;
+  const field = refusal({ iceServers }) === null ? "rtc" : "iceServers";
+  throw new BellhopError("invalid_field", `This browser makes no connection with these ${field}: ${why}`, { field });
+}
+
+/**
+ * The servers that this browser takes, and an error if there are others.
+ * @param {RTCIceServer[]} servers @returns {{servers: RTCIceServer[], error: BellhopError | null}}
+ */
+export function usable(servers) {
+  const why = servers.length ? refusal({ iceServers: servers }) : null;
+  if (why === null) return { servers, error: null };
+  const error = new BellhopError("invalid_field", `This browser does not take all servers that Bellhop names: ${why}`);
+  return { servers: servers.filter((server) => refusal({ iceServers: [server] }) === null), error };
+}
+
+/** What this browser has against a configuration, or null. @param {RTCConfiguration} configuration */
+function refusal(configuration) {
+  try {
+    new RTCPeerConnection(configuration).close();
+    return null;
+  } catch (error) {
+    return /** @type {Error} */ (error).message;
+  }
+}
+
+/**
+ * Milliseconds after which to get new credentials, or Infinity. Three quarters of the time leave some for a clock that is
+ * wrong. If Bellhop has not said when they expire, the TURN REST scheme has it in the user name, in seconds since 1970.
+ * @param {RTCIceServer[]} servers @param {string} [expiresAt]
+ */
+export function freshFor(servers, expiresAt) {
+  const ends = servers.map(({ username }) => Number(/^(\d+):/.exec(username ?? "")?.[1] ?? Infinity) * SECOND);
+  const left = (expiresAt ? Date.parse(expiresAt) : Math.min(...ends)) - Date.now();
+  if (left === Infinity) return left;
+  return left > 0 ? Math.min(Math.max(left * 0.75, SECOND), 24 * HOUR) : MINUTE;
+}

@@ -1,0 +1,93 @@
+package web_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// enterKeeping has a tab play in a lobby as enter does, and keep the names of
+// what happens to its connections.
+func (tab *tab) enterKeeping(how string) {
+	tab.t.Helper()
+	tab.run(`
+		window.heard = [];
+		window.happened = [];
+		window.lobby = await `+how+`;
+		lobby.addEventListener("request", ({ request }) => request.accept());
+		lobby.addEventListener("message", ({ peer, data }) => heard.push(peer.peerId + ": " + data));
+		for (const type of ["open", "lost", "restored", "failed", "error"]) lobby.addEventListener(type, () => happened.push(type));`, nil)
+}
+
+// relayed are options by which a TURN server is the only way, and its end is
+// noticed soon.
+const relayed = "rtc: { iceTransportPolicy: 'relay' }, retryEvery: 300"
+
+func writeSecret(t *testing.T, secret string) (file string) {
+	t.Helper()
+	file = filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(file, []byte(secret), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+// TestLost guards that a connection whose way is gone is said to be lost, takes
+// nothing meanwhile, and stands again however late a way comes back.
+func TestLost(t *testing.T) {
+	t.Parallel()
+	server := startTURN(t)
+	g := startGateway(t, "-ice-servers", server.url, "-turn-secret-file", writeSecret(t, turnSecret))
+	host, guest := openTab(t, g, "host", g.url()), openTab(t, g, "guest", g.url())
+	host.enterKeeping("bellhop.host({ lobbyId: 'fox', " + relayed + " })")
+	guest.enterKeeping("bellhop.join('fox', { " + relayed + " })")
+	talk(t, host, guest)
+	server.process.Process.Signal(syscall.SIGSTOP)
+	for _, tab := range []*tab{host, guest} {
+		tab.run("await until(() => happened.includes('failed'))", nil)
+		var state string
+		if tab.run("return [lobby.members[0].state, lobby.members[0].send('x'), lobby.send('x')].join()", &state); state != "failed,false,0" {
+			t.Errorf("%s has a connection that is %s", tab.name, state)
+		}
+	}
+	host.run("const before = said.length; await until(() => said.length >= before + 4)", nil) // it is tried again
+	server.process.Process.Signal(syscall.SIGCONT)
+	talk(t, host, guest)
+	for _, tab := range []*tab{host, guest} {
+		var happened []string
+		tab.run("return happened", &happened)
+		if all := strings.Join(happened, " "); all != "open lost failed restored" && all != "open lost failed open" {
+			t.Errorf("%s hears of %s", tab.name, all)
+		}
+	}
+}
+
+// TestBadServers guards that a mistake in what connections are made with is
+// found before Bellhop is asked for anything.
+func TestBadServers(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t)
+	host, guest := openTab(t, g, "host", g.url()), openTab(t, g, "guest", g.url())
+	host.run("globalThis.lobby = await bellhop.host({ lobbyId: 'fox', autoAccept: true, public: true })", nil)
+	for _, options := range []string{
+		"iceServers: [{ urls: 'turn:turn.example.com' }]",
+		"iceServers: [{ urls: 'https://turn.example.com' }]",
+		"rtc: { iceTransportPolicy: 'all', bundlePolicy: 'none' }",
+	} {
+		for _, call := range []string{"join('fox', {%s})", "quickJoin({%s})", "host({%s})", "resume('x', {%s})"} {
+			var code string
+			guest.run("return await bellhop."+fmt.Sprintf(call, options)+".then(() => 'nothing', ({ code, message }) => message && code)", &code)
+			if code != "invalid_field" {
+				t.Errorf(call+" rejects with %s", options, code)
+			}
+		}
+	}
+	var said, members int
+	guest.run("return said.length", &said)
+	if host.run("return lobby.members.length", &members); said != 0 || members != 0 {
+		t.Errorf("the guest sends %d messages, and the host has %d members", said, members)
+	}
+}

@@ -1,0 +1,63 @@
+// @ts-check
+/** What is on its way to one peer. Import from bellhop.js. */
+
+import { BellhopError } from "./common.js";
+
+/** Bytes that may wait in the reliable channel of a peer unless a game says otherwise, and in the unreliable one. */
+export const MAX_BUFFERED = 4 << 20;
+const MAX_UNRELIABLE = 64 << 10;
+
+/**
+ * Bounds what waits to be sent: a browser throws once 16 MB wait, and a peer that takes nothing would fill them with what
+ * it will never have.
+ */
+export class Outbox {
+  #limit;
+  #drained;
+  #full = false; // whether something was refused
+
+  /** @param {number} limit in bytes @param {() => void} drained is called when there is room again */
+  constructor(limit, drained) {
+    this.#limit = limit;
+    this.#drained = drained;
+  }
+
+  /** Watches a channel. @param {RTCDataChannel} channel */
+  watch(channel) {
+    channel.bufferedAmountLowThreshold = this.#most(channel) / 2;
+    channel.onbufferedamountlow = () => {
+      if (!this.#full) return;
+      this.#full = false;
+      this.#drained();
+    };
+  }
+
+  /**
+   * Sends, and returns whether there was room. A message that is larger than the limit goes if nothing waits.
+   * @param {RTCDataChannel} channel @param {any} data @param {RTCSctpTransport | null} sctp
+   */
+  send(channel, data, sctp) {
+    const size = sizeOf(data);
+    const most = sctp?.maxMessageSize ?? Infinity;
+    if (size > most) {
+      throw new BellhopError("message_too_large", `A message holds at most ${most} bytes here; send this one in parts.`);
+    }
+    if (channel.bufferedAmount > 0 && channel.bufferedAmount + size > this.#most(channel)) {
+      this.#full = true;
+      return false;
+    }
+    channel.send(data);
+    return true;
+  }
+
+  /** @param {RTCDataChannel} channel */
+  #most(channel) {
+    return channel.ordered ? this.#limit : Math.min(this.#limit, MAX_UNRELIABLE);
+  }
+}
+
+/** Bytes of a message. @param {any} data @returns {number} */
+export function sizeOf(data) {
+  if (typeof data === "string") return new TextEncoder().encode(data).length;
+  return data?.byteLength ?? data?.size ?? 0;
+}
