@@ -122,6 +122,8 @@ var budgets = []struct {
 	{"disconnect, a guest", "guest", "$disconnect", "", "111", "111"},
 	{"disconnect, one who waits", "waiter", "$disconnect", "", "111", "111"},
 	{"disconnect, the host", "host", "$disconnect", "", "111", "111"},
+	{"disconnect, the host, within 15 s", "host", "$disconnect", "", "112", "112"},
+	{"join_lobby, whose host is gone", "stranger", "", `{"action":"join_lobby","content":{"lobby_id":"fox"}}`, "2112", "11112"},
 	{"disconnect, a stranger", "stranger", "$disconnect", "", "1", "1"},
 	{"ping", "guest", "", `{"action":"ping"}`, "", "1"},
 }
@@ -138,6 +140,9 @@ func TestBudget(t *testing.T) {
 				w.openFox(t)
 				if tt.what == "quick_join, into a lobby" {
 					w.invoke("host", "$default", `{"action":"update_lobby","content":{"public":true}}`, "", nil)
+				}
+				if strings.HasSuffix(tt.what, "host is gone") {
+					w.lose("host")
 				}
 				if tt.conn == "leaver" {
 					w.connect("leaver", nil)

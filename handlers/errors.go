@@ -43,7 +43,7 @@ var wireErrors = []struct {
 	{err: store.ErrNoSuchSeat, code: events.ResumeFailed, message: "That place cannot be resumed; join the lobby anew."},
 	{err: errNoMatch, code: events.Internal, message: "There is no such lobby with a free place; start one, or try again later.", rejects: events.NoMatch},
 	{err: errClosed, code: events.Internal, message: "The lobby has closed.", rejects: events.LobbyClosedCode},
-	{err: store.ErrHostAway, code: events.Internal, message: "The host's connection is gone; try again in a minute.", rejects: events.HostUnavailable},
+	{err: store.ErrHostAway, code: events.Internal, message: hostIsAway, rejects: events.HostUnavailable},
 	{err: ErrBusy, code: events.RateLimited, message: "The receiver takes no more for now; slow down."},
 	{err: store.ErrThrottled, code: events.RateLimited, message: "Too much is going on for now; try again after retry_after_ms milliseconds."},
 }
@@ -52,6 +52,9 @@ var (
 	errNoMatch = errors.New("no lobby matches")
 	errClosed  = errors.New("lobby closed while the sender came in")
 )
+
+// hostIsAway is the reason of a request_rejected with host_unavailable.
+const hostIsAway = "The host's connection is gone; try again in a minute."
 
 // A rejected is why a join_lobby came to nothing.
 type rejected struct {

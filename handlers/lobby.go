@@ -45,8 +45,9 @@ func (h *Handler) undoAccept(ctx context.Context, req *request, accepted *store.
 		}
 		return store.ErrNotWaiting
 	}
+	var out bool
 	l, err := h.update(ctx, nil, accepted.Key(), func(l *store.Lobby) error {
-		if l.UndoAccept(accepted, r.Conn) {
+		if out = l.UndoAccept(accepted, r.Conn); out {
 			l.Readmit(req.conn, r)
 		}
 		return nil
@@ -58,7 +59,7 @@ func (h *Handler) undoAccept(ctx context.Context, req *request, accepted *store.
 		return err
 	case l.Host().Conn == r.Conn:
 		answer = h.accepted(l, l.Host(), s, r.RequestID)
-	case l.Lists(r.Conn), r.RequestID == "":
+	case out, l.Lists(r.Conn), r.RequestID == "": // waits, or has heard that the host is away
 		return cause
 	default:
 		answer = takenBackLetter(r)
@@ -84,9 +85,7 @@ func (h *Handler) rejectJoinRequest(ctx context.Context, req *request) error {
 	if c.Reason == "" {
 		c.Reason = "The host declined."
 	}
-	answer := letter{to: r.Conn, original: r.Original, requestID: r.RequestID, event: events.RequestRejected{
-		LobbyID: l.ID, Code: events.RejectedByHost, Reason: c.Reason,
-	}}
+	answer := rejectedLetter(l, r, events.RejectedByHost, c.Reason)
 	if err = h.tell(ctx, answer); err != nil && !errors.Is(err, ErrGone) {
 		return h.undoReject(ctx, req, l, r, answer, err)
 	}
@@ -115,15 +114,21 @@ func (h *Handler) undoReject(ctx context.Context, req *request, rejected *store.
 	case err != nil:
 		return err
 	}
-	_, err = h.update(ctx, nil, rejected.Key(), func(l *store.Lobby) error {
+	l, lapsed, err := h.apply(ctx, rejected.Key(), nil, func(l *store.Lobby) error {
 		if l.CreatedAt != rejected.CreatedAt {
 			return store.ErrNotFound // another has taken its id
 		}
 		l.Readmit(req.conn, r)
 		return nil
 	})
-	if errors.Is(err, store.ErrNotFound) {
+	isOver := errors.Is(err, store.ErrNotFound)
+	if isOver || err == nil && !l.Lists(r.Conn) {
 		h.release(ctx, r.Conn, to)
+	}
+	if l != nil {
+		h.announce(ctx, nil, l, lapsed)
+	}
+	if isOver {
 		answer = closedLetter(rejected, r)
 		h.logUndelivered(ctx, answer, h.tell(ctx, answer))
 	} else if err != nil {

@@ -105,6 +105,28 @@ var meanwhiles = map[string]struct {
 		then: func(w *world) error { w.say("host", leave); return ErrBusy },
 		want: map[string][]string{"ann": {"request_rejected lobby_closed J"}, "host": {"lobby_left L", "error rate_limited X"}},
 	},
+	"the host drops while it accepts one who is too busy to be told": {
+		by: "host", says: accept, to: "ann", event: "request_accepted",
+		then: func(w *world) error { w.drop("host"); return ErrBusy },
+		want: map[string][]string{"ann": {"peer_disconnected", "request_rejected host_unavailable J"}}, in: []string{"host"},
+	},
+	"the host drops while it rejects one who is too busy to be told": {
+		by: "host", says: reject, to: "ann", event: "request_rejected",
+		then: func(w *world) error { w.drop("host"); return ErrBusy },
+		want: map[string][]string{"ann": {"request_rejected host_unavailable J"}}, in: []string{"host"},
+	},
+	"the host drops while another asks": {
+		bob: true, by: "ann", says: join, to: "host", event: "request_to_join",
+		then: func(w *world) error {
+			w.connect("cat", nil)
+			w.say("cat", join)
+			w.drop("host")
+			return errLost
+		},
+		want: map[string][]string{
+			"ann": {"request_rejected host_unavailable J"}, "cat": {"request_rejected host_unavailable J"}, "bob": {"peer_disconnected"},
+		}, in: []string{"host"},
+	},
 	"another takes the lobby's id while the host rejects one who is too busy to be told": {
 		by: "host", says: reject, to: "ann", event: "request_rejected",
 		then: func(w *world) error {

@@ -30,7 +30,18 @@ func (m *rules) drop(conn string) {
 	case s.away.IsZero():
 		s.away = m.now.Add(time.Minute)
 		m.tellLinked(r, s.peer, said{Event: "peer_disconnected", Conn: conn, Peer: s.peer, Until: s.away.Format(time.RFC3339)})
+		if s.peer == r.host { // for whom nobody waits then
+			m.turnAway(r, "host_unavailable")
+		}
 	}
+}
+
+// turnAway ends the waiting of all who wait for r.
+func (m *rules) turnAway(r *room, code string) {
+	for _, w := range r.waiting {
+		m.tell(w.conn, said{Event: "request_rejected", Code: code, Lobby: r.id, RequestID: w.requestID})
+	}
+	r.waiting = nil
 }
 
 // quit gives up conn's place in r, or its request.
@@ -84,9 +95,7 @@ func (m *rules) end(r *room, reason, by, requestID string) {
 		}
 		m.tellSeat(&s, e)
 	}
-	for _, w := range r.waiting {
-		m.tell(w.conn, said{Event: "request_rejected", Code: "lobby_closed", Lobby: r.id, RequestID: w.requestID})
-	}
+	m.turnAway(r, "lobby_closed")
 }
 
 // lapse takes the places in r whose grace has ended, in the order it did.

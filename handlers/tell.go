@@ -197,14 +197,20 @@ func lettersFor(l *store.Lobby, c store.Change) (letters []letter) {
 			letters = append(letters, letter{to: c.Conn, event: requestToJoin(r)})
 		case store.Closed:
 			letters = append(letters, closedLetter(l, r))
+		case store.HostAway:
+			letters = append(letters, rejectedLetter(l, r, events.HostUnavailable, hostIsAway))
 		}
 	}
 	return letters
 }
 
 func closedLetter(l *store.Lobby, r store.Request) letter {
+	return rejectedLetter(l, r, events.LobbyClosedCode, "The lobby has closed.")
+}
+
+func rejectedLetter(l *store.Lobby, r store.Request, code events.Code, reason string) letter {
 	return letter{to: r.Conn, original: r.Original, requestID: r.RequestID, event: events.RequestRejected{
-		LobbyID: l.ID, Code: events.LobbyClosedCode, Reason: "The lobby has closed.",
+		LobbyID: l.ID, Code: code, Reason: reason,
 	}}
 }
 

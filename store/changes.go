@@ -16,8 +16,8 @@ type Change struct {
 	Until  time.Time // with Disconnected: until when the place is held
 	Reason string    // with Left, Removed and Closed
 	To     []Member  // who hears it
-	// With Closed and Cancelled: whose request has come to nothing. With HostChanged: who waits for the new host. With Asked:
-	// theirs.
+	// With Closed, HostAway and Cancelled: the requests that have come to nothing. With HostChanged: those that wait for the
+	// new host. With Asked: the one that the host has not heard of.
 	Requests []Request
 }
 
@@ -36,6 +36,7 @@ const (
 	Asked                              // somebody waits, of whom the host has not heard
 	Cancelled                          // a request was taken back
 	Closed                             // the lobby is no more
+	HostAway                           // requests come to nothing, since the host's connection is gone
 )
 
 // Reasons of Left and Closed.
@@ -83,8 +84,9 @@ func (l *Lobby) Leave(conn string) error {
 	return ErrNotIn
 }
 
-// Drop is what becomes of conn when its connection is gone. A place is held until the time given, a request is not;
-// nor is the place of one who cannot resume. It returns ErrNotIn, and for who is away already nil.
+// Drop is what becomes of conn when its connection is gone. A place is held until the time given, a request is not; nor is
+// the place of a member that cannot resume. Nobody waits for a host that is away: if conn is the host, all requests come to
+// nothing. It returns ErrNotIn, and nil if conn is away already.
 func (l *Lobby) Drop(conn string, until time.Time) error {
 	l.dropped = conn
 	i := l.member(conn)
@@ -98,7 +100,18 @@ func (l *Lobby) Drop(conn string, until time.Time) error {
 	until = until.Add(time.Second - 1).Truncate(time.Second) // what clients are told has no more
 	m.AwayUntil = until
 	l.Changes = append(l.Changes, Change{Kind: Disconnected, Conn: conn, PeerID: m.PeerID, Until: until, To: l.Peers(*m)})
+	if m.PeerID == l.HostID {
+		l.turnAway(l.Waiting)
+		l.Waiting = nil
+	}
 	return nil
+}
+
+// turnAway has the senders of requests hear that the host is away.
+func (l *Lobby) turnAway(requests []Request) {
+	if len(requests) > 0 {
+		l.Changes = append(l.Changes, Change{Kind: HostAway, Requests: requests})
+	}
 }
 
 // Resume gives the place of peer id, whose token has this hash, to conn, which was pointed at the lobby at since. It
@@ -208,7 +221,7 @@ func (l *Lobby) Lapse(now time.Time) {
 // Lasts returns until when l is to be kept: for as long as anybody in it can be connected, or come back.
 func (l *Lobby) Lasts(now time.Time) (until time.Time) {
 	for _, m := range l.Members {
-		if !m.Away() || len(l.Waiting) > 0 {
+		if !m.Away() {
 			return now.Add(LobbyTTL)
 		}
 		if m.AwayUntil.After(until) {

@@ -259,11 +259,14 @@ func (l *Lobby) UndoAccept(as *Lobby, conn string, told ...string) bool {
 	return true
 }
 
-// Readmit lets r wait again, whom the host's word could not be told.
-//
-// If another than host, who has decided, is the host by now, that one hears of the request.
+// Readmit lets r wait again, whose sender could not be told the host's word. If the host is away by now, r comes to nothing.
+// If another than host, which has decided, is the host by now, that one hears of r.
 func (l *Lobby) Readmit(host string, r Request) {
-	if l.Lists(r.Conn) {
+	switch {
+	case l.Lists(r.Conn):
+		return
+	case l.Host().Away():
+		l.turnAway([]Request{r})
 		return
 	}
 	l.Waiting = append(l.Waiting, r)

@@ -126,7 +126,7 @@ func peer(from, to string) func(*store.Lobby) error {
 // Lobbies before a rule.
 
 func full(l *store.Lobby)        { l.MaxPlayers = len(l.Members) }
-func hostAway(l *store.Lobby)    { l.Members[0] = away(host) }
+func hostAway(l *store.Lobby)    { l.Members[0], l.Waiting = away(host), nil }
 func annAway(l *store.Lobby)     { l.Members[1] = away(ann) }
 func nobodyWaits(l *store.Lobby) { l.Waiting = nil }
 func onlyWes(l *store.Lobby)     { l.Waiting = l.Waiting[:1] }
@@ -277,16 +277,16 @@ func TestLasts(t *testing.T) {
 		for i := range l.Members {
 			l.Members[i].AwayUntil = later.Add(-time.Duration(i) * time.Second)
 		}
+		l.Waiting = nil
 	}
 	for name, tt := range map[string]struct {
 		was  func(*store.Lobby)
 		want time.Time
 	}{
-		"all are there":             {func(*store.Lobby) {}, now.Add(store.LobbyTTL)},
-		"one is away":               {annAway, now.Add(store.LobbyTTL)},
-		"all are away, one waits":   {all, now.Add(store.LobbyTTL)},
-		"all are away, nobody else": {func(l *store.Lobby) { all(l); l.Waiting = nil }, later},
-		"closed":                    {func(l *store.Lobby) { l.Close("host") }, time.Time{}},
+		"all are there": {func(*store.Lobby) {}, now.Add(store.LobbyTTL)},
+		"one is away":   {annAway, now.Add(store.LobbyTTL)},
+		"all are away":  {all, later},
+		"closed":        {func(l *store.Lobby) { l.Close("host") }, time.Time{}},
 	} {
 		l := party()
 		if tt.was(&l); !l.Lasts(now).Equal(tt.want) {

@@ -28,6 +28,9 @@ func invariants(l *store.Lobby) error {
 	if len(l.Members) > l.MaxPlayers {
 		return fmt.Errorf("%d members, more than %d", len(l.Members), l.MaxPlayers)
 	}
+	if l.Host().Away() && len(l.Waiting) > 0 {
+		return fmt.Errorf("%d wait for a host that is away", len(l.Waiting))
+	}
 	conns, ids := map[string]bool{}, map[int]bool{}
 	for _, m := range l.Members {
 		switch {
@@ -199,6 +202,17 @@ func checkStep(t *rapid.T, before, after *store.Lobby) {
 			t.Fatalf("%s is in it and did not wait", m.Conn)
 		case !in && used(before, m.PeerID):
 			t.Fatalf("%s is peer %d, as somebody was before", m.Conn, m.PeerID)
+		}
+	}
+	heard := map[string]bool{}
+	for _, c := range after.Changes {
+		for _, r := range c.Requests {
+			heard[r.Conn] = true
+		}
+	}
+	for _, r := range before.Waiting {
+		if after.Host().Away() && !after.Lists(r.Conn) && !heard[r.Conn] && !before.Host().Away() {
+			t.Fatalf("the host is away, and %s does not hear of it", r.Conn)
 		}
 	}
 	for _, r := range before.Used {

@@ -99,6 +99,13 @@ var lobbyTests = map[string]lobbyTest{
 		rule: always(func(l *store.Lobby) { l.Readmit("host", store.Request{Conn: "yan", PeerID: 4}) }),
 		want: func(l *store.Lobby) { l.Waiting = append(l.Waiting, store.Request{Conn: "yan", PeerID: 4}) },
 	},
+	"readmit: the host is away": {
+		was:  hostAway,
+		rule: always(func(l *store.Lobby) { l.Readmit("host", wes) }),
+		want: func(l *store.Lobby) {
+			l.Changes = []store.Change{{Kind: store.HostAway, Requests: []store.Request{wes}}}
+		},
+	},
 	"readmit: who waits already": {rule: always(func(l *store.Lobby) { l.Readmit("host", wes) })},
 	"readmit: a member":          {rule: always(func(l *store.Lobby) { l.Readmit("host", store.Request{Conn: "ann"}) })},
 	"undo accept: nobody hears of it": {
@@ -166,9 +173,26 @@ var lobbyTests = map[string]lobbyTest{
 		l.Changes = []store.Change{{Kind: store.Disconnected, Conn: "ann", PeerID: 2, Until: later, To: []store.Member{host}}}
 	}},
 	"drop: the host": {rule: drop("host"), want: func(l *store.Lobby) {
-		l.Members[0] = away(host)
+		hostAway(l)
+		l.Changes = []store.Change{
+			{Kind: store.Disconnected, Conn: "host", PeerID: 1, Until: later, To: []store.Member{ann, bob, old}},
+			{Kind: store.HostAway, Requests: []store.Request{wes, xia}},
+		}
+	}},
+	"drop: the host, for whom nobody waits": {was: nobodyWaits, rule: drop("host"), want: func(l *store.Lobby) {
+		hostAway(l)
 		l.Changes = []store.Change{{Kind: store.Disconnected, Conn: "host", PeerID: 1, Until: later, To: []store.Member{ann, bob, old}}}
 	}},
+	"drop: the host, in a lobby that migrates": {
+		was:  func(l *store.Lobby) { l.Migrates = true },
+		rule: drop("host"), want: func(l *store.Lobby) {
+			hostAway(l)
+			l.Changes = []store.Change{
+				{Kind: store.Disconnected, Conn: "host", PeerID: 1, Until: later, To: []store.Member{ann, bob, old}},
+				{Kind: store.HostAway, Requests: []store.Request{wes, xia}},
+			}
+		},
+	},
 	"drop: a host who cannot resume": {
 		was:  func(l *store.Lobby) { l.Members[0].Original = true },
 		rule: drop("host"), want: func(l *store.Lobby) { ended(l, store.ReasonHostLeft, ann, bob, old) },
