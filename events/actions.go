@@ -30,6 +30,11 @@ func (c *StartLobby) read(f *fields) {
 	c.Metadata, c.Player = f.object("metadata", MaxMetadata), f.object("player", MaxPlayer)
 }
 
+// OriginalStartLobby is StartLobby in the original dialect, which knows no field but this one and so ignores the others.
+type OriginalStartLobby struct{ LobbyID string }
+
+func (c *OriginalStartLobby) read(f *fields) { c.LobbyID = f.lobbyID("lobby_id") }
+
 // UpdateLobby sets what is not nil. An empty Password takes it off.
 type UpdateLobby struct {
 	MaxPlayers                 *int

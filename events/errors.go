@@ -46,6 +46,7 @@ type Error struct {
 	RetryAfterMS int64  `json:"retry_after_ms,omitempty"` // milliseconds, with RateLimited and AlreadyInLobby
 	ResumeUntil  Time   `json:"resume_until,omitempty"`   // with PeerUnreachable: the peer may come back until then
 	Reference    string `json:"reference,omitempty"`      // with Internal: stands in the log line too
+	LobbyID      string `json:"-"`                        // with LobbyExists: the id asked for, which the original dialect names
 }
 
 // EventName implements Event.

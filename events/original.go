@@ -57,7 +57,7 @@ func originalError(e *Error) Event {
 		known.ConnectionID = ""
 		return &known
 	case e.Code == LobbyExists:
-		return originalCreationFailed{"Lobby ID already exists."}
+		return originalCreationFailed{"Lobby " + e.LobbyID + " already exists."}
 	case e.Reference != "":
 		return originalCreationFailed{e.Message + " It is " + e.Reference + "."}
 	}

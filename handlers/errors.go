@@ -114,11 +114,16 @@ func (h *Handler) event(ctx context.Context, req *request, err error) events.Eve
 	})
 }
 
-// failed returns e as the sender hears it: with the action, and the peer if e is about one.
+// failed returns e as the sender hears it: with the action, and the peer or lobby that e is about.
 func (req *request) failed(e events.Error) *events.Error {
 	e.Action = req.Action
-	if e.Code == events.PeerNotFound || e.Code == events.PeerUnreachable {
+	switch e.Code {
+	case events.PeerNotFound, events.PeerUnreachable:
 		e.ConnectionID = req.Content.ConnectionID()
+	case events.LobbyExists:
+		var c events.OriginalStartLobby
+		req.Content.Read(&c) // was read before
+		e.LobbyID = c.LobbyID
 	}
 	return &e
 }

@@ -27,10 +27,12 @@ func (m *rules) open(conn string, a ask) {
 		return
 	}
 	m.settle()
-	m.opened++
+	if m.opened++; m.original[conn] { // knows no more of a lobby than its id
+		a = ask{lobby: a.lobby, requestID: a.requestID}
+	}
 	r := &room{
 		id: a.lobby, number: m.opened, created: m.now, seats: []spot{{peer: 1, conn: conn, player: a.player}}, host: 1, term: 1,
-		max: cmp.Or(a.max, 8), mesh: a.mesh && !m.original[conn], migrates: a.migrates && !m.original[conn],
+		max: cmp.Or(a.max, 8), mesh: a.mesh, migrates: a.migrates,
 		used: map[int]bool{1: true}, promised: 1,
 	}
 	set(&r.auto, a.auto)
@@ -66,11 +68,12 @@ func (m *rules) come(r *room, conn string, a ask) (code string) {
 		return m.admit(r, w)
 	}
 	r.waiting = append(r.waiting, w)
-	m.settle()
+	m.commit()
 	if host := r.seat(r.host); host != nil && !m.tell(host.conn, toJoin(w)) { // it is away there and then
 		r.waiting = r.waiting[:len(r.waiting)-1]
 		return "host_unavailable"
 	}
+	m.settle()
 	return ""
 }
 

@@ -12,8 +12,8 @@ import (
 
 // startLobby opens a lobby with the sender as its host.
 func (h *Handler) startLobby(ctx context.Context, req *request) error {
-	var c events.StartLobby
-	if err := req.Content.Read(&c); err != nil {
+	c, err := h.readStart(ctx, req)
+	if err != nil {
 		return err
 	}
 	req.session.pay(guessCost - 1)
@@ -22,6 +22,20 @@ func (h *Handler) startLobby(ctx context.Context, req *request) error {
 		return err
 	}
 	return h.started(ctx, req, l, s)
+}
+
+// readStart reads what lobby the sender wants. A sender that speaks the original dialect hears nothing of other fields than
+// that dialect's, right or wrong: openAt ignores the right ones.
+func (h *Handler) readStart(ctx context.Context, req *request) (c events.StartLobby, err error) {
+	if err = req.Content.Read(&c); err == nil {
+		return c, nil
+	}
+	if at, _, unknown := h.connection(ctx, req); unknown != nil || !at.Original {
+		return c, err
+	}
+	var original events.OriginalStartLobby
+	err = req.Content.Read(&original)
+	return events.StartLobby{LobbyID: original.LobbyID}, err
 }
 
 // started tells the sender that l is theirs.
@@ -55,6 +69,9 @@ func (h *Handler) openAs(ctx context.Context, req *request, id string, c events.
 
 // openAt is openAs, for a sender who points there already, at.
 func (h *Handler) openAt(ctx context.Context, req *request, at store.Connection, id string, c events.StartLobby) (*store.Lobby, seat, error) {
+	if at.Original { // knows no more than that
+		c = events.StartLobby{LobbyID: c.LobbyID}
+	}
 	password, err := hashPassword(ctx, c.Password)
 	if err != nil {
 		h.release(ctx, req.conn, at.Pointer)
@@ -71,7 +88,7 @@ func (h *Handler) openAt(ctx context.Context, req *request, at store.Connection,
 	return &l, s, nil
 }
 
-// newLobby returns a lobby of which at is the host, and the host's seat. In the original dialect it closes with its host.
+// newLobby returns a lobby of which at is the host, and the host's seat.
 func (h *Handler) newLobby(at store.Connection, id string, c events.StartLobby) (store.Lobby, seat) {
 	s := seat{h.NewSecret(), store.HostPeerID, id}
 	host := store.Member{Conn: at.ID, Player: strings.Clone(c.Player), Original: at.Original, Since: at.Pointer.Since}
@@ -81,7 +98,7 @@ func (h *Handler) newLobby(at store.Connection, id string, c events.StartLobby) 
 	l := store.NewLobby(at.Game, id, host)
 	l.MaxPlayers = cmp.Or(c.MaxPlayers, l.MaxPlayers)
 	l.Public, l.AutoAccept, l.Metadata = c.Public, c.AutoAccept, strings.Clone(c.Metadata)
-	l.Mesh, l.Migrates = c.Mesh && !at.Original, c.Migrates && !at.Original
+	l.Mesh, l.Migrates = c.Mesh, c.Migrates
 	now := h.Now()
 	l.CreatedAt, l.ExpiresAt = now.UnixMicro(), l.Lasts(now)
 	return l, s
