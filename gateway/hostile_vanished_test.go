@@ -27,7 +27,7 @@ func TestVanished(t *testing.T) {
 	x.sockets.Sweep()
 	want(t, "the guest", fox.guest.ask(relays(fox.hostID, 2, "")), "peer_disconnected", "error peer_unreachable 5")
 	want(t, "the host", hen.host.ask(relays(hen.guestID, 2, "")), "peer_disconnected", "error peer_unreachable 5")
-	want(t, "who still waits", ann.heard())
+	want(t, "who waited", []news{ann.next()}, "request_rejected host_unavailable 1")
 	want(t, "who joins now", bob.ask(joins("fox")), "request_rejected host_unavailable 1")
 	want(t, "who was asked to let somebody in", []news{owl.next()}, "request_cancelled")
 	want(t, "who lets them in nevertheless", owl.ask(accepts), "error request_not_found 3")
@@ -36,7 +36,7 @@ func TestVanished(t *testing.T) {
 	x.wait(time.Minute)
 	want(t, "the guest", fox.guest.ask(relays(fox.hostID, 3, "")), "lobby_closed", "error peer_not_found 5")
 	want(t, "the host", hen.host.ask(relays(hen.guestID, 3, "")), "peer_left", "error peer_not_found 5")
-	want(t, "who still waits", ann.heard(), "request_rejected lobby_closed 1")
+	want(t, "who waited", ann.ask(opens("elk")), "lobby_started 1")
 	want(t, "who starts a lobby of that id", bob.ask(opens("fox")), "lobby_started 1")
 }
 
