@@ -285,15 +285,19 @@ func TestHostFoundGone(t *testing.T) {
 		w.connect("host", nil)
 		w.connect("ann", nil)
 		w.say("host", fmt.Sprintf(`{"action":"start_lobby","content":{"lobby_id":"hen","auto_accept":%v}}`, auto))
+		w.connect("bob", nil)
+		w.say("bob", join)
+		w.say("host", accept)
 		w.lose("host")
 		w.say("ann", join)
 		w.drop("host")
+		w.heard()
 		w.wait(time.Minute + time.Second)
 		for _, f := range later {
 			f()
 		}
-		if l, err := w.Store.Lobby(context.Background(), store.LobbyKey("default", "hen")); !errors.Is(err, store.ErrNotFound) {
-			t.Errorf("auto_accept %v: the lobby is %+v, %v", auto, l, err)
+		if diff := cmp.Diff(map[string][]string{"bob": {"lobby_closed"}}, brief(w.heard())); diff != "" {
+			t.Errorf("auto_accept %v: heard (-want +got):\n%s", auto, diff)
 		}
 	}
 }
