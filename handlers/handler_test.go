@@ -59,6 +59,15 @@ func (w *world) wait(d time.Duration) {
 
 // invoke handles one event of API Gateway and returns its status.
 func (w *world) invoke(conn, route, body, reference string, query map[string]string) int {
+	return w.handle(w.Handler, conn, route, body, reference, query)
+}
+
+// invokeBy has a process handle one event.
+func (w *world) invokeBy(h *Handler, conn, route, body string) {
+	w.handle(h, conn, route, body, "reference", nil)
+}
+
+func (w *world) handle(h *Handler, conn, route, body, reference string, query map[string]string) int {
 	e := awsevents.APIGatewayWebsocketProxyRequest{Body: body, QueryStringParameters: query}
 	e.RequestContext.ConnectionID, e.RequestContext.RouteKey, e.RequestContext.RequestID = conn, route, reference
 	ctx := context.Background()
@@ -67,7 +76,7 @@ func (w *world) invoke(conn, route, body, reference string, query map[string]str
 		ctx, cancel = context.WithTimeout(ctx, w.limit)
 		defer cancel()
 	}
-	r, err := w.Handle(ctx, e)
+	r, err := h.Handle(ctx, e)
 	if err != nil {
 		return 502
 	}

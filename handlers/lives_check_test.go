@@ -38,6 +38,7 @@ func (l *lives) happen(t rapid.TB, s step, e event) {
 	l.seen.outcome(e, h[e.conn])
 	switch log := l.logged(); {
 	case m.dead:
+		clear(l.met)
 		l.begin(s.Process)
 		after = l.adopt(t, before, after, h)
 	case status != 200 || len(log) > 0:
@@ -48,6 +49,7 @@ func (l *lives) happen(t rapid.TB, s step, e event) {
 	}
 	l.learn(after, h)
 	l.rules = after.clone()
+	l.meet(t, h)
 	l.check(t)
 }
 

@@ -102,7 +102,10 @@ func (l *lives) learn(m *rules, h map[string][]heardEvent) {
 	for conn, events := range h {
 		for _, e := range events {
 			if e.cursor != "" {
-				m.cursors[e.cursor] = e.Cards[len(e.Cards)-1].CreatedAt
+				last := e.Cards[len(e.Cards)-1]
+				if m.cursors[e.cursor] = last.CreatedAt; m.rooms[strings.ToLower(last.ID)] != nil {
+					m.cursors[e.cursor] = m.rooms[strings.ToLower(last.ID)].created // events have whole seconds
+				}
 				l.cursors = append(l.cursors, e.cursor)
 			}
 			r := m.rooms[strings.ToLower(e.Lobby)]

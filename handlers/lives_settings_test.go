@@ -41,6 +41,19 @@ func (l *lives) made() string {
 	}
 }
 
+// newID makes lobby ids: the one that the rules count on, or any while steps overlap.
+func (l *lives) newID() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.meanwhiles == 0 {
+		return l.making
+	}
+	l.meanwhiles++
+	id := fmt.Sprint("Meanwhile-", l.meanwhiles)
+	l.ids[strings.ToLower(id)] = true
+	return id
+}
+
 // change has a change a setting or two.
 func (l *lives) change(a *ask, s step) {
 	a.max = []int{0, 0, 2, 2, 8}[s.N%5]

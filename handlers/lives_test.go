@@ -62,6 +62,8 @@ type step struct {
 	Dies            int  // at which call; 0: not
 	DoneWhenItDies  bool // whether that call is still made
 	WithoutAnswerID bool
+	Meanwhile       int // how many of the next steps happen while it is handled
+	At              int // before which call of the one that it happens during, less one
 }
 
 func (s step) String() string { return fmt.Sprintf("%+v", struct{ step }{s}) }
@@ -85,6 +87,7 @@ func drawStep(t *rapid.T) step {
 		What: whats[uniform(t, "what", 10)%len(whats)], By: uniform(t, "by", 3), Whom: uniform(t, "whom", 4), N: uniform(t, "n", 10), More: uniform(t, "more", 10),
 		Sensible: uniform(t, "sensible", 2) > 0, Process: uniform(t, "process", 1), WithoutAnswerID: uniform(t, "without", 2) == 0,
 	}
+	s.Meanwhile, s.At = max(0, uniform(t, "meanwhile", 2)-1), uniform(t, "at", 3)
 	if uniform(t, "dies", 3) == 7 || s.What == "is said to be gone" && s.N%4 == 0 { // one half done is noticed late
 		s.Dies, s.DoneWhenItDies = 1+uniform(t, "at", 3), rapid.Bool().Draw(t, "done")
 	}
@@ -119,31 +122,33 @@ type player struct {
 // lives is a sequence under way.
 type lives struct {
 	*world
-	store     store.Store // as it is, for the checks
-	rules     *rules
-	processes [2]*Handler
-	mortals   [2]*mortal
-	players   [clients]player
-	conns     []string                // all there ever were
-	ids       map[string]bool         // of lobbies, in lower case, that were ever named
-	found     map[string]*store.Lobby // of those, the lobbies that are in the store
-	making    string                  // the lobby id that is made next
-	cursors   []string                // that anybody has heard, in order
-	password  string                  // that was said last
-	plain     map[string]string       // what each hash that is stored was made from
-	owed      map[string]int          // answers still to come, by connection and request_id
-	claims    map[string]time.Time    // until when a connection may count as in a lobby because a process died
-	peerIDs   map[int]map[int]bool    // by lobby: those that were ever seen, true if they still were
-	past      []string                // the steps so far
-	seen      tally
-	game      string
+	store      store.Store // as it is, for the checks
+	rules      *rules
+	processes  [2]*Handler
+	mortals    [2]*mortal
+	players    [clients]player
+	conns      []string                // all there ever were
+	ids        map[string]bool         // of lobbies, in lower case, that were ever named
+	found      map[string]*store.Lobby // of those, the lobbies that are in the store
+	making     string                  // the lobby id that is made next
+	cursors    []string                // that anybody has heard, in order
+	password   string                  // that was said last
+	plain      map[string]string       // what each hash that is stored was made from
+	owed       map[string]int          // answers still to come, by connection and request_id
+	claims     map[string]time.Time    // until when a connection may count as in a lobby because a process died
+	met        map[string]*acquaintance
+	meanwhiles int                  // lobby ids made while steps overlap; 0: none do
+	peerIDs    map[int]map[int]bool // by lobby: those that were ever seen, true if they still were
+	past       []string             // the steps so far
+	seen       tally
+	game       string
 }
 
 func newLives(w *world, s store.Store, seen tally) *lives {
 	seen["sequences"]++
 	l := &lives{
 		world: w, store: s, ids: map[string]bool{}, owed: map[string]int{}, claims: map[string]time.Time{},
-		peerIDs: map[int]map[int]bool{}, plain: map[string]string{"": ""}, seen: seen, game: fmt.Sprint("game", seen["sequences"]),
+		peerIDs: map[int]map[int]bool{}, plain: map[string]string{"": ""}, met: map[string]*acquaintance{}, seen: seen, game: fmt.Sprint("game", seen["sequences"]),
 	}
 	l.rules = (&rules{
 		now: w.clock(), original: map[string]bool{}, known: map[string]bool{}, tokens: map[string]ticket{}, cursors: map[string]time.Time{},
@@ -175,13 +180,17 @@ func (l *lives) begin(i int) {
 	l.mortals[i] = &mortal{}
 	c := l.Config
 	c.Store, c.Poster, c.Rate, c.Burst = mortalStore{l.store, l.mortals[i]}, mortalPoster{l.world, l.mortals[i]}, 1e12, 1e12
-	c.NewID = func() string { return l.making }
+	c.NewID, c.Now = l.newID, l.ticking
 	c.After = func(time.Duration) <-chan time.Time { return elapsed }
 	c.Log = slog.New(slog.NewTextHandler(&l.log, nil))
 	l.processes[i] = New(c)
 }
 
 func (l *lives) play(t rapid.TB, script []step) {
+	if overlaps(script) {
+		l.playOverlapping(t, script)
+		script = nil
+	}
 	for _, s := range script {
 		l.do(t, s)
 	}

@@ -37,7 +37,7 @@ func orEmpty(text string) object { return object(cmp.Or(text, "{}")) }
 func (r *room) cards() []card {
 	c := card{
 		ID: r.id, Players: len(r.seats), MaxPlayers: r.max, Public: r.public, Locked: r.locked, HasPassword: r.password != "",
-		AutoAccept: r.auto, Topology: "star", OnHostLeave: "close", Metadata: orEmpty(r.metadata), CreatedAt: r.created,
+		AutoAccept: r.auto, Topology: "star", OnHostLeave: "close", Metadata: orEmpty(r.metadata), CreatedAt: r.created.Truncate(time.Second),
 	}
 	if r.mesh {
 		c.Topology = "mesh"

@@ -3,6 +3,7 @@ package handlers
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 
 	"bellhop/store"
@@ -19,6 +20,8 @@ type mortal struct {
 	dead  bool
 	calls int
 	tried []string // the lobbies that a connection was pointed at, in lower case
+	// moments are what happens before some of its calls.
+	moments []moment
 }
 
 func (m *mortal) call(do func() error) error {
@@ -34,6 +37,9 @@ func (m *mortal) call(do func() error) error {
 
 // count counts a call, and reports whether the process dies at it, or is dead already.
 func (m *mortal) count() (dies, dead bool) {
+	for _, now := range m.due() {
+		now.what()
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.dead {
@@ -42,6 +48,27 @@ func (m *mortal) count() (dies, dead bool) {
 	m.calls++
 	m.dead = m.calls == m.left
 	return m.dead, false
+}
+
+// due returns the moments that come before the next call.
+func (m *mortal) due() (due []moment) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.moments = slices.DeleteFunc(m.moments, func(o moment) bool {
+		if o.at == m.calls+1 {
+			due = append(due, o)
+		}
+		return o.at == m.calls+1
+	})
+	return due
+}
+
+// rest returns the moments that have not come.
+func (m *mortal) rest() (rest []moment) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	rest, m.moments = m.moments, nil
+	return rest
 }
 
 func (m *mortal) tries(lobby string) {

@@ -1,0 +1,111 @@
+package handlers
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"pgregory.net/rapid"
+
+	"bellhop/store"
+)
+
+// An acquaintance is what a connection has heard of the others in its lobby. Events of different actions come in any
+// order, but no peer id is used twice in a lobby: somebody is there who was heard of and has not been heard to leave.
+type acquaintance struct {
+	joined, left map[int]bool
+	asked        map[string]bool // connections whose request it has heard of: as the host it knows whom it lets in
+	heir         bool            // it has become the host: in a star the others come to it
+}
+
+// enters are the events by which a connection comes into a lobby, and exits those by which it goes.
+var (
+	enters = []string{"lobby_started", "request_accepted", "resumed"}
+	exits  = []string{"lobby_left", "lobby_closed", "removed", "replaced", "request_rejected"}
+)
+
+// meet notes what everybody has heard of others in a step, and holds it to the store.
+func (l *lives) meet(t rapid.TB, h map[string][]heardEvent) {
+	t.Helper()
+	for conn, events := range h {
+		if l.rules.original[conn] {
+			continue
+		}
+		is := func(names []string) bool {
+			return slices.ContainsFunc(events, func(e heardEvent) bool { return slices.Contains(names, e.Event) })
+		}
+		switch entered, left := is(enters), is(exits); {
+		case entered && !left:
+			l.met[conn] = &acquaintance{joined: map[int]bool{}, left: map[int]bool{}, asked: map[string]bool{}}
+		case entered, left:
+			delete(l.met, conn) // of which lobby the other events are is not known
+		}
+		if a := l.met[conn]; a != nil {
+			for _, e := range events {
+				a.hear(conn, e)
+			}
+			l.checkLeft(t, conn, a, events)
+		}
+	}
+	for _, k := range l.found {
+		for _, m := range k.Members {
+			if a := l.met[m.Conn]; a != nil && !m.Away() && l.connected(m.Conn) && !m.Original {
+				l.checkAcquaintance(t, k, m, a)
+			}
+		}
+	}
+}
+
+// hear notes an event that conn has heard.
+func (a *acquaintance) hear(conn string, e heardEvent) {
+	switch e.Event {
+	case "request_accepted", "resumed":
+		for _, p := range strings.Split(e.Peers, ";") {
+			if peer, err := strconv.Atoi(strings.SplitN(p, "=", 2)[0]); err == nil {
+				a.joined[peer] = true
+			}
+		}
+	case "peer_joined":
+		a.joined[e.Peer] = true
+	case "request_to_join":
+		a.asked[e.Conn] = true
+	case "host_changed":
+		if a.heir = e.Host == conn; !a.heir {
+			a.joined[e.Peer] = true
+		}
+	case "peer_left":
+		a.left[e.Peer] = true
+	}
+}
+
+// checkLeft checks that conn heard of everybody whom it hears leave.
+func (l *lives) checkLeft(t rapid.TB, conn string, a *acquaintance, events []heardEvent) {
+	t.Helper()
+	for _, e := range events {
+		if e.Event == "peer_left" && !a.joined[e.Peer] && !a.asked[e.Conn] && !a.heir {
+			l.fatal(t, "%s hears that %s, peer %d, has left, and never heard of it", conn, e.Conn, e.Peer)
+		}
+	}
+}
+
+// checkAcquaintance checks that m has heard of those with whom it is linked, and of nobody else.
+func (l *lives) checkAcquaintance(t rapid.TB, k *store.Lobby, m store.Member, a *acquaintance) {
+	t.Helper()
+	l.seen["acquaintances"]++
+	there := map[int]bool{}
+	for _, p := range k.Peers(m) {
+		there[p.PeerID] = true
+		knows := a.joined[p.PeerID] && !a.left[p.PeerID] || a.heir || a.asked[p.Conn]
+		for _, former := range p.Former {
+			knows = knows || a.asked[former]
+		}
+		if !knows {
+			l.fatal(t, "%s was never told of %s, peer %d, with whom it is linked", m.Conn, p.Conn, p.PeerID)
+		}
+	}
+	for peer := range a.joined {
+		if !a.left[peer] && !there[peer] {
+			l.fatal(t, "%s was never told that peer %d of %s is there no longer", m.Conn, peer, k.ID)
+		}
+	}
+}

@@ -1,0 +1,228 @@
+package handlers
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"bellhop/store"
+)
+
+// Half of the sequences have processes that die. In the others steps overlap: while one is handled, between any two of
+// its calls, others are handled whole by the other process. No order of the steps explains what comes of that, since
+// a step that was overtaken may undo what it did. So the rules begin anew with what the store holds then, and what
+// must be so whatever happens is checked: each request_id is answered exactly once, nobody is in two lobbies, and
+// everybody knows just those with whom they are linked (checkAcquaintance).
+
+// overlaps reports whether steps overlap in a sequence that begins so.
+func overlaps(script []step) bool { return len(script) > 0 && script[0].N%2 == 0 }
+
+// A moment is something that happens while a step is handled, before one of its calls.
+type moment struct {
+	at   int
+	what func()
+}
+
+// playOverlapping plays a sequence in which nobody dies.
+func (l *lives) playOverlapping(t rapid.TB, script []step) {
+	for len(script) > 0 {
+		n := min(script[0].Meanwhile, len(script)-1)
+		for i := range n + 1 {
+			script[i].Dies = 0
+		}
+		if !l.prepare(t, &script[0]) || n == 0 {
+			l.do(t, script[0])
+			script = script[1:]
+			continue
+		}
+		l.overlap(t, script[0], script[1:n+1])
+		script = script[n+1:]
+	}
+}
+
+// prepare does what a step needs before it can begin, and reports whether others may happen while it is handled.
+func (l *lives) prepare(t rapid.TB, s *step) bool {
+	if asks[s.What] == nil {
+		return s.What == "is said to be gone"
+	}
+	if s.Sensible {
+		*s = l.sensible(*s)
+	}
+	if !l.connected(l.players[s.By].conn) {
+		l.connects(t, *s)
+	}
+	if s.Sensible = false; s.What == "start_lobby" || s.What == "quick_join" {
+		l.pass(t, time.Second)
+	}
+	return true
+}
+
+// overlap has the first step handled, and the others while it is.
+func (l *lives) overlap(t rapid.TB, first step, others []step) {
+	t.Helper()
+	sensible := make([]bool, len(others))
+	for i := range others { // a step that is prepared may make others less likely to succeed, not wrong
+		sensible[i] = others[i].Sensible
+		l.prepare(t, &others[i])
+	}
+	first.Process %= 2
+	what := l.moment(first, first.Process, true, len(l.past))
+	if what == nil {
+		return
+	}
+	var moments []moment
+	for i, s := range others {
+		if what := l.moment(s, 1-first.Process, sensible[i], len(l.past)+i); what != nil {
+			moments = append(moments, moment{1 + s.At, what})
+		}
+	}
+	l.seen["overlaps"]++
+	m := l.mortals[first.Process]
+	m.calls, m.left, m.tried, m.moments = 0, 0, nil, moments
+	l.overlapping(true)
+	what()
+	for _, late := range m.rest() {
+		late.what()
+	}
+	l.overlapping(false)
+	l.wait(time.Second) // the ticks are over
+	l.adoptStore(t)
+}
+
+// overlapping notes whether steps overlap now.
+func (l *lives) overlapping(now bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.meanwhiles = 0; now {
+		l.meanwhiles = len(l.past) * 100
+	}
+}
+
+// ticking is the clock; while steps overlap it moves a little each time, so that of two lobbies one is older.
+func (l *lives) ticking() time.Time {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.meanwhiles == 0 {
+		return l.now
+	}
+	l.meanwhiles++
+	return l.now.Add(time.Duration(l.meanwhiles) * time.Microsecond)
+}
+
+// moment writes step s down and returns what it does, or nil.
+func (l *lives) moment(s step, process int, sensible bool, number int) func() {
+	p := &l.players[s.By]
+	conn, route, text := p.conn, "$default", ""
+	switch {
+	case s.What == "loses its socket":
+		l.past = append(l.past, "meanwhile: "+conn+" loses its socket")
+		return func() { l.lose(conn) }
+	case s.What == "is said to be gone":
+		route = "$disconnect"
+	case asks[s.What] != nil:
+		s.Sensible = sensible
+		a := l.ask(p, s)
+		if a.password = nil; a.name == "join_lobby" {
+			a.password = l.shows(a.lobby, s)
+		}
+		if a.orStart != nil {
+			a.orStart.password = nil
+		}
+		if !s.WithoutAnswerID {
+			a.requestID = fmt.Sprint("r", number)
+			l.owed[conn+" "+a.requestID]++
+		}
+		text = l.text(a)
+	}
+	if conn == "" || text == "" && route == "$default" {
+		return nil
+	}
+	l.past = append(l.past, fmt.Sprintf("meanwhile, before call %d: %s %s %s, process %d", 1+s.At, conn, route, text, process))
+	h := l.processes[process]
+	return func() {
+		if route == "$disconnect" {
+			l.lose(conn)
+		}
+		l.invokeBy(h, conn, route, text)
+	}
+}
+
+// adoptStore has the rules begin anew with what the store holds, and checks what must be so all the same.
+func (l *lives) adoptStore(t rapid.TB) {
+	t.Helper()
+	l.look(t)
+	h := l.listen(t)
+	for _, line := range l.logged() {
+		if !strings.Contains(line, "message of an unknown connection") { // of one whose end was faster
+			l.fatal(t, "the log says %q", line)
+		}
+	}
+	is := l.rules.clone()
+	is.now = l.clock()
+	is.rooms = map[string]*room{}
+	for id, k := range l.found {
+		is.rooms[id] = l.roomOf(is, l.rules.rooms[id], k)
+	}
+	for _, conn := range l.conns {
+		_, err := l.store.Connection(context.Background(), conn)
+		if is.known[conn] = err == nil; l.connected(conn) {
+			l.claims[conn] = l.clock().Add(onItsWay)
+		}
+	}
+	l.learnSeats(is, h)
+	l.rules = is
+	l.meet(t, h)
+	l.check(t)
+}
+
+// roomOf returns what the rules know of a lobby that the store holds. was is what had its id before.
+func (l *lives) roomOf(m *rules, was *room, k *store.Lobby) *room {
+	r := &room{
+		id: k.ID, created: time.UnixMicro(k.CreatedAt).UTC(), host: k.HostID, term: k.Term, max: k.MaxPlayers, auto: k.AutoAccept,
+		locked: k.Locked, public: k.Public, mesh: k.Mesh, migrates: k.Migrates, password: l.plain[k.Password], metadata: k.Metadata,
+		banned: slices.Clone(k.Banned), used: map[int]bool{}, promised: k.Promised,
+	}
+	if was != nil && was.created.Equal(r.created) {
+		r.number = was.number
+	} else {
+		m.opened++
+		r.number = m.opened
+	}
+	for _, s := range k.Members {
+		former := strings.Join(append(slices.Clone(s.Former), ""), " ")
+		spot := spot{peer: s.PeerID, conn: s.Conn, player: s.Player, former: former}
+		if s.Away() {
+			spot.away = s.AwayUntil.UTC()
+		}
+		r.seats = append(r.seats, spot)
+	}
+	for _, w := range k.Waiting {
+		r.waiting = append(r.waiting, wait{w.Conn, w.RequestID, w.PeerID, w.Player})
+	}
+	for _, ids := range k.Used {
+		for id := ids[0]; id <= ids[1]; id++ {
+			r.used[id] = true
+		}
+	}
+	return r
+}
+
+// learnSeats is learn, of tokens that are good for a seat in the store: a lobby may have closed since one was heard.
+func (l *lives) learnSeats(m *rules, h map[string][]heardEvent) {
+	good := maps.Clone(h)
+	for conn, events := range h {
+		good[conn] = slices.DeleteFunc(slices.Clone(events), func(e heardEvent) bool {
+			s, ok := seatOf(e.token)
+			k := l.found[strings.ToLower(s.lobbyID)]
+			return e.token != "" && (!ok || k == nil || !slices.ContainsFunc(k.Members, func(m store.Member) bool {
+				return m.PeerID == s.peerID && m.Token == s.hash()
+			}))
+		})
+	}
+	l.learn(m, good)
+}
