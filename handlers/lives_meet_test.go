@@ -69,6 +69,8 @@ func (a *acquaintance) hear(conn string, e heardEvent) {
 		a.joined[e.Peer] = true
 	case "request_to_join":
 		a.asked[e.Conn] = true
+	case "peer_resumed":
+		a.asked[e.New] = a.asked[e.Conn]
 	case "host_changed":
 		if a.heir = e.Host == conn; !a.heir {
 			a.joined[e.Peer] = true

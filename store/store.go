@@ -111,7 +111,7 @@ const maxAttempts = 32
 // with its Changes; ErrNotFound; what rule returned, and then nothing was written; or ErrConflict after many attempts.
 func UpdateLobby(ctx context.Context, s Store, key Key, seen *Lobby, rule func(*Lobby) error) (*Lobby, error) {
 	for attempt := range maxAttempts {
-		old, err := seen, error(nil)
+		began, old, err := time.Now(), seen, error(nil)
 		if seen = nil; old == nil {
 			old, err = s.Lobby(ctx, key)
 		}
@@ -130,22 +130,49 @@ func UpdateLobby(ctx context.Context, s Store, key Key, seen *Lobby, rule func(*
 		if !errors.Is(err, ErrConflict) {
 			return nil, err
 		}
-		if err := pause(ctx, attempt); err != nil {
+		if err := backoffOf(old, &l).pause(ctx, attempt, began); err != nil {
 			return nil, err
 		}
 	}
 	return nil, ErrConflict
 }
 
-// pause waits before another attempt: at first not at all, then a random time of up to 2 ms more each time.
-func pause(ctx context.Context, attempt int) error {
-	if attempt == 0 {
-		return ctx.Err()
+// A backoff is how long a write waits before another attempt: a random time. Its bound doubles with each attempt, from first
+// to most; with slowly it is counted from the time that the attempt took, so that a slow backend is not asked more often
+// than it can answer.
+type backoff struct {
+	first, most time.Duration
+	slowly      bool
+}
+
+// Players who want to come in wait longer than everybody else. Of 100 who ask at once each write makes 99 others fail, and
+// the host's, who lets them in, would have to be faster than all of them. So a burst of players spreads itself over as much
+// time as their writes take one after the other (some 5 ms each), and the host's writes go between them.
+var (
+	joining   = backoff{4 * time.Millisecond, time.Second, true}
+	otherwise = backoff{time.Millisecond, 16 * time.Millisecond, false}
+)
+
+// backoffOf returns how long to wait before the change from old to l is tried again.
+func backoffOf(old, l *Lobby) backoff {
+	if len(l.Members)+len(l.Waiting) > len(old.Members)+len(old.Waiting) {
+		return joining
 	}
+	return otherwise
+}
+
+// pause waits after an attempt that began at a time.
+func (b backoff) pause(ctx context.Context, attempt int, began time.Time) error {
+	bound, most := b.first, b.most
+	if took := time.Since(began); b.slowly {
+		bound, most = bound+took, max(most, took)
+	}
+	wait := time.NewTimer(rand.N(min(bound<<min(attempt, 8), most)))
+	defer wait.Stop()
 	select {
 	case <-ctx.Done():
 		return ctx.Err()
-	case <-time.After(rand.N(time.Duration(attempt) * 2 * time.Millisecond)):
+	case <-wait.C:
 		return nil
 	}
 }

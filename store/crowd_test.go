@@ -1,0 +1,89 @@
+package store_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"bellhop/store"
+	"bellhop/store/dynamodbtest"
+)
+
+// crowd is how many ask to come into one lobby at once, and places how many get in.
+const crowd, places = 100, 7
+
+// BenchmarkCrowd is how long it takes a host to let seven players in while 100 ask to come in at the same moment: until the
+// last of the seven is in, and until the last of the 100 has its answer. "alike" is with the host waiting as long as they do
+// before a write that was overtaken is tried again.
+func BenchmarkCrowd(b *testing.B) {
+	endpoint := dynamodbtest.Start(b)
+	for _, alike := range []bool{true, false} {
+		b.Run(map[bool]string{true: "alike", false: "hostfirst"}[alike], func(b *testing.B) {
+			if alike {
+				defer store.AllAlike()()
+			}
+			var in, all []time.Duration
+			for b.Loop() {
+				i, a := rush(b, dynamodbtest.Open(b, endpoint, time.Now), crowd)
+				in, all = append(in, i), append(all, a)
+			}
+			slices.Sort(in)
+			b.ReportMetric(float64(in[len(in)/2].Milliseconds()), "last-in-ms")
+			b.ReportMetric(float64(in[len(in)-1].Milliseconds()), "worst-last-in-ms")
+			slices.Sort(all)
+			b.ReportMetric(float64(all[len(all)/2].Milliseconds()), "all-answered-ms")
+		})
+	}
+}
+
+// TestCrowd guards that a host gets its players in while a crowd asks, that as many wait as may, and that nobody is left
+// without an answer.
+func TestCrowd(t *testing.T) {
+	eachBackend(t, func(t *testing.T, open func(*testing.T) (store.Store, *clock)) {
+		s, _ := open(t)
+		in, all := rush(t, s, 24)
+		t.Logf("the last of %d in after %v, the last of %d answered after %v", places, in, 24, all)
+	})
+}
+
+// rush has a crowd ask, and the host let in each that it hears of until the lobby is full.
+func rush(t testing.TB, s store.Store, crowd int) (lastIn, allAnswered time.Duration) {
+	l := lobbyOf("blue-fox")
+	l.ExpiresAt = time.Now().Add(100 * 365 * 24 * time.Hour)
+	if err := s.CreateLobby(context.Background(), l); err != nil {
+		t.Fatal(err)
+	}
+	began, asked := time.Now(), make(chan string, crowd)
+	var crowding sync.WaitGroup
+	for i := range crowd {
+		crowding.Go(func() {
+			guest := fmt.Sprint("guest", i)
+			_, err := store.UpdateLobby(context.Background(), s, l.Key(), nil, func(l *store.Lobby) error {
+				return l.Request(store.Request{Conn: guest})
+			})
+			switch {
+			case err == nil:
+				asked <- guest
+			case !errors.Is(err, store.ErrFull):
+				t.Errorf("%s: %v", guest, err)
+			}
+		})
+	}
+	for range places {
+		guest := <-asked
+		_, err := store.UpdateLobby(context.Background(), s, l.Key(), nil, func(l *store.Lobby) error {
+			_, _, err := l.Accept("host", guest, 0, "")
+			return err
+		})
+		if err != nil {
+			t.Fatalf("%s is not let in: %v", guest, err)
+		}
+	}
+	lastIn = time.Since(began)
+	crowding.Wait()
+	return lastIn, time.Since(began)
+}
