@@ -271,6 +271,19 @@ func (c *connection) pong(payload []byte) {
 	}
 }
 
+// ping sends a ping, unless something waits for the client already: then the way is not quiet.
+func (c *connection) ping() {
+	c.mu.Lock()
+	due := c.ending == nil && len(c.queue) == 0
+	if due {
+		c.queue = appendFrame(c.grow(), 0x80|opPing, nil)
+	}
+	c.mu.Unlock()
+	if due {
+		c.flush()
+	}
+}
+
 // queues are the buffers of outboxes: an idle connection has none.
 var queues = sync.Pool{New: func() any { b := make([]byte, 0, 4<<10); return &b }}
 

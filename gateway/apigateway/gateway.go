@@ -81,6 +81,10 @@ type Config struct {
 	Idle time.Duration
 	// Lifetime is how long a connection may last; AWS has 2 hours, the default.
 	Lifetime time.Duration
+	// Ping is how long a connection may be without a message until it is sent a ping frame, and again after each further
+	// Ping: proxies cut what carries nothing. A ping is no message, Idle counts on, and a client that answers none is not
+	// closed for that. 0, the default, sends none, as AWS.
+	Ping time.Duration
 	// Stall is how long a client may take nothing of what waits for it before it counts as lost; 30 seconds by default.
 	Stall time.Duration
 	// Timeout is how long an invocation may take; AWS has 29 seconds, the default, and lets it be set to less.
@@ -97,6 +101,7 @@ type Gateway struct {
 	open     atomic.Int64
 	entrance sync.RWMutex   // between coming in and Shutdown
 	draining bool           // nobody comes in any more
+	swept    atomic.Int64   // ms since 1970 of the last Sweep
 	running  sync.WaitGroup // one for every connection, from $connect until $disconnect has returned
 	second   atomic.Pointer[stamp]
 	choice   bool // there are routes that messages select
@@ -194,17 +199,28 @@ func (g *Gateway) Disconnect(connectionID string) error {
 	return c.disconnect()
 }
 
-// Sweep closes the connections that have been idle for, or have lasted, too long.
+// Sweep closes the connections that have been idle for, or have lasted, too long, and pings those that are quiet.
 func (g *Gateway) Sweep() {
 	now := g.Now().UnixMilli()
+	last := g.swept.Swap(now)
 	for c := range g.all() {
+		quiet := now - c.active.Load()
 		switch {
 		case now-c.connectedAt >= g.Lifetime.Milliseconds():
 			c.close(ending{code: 1001, reason: "Connection duration exceeded"})
-		case now-c.active.Load() >= g.Idle.Milliseconds():
+		case quiet >= g.Idle.Milliseconds():
 			c.close(ending{code: 1001, reason: "Going away"})
+		case g.isPingDue(quiet, now-last):
+			c.ping()
 		}
 	}
+}
+
+// isPingDue reports whether a multiple of Ping has passed since the last sweep, for a connection that has been quiet for
+// so long, both in ms. That needs no time of its own for each connection, nor a timer.
+func (g *Gateway) isPingDue(quiet, sinceSweep int64) bool {
+	every := g.Ping.Milliseconds()
+	return every > 0 && quiet/every > max(quiet-sinceSweep, 0)/every
 }
 
 // Shutdown refuses new connections, closes all with 1001, and waits until their $disconnect has returned. If ctx ends
