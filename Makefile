@@ -102,9 +102,9 @@ $(DYNOXIDE):
 fmt: ## format the code
 	gofmt -w .
 
-lint: $(TSC) ## formatting, go vet and staticcheck, and TypeScript's compiler for web
+lint: $(TSC) ## formatting, go vet for each system, staticcheck, and TypeScript's compiler for web
 	@test -z "$$(gofmt -l .)" || { echo "not formatted (make fmt):"; gofmt -l .; exit 1; }
-	go vet ./... && go -C bench vet ./...
+	for os in linux windows darwin; do GOOS=$$os go vet ./... && GOOS=$$os go -C bench vet ./... || exit; done
 	go tool staticcheck ./...
 	@[ ! -x $(TSC) ] || $(TSC) -p web
 

@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -90,7 +89,9 @@ func processes(t *testing.T) (ids []int) {
 // kill is kill -9 of the function, and returns when it has ended.
 func kill(t *testing.T) {
 	for _, id := range processes(t) {
-		syscall.Kill(id, syscall.SIGKILL)
+		if p, err := os.FindProcess(id); err == nil {
+			p.Kill()
+		}
 	}
 	for deadline := time.Now().Add(20 * time.Second); len(processes(t)) > 0; {
 		if time.Now().After(deadline) {
