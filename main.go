@@ -16,6 +16,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"os"
 	"strconv"
 	"time"
@@ -48,6 +49,11 @@ func run(getenv func(string) string) error {
 	if err != nil {
 		return fmt.Errorf("ICE_SERVERS: %w", err)
 	}
+	for _, name := range []string{"CALLBACK_URL", "DYNAMODB_ENDPOINT"} {
+		if at := getenv(name); at != "" && !isHTTP(at) {
+			return fmt.Errorf("make %s a URL that begins with https:// or http://, or leave it empty; it is %q", name, at)
+		}
+	}
 	config := awsConfig(getenv)
 	post := newCallback(config, getenv("CALLBACK_URL"))
 	h := handlers.New(handlers.Config{
@@ -61,6 +67,12 @@ func run(getenv func(string) string) error {
 		return h.Handle(ctx, e)
 	})
 	return nil
+}
+
+// isHTTP reports whether a URL is one that can be requested. A client's own begins with wss://, and looks much like it.
+func isHTTP(s string) bool {
+	u, err := url.Parse(s)
+	return err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != ""
 }
 
 // awsConfig is what Lambda sets in the environment. Package config would find the same in twice the time a cold start

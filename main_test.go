@@ -1,0 +1,33 @@
+package main
+
+import (
+	"strings"
+	"testing"
+)
+
+// TestEnvironment guards that a variable that cannot be meant ends the start with a sentence that names it.
+func TestEnvironment(t *testing.T) {
+	for _, test := range []struct{ name, value, want string }{
+		{"TABLE", "", "set TABLE to the name of the DynamoDB table"},
+		{"CALLBACK_URL", "wss://play.example.com/live", `make CALLBACK_URL a URL that begins with https:// or http://, or leave it empty; it is "wss://play.example.com/live"`},
+		{"CALLBACK_URL", "play.example.com", "make CALLBACK_URL a URL"},
+		{"CALLBACK_URL", "play.example.com:443/live", "make CALLBACK_URL a URL"},
+		{"CALLBACK_URL", "https://", "make CALLBACK_URL a URL"},
+		{"DYNAMODB_ENDPOINT", "127.0.0.1:8000", "make DYNAMODB_ENDPOINT a URL"},
+		{"RESUME_GRACE", "1m", "make RESUME_GRACE a number of seconds"},
+		{"ICE_SERVERS", "example.com", "ICE_SERVERS: "},
+	} {
+		err := run(func(name string) string {
+			switch name {
+			case test.name:
+				return test.value
+			case "TABLE":
+				return "bellhop"
+			}
+			return ""
+		})
+		if err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("with %s=%s it says %v, want %s", test.name, test.value, err, test.want)
+		}
+	}
+}
