@@ -15,16 +15,16 @@ import (
 type trouble struct{ faults.Config }
 
 func (o *trouble) flags(f *flag.FlagSet) {
-	f.Uint64Var(&o.Seed, "seed", 0, "`number` from which -delay, -drop-disconnect, -gone, -reorder and -throttle draw, so that a run can be\n"+
-		"repeated: they draw the same for the same order of arrivals. 0 takes any, and says which")
-	f.Float64Var(&o.Reorder, "reorder", 0, "`chance`, from 0 to 1, that a message is dealt with only after the next of its client, or a quarter of\n"+
-		"a second later: AWS promises no order")
-	f.DurationVar(&o.Delay, "delay", 0, "`time` that each message of a client, and each post to one, may be late, at most. Posts that do not wait\n"+
-		"for each other overtake each other")
-	f.Float64Var(&o.DropDisconnect, "drop-disconnect", 0, "`chance` that a connection ends and $disconnect never comes: on AWS it is best effort")
-	f.Float64Var(&o.Gone, "gone", 0, "`chance` that a post finds its client lost: it is answered 410, and the connection is cut")
-	f.Float64Var(&o.Throttle, "throttle", 0, "`chance` that AWS has too much to do: a post is answered 429, a handshake too, and a client's message\n"+
-		"with \"Too Many Requests\". What that frame looks like on AWS is not documented")
+	f.Uint64Var(&o.Seed, "seed", 0, "seed `n` of -delay, -drop-disconnect, -gone, -reorder and -throttle, which repeats a run: the same seed\n"+
+		"and order of arrivals give the same faults. 0 is a random seed, which is printed")
+	f.Float64Var(&o.Reorder, "reorder", 0, "`probability`, from 0 to 1, that a message is handled after the next one of its client, or a quarter of a\n"+
+		"second later: AWS promises no order")
+	f.DurationVar(&o.Delay, "delay", 0, "longest `duration` by which each message of a client, and each post to one, is late. Posts that do not\n"+
+		"wait for each other overtake each other")
+	f.Float64Var(&o.DropDisconnect, "drop-disconnect", 0, "`probability` that a connection ends without $disconnect, which is best effort on AWS")
+	f.Float64Var(&o.Gone, "gone", 0, "`probability` that a post finds its client lost: it is answered 410, and the connection is cut")
+	f.Float64Var(&o.Throttle, "throttle", 0, "`probability` that AWS is too busy: a post or a handshake is answered 429, and a client's message\n"+
+		"\"Too Many Requests\". AWS does not document that frame")
 }
 
 func (o *trouble) check() error {

@@ -5,7 +5,10 @@ import (
 	"flag"
 	"fmt"
 	"net/http"
+	"net/netip"
+	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -20,16 +23,13 @@ type front struct {
 }
 
 func (o *front) flags(f *flag.FlagSet) {
-	f.StringVar(&o.certificate, "tls-cert", "", "`file` with the certificate and its chain (PEM): clients connect by wss:// then. It is read again\n"+
-		"when it changes")
+	f.StringVar(&o.certificate, "tls-cert", "", "`file` with the certificate and its chain (PEM), for wss://; read again when it changes")
 	f.StringVar(&o.key, "tls-key", "", "`file` with the key of -tls-cert (PEM)")
-	f.Var(&o.origins, "origins", "`list` of the sites whose pages may connect, as https://a.example,https://b.example. Clients that are\n"+
-		"no browsers name no site, and are let in. Without a list all sites are")
-	f.BoolVar(&o.trustProxy, "trust-proxy", false, "take a client's address from X-Forwarded-For: only behind a proxy that sets it, and that nobody\n"+
-		"can go around")
-	f.StringVar(&o.metrics, "metrics", "", "`address` where /metrics is, for Prometheus, such as 127.0.0.1:9100; nowhere unless given")
-	f.BoolVar(&o.inspect, "inspect", false, "show connections and lobbies, without secrets, to who asks on this machine for /inspect, a page, or\n"+
-		"/inspect.json")
+	f.Var(&o.origins, "origins", "`sites` whose pages can connect, as https://a.example,https://b.example; also null and apps' own, such\n"+
+		"as capacitor://localhost. Without it pages of all sites can. Clients that are not browsers always can")
+	f.BoolVar(&o.trustProxy, "trust-proxy", false, "client addresses from X-Forwarded-For: only behind a proxy that sets it and cannot be bypassed")
+	f.StringVar(&o.metrics, "metrics", "", "`address` of /metrics, for Prometheus, such as 127.0.0.1:9100; without it there is none")
+	f.BoolVar(&o.inspect, "inspect", false, "connections and lobbies, without secrets, at /inspect and /inspect.json, for this machine alone")
 }
 
 func (o *front) check() error {
@@ -49,13 +49,55 @@ func (o *origins) String() string { return strings.Join(*o, ",") }
 // Set implements flag.Value.
 func (o *origins) Set(list string) error {
 	for site := range strings.SplitSeq(list, ",") {
-		site = strings.ToLower(strings.TrimSuffix(strings.TrimSpace(site), "/"))
-		if !isOrigin(site) {
-			return fmt.Errorf("%q is not a site such as https://a.example", site)
+		if site = strings.ToLower(strings.TrimSpace(site)); site != localFiles {
+			site = strings.TrimSuffix(site, "/")
+		}
+		if err := checkOrigin(site); err != nil {
+			return err
 		}
 		*o = append(*o, site)
 	}
 	return nil
+}
+
+// localFiles is what Chromium names for a page that was opened as a file; other browsers name null.
+const localFiles = "file://"
+
+// checkOrigin returns an error for a site that no browser would ever name in the header Origin. Origins of schemes other
+// than http and https, as apps have them (capacitor://localhost), are compared as they are.
+func checkOrigin(site string) error {
+	u, err := url.Parse(site)
+	switch {
+	case site == localFiles || site == "null":
+		return nil
+	case strings.Contains(site, "*"):
+		return fmt.Errorf("%q has a wildcard, which -origins does not know; list each site, as in https://a.example,https://b.example", site)
+	case err != nil || u.Scheme == "" || u.Host == "" || site != u.Scheme+"://"+u.Host:
+		return fmt.Errorf("%q is not a site such as https://a.example", site)
+	case u.Scheme == "ws" || u.Scheme == "wss":
+		return fmt.Errorf("%q is where clients connect to, not a site whose pages do; list the pages' own, such as https://%s", site, u.Host)
+	case u.Scheme != "http" && u.Scheme != "https":
+		return nil
+	case strings.ContainsFunc(site, func(c rune) bool { return c > '~' }):
+		return fmt.Errorf("%q never matches: browsers write such a name in its xn-- form; list that", site)
+	}
+	if named := canonicalOrigin(u); named != site {
+		return fmt.Errorf("%q never matches: browsers write it as %s; list that", site, named)
+	}
+	return nil
+}
+
+// canonicalOrigin returns a site of http or https as browsers name it (the URL standard, "host serializing" and "origin").
+func canonicalOrigin(u *url.URL) string {
+	host, port := u.Hostname(), u.Port()
+	if ip, err := netip.ParseAddr(host); err == nil && ip.Is6() {
+		host = "[" + ip.String() + "]"
+	}
+	n, _ := strconv.Atoi(port)
+	if port == "" || u.Scheme == "http" && n == 80 || u.Scheme == "https" && n == 443 {
+		return u.Scheme + "://" + host
+	}
+	return fmt.Sprintf("%s://%s:%d", u.Scheme, host, n)
 }
 
 // allow tells whether a handshake may go on. One without the header is no browser's.

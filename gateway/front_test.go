@@ -134,7 +134,20 @@ func TestFrontArguments(t *testing.T) {
 		{"-origins a.example", `"a.example" is not a site such as https://a.example`},
 		{"-origins https://a.example,,", `"" is not a site`},
 		{"-origins https://a.example/game", "is not a site"},
-		{"-origins *", "is not a site"},
+		{"-origins *", "has a wildcard"},
+		{"-origins https://*.itch.zone", `"https://*.itch.zone" has a wildcard, which -origins does not know; list each site`},
+		{"-origins https://a.example:443", `"https://a.example:443" never matches: browsers write it as https://a.example; list that`},
+		{"-origins http://a.example:80/", "browsers write it as http://a.example;"},
+		{"-origins https://a.example:08443", "browsers write it as https://a.example:8443;"},
+		{"-origins https://a.example:", "browsers write it as https://a.example;"},
+		{"-origins https://[0:0::1]:8443", "browsers write it as https://[::1]:8443;"},
+		{"-origins https://bücher.example", "browsers write such a name in its xn-- form"},
+		{"-origins https://ann@a.example", "is not a site"},
+		{"-origins https://a.example?x", "is not a site"},
+		{"-origins https://a.example#", "is not a site"},
+		{"-origins capacitor://", "is not a site"},
+		{"-origins wss://a.example/live", "is not a site"},
+		{"-origins wss://a.example", "list the pages' own, such as https://a.example"},
 		{"-metrics " + taken.Addr().String(), "give -metrics as HOST:PORT, of a port that is free"},
 		{"-stage a/b", "-stage must be 1 to 128 letters"},
 		{"-stage $default", "-stage must be 1 to 128 letters"},
@@ -170,6 +183,7 @@ const handshake = "GET / HTTP/1.1\r\nHost: game.example\r\nConnection: Upgrade\r
 // TestOrigins guards that pages of other sites than those of -origins are refused, and clients that are no pages are not.
 func TestOrigins(t *testing.T) {
 	listed := strings.TrimPrefix(start(t, "-origins", "https://a.example, https://B.example:8443/"), "ws://")
+	apps := strings.TrimPrefix(start(t, "-origins", "null,capacitor://localhost,TAURI://localhost/,file://,http://[::1]:8080,http://127.0.0.1"), "ws://")
 	open := strings.TrimPrefix(start(t), "ws://")
 	for _, test := range []struct {
 		name, address, header string
@@ -183,6 +197,13 @@ func TestOrigins(t *testing.T) {
 		{"another scheme", listed, "Origin: http://a.example\r\n", 403},
 		{"another port", listed, "Origin: https://b.example\r\n", 403},
 		{"a page that will not say", listed, "Origin: null\r\n", 403},
+		{"a page that may not say, if that is listed", apps, "Origin: null\r\n", 101},
+		{"an app", apps, "Origin: capacitor://localhost\r\n", 101},
+		{"another app", apps, "Origin: tauri://localhost\r\n", 101},
+		{"a file", apps, "Origin: file://\r\n", 101},
+		{"an address", apps, "Origin: http://[::1]:8080\r\n", 101},
+		{"an address without a port", apps, "Origin: http://127.0.0.1\r\n", 101},
+		{"an app that is not listed", apps, "Origin: ionic://localhost\r\n", 403},
 		{"any site, without a list", open, "Origin: https://c.example\r\n", 101},
 	} {
 		t.Run(test.name, func(t *testing.T) {

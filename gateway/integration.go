@@ -35,17 +35,17 @@ type integration struct {
 
 func (i *integration) flags(f *flag.FlagSet) {
 	f.StringVar(&i.template, "template", "", "`file` of a SAM or CloudFormation template: its WebSocket API is served, with the functions that\n"+
-		"-bootstrap or -lambda runs. What it asks for and is not done here is said at the start")
+		"-bootstrap or -lambda runs. Warnings at the start name what is not supported")
 	f.StringVar(&i.api, "api", "", "logical `id` of the API, if -template has several")
-	f.Func("parameter", "`NAME=VALUE` of a parameter of -template; may be given several times", i.setParameter)
-	f.StringVar(&i.bootstrap, "bootstrap", "", "`file` of a built Lambda function, built for this machine, that is run as Lambda would\n"+
-		"run it, with this program's environment (TABLE, AWS_REGION, ...) and CALLBACK_URL. With -template\n"+
-		"also the folder that sam build makes, in which each function has one with its bootstrap")
-	f.StringVar(&i.lambda, "lambda", "", "`URL` at which sam local start-lambda runs the function, such as http://127.0.0.1:3001")
-	f.StringVar(&i.function, "function", "Function", "`name` of the function: for -lambda its logical id in the template")
-	f.DurationVar(&i.timeout, "timeout", 10*time.Second, "`time` that a -bootstrap may take for a message, until it is killed")
-	f.StringVar(&i.callback, "callback", "", "`address` where @connections listens, by which functions post to clients. Whoever reaches it\n"+
-		"may. With -bootstrap it is 127.0.0.1:0 unless given, with -lambda 127.0.0.1:3002")
+	f.Func("parameter", "`NAME=VALUE` of a parameter of -template; can be given several times", i.setParameter)
+	f.StringVar(&i.bootstrap, "bootstrap", "", "`file` of a Lambda function, built for this machine, that handles messages. It runs as on Lambda, with\n"+
+		"this program's environment (TABLE, AWS_REGION, ...) and CALLBACK_URL. With -template also the\n"+
+		"folder that sam build makes, with a folder for each function")
+	f.StringVar(&i.lambda, "lambda", "", "`url` of sam local start-lambda, which runs the function, such as http://127.0.0.1:3001")
+	f.StringVar(&i.function, "function", "Function", "`name` of the function; with -lambda its logical id in the template")
+	f.DurationVar(&i.timeout, "timeout", 10*time.Second, "`duration` after which a -bootstrap that handles a message is killed")
+	f.StringVar(&i.callback, "callback", "", "`address` of @connections, where functions post to clients. Anyone who can reach it can post. The default\n"+
+		"is 127.0.0.1:0 with -bootstrap and 127.0.0.1:3002 with -lambda")
 }
 
 // check returns what is wrong with flags that have been parsed.
@@ -210,7 +210,7 @@ func (o options) invokeAPI(st *stack.Stack) map[string]apigateway.Invoker {
 
 // newGateway returns sockets with what the flags say of all alike.
 func (o options) newGateway(c apigateway.Config) *apigateway.Gateway {
-	c.Stage, c.Idle, c.Lifetime, c.TrustProxy = o.stage, o.idle, o.lifetime, o.trustProxy
+	c.Stage, c.Idle, c.Lifetime, c.Ping, c.TrustProxy = o.stage, o.idle, o.lifetime, o.ping, o.trustProxy
 	o.trouble.cause(&c)
 	o.recorder.listen(&c)
 	return apigateway.New(c)

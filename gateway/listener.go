@@ -5,19 +5,33 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"slices"
 	"syscall"
 	"time"
 )
 
 func listen(address string, log *slog.Logger) (net.Listener, error) {
 	listener, err := net.Listen("tcp", address)
-	if errors.Is(err, syscall.EADDRINUSE) {
+	if isAny(err, addressInUse) {
 		return nil, fmt.Errorf("%s is taken, perhaps by another gateway; stop that, or choose another port with -listen 127.0.0.1:3001", address)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("cannot listen on %q: %w; give -listen as HOST:PORT", address, err)
 	}
 	return &patient{Listener: listener, log: log}, nil
+}
+
+// What the system calls an address that is taken, and no more files. On Windows the numbers are those of Winsock
+// (winsock2.h: WSAEADDRINUSE; WSAEMFILE, WSAENOBUFS): Go invents the constants of Unix there, and no call returns them.
+// No other system has an error with one of these numbers.
+var (
+	addressInUse = []error{syscall.EADDRINUSE, syscall.Errno(10048)}
+	noMoreFiles  = []error{syscall.EMFILE, syscall.ENFILE, syscall.Errno(10024), syscall.Errno(10055)}
+)
+
+// isAny reports whether err is one of some errors.
+func isAny(err error, targets []error) bool {
+	return slices.ContainsFunc(targets, func(target error) bool { return errors.Is(err, target) })
 }
 
 // A patient listener lets clients wait while the system has no file descriptor for them. Whoever is connected notices
@@ -37,7 +51,7 @@ const (
 func (p *patient) Accept() (net.Conn, error) {
 	for {
 		conn, err := p.Listener.Accept()
-		if !errors.Is(err, syscall.EMFILE) && !errors.Is(err, syscall.ENFILE) {
+		if !isAny(err, noMoreFiles) {
 			return conn, err
 		}
 		if time.Since(p.said) > sayAgain {

@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"os"
 	"os/signal"
@@ -31,7 +30,9 @@ func main() {
 	debug.SetGCPercent(400)
 	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	if err != nil && !errors.Is(err, flag.ErrHelp) && !errors.Is(err, context.Canceled) {
-		fmt.Fprintln(os.Stderr, "gateway:", err)
+		if !errors.As(err, new(loggedError)) {
+			fmt.Fprintln(os.Stderr, "gateway:", err)
+		}
 		os.Exit(1)
 	}
 }
@@ -44,6 +45,7 @@ type options struct {
 	rate           float64
 	grace          time.Duration
 	idle, lifetime time.Duration
+	ping           time.Duration
 	table          string
 	dynamodb       string
 	log            string
@@ -63,8 +65,8 @@ const usage = `Bellhop on one machine: a WebSocket API for lobbies and WebRTC si
   go run ./gateway                      then open http://127.0.0.1:3000
   go run ./gateway -listen :8080        for other machines on your network too
 
-Clients connect to ws://ADDRESS, with ?game=NAME to keep games apart. Lobbies live in memory: they end with this
-program, which Ctrl-C stops after it has told all clients. With -table they live in DynamoDB:
+Clients connect to ws://ADDRESS/?game=NAME; NAME keeps games apart, and can be left out. Lobbies are in memory: they end
+with this program, which Ctrl-C stops after it has notified all clients. With -table they are in DynamoDB:
 
   go run ./gateway -table bellhop -dynamodb-endpoint http://127.0.0.1:8000
   go run ./gateway -table NAME          the table of a deployed stack, its output TableName, by your AWS profile
@@ -86,23 +88,26 @@ Flags:
 func parse(args []string, stderr io.Writer) (o options, err error) {
 	f := flag.NewFlagSet("gateway", flag.ContinueOnError)
 	f.SetOutput(stderr)
-	f.StringVar(&o.listen, "listen", "127.0.0.1:3000", "`address` to listen on; port 0 takes any that is free")
-	f.StringVar(&o.stage, "stage", "local", "`name` of the stage, which is also a path that clients may connect to. -template has its own,\n"+
-		"unless this is given")
-	f.Float64Var(&o.rate, "rate", 100, "actions a `second` that a client may go on sending")
-	f.DurationVar(&o.grace, "grace", 60*time.Second, "`time` for which the place of a dropped player is held")
-	f.DurationVar(&o.idle, "idle", 10*time.Minute, "`time` without a message after which a connection is closed, as on AWS")
-	f.DurationVar(&o.lifetime, "lifetime", 2*time.Hour, "`time` after which any connection is closed, as on AWS")
-	f.StringVar(&o.table, "table", "", "`name` of a DynamoDB table that keeps lobbies, so that they outlive this program")
-	f.StringVar(&o.dynamodb, "dynamodb-endpoint", "", "`URL` of a DynamoDB on this machine, where the table is made if it is missing")
-	f.StringVar(&o.log, "log", "text", "`format` of the log on standard error: text or json")
-	f.StringVar(&o.record, "record", "", "`file` to write what clients say and hear to, in the format of testdata/conversations, where it is\n"+
-		"replayed. It holds all content, by intent. Messages are dealt with one after the other meanwhile, and\n"+
-		"places lapse when somebody looks, as on AWS")
+	f.StringVar(&o.listen, "listen", "127.0.0.1:3000", "`address` to listen on; port 0 takes any free port")
+	f.StringVar(&o.stage, "stage", "local", "`name` of the stage, which is also a path that clients can connect to; with -template the default is\n"+
+		"the template's")
+	f.Float64Var(&o.rate, "rate", 100, "limit of `n` actions a second for each client")
+	f.DurationVar(&o.grace, "grace", 60*time.Second, "`duration` for which the slot of a dropped player is kept")
+	f.DurationVar(&o.idle, "idle", 10*time.Minute, "`duration` without a message after which a connection is closed, as on AWS")
+	f.DurationVar(&o.lifetime, "lifetime", 2*time.Hour, "`duration` after which any connection is closed, as on AWS")
+	f.DurationVar(&o.ping, "ping", 30*time.Second, "`duration` without a message after which a client is sent a WebSocket ping, and again after each further\n"+
+		"one: proxies cut connections that carry nothing. Pings are no messages to -idle. 0 sends none, as AWS")
+	f.StringVar(&o.table, "table", "", "`name` of a DynamoDB table for lobbies, which then outlive this program; without it they are in memory")
+	f.StringVar(&o.dynamodb, "dynamodb-endpoint", "", "`url` of a DynamoDB on this machine, where the table is created if it is missing")
+	f.StringVar(&o.log, "log", "text", "`format` of the log on standard error: text or json. With json it has a line for the start and the end, and\n"+
+		"nothing is printed")
+	f.StringVar(&o.record, "record", "", "`file` to which messages are recorded, in the format of testdata/conversations, which replays it. It holds\n"+
+		"all content. While recording, one message is handled at a time, and slots expire when a client next\n"+
+		"looks, as on AWS")
 	o.front.flags(f)
-	f.StringVar(&o.iceServers, "ice-servers", "", "STUN and TURN servers that clients are told of: `URLs` with commas between them, or JSON: an array as\n"+
-		"browsers take it, or the whole answer of Cloudflare, Xirsys or Twilio. What TURN servers have as static-auth-secret is read from -turn-secret-file, or TURN_SECRET in\n"+
-		"the environment")
+	f.StringVar(&o.iceServers, "ice-servers", "", "`urls` of STUN and TURN servers for clients, separated by commas, or a JSON array as browsers take it. The\n"+
+		"static-auth-secret of the TURN servers is read from -turn-secret-file, or TURN_SECRET in the\n"+
+		"environment")
 	f.StringVar(&o.turnSecretFile, "turn-secret-file", "", "`file` that holds the secret of the TURN servers and nothing else")
 	f.DurationVar(&o.turnLifetime, "turn-lifetime", 3*time.Hour, "how long TURN credentials that are made from the secret are good: a `duration` of at least 1s")
 	o.integration.flags(f)
@@ -125,6 +130,8 @@ func parse(args []string, stderr io.Writer) (o options, err error) {
 		return o, errors.New("-grace must be at most 1h: a lobby is kept for 3 hours after its last change")
 	case o.rate < 1 || o.grace <= 0 || o.idle <= 0 || o.lifetime <= 0:
 		return o, errors.New("-rate must be at least 1, and -grace, -idle and -lifetime more than 0")
+	case o.ping < 0:
+		return o, errors.New("-ping must be 0, for none, or more")
 	case o.log != "text" && o.log != "json":
 		return o, errors.New("-log is text or json")
 	case !stagePattern.MatchString(o.stage):
@@ -161,13 +168,20 @@ func (o *options) readICE() (err error) {
 // stagePattern is what API Gateway takes for the name of a stage ("Amazon API Gateway important notes").
 var stagePattern = regexp.MustCompile(`^[A-Za-z0-9_-]{1,128}$`)
 
-// run serves until ctx ends, then tells every client and waits for what they were about.
+// run serves until ctx ends, then notifies every client and waits for their last messages to be handled.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	o, err := parse(args, stderr)
 	if err != nil {
 		return err
 	}
 	log := newLog(o.log, stderr)
+	if o.log == "json" {
+		return logged(log, serve(ctx, o, log, &lineLog{log: log}, stderr))
+	}
+	return serve(ctx, o, log, stdout, stderr)
+}
+
+func serve(ctx context.Context, o options, log *slog.Logger, stdout, stderr io.Writer) error {
 	secure, err := o.secure(log)
 	if err != nil {
 		return err
@@ -186,7 +200,12 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return err
 	}
 	defer s.end()
-	greet(stdout, listener.Addr(), secure != nil, s)
+	at := addressesOf(listener.Addr(), secure != nil, s)
+	if o.log == "json" {
+		at.log(log)
+	} else {
+		at.print(stdout, s.template)
+	}
 	if secure != nil {
 		listener = tls.NewListener(listener, secure)
 	}
@@ -219,28 +238,6 @@ func newWeb(h http.Handler, requestTime time.Duration, log *slog.Logger) *http.S
 		IdleTimeout:    2 * time.Minute, // above the 90 seconds of Go's and AWS's clients, whose posts could meet the end
 		MaxHeaderBytes: 32 << 10, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}
-}
-
-// greet says where to go. A listener on all addresses is shown by one that can be opened here.
-func greet(w io.Writer, addr net.Addr, secure bool, server *server) {
-	tcp := addr.(*net.TCPAddr)
-	host := tcp.IP.String()
-	if tcp.IP.IsUnspecified() {
-		host = "127.0.0.1"
-	}
-	at := net.JoinHostPort(host, fmt.Sprint(tcp.Port))
-	s := ""
-	if secure {
-		s = "s"
-	}
-	what, page := "Bellhop", fmt.Sprintf("  Page       http%s://%s\n", s, at)
-	if server.template != "" {
-		what, page = "The stack of "+server.template, ""
-	}
-	if server.inspector != nil {
-		page += fmt.Sprintf("  Inspect    http%s://%s/inspect\n", s, at)
-	}
-	fmt.Fprintf(w, "%s is running.\n  WebSocket  ws%s://%s\n%s  Ctrl-C stops it.\n", what, s, at, page)
 }
 
 // drainTime bounds how long clients are waited for at the end: most container platforms kill after 10 s.

@@ -1,0 +1,150 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"bellhop/gateway/programtest"
+)
+
+// TestHelp guards that -h shows for each flag what its value is, by one word, and fits a terminal of 120 columns.
+func TestHelp(t *testing.T) {
+	var help strings.Builder
+	run(t.Context(), []string{"-h"}, io.Discard, &help)
+	words := map[string]bool{} // whether they are the values of durations
+	for word := range strings.FieldsSeq("address name n url urls file format id NAME=VALUE probability sites") {
+		words[word] = false
+	}
+	words["duration"] = true
+	flags := regexp.MustCompile(`(?m)^  (-[a-z-]+)( \S+)?\n((?:    .*\n)+)`).FindAllStringSubmatch(help.String(), -1)
+	if len(flags) < 30 {
+		t.Fatalf("only %d flags are found in\n%s", len(flags), &help)
+	}
+	isDuration := regexp.MustCompile(`\(default [0-9hms]+[hms]\)`)
+	for _, f := range flags {
+		name, word, text := f[1], strings.TrimSpace(f[2]), f[3]
+		takesDuration, known := words[word]
+		if word != "" && !known {
+			t.Errorf("%s takes a %q, which is no word for a value", name, word)
+		}
+		if word == "" && !slices.Contains([]string{"-trust-proxy", "-inspect"}, name) {
+			t.Errorf("%s does not show that it takes a value", name)
+		}
+		if isDuration.MatchString(text) && !takesDuration {
+			t.Errorf("%s takes a %q, and its default is a duration", name, word)
+		}
+	}
+	for line := range strings.Lines(help.String()) {
+		if len(line) > 121 {
+			t.Errorf("a line is %d wide: %s", len(line)-1, line)
+		}
+	}
+}
+
+// TestLogJSON guards that with -log json all that the program writes is lines of JSON, of which one says that it has
+// started, where and in which version, and one that it has stopped, and why.
+func TestLogJSON(t *testing.T) {
+	ctx, stop := context.WithCancel(t.Context())
+	stdout, stderr, ended := programtest.NewOutput(), programtest.NewOutput(), make(chan error, 1)
+	args := []string{"-listen", "127.0.0.1:0", "-log", "json", "-inspect", "-metrics", "127.0.0.1:0", "-gone", "0.5"}
+	go func() { ended <- run(ctx, args, stdout, stderr) }()
+	websocket := stderr.Find(t, `"websocket":"(ws://127.0.0.1:\d+)"`)
+	at := strings.TrimPrefix(websocket, "ws://")
+	if r := upgrade(t, at, ""); r.StatusCode != 101 {
+		t.Errorf("nobody is let in: %d", r.StatusCode)
+	}
+	stop()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	lines := logLines(t, stderr.String())
+	started := lines[slices.IndexFunc(lines, func(l map[string]any) bool { return l["msg"] == "started" })]
+	if started["page"] != "http://"+at || started["inspect"] != "http://"+at+"/inspect" || started["version"] == "" || started["version"] == nil {
+		t.Errorf("of its start it says %v", started)
+	}
+	if last := lines[len(lines)-1]; last["msg"] != "stopped" || last["level"] != "INFO" {
+		t.Errorf("last it says %v", last)
+	}
+	if stdout.String() != "" {
+		t.Errorf("it prints %q", stdout)
+	}
+
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	var failed strings.Builder
+	err = run(t.Context(), []string{"-listen", taken.Addr().String(), "-log", "json"}, io.Discard, &failed)
+	if lines := logLines(t, failed.String()); err == nil || len(lines) != 1 || lines[0]["msg"] != "stopped" || !strings.Contains(fmt.Sprint(lines[0]["error"]), "is taken") {
+		t.Errorf("on a port that is taken it says %s", &failed)
+	}
+}
+
+// logLines parses a log in JSON.
+func logLines(t *testing.T, log string) (lines []map[string]any) {
+	t.Helper()
+	for line := range strings.Lines(log) {
+		var l map[string]any
+		if err := json.Unmarshal([]byte(line), &l); err != nil || l["msg"] == "" {
+			t.Errorf("%q is no line of JSON: %v", line, err)
+		}
+		lines = append(lines, l)
+	}
+	return lines
+}
+
+// TestSystemErrors guards that an address that is taken, and no more files, are known by what each system calls them.
+func TestSystemErrors(t *testing.T) {
+	by := func(call string, n syscall.Errno) error {
+		return &net.OpError{Op: "listen", Net: "tcp", Err: os.NewSyscallError(call, n)}
+	}
+	for _, test := range []struct {
+		name         string
+		err          error
+		inUse, files bool
+	}{
+		{"taken, on Unix", by("bind", syscall.EADDRINUSE), true, false},
+		{"taken, on Windows", by("bind", 10048), true, false},
+		{"no more files, on Unix", by("accept4", syscall.EMFILE), false, true},
+		{"no more files for anybody", by("accept4", syscall.ENFILE), false, true},
+		{"no more sockets, on Windows", by("accept", 10024), false, true},
+		{"no more buffers, on Windows", by("accept", 10055), false, true},
+		{"not allowed", by("bind", syscall.EACCES), false, false},
+	} {
+		if inUse, files := isAny(test.err, addressInUse), isAny(test.err, noMoreFiles); inUse != test.inUse || files != test.files {
+			t.Errorf("%s: taken %t and no more files %t, want %t and %t", test.name, inUse, files, test.inUse, test.files)
+		}
+	}
+}
+
+// TestPingFlag guards that a quiet client gets pings as -ping says.
+func TestPingFlag(t *testing.T) {
+	conn, err := net.Dial("tcp", strings.TrimPrefix(start(t, "-ping", "1s"), "ws://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	io.WriteString(conn, handshake+"\r\n")
+	conn.SetDeadline(time.Now().Add(time.Minute))
+	in := bufio.NewReader(conn)
+	if _, err := http.ReadResponse(in, nil); err != nil {
+		t.Fatal(err)
+	}
+	frame := make([]byte, 2)
+	if _, err := io.ReadFull(in, frame); err != nil || frame[0] != 0x89 || frame[1] != 0 {
+		t.Errorf("it hears %x, %v, want a ping with nothing in it", frame, err)
+	}
+}
