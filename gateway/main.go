@@ -109,7 +109,7 @@ func parse(args []string, stderr io.Writer) (o options, err error) {
 		"static-auth-secret of the TURN servers is read from -turn-secret-file, or TURN_SECRET in the\n"+
 		"environment")
 	f.StringVar(&o.turnSecretFile, "turn-secret-file", "", "`file` that holds the secret of the TURN servers and nothing else")
-	f.DurationVar(&o.turnLifetime, "turn-lifetime", 3*time.Hour, "how long TURN credentials that are made from the secret are good: a `duration` of at least 1s")
+	f.DurationVar(&o.turnLifetime, "turn-lifetime", 3*time.Hour, "`duration`, of at least 1s, for which TURN credentials made from the secret are valid")
 	o.integration.flags(f)
 	o.trouble.flags(f)
 	f.Usage = func() {
@@ -119,28 +119,33 @@ func parse(args []string, stderr io.Writer) (o options, err error) {
 	if err := f.Parse(args); err != nil {
 		return o, err
 	}
-	switch {
-	case o.dynamodb != "" && o.table == "":
-		return o, errors.New("-dynamodb-endpoint says where -table is; give that too")
-	case f.NArg() > 0:
-		return o, fmt.Errorf("unknown argument %q; -h lists what there is", f.Arg(0))
-	case o.lifetime > 2*time.Hour:
-		return o, errors.New("-lifetime must be at most 2h, as on AWS: what is known of a connection is kept for 3 hours")
-	case o.grace > time.Hour:
-		return o, errors.New("-grace must be at most 1h: a lobby is kept for 3 hours after its last change")
-	case o.rate < 1 || o.grace <= 0 || o.idle <= 0 || o.lifetime <= 0:
-		return o, errors.New("-rate must be at least 1, and -grace, -idle and -lifetime more than 0")
-	case o.ping < 0:
-		return o, errors.New("-ping must be 0, for none, or more")
-	case o.log != "text" && o.log != "json":
-		return o, errors.New("-log is text or json")
-	case !stagePattern.MatchString(o.stage):
-		return o, errors.New("-stage must be 1 to 128 letters, digits, hyphens and underscores, as on AWS")
-	}
-	if err := errors.Join(o.front.check(), o.integration.check(f), o.trouble.check(), o.checkRecord(f)); err != nil {
+	if err := errors.Join(o.check(f), o.front.check(), o.integration.check(f), o.trouble.check(), o.checkRecord(f)); err != nil {
 		return o, err
 	}
 	return o, o.readICE()
+}
+
+// check returns what is wrong with the flags that no other part has.
+func (o *options) check(f *flag.FlagSet) error {
+	switch {
+	case o.dynamodb != "" && o.table == "":
+		return errors.New("-dynamodb-endpoint says where -table is; give that too")
+	case f.NArg() > 0:
+		return fmt.Errorf("unknown argument %q; -h lists what there is", f.Arg(0))
+	case o.lifetime > 2*time.Hour:
+		return errors.New("-lifetime must be at most 2h, as on AWS: what is known of a connection is kept for 3 hours")
+	case o.grace > time.Hour:
+		return errors.New("-grace must be at most 1h: a lobby is kept for 3 hours after its last change")
+	case o.rate < 1 || o.grace <= 0 || o.idle <= 0 || o.lifetime <= 0:
+		return errors.New("-rate must be at least 1, and -grace, -idle and -lifetime more than 0")
+	case o.ping < 0:
+		return errors.New("-ping must be 0, for none, or more")
+	case o.log != "text" && o.log != "json":
+		return errors.New("-log is text or json")
+	case !stagePattern.MatchString(o.stage):
+		return errors.New("-stage must be 1 to 128 letters, digits, hyphens and underscores, as on AWS")
+	}
+	return nil
 }
 
 // readICE reads the STUN and TURN servers. A function, if there is one, has its own. The secret is no flag, since all on a
