@@ -1,0 +1,98 @@
+package web_test
+
+import (
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+
+	"bellhop/store/dynamodbtest"
+)
+
+// TestCredentials guards that the credentials for TURN servers are exchanged
+// before they expire, and that connections use those that came last.
+func TestCredentials(t *testing.T) {
+	t.Parallel()
+	const names = "lobby.members[0].connection.getConfiguration().iceServers[0].username"
+	t.Run("in time", func(t *testing.T) {
+		server := startTURN(t)
+		g := startGateway(t, "-ice-servers", server.url, "-turn-secret-file", writeSecret(t, turnSecret), "-turn-lifetime", "8s")
+		host, guest := openTab(t, g, "host", g.url()), openTab(t, g, "guest", g.url())
+		host.enterKeeping("bellhop.host({ lobbyId: 'fox', " + relayed + " })")
+		guest.enterKeeping("bellhop.join('fox', { " + relayed + " })")
+		talk(t, host, guest)
+		for _, tab := range []*tab{host, guest} {
+			tab.run("const first = "+names+"; await until(() => "+names+" !== first && Date.now() / 1000 > parseInt(first))", nil)
+		}
+		server.stop() // and with it all that it knows
+		server.start()
+		for _, tab := range []*tab{host, guest} {
+			tab.run("await until(() => happened.includes('lost')); await until(() => lobby.members[0].state === 'open')", nil)
+		}
+		talk(t, host, guest)
+	})
+	t.Run("with another secret", func(t *testing.T) {
+		server := startTURN(t)
+		secret := writeSecret(t, turnSecret)
+		g := startGateway(t, "-ice-servers", server.url, "-turn-secret-file", secret, "-table", dynamodbtest.Table(), "-dynamodb-endpoint", dynamodbtest.Start(t))
+		host, guest := openTab(t, g, "host", g.url()), openTab(t, g, "guest", g.url())
+		host.enterKeeping("bellhop.host({ lobbyId: 'fox', " + relayed + " })")
+		guest.enterKeeping("bellhop.join('fox', { " + relayed + " })")
+		talk(t, host, guest)
+		for _, file := range []string{secret, server.file} {
+			text, err := os.ReadFile(file)
+			if err == nil {
+				err = os.WriteFile(file, []byte(strings.ReplaceAll(string(text), turnSecret, "another secret")), 0o600)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, tab := range []*tab{host, guest} {
+			tab.run("globalThis.resumed = next(lobby, 'signalling', ({ state }) => state === 'resumed')", nil)
+		}
+		g.stop()
+		server.stop()
+		g.start()
+		server.start()
+		for _, tab := range []*tab{host, guest} {
+			tab.run("await resumed; await until(() => happened.includes('lost')); await until(() => lobby.members[0].state === 'open')", nil)
+		}
+		talk(t, host, guest)
+	})
+}
+
+// TestStalledPeer guards that a peer which takes nothing keeps no other from
+// hearing, and that no more than documented waits for it.
+func TestStalledPeer(t *testing.T) {
+	t.Parallel()
+	server := startTURN(t)
+	g := startGateway(t, "-ice-servers", server.url, "-turn-secret-file", writeSecret(t, turnSecret))
+	host := openTab(t, g, "host", g.url())
+	host.enterKeeping("bellhop.host({ lobbyId: 'fox' })")
+	stalled, other := openTab(t, g, "stalled", g.url()), openTab(t, g, "other", g.url())
+	stalled.enterKeeping("bellhop.join('fox', { " + relayed + " })")
+	talk(t, host, stalled)
+	other.enterKeeping("bellhop.join('fox')")
+	talk(t, host, other)
+	server.process.Process.Signal(syscall.SIGSTOP)
+	var most float64
+	host.run(`
+		const [slow, quick] = lobby.members;
+		const piece = new Uint8Array(64 << 10);
+		let most = 0;
+		for (let i = 0; i < 300; i++) {
+			await until(() => !quick.buffered);
+			if (lobby.send(piece) === 0) throw Error("nobody hears");
+			most = Math.max(most, slow.buffered);
+		}
+		return most / (1 << 20)`, &most)
+	if most > 4 {
+		t.Errorf("%f MiB wait for who takes nothing", most)
+	}
+	other.run("await until(() => heard.length >= 301)", nil)
+	drained := host.background("await Promise.any(['drain', 'restored', 'open'].map((type) => next(lobby, type)))", nil)
+	server.process.Process.Signal(syscall.SIGCONT)
+	drained()
+	talk(t, host, stalled)
+}
