@@ -18,11 +18,15 @@ help: ## list the targets
 run: ## a working server, with a page that plays, at http://127.0.0.1:3000
 	go run ./gateway
 
-test: tools lint validate unit fuzz ## everything that CI runs
+# What is installed comes from other machines, and Go compiles meanwhile.
+test: ## everything that CI runs
+	@$(MAKE) --no-print-directory -j3 tools lint validate
+	@$(MAKE) --no-print-directory unit
+	@$(MAKE) --no-print-directory fuzz
 
 # One package after the other, since browsers and thousands of sockets want both cores. -race needs a C compiler; the marks of tests that start are left out, so that what is shown are results.
 unit: ## the tests alone, under the race detector
-	@command -v $$(go env CC) >/dev/null || { echo "installing gcc, which -race needs"; apt-get update -qq && apt-get install -y -qq gcc libc6-dev; }
+	@command -v $$(go env CC) >/dev/null || { echo "installing gcc, which -race needs"; flock Makefile apt-get update -qq && flock Makefile apt-get install -y -qq gcc libc6-dev; }
 	@set -o pipefail; { go test -race -v -count=1 -p 1 -timeout 30m ./... && go -C bench test -race -v -count=1 ./...; } | grep -vE '^(=== (RUN|PAUSE|CONT|NAME)|\?  )'
 
 model: ## the model of whole handlers: 10,000 sequences on Memory, 300 on DynamoDB, in some ten minutes
@@ -68,7 +72,7 @@ golden: ## rewrite what is heard in testdata/conversations; read the diff as cod
 # What a test needs that is a package of Debian's: the programs of which one will do, the package, what needs it. Without
 # apt-get, or the rights to use it, the test is skipped, and says so.
 apt = for program in $(1); do ! command -v $$program >/dev/null || exit 0; done; echo "installing $(2), for $(3)"; \
-	{ apt-get update -qq && apt-get install -y -qq --no-install-recommends $(2); } >/dev/null || echo "install $(2) by hand"
+	{ flock Makefile apt-get update -qq && flock Makefile apt-get install -y -qq --no-install-recommends $(2); } >/dev/null || echo "install $(2) by hand"
 
 # The types of web/bellhop.js and of web/page are checked by TypeScript's own compiler.
 TSC := .cache/typescript/node_modules/.bin/tsc
@@ -78,26 +82,20 @@ $(TSC):
 	@! command -v npm >/dev/null || { echo "installing TypeScript into .cache/typescript"; \
 		npm install --silent --no-audit --no-fund --prefix .cache/typescript typescript@7.0.2; }
 
-# The tests' DynamoDB: an open emulator that is held to the behaviour of Amazon's by a public suite.
-DYNOXIDE := .cache/dynamodb/bin/dynoxide
+# ministack emulates AWS: it is the tests' DynamoDB, unless dynoxide is on PATH or DYNAMODB_ENDPOINT is set. uvicorn serves
+# it, in less than half the CPU time of the server that ministack brings.
+MINISTACK := .cache/ministack/bin/uvicorn
 
 # The commands of docs/operations.md are run as they stand there. The CLI has an environment of its own, since it wants other
 # versions of AWS's packages than SAM.
 AWS := .cache/aws/bin/aws
 
-tools: $(TSC) $(AWS) ## install what the tests need and is missing: into .cache, and two browsers, a TURN server, curl and jq by apt-get
+tools: $(TSC) $(AWS) $(MINISTACK) ## install what the tests need and is missing: into .cache, and two browsers, a TURN server, curl and jq by apt-get
 	@$(call apt,chromium chromium-browser google-chrome,chromium,the tests in a browser)
 	@$(call apt,firefox-esr firefox,firefox-esr,the tests in Firefox)
 	@$(call apt,turnserver,coturn,the tests of TURN)
 	@$(call apt,curl,curl,the tests of docs/operations.md)
 	@$(call apt,jq,jq,the tests of docs/operations.md)
-	@if [ -z "$$DYNAMODB_ENDPOINT" ] && ! command -v dynoxide >/dev/null; then $(MAKE) --no-print-directory $(DYNOXIDE); fi
-
-$(DYNOXIDE):
-	@command -v cargo >/dev/null || { echo "the tests want a DynamoDB: install Rust 1.88 or later, or set DYNAMODB_ENDPOINT to one"; exit $${CI:+1}; }
-	@! command -v cargo >/dev/null || { echo "building a DynamoDB emulator for the tests, once, in 1 to 3 minutes"; \
-		cargo install dynoxide-rs --version 3.2.0 --locked --quiet --no-default-features \
-			--features native-sqlite,http-server,cli --root .cache/dynamodb; }
 
 fmt: ## format the code
 	gofmt -w .
@@ -124,8 +122,8 @@ validate: .cache/sam/bin/sam ## template.yaml, as it stands and as CloudFormatio
 test-sam: tools .cache/sam/bin/sam ## the deployed binary in sam local, in front of it the gateway; needs Docker, or root
 	sam/local go test -run TestSAM -v -count=1 ./e2e ./gateway
 
-# A program of Python's, in an environment of its own.
-venv = python3 -c 'import ensurepip' 2>/dev/null || { echo "installing python3-venv, which $(1) needs"; apt-get update -qq && apt-get install -y -qq python3-venv; }; \
+# A program of Python's, in an environment of its own. apt-get runs once at a time, so flock waits for the other targets'.
+venv = python3 -c 'import ensurepip' 2>/dev/null || { echo "installing python3-venv, which $(1) needs"; flock Makefile apt-get update -qq && flock Makefile apt-get install -y -qq python3-venv; }; \
 	echo "installing $(1) into $(2)"; python3 -m venv $(2) && $(2)/bin/pip install -q $(3) && touch $@
 
 .cache/sam/bin/sam:
@@ -133,3 +131,6 @@ venv = python3 -c 'import ensurepip' 2>/dev/null || { echo "installing python3-v
 
 $(AWS):
 	@$(call venv,the AWS CLI,.cache/aws,awscli==1.46.3)
+
+$(MINISTACK):
+	@$(call venv,ministack,.cache/ministack,ministack==1.5.33 uvicorn==0.54.0 httptools==0.9.0 uvloop==0.23.0)

@@ -4,12 +4,8 @@ package dynamodbtest
 import (
 	"context"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
-	"os/exec"
-	"path/filepath"
-	"runtime"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -21,9 +17,9 @@ import (
 	"bellhop/store"
 )
 
-// Start returns the URL of a DynamoDB: that of DYNAMODB_ENDPOINT if it is set (Amazon's own on this machine, or any
-// other), else of an emulator that `make tools` installs, which runs until the test ends. Without either the test is
-// skipped, or, with CI=true, fails.
+// Start returns the URL of a DynamoDB: that of DYNAMODB_ENDPOINT if it is set, else of an emulator that all tests of the
+// package share: dynoxide if it is on PATH, else ministack, which `make tools` installs. Without any the test is skipped,
+// or, with CI=true, fails.
 func Start(t testing.TB) (endpoint string) {
 	t.Helper()
 	if endpoint = os.Getenv("DYNAMODB_ENDPOINT"); endpoint != "" {
@@ -34,22 +30,12 @@ func Start(t testing.TB) (endpoint string) {
 		r.Body.Close()
 		return endpoint
 	}
-	program, ok := find()
-	if !ok {
+	endpoint, err := shared()
+	if err == errNone {
 		Missing(t, "no DynamoDB: run `make tools`, or set DYNAMODB_ENDPOINT")
-	}
-	address := freeAddress(t)
-	_, port, _ := net.SplitHostPort(address)
-	server := exec.Command(program, "--port", port, "--log", "quiet")
-	server.Stderr = os.Stderr
-	if err := server.Start(); err != nil {
+	} else if err != nil {
 		t.Fatal(err)
 	}
-	exited := make(chan error, 1)
-	go func() { exited <- server.Wait() }()
-	t.Cleanup(func() { server.Process.Kill() })
-	endpoint = "http://" + address
-	await(t, endpoint, exited)
 	return endpoint
 }
 
@@ -60,41 +46,6 @@ func Missing(t testing.TB, what string) {
 		t.Fatal("SKIPPED, which CI must not: " + what)
 	}
 	t.Skip("SKIPPED: " + what)
-}
-
-func find() (program string, ok bool) {
-	_, here, _, _ := runtime.Caller(0)
-	program = filepath.Join(filepath.Dir(here), "../../.cache/dynamodb/bin/dynoxide")
-	if _, err := os.Stat(program); err == nil {
-		return program, true
-	}
-	program, err := exec.LookPath("dynoxide")
-	return program, err == nil
-}
-
-func freeAddress(t testing.TB) string {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
-}
-
-// await returns once the server answers.
-func await(t testing.TB, endpoint string, exited <-chan error) {
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); {
-		if r, err := http.Get(endpoint); err == nil {
-			r.Body.Close()
-			return
-		}
-		select {
-		case err := <-exited:
-			t.Fatalf("the DynamoDB emulator has ended: %v", err)
-		case <-time.After(2 * time.Millisecond):
-		}
-	}
-	t.Fatal("the DynamoDB emulator does not answer")
 }
 
 // Config returns what a client needs beside an endpoint.
