@@ -24,7 +24,27 @@ func TestPageWithoutServer(t *testing.T) {
 	tab.hosted()
 }
 
-// TestPageOutlivesServer guards that two go on playing while there is no way to Bellhop, and hear of it.
+// TestPageElsewhereWithoutServer guards that a page from another computer, whose reader cannot start the server, does not
+// ask for that.
+func TestPageElsewhereWithoutServer(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t)
+	tab := openPage(t, strings.Replace(g.page(), "127.0.0.1", "play.test", 1), "Ada", "", refusedConnection)
+	tab.run("await shows('status', 'Connected')", nil)
+	g.stop()
+	tab.run(`
+		await shows("trouble", "Nobody answers at " + location.host + ". Trying again in");
+		for (const word of ["go run", "gateway"]) if (seen($("trouble")).includes(word)) throw Error(seen($("trouble")));`, nil)
+	tab.looks(1280, 800, false, "light")
+	tab.picture("elsewhere-desktop")
+	tab.looks(390, 844, true, "light")
+	tab.picture("elsewhere-phone")
+	g.start()
+	tab.run("await press('Try now'); await shows('status', 'Connected')", nil)
+}
+
+// TestPageOutlivesServer guards that two go on playing while there is no way to Bellhop, and hear of it; and that nobody is
+// invited any more into what a server that was started again does not know.
 func TestPageOutlivesServer(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t)
@@ -38,9 +58,17 @@ func TestPageOutlivesServer(t *testing.T) {
 	guest.run("fill('say', 'Still there?'); await press('Send')", nil)
 	host.run("await shows('log', 'Still there?')", nil)
 	g.start()
-	host.run("await shows('trouble', 'Bellhop has forgotten this game')", nil)
+	for _, tab := range []*tab{host, guest} {
+		tab.run("await shows('trouble', 'Bellhop has forgotten this game'); if (seen($('invite'))) throw Error('it invites still')", nil)
+	}
+	host.looks(1280, 800, false, "light")
+	host.picture("forgotten-desktop")
+	host.looks(390, 844, true, "light")
+	host.picture("forgotten-phone")
 	guest.run("await press('Leave'); await until(() => seen($('start')))", nil)
 	host.run("await shows('trouble', 'nobody is connected any more. Host a new one.'); await until(() => seen($('start')))", nil)
+	host.hosted()
+	host.run("if (!seen($('invite'))) throw Error('the next game invites nobody')", nil)
 }
 
 // TestPageRefused guards that a server which is there, but takes no WebSocket, is told from one that is not.

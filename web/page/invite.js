@@ -5,6 +5,9 @@ import { $, on } from "./text.js";
 /** The code in this page's address, or "". */
 export const codeInAddress = () => /^#join=([\w-]{1,64})$/.exec(location.hash)?.[1] ?? "";
 
+/** Whether the page is from the computer that it is opened on. */
+export const onThisComputer = /^(localhost|127(\.\d+){3}|\[::1\])$/.test(location.hostname);
+
 /** @param {string} code */
 export function showInvite(code) {
   const link = `${location.origin}${location.pathname}${location.search}#join=${code}`;
@@ -12,7 +15,8 @@ export function showInvite(code) {
   $("link").value = link;
   $("qr").src = `qr.svg?text=${encodeURIComponent(link)}`;
   $("copied").textContent = "";
-  $("here-only").hidden = !/^(localhost|127\.|\[::1\])/.test(location.hostname);
+  $("here-only").hidden = !onThisComputer;
+  $("invite").hidden = false;
 }
 
 /** Copies the link, also where a page may not: browsers give it a clipboard by https only, or on this computer. */

@@ -1,7 +1,7 @@
 // @ts-check
 // The page: a name, a way into a game, and the room. Everything that goes to Bellhop goes by ../bellhop.js.
 import { Bellhop } from "../bellhop.js";
-import { codeInAddress } from "./invite.js";
+import { codeInAddress, onThisComputer } from "./invite.js";
 import { showList } from "./list.js";
 import { enterRoom } from "./room.js";
 import { $, clean, on } from "./text.js";
@@ -61,7 +61,7 @@ async function keepConnected() {
     await new Promise((/** @type {(nothing: void) => void} */ resolve) => {
       const timer = setTimeout(resolve, wait * 1000);
       trouble({
-        text: `${answers ? refused() : `Nobody answers at ${here.host}. Is the gateway still running? Start it with: go run ./gateway.`} Trying again in ${wait} s.`,
+        text: `${answers ? refused() : nobody()} Trying again in ${wait} s.`,
         act: "Try now",
         then: () => (clearTimeout(timer), resolve()),
       });
@@ -70,6 +70,12 @@ async function keepConnected() {
   trying = false;
   if (wait > 1) trouble(null);
   if (!playable) withoutWebRTC();
+}
+
+/** What to do where no server is: only on its own computer can the reader start it. */
+function nobody() {
+  const start = onThisComputer ? " Is the gateway still running? Start it with: go run ./gateway." : "";
+  return `Nobody answers at ${here.host}.${start}`;
 }
 
 /** Why a server that is there may take no WebSocket. */

@@ -138,7 +138,10 @@ export function enterRoom(lobby, wire, trouble) {
   lobby.addEventListener("signalling", ({ state }) => {
     if (state === "resumed") trouble(null);
     else if (state === "lost") trouble({ text: "The line to Bellhop is cut. You play on, and it is tried again by itself." });
-    else trouble({ text: "Bellhop has forgotten this game. You play on, but nobody else can join: host a new one for that." });
+    else {
+      $("invite").hidden = true; // its code leads nowhere
+      trouble({ text: "Bellhop has forgotten this game. You play on, but nobody else can join: host a new one for that." });
+    }
   });
   lobby.addEventListener("message", ({ peer, data }) => {
     const message = read(data);
