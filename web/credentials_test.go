@@ -3,7 +3,6 @@ package web_test
 import (
 	"os"
 	"strings"
-	"syscall"
 	"testing"
 
 	"bellhop/store/dynamodbtest"
@@ -75,7 +74,7 @@ func TestStalledPeer(t *testing.T) {
 	talk(t, host, stalled)
 	other.enterKeeping("bellhop.join('fox')")
 	talk(t, host, other)
-	server.process.Process.Signal(syscall.SIGSTOP)
+	server.signal("STOP")
 	var most float64
 	host.run(`
 		const [slow, quick] = lobby.members;
@@ -92,7 +91,7 @@ func TestStalledPeer(t *testing.T) {
 	}
 	other.run("await until(() => heard.length >= 301)", nil)
 	drained := host.background("await Promise.any(['drain', 'restored', 'open'].map((type) => next(lobby, type)))", nil)
-	server.process.Process.Signal(syscall.SIGCONT)
+	server.signal("CONT")
 	drained()
 	talk(t, host, stalled)
 }

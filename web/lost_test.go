@@ -5,7 +5,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 )
 
@@ -45,7 +44,7 @@ func TestLost(t *testing.T) {
 	host.enterKeeping("bellhop.host({ lobbyId: 'fox', " + relayed + " })")
 	guest.enterKeeping("bellhop.join('fox', { " + relayed + " })")
 	talk(t, host, guest)
-	server.process.Process.Signal(syscall.SIGSTOP)
+	server.signal("STOP")
 	for _, tab := range []*tab{host, guest} {
 		tab.run("await until(() => happened.includes('failed'))", nil)
 		var state string
@@ -54,7 +53,7 @@ func TestLost(t *testing.T) {
 		}
 	}
 	host.run("const before = said.length; await until(() => said.length >= before + 4)", nil) // it is tried again
-	server.process.Process.Signal(syscall.SIGCONT)
+	server.signal("CONT")
 	talk(t, host, guest)
 	for _, tab := range []*tab{host, guest} {
 		var happened []string

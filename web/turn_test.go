@@ -65,6 +65,15 @@ func (s *turnServer) start() {
 	s.says.Find(s.t, "DB connection success") // which comes last
 }
 
+// signal has the server stand still by STOP, and go on by CONT: Windows has no
+// such signals, and syscall no names for them there.
+func (s *turnServer) signal(name string) {
+	s.t.Helper()
+	if out, err := exec.Command("kill", "-"+name, fmt.Sprint(s.process.Process.Pid)).CombinedOutput(); err != nil {
+		s.t.Fatalf("%v\n%s", err, out)
+	}
+}
+
 func (s *turnServer) stop() {
 	s.process.Process.Kill()
 	s.process.Wait()
