@@ -23,6 +23,7 @@ var filters = map[string]string{
 	"an array": `[]`, "a string": `"players"`, "true": `true`,
 	"an unknown key": `{"lobby_id":"fox"}`, "a key in capitals": `{"Players":1}`, "an empty key": `{"":1}`,
 	"an operator as a key": `{"$or":[]}`, "__proto__": `{"__proto__":{"$exists":true}}`, "metadata itself": `{"metadata":{"$exists":true}}`,
+	"no name after metadata": `{"metadata.":{"$exists":true}}`, "an empty name": `{"metadata..a":1}`, "an empty name at the end": `{"metadata.a.":1}`,
 	"four names": `{"metadata.a.b.c.d":1}`, "an array as a value": `{"players":[1,2]}`,
 	"no operator": `{"players":{}}`, "an unknown operator": `{"players":{"$regex":"(a+)+$"}}`, "a good and a bad operator": `{"players":{"$gt":1,"gt":1}}`,
 	"an object to compare with": `{"metadata.a":{"$eq":{"b":1}}}`, "an array to compare with": `{"metadata.a":{"$gt":[1]}}`,

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"math"
+	"slices"
 	"strings"
 )
 
@@ -96,7 +97,7 @@ func (t test) holds(value any, there bool) bool {
 	if t.operator == "$exists" {
 		return there == t.operands[0].(bool)
 	}
-	if !there {
+	if !there || t.isOrdering() && !isOrdered(value) {
 		return false
 	}
 	for _, operand := range t.operands {
@@ -104,6 +105,23 @@ func (t test) holds(value any, there bool) bool {
 		if comparable && t.takes(order) {
 			return true
 		}
+	}
+	return false
+}
+
+func (t test) isOrdering() bool {
+	switch t.operator {
+	case "$lt", "$lte", "$gt", "$gte":
+		return true
+	}
+	return false
+}
+
+// isOrdered reports whether value is of a type whose values are less or greater: a number or a string.
+func isOrdered(value any) bool {
+	switch value.(type) {
+	case float64, string:
+		return true
 	}
 	return false
 }
@@ -175,7 +193,7 @@ func (f *fields) filter() (filter Filter) {
 			c.path = strings.Split(path, ".")
 		}
 		_, known := Lobby{}.value(key)
-		if c.tests, ok = tests(value); !ok || !known && c.path == nil || len(c.path) > maxPath {
+		if c.tests, ok = tests(value); !ok || !known && c.path == nil || len(c.path) > maxPath || slices.Contains(c.path, "") {
 			f.fail(InvalidField, "filter", invalidFilter)
 		}
 		filter.conditions = append(filter.conditions, c)

@@ -46,3 +46,29 @@ func FuzzFilter(f *testing.F) {
 		}
 	})
 }
+
+// TestOrdering guards that less and greater hold between numbers and between strings alone: a value that is equal to one of
+// another type, or that has no order, is neither.
+func TestOrdering(t *testing.T) {
+	for _, tt := range []struct {
+		filter string
+		want   bool
+	}{
+		{`{"metadata.level":{"$gte":7}}`, true}, {`{"metadata.level":{"$lt":7.5}}`, true}, {`{"metadata.level":{"$gt":7}}`, false},
+		{`{"metadata.map":{"$lte":"ice"}}`, true}, {`{"metadata.map":{"$gt":"iCe"}}`, true}, {`{"metadata.map":{"$gt":""}}`, true},
+		{`{"metadata.on":{"$lte":true}}`, false}, {`{"metadata.on":{"$gte":true}}`, false}, {`{"metadata.on":{"$gt":false}}`, false},
+		{`{"metadata.none":{"$lte":null}}`, false}, {`{"metadata.none":{"$gte":null}}`, false}, {`{"has_password":{"$lte":false}}`, false},
+		{`{"metadata.level":{"$lt":"8"}}`, false}, {`{"metadata.map":{"$gt":0}}`, false}, {`{"metadata.list":{"$lt":2}}`, false},
+		{`{"metadata.missing":{"$lt":2}}`, false}, {`{"metadata.on":{"$eq":true},"metadata.none":{"$in":[null]}}`, true},
+		{`{"metadata.on":{"$ne":false}}`, true}, {`{"metadata.on":{"$ne":true}}`, false}, {`{"topology":{"$gte":"star"}}`, true},
+	} {
+		var c ListLobbies
+		if err := decodeContent(t, `{"filter":`+tt.filter+`}`, &c); err != nil {
+			t.Fatalf("%s: %v", tt.filter, err)
+		}
+		l := Lobby{Topology: "star", Metadata: `{"level":7,"map":"ice","on":true,"none":null,"list":[1]}`}
+		if got := c.Filter.Matches(l); got != tt.want {
+			t.Errorf("%s: %v, want %v", tt.filter, got, tt.want)
+		}
+	}
+}

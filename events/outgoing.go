@@ -133,6 +133,7 @@ type RequestAccepted struct {
 	ConnectionID     string      `json:"connection_id"` // their own
 	PeerID           int         `json:"peer_id"`       // their own
 	LobbyID          string      `json:"lobby_id"`
+	Term             int         `json:"term"` // of the host
 	ResumeToken      string      `json:"resume_token"`
 	Lobby            Lobby       `json:"lobby"`
 	Peers            []Peer      `json:"peers"` // the host first
@@ -145,6 +146,7 @@ type Resumed struct {
 	ConnectionID     string      `json:"connection_id"`
 	PeerID           int         `json:"peer_id"`
 	HostConnectionID string      `json:"host_connection_id"`
+	Term             int         `json:"term"` // of the host
 	Lobby            Lobby       `json:"lobby"`
 	Peers            []Peer      `json:"peers"` // the host first
 	ICEServers       []ICEServer `json:"ice_servers,omitempty"`

@@ -181,7 +181,7 @@ func (h *Handler) hostGone(ctx context.Context, key store.Key, host store.Member
 func (h *Handler) accepted(l *store.Lobby, m store.Member, s seat, requestID string) letter {
 	s.peerID, s.lobbyID = m.PeerID, l.ID
 	return letter{to: m.Conn, original: m.Original, requestID: requestID, event: events.RequestAccepted{
-		HostConnectionID: l.Host().Conn, ConnectionID: m.Conn, PeerID: m.PeerID, LobbyID: l.ID,
+		HostConnectionID: l.Host().Conn, ConnectionID: m.Conn, PeerID: m.PeerID, LobbyID: l.ID, Term: l.Term,
 		ResumeToken: s.token(), Lobby: wireLobby(l.Listing()), Peers: wirePeers(l, m),
 		ICEServers: h.iceServers(m.Conn),
 	}}

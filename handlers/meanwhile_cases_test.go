@@ -110,6 +110,11 @@ var meanwhiles = map[string]struct {
 		then: func(w *world) error { w.drop("host"); return ErrBusy },
 		want: map[string][]string{"ann": {"peer_disconnected", "request_rejected host_unavailable J"}}, in: []string{"host"},
 	},
+	"a resume is replaced before its answer went out": {
+		bob: true, by: "ann", says: `{"action":"resume","content":{"resume_token":"s1.1.hen"},"request_id":"R"}`, to: "bob", event: "peer_resumed",
+		then: func(w *world) error { w.resumeHost(); return nil },
+		want: map[string][]string{"host": {"replaced"}, "ann": {"replaced"}, "again": {"resumed"}, "bob": {"peer_resumed", "peer_resumed"}},
+	},
 	"the host drops while it rejects one who is too busy to be told": {
 		by: "host", says: reject, to: "ann", event: "request_rejected",
 		then: func(w *world) error { w.drop("host"); return ErrBusy },

@@ -115,7 +115,7 @@ func (m *rules) sit(r *room, w wait, peer int) {
 
 func (r *room) accepted(w wait, peer int) said {
 	return said{
-		Event: "request_accepted", Host: r.seat(r.host).conn, Conn: w.conn, Peer: peer, Lobby: r.id,
+		Event: "request_accepted", Host: r.seat(r.host).conn, Conn: w.conn, Peer: peer, Lobby: r.id, Term: r.term,
 		RequestID: w.requestID, Peers: r.peers(peer), Cards: r.cards(),
 	}
 }
@@ -252,7 +252,7 @@ func (m *rules) resume(conn string, a ask) {
 		m.hungUp = append(m.hungUp, was.conn)
 	}
 	m.reply(conn, a, said{
-		Event: "resumed", Lobby: r.id, Conn: conn, Peer: t.peer, Host: r.seat(r.host).conn, Peers: r.peers(t.peer), Cards: r.cards(),
+		Event: "resumed", Lobby: r.id, Conn: conn, Peer: t.peer, Host: r.seat(r.host).conn, Term: r.term, Peers: r.peers(t.peer), Cards: r.cards(),
 	})
 	for _, w := range r.waiting {
 		if t.peer == r.host {

@@ -58,15 +58,15 @@ const (
 	passwordRate  = 10
 )
 
-// prove returns nil if password is that whose hash is stored with the lobby at key, else store.ErrWrongPassword, or that
-// too many have been tried. A wrong one costs its sender what a guess costs.
+// passwordTries names the bucket of the wrong passwords tried at the lobby at key.
+func passwordTries(key store.Key) string { return "password of " + string(key) }
+
+// prove returns nil if password is that whose hash is stored with the lobby at key, else store.ErrWrongPassword, or that too
+// many wrong ones have been tried. A wrong one costs its sender what a guess costs. The right one passes however many have
+// guessed: only a hash that there is no room for is refused, before anybody knows whether the password is right.
 func (h *Handler) prove(ctx context.Context, req *request, key store.Key, hash, password string) error {
 	if password == "" {
 		return store.ErrWrongPassword
-	}
-	tries := h.sessions.of("password of " + string(key))
-	if wait := tries.spend(req.now, passwordRate, passwordBurst); wait > 0 {
-		return tooFast(wait)
 	}
 	salt, _, _ := strings.Cut(hash, ".")
 	is, err := saltedHash(ctx, password, salt)
@@ -74,8 +74,11 @@ func (h *Handler) prove(ctx context.Context, req *request, key store.Key, hash, 
 	case err != nil:
 		return err
 	case subtle.ConstantTimeCompare([]byte(is), []byte(hash)) != 1:
+		tries := h.sessions.of(passwordTries(key))
+		if wait := tries.spend(req.now, passwordRate, passwordBurst); wait > 0 {
+			return h.guessed(req, tooFast(wait))
+		}
 		return h.guessed(req, store.ErrWrongPassword)
 	}
-	tries.pay(-1) // who knows it is not slowed
 	return nil
 }

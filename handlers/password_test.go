@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"bellhop/store"
 )
 
 // TestTooManyPasswords guards that nobody waits for long while others have passwords hashed: who would is told to try again,
@@ -47,5 +49,33 @@ func TestTooManyPasswords(t *testing.T) {
 	}
 	if lines := w.logged(); len(lines) > 0 {
 		t.Errorf("the log says %q", lines)
+	}
+}
+
+// TestRightPasswordPasses guards that however many wrong passwords others have tried at a lobby, the right one lets in. A wrong
+// one is slowed after it was found wrong, and its sender pays for it.
+func TestRightPasswordPasses(t *testing.T) {
+	w := newWorld(unwrapped)
+	for _, conn := range []string{"host", "guest", "stranger"} {
+		w.connect(conn, nil)
+	}
+	w.say("host", `{"action":"start_lobby","content":{"lobby_id":"fox","password":"right"}}`)
+	w.say("stranger", `{"action":"join_lobby","content":{"lobby_id":"fox","password":"wrong"},"request_id":"1"}`)
+	w.sessions.of(passwordTries(store.LobbyKey("default", "fox"))).pay(passwordBurst) // as if others had tried so many
+	w.heard()
+	w.say("stranger", `{"action":"join_lobby","content":{"lobby_id":"fox","password":"wrong"},"request_id":"2"}`)
+	w.say("guest", `{"action":"join_lobby","content":{"lobby_id":"fox","password":"right"},"request_id":"3"}`)
+	want := map[string][]string{"host": {"request_to_join"}, "stranger": {"error rate_limited 2"}}
+	if diff := cmp.Diff(want, brief(w.heard())); diff != "" {
+		t.Errorf("heard (-want +got):\n%s", diff)
+	}
+	if paid := w.Burst - w.sessions.of("stranger").tokens; paid != 2*guessCost {
+		t.Errorf("two wrong passwords cost %v actions, want %v", paid, 2*guessCost)
+	}
+	w.wait(time.Second)
+	w.say("stranger", `{"action":"join_lobby","content":{"lobby_id":"fox","password":"wrong"},"request_id":"4"}`)
+	want = map[string][]string{"stranger": {"request_rejected wrong_password 4"}}
+	if diff := cmp.Diff(want, brief(w.heard())); diff != "" {
+		t.Errorf("a second later (-want +got):\n%s", diff)
 	}
 }

@@ -53,7 +53,7 @@ func (h *Handler) resume(ctx context.Context, req *request) error {
 	}
 	s, ok := seatOf(c.ResumeToken)
 	if !ok {
-		return h.guessed(req, store.ErrNoSuchSeat)
+		return h.noSeat(ctx, req)
 	}
 	at, seen, err := h.approach(ctx, req, store.Pointer{}, s.lobbyID)
 	if err != nil {
@@ -75,7 +75,7 @@ func (h *Handler) resume(ctx context.Context, req *request) error {
 		return h.unsure(ctx, at, err)
 	}
 	if err := h.reply(ctx, req, events.Resumed{
-		LobbyID: l.ID, ConnectionID: m.Conn, PeerID: m.PeerID, HostConnectionID: l.Host().Conn, Lobby: wireLobby(l.Listing()), Peers: wirePeers(l, m),
+		LobbyID: l.ID, ConnectionID: m.Conn, PeerID: m.PeerID, HostConnectionID: l.Host().Conn, Term: l.Term, Lobby: wireLobby(l.Listing()), Peers: wirePeers(l, m),
 		ICEServers: h.iceServers(m.Conn),
 	}); err != nil || m.PeerID != l.HostID {
 		return err
@@ -89,6 +89,18 @@ func (h *Handler) resume(ctx context.Context, req *request) error {
 		return err
 	}
 	return nil
+}
+
+// noSeat is the error for a token that is none: whoever is in a lobby hears of that, as with any other token.
+func (h *Handler) noSeat(ctx context.Context, req *request) error {
+	c, err := h.refresh(ctx, req)
+	if err == nil {
+		err = h.free(ctx, c, req.now)
+	}
+	if err != nil {
+		return err
+	}
+	return h.guessed(req, store.ErrNoSuchSeat)
 }
 
 // guessCost is how many actions' worth it is to be wrong about a lobby's id or a token, or to open a lobby: at the default

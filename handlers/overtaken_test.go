@@ -1,0 +1,75 @@
+package handlers
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// TestOvertaken guards that a client which hears of its lobby's end, or of another host, before it hears that it is in can tell
+// which is right: what names a host says which term that is.
+func TestOvertaken(t *testing.T) {
+	for name, tt := range map[string]struct {
+		onLeave, by, says string
+		to, event         string // while this is on its way to them, the host leaves
+		want              []string
+	}{
+		"accepted, and then there is another host": {"migrate", "host", accept, "ann", "request_accepted",
+			[]string{"peer_left 0", "host_changed 2", "request_accepted 1"}},
+		"accepted, and then the lobby closes": {"close", "host", accept, "ann", "request_accepted",
+			[]string{"lobby_closed 0", "request_accepted 1"}},
+		"resumed, and then there is another host": {"migrate", "ann", `{"action":"resume","content":{"resume_token":"s3.2.hen"}}`, "host", "peer_resumed",
+			[]string{"peer_left 0", "host_changed 2", "resumed 1"}},
+		"resumed, and then the lobby closes": {"close", "ann", `{"action":"resume","content":{"resume_token":"s3.2.hen"}}`, "host", "peer_resumed",
+			[]string{"lobby_closed 0", "resumed 1"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(unwrapped)
+			w.connect("host", nil)
+			w.connect("bob", nil)
+			w.say("host", fmt.Sprintf(`{"action":"start_lobby","content":{"lobby_id":"hen","on_host_leave":%q}}`, tt.onLeave))
+			if w.say("bob", join); tt.by == "ann" {
+				w.say("host", accept)
+				w.drop("bob")
+			} else {
+				w.say("bob", leave)
+			}
+			w.connect("ann", nil)
+			if tt.by == "host" {
+				w.say("ann", join)
+			}
+			w.heard()
+			met := false
+			w.meanwhile = func(conn, event string) error {
+				if !met && conn == tt.to && strings.Contains(event, `"event":"`+tt.event+`"`) {
+					met = true
+					w.say("host", leave)
+				}
+				return nil
+			}
+			w.say(tt.by, tt.says)
+			if diff := cmp.Diff(tt.want, terms(t, w.heard()["ann"])); !met || diff != "" {
+				t.Errorf("ann hears (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// terms returns the names of events, each with its term or 0.
+func terms(t *testing.T, events []string) (all []string) {
+	t.Helper()
+	for _, event := range events {
+		var e struct {
+			Event   string
+			Content struct{ Term int }
+		}
+		if err := json.Unmarshal([]byte(event), &e); err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, fmt.Sprint(e.Event, " ", e.Content.Term))
+	}
+	return all
+}
