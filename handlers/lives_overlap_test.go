@@ -35,6 +35,9 @@ func (l *lives) playOverlapping(t rapid.TB, script []step) {
 		for i := range n + 1 {
 			script[i].Dies = 0
 		}
+		if n > 0 && script[1].N%4 == 0 {
+			l.takeOver(t, &script[0], &script[1])
+		}
 		if !l.prepare(t, &script[0]) || n == 0 {
 			l.do(t, script[0])
 			script = script[1:]
@@ -42,6 +45,24 @@ func (l *lives) playOverlapping(t rapid.TB, script []step) {
 		}
 		l.overlap(t, script[0], script[1:n+1])
 		script = script[n+1:]
+	}
+}
+
+// takeOver makes of two steps somebody who joins a lobby, and its host who takes its place over from another socket
+// while they do: so much must come together for it that it would hardly come up by itself.
+func (l *lives) takeOver(t rapid.TB, first, second *step) {
+	open := l.open()
+	if len(open) == 0 {
+		return
+	}
+	r := l.rules.rooms[strings.ToLower(open[first.N%len(open)])]
+	for i := range l.players {
+		if p := &l.players[i]; p.conn == r.seat(r.host).conn && len(p.tokens) > 0 {
+			l.connects(t, step{By: i, N: 1, Process: second.Process})
+			first.What, first.Sensible = "join_lobby", true
+			second.What, second.By, second.N, second.Sensible = "resume", i, 0, false
+			return
+		}
 	}
 }
 
