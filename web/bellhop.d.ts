@@ -15,6 +15,8 @@ export class BellhopError extends Error {
   retryAfter?: number;
   /** Until when a peer that is away may come back. */
   resumeUntil?: Date;
+  /** Whether Bellhop may have done it all the same: no answer came. */
+  uncertain?: boolean;
   /** What stands in the server's log too. */
   reference?: string;
 }
@@ -185,10 +187,12 @@ export class Bellhop extends Target<BellhopEvents> {
   join(lobbyId: string, options?: JoinOptions): Promise<Lobby>;
   /** Joins the fullest lobby that fits, or opens one. */
   quickJoin(options?: QuickJoinOptions): Promise<Lobby>;
-  /** Takes a place back on another page, by its token. */
+  /** Takes a place back on another page, by its token. After any error but resume_failed, it may be tried again. */
   resume(token: string, options?: PeerOptions): Promise<Lobby>;
   /** One page of the public lobbies. */
   list(options?: ListOptions): Promise<LobbyList>;
+  /** Has the place on a new connection soon, which brings all that Bellhop knows: for when something does not fit. */
+  renew(): void;
   /** Leaves, and stops everything. */
   close(): void;
 }
@@ -241,7 +245,10 @@ export class Lobby extends Target<LobbyEvents> {
   reject(request: JoinRequest, reason?: string): Promise<void>;
   remove(peer: Peer, options?: { reason?: string; ban?: boolean }): Promise<void>;
   update(changes: LobbyUpdate): Promise<LobbyInfo>;
-  /** Gives up this client's place. */
+  /**
+   * Gives up this client's place. The lobby is over at once. Without a connection it rejects with `unreachable` after 15 s, and
+   * Bellhop hears of it as soon as there is one.
+   */
   leave(): Promise<void>;
   /** Ends the lobby for all. */
   close(): Promise<void>;

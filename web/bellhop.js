@@ -14,44 +14,53 @@
  * @import * as types from "./bellhop.d.ts"
  */
 
-import { BellhopError, MINUTE, PATIENCE, SECOND, asError, camel, checkGame, fire, snake, within } from "./common.js";
+import { BellhopError, MINUTE, SECOND, asError, backoff, camel, fire, startContent, within } from "./common.js";
 import { checkOptions } from "./ice.js";
+import { ENTERING, Line, REPEATS, away } from "./line.js";
 import { Lobby } from "./lobby.js";
+import { Doubts, Pauses } from "./pace.js";
+import { watch } from "./wake.js";
 
 export { BellhopError } from "./common.js";
 export { Lobby } from "./lobby.js";
 export { Peer } from "./peer.js";
 
-/** API Gateway closes a connection that is idle for 10 minutes; timers in background tabs are up to a minute late. */
-const IDLE = 8 * MINUTE;
 /** API Gateway closes every connection after 2 hours. */
 const RENEW = 115 * MINUTE;
+/** How long a line that may have died in sleep has for a pong. */
+const SHORT = 4 * SECOND;
+/** For how long a resume that was given up may still be carried out: API Gateway gives up after 29 s, and posts may wait. */
+const STALE = MINUTE;
 
 /**
  * The connection to Bellhop. It connects when it is first needed, resumes its place by itself when it drops and before
  * the two hours of API Gateway are over, and is an EventTarget of the protocol's events by their names: each has
  * `content`. Its own events are `connected`, `disconnected` and `closed`, and `wire` for each message as it is sent or heard.
+ * Its states, and what each event does in each, are a table in docs/clients.md.
  * @implements {types.Bellhop}
  */
 export class Bellhop extends EventTarget {
   #url;
   #options;
   #closed = false;
-  /** The connection in use, and the promise of one. */
-  #socket = /** @type {WebSocket | null} */ (null);
+  /** The line in use, and the promise of one. */
+  #line = /** @type {Line | null} */ (null);
   #ready = /** @type {Promise<void> | null} */ (null);
-  #sockets = new Set(); // every one that is not closed, in use or not
-  #pending = new Map(); // what waits for an answer, by request_id
-  #requests = 0;
-  /** What has the place in the lobby back on another connection; null in no lobby. */
+  #lines = /** @type {Set<Line>} */ (new Set()); // every one that is not lost, in use or not
+  /** What has the place in the lobby back on another line; null in no lobby. */
   #token = /** @type {string | null} */ (null);
+  /** Giving up a place, or a request that Bellhop may know of, and a token that is for that alone. */
+  #leaving = /** @type {Promise<any> | null} */ (null);
+  #unwanted = /** @type {string | null} */ (null);
   #renewing = /** @type {Promise<void> | null} */ (null);
+  #givenUp = -Infinity; // when a resume of our own was given up that may be carried out yet
   #lobby = /** @type {Lobby | null} */ (null);
   #entering = 0; // actions under way that lead into a lobby
   #early = /** @type {[string, any][]} */ ([]); // events for the lobby that they lead to
-  #idle = 0; // timers
-  #renewal = 0;
-  #pauses = new Set(); // what ends each
+  #renewal = 0; // timer
+  #doubts = new Doubts(() => this.#renew().then((done) => done || this.renew()));
+  #pauses = new Pauses();
+  #stopWatching;
 
   /** @param {string | URL} url @param {types.Options} [options] */
   constructor(url, options = {}) {
@@ -60,28 +69,27 @@ export class Bellhop extends EventTarget {
     this.#url.protocol = this.#url.protocol.replace("http", "ws");
     if (options.game !== undefined) this.#url.searchParams.set("game", options.game);
     this.#options = options;
-    globalThis.addEventListener?.("online", this.#online);
+    this.#stopWatching = watch((changed) => this.#woke(changed));
   }
 
   /** Whether actions go out at once. */
   get connected() {
-    return this.#socket?.readyState === WebSocket.OPEN;
+    return this.#line?.isOpen ?? false;
   }
 
-  /** The lobby that this connection is in, or null. */
   get lobby() {
     return this.#lobby;
   }
 
   /** What `resume` takes to have this place back, on a page that was loaded anew, say. Whoever has it has the place. */
   get resumeToken() {
-    return this.#token;
+    return this.#token === this.#unwanted ? null : this.#token;
   }
 
   /** Connects, unless that is done or under way. Actions do it by themselves. */
   connect() {
     if (this.#closed) return Promise.reject(new BellhopError("closed", "This Bellhop was closed; make a new one."));
-    this.#ready ??= this.#dial().then((socket) => this.#use(socket)).catch((error) => {
+    this.#ready ??= this.#dial().then((line) => this.#use(line)).catch((error) => {
       this.#ready = null;
       throw error;
     });
@@ -95,16 +103,23 @@ export class Bellhop extends EventTarget {
    * @returns {Promise<{event: string, content: any}>}
    */
   async request(action, content, { signal } = {}) {
-    for (let tries = 0; ; tries++) {
-      await within(this.connect(), new BellhopError("unreachable", "Bellhop cannot be reached at the moment; try again later."));
+    if (action === "leave_lobby" && (this.#token || this.#leaving || this.#line?.enters)) return within(this.#leave(), away());
+    for (let [tries, sent] = [0, false]; ; tries++) { // sent: a copy may have arrived
+      if (ENTERING.has(action) && !this.connected) this.#pauses.end(); // the player waits
+      if (ENTERING.has(action) && this.#leaving) await within(this.#leaving, away());
+      await within(this.connect(), away());
       signal?.throwIfAborted();
+      const line = this.#line;
+      if (!line) continue; // lost again since
       try {
-        const answer = this.#ask(/** @type {WebSocket} */ (this.#socket), action, content, signal);
-        if (action === "join_lobby" || action === "quick_join") return await answer; // whenever the host likes
-        return await within(answer, new BellhopError("timeout", `Bellhop has not answered ${action}; try again.`));
+        return await line.call(action, content, { signal });
       } catch (error) {
-        if (!(error.retryAfter >= 0) || tries === 3) throw error;
-        await this.#pause(error.retryAfter);
+        if (sent && REPEATS[action] === error?.code) return { event: "done", content: {} };
+        sent ||= error?.uncertain || signal?.aborted;
+        if (tries < 3 && !signal?.aborted && (await this.#helps(error, line, action))) continue;
+        if (sent && error instanceof BellhopError) error.uncertain = true;
+        if (sent && ENTERING.has(action) && action !== "resume" && !this.#token) this.#leave();
+        throw error;
       }
     }
   }
@@ -114,8 +129,8 @@ export class Bellhop extends EventTarget {
    * @param {string} action @param {object} [content] @returns {boolean} whether there was a connection to send it by
    */
   send(action, content) {
-    if (!this.#socket || !this.connected) return false;
-    this.#say(this.#socket, { action, content });
+    if (!this.#line || !this.connected) return false;
+    this.#line.say({ action, content });
     return true;
   }
 
@@ -143,7 +158,8 @@ export class Bellhop extends EventTarget {
   }
 
   /**
-   * Takes a place back by its token. Peers find this client again at its new address, and connect anew.
+   * Takes a place back by its token. Peers find this client again at its new address, and connect anew. The place is gone
+   * where it rejects with resume_failed, and with that alone.
    * @param {string} token @param {types.PeerOptions} [options] @returns {Promise<Lobby>}
    */
   async resume(token, options = {}) {
@@ -152,119 +168,71 @@ export class Bellhop extends EventTarget {
     return lobby;
   }
 
-  /** One page of the public lobbies of this game. @param {types.ListOptions} [options] @returns {Promise<types.LobbyList>} */
+  /** Lists public lobbies. @param {types.ListOptions} [options] @returns {Promise<types.LobbyList>} */
   async list({ filter, limit, cursor } = {}) {
     const { content } = await this.request("list_lobbies", { filter, limit, cursor });
     return { lobbies: content.lobbies.map(camel), cursor: content.cursor };
   }
 
+  /**
+   * Has the place on a new connection, which brings all that Bellhop knows of the lobby: for when something does not fit.
+   * It comes soon, and less often the more often it is asked for.
+   */
+  renew() {
+    if (this.#token && !this.#leaving) this.#doubts.raise();
+  }
+
   /** Leaves the lobby, closes all connections, and stops everything. */
   close() {
     if (this.#closed) return;
-    if (this.#token) this.send("leave_lobby");
+    if (this.#token || this.#line?.enters) this.send("leave_lobby");
     this.#closed = true;
-    this.#token = null;
-    globalThis.removeEventListener?.("online", this.#online);
-    this.#lobby = null;
-    this.#stop();
-    for (const socket of this.#sockets) socket.close(1000);
-    for (const { reject } of this.#pending.values()) reject(new BellhopError("closed", "Bellhop was closed."));
-    this.#pending.clear();
-    for (const end of this.#pauses) end();
+    this.#lobby = this.#token = null;
+    this.#stopWatching();
+    clearTimeout(this.#renewal);
+    this.#doubts.settle();
+    for (const line of this.#lines) line.lose(new BellhopError("closed", "Bellhop was closed."));
+    this.#pauses.end();
     fire(this, "closed");
   }
 
-  // The connection
-
-  /** Opens a WebSocket. @returns {Promise<WebSocket>} */
-  async #dial() {
-    const url = new URL(this.#url);
-    checkGame(url.searchParams.get("game"));
-    const { token } = this.#options;
-    if (token) url.searchParams.set("token", typeof token === "function" ? await token() : token);
-    if (this.#closed) throw new BellhopError("closed", "Bellhop was closed.");
-    const socket = new WebSocket(url);
-    this.#sockets.add(socket);
-    socket.onmessage = ({ data }) => this.#hear(socket, data);
-    const timer = setTimeout(() => socket.close(), PATIENCE);
-    return new Promise((resolve, reject) => {
-      socket.onopen = () => resolve(socket);
-      socket.onclose = () => {
-        this.#lost(socket);
-        const question = `is Bellhop running there, and is "token" right?`;
-        reject(new BellhopError("unreachable", `There is no way to ${this.#url.origin}: ${question}`));
-      };
-    }).finally(() => clearTimeout(timer));
+  #dial() {
+    return Line.open(this.#url, this.#options, {
+      opens: (line) => !this.#closed && this.#lines.add(line),
+      heard: (line, event, content, late) => this.#hear(line, event, content, late),
+      lost: (line) => this.#lost(line),
+      wire: (sent, message) => fire(this, "wire", { sent, message }),
+      frame: (error) => fire(this, "error", { content: {}, error }),
+    });
   }
 
-  /** Makes a connection the one in use. @param {WebSocket} socket */
-  #use(socket) {
-    const before = this.#socket;
-    this.#socket = socket;
+  /** Makes a line the one in use. @param {Line} line */
+  #use(line) {
+    const before = this.#line;
+    this.#line = line;
     this.#ready = Promise.resolve();
-    if (before && before !== socket) before.close(1000);
+    if (before !== line) before?.lose();
     clearTimeout(this.#renewal);
+    this.#doubts.settle();
     this.#renewal = setTimeout(() => this.#renew(), (this.#options.renewAfter ?? RENEW) * (0.95 + Math.random() / 20));
-    this.#rest();
     fire(this, "connected");
   }
 
-  /** Has a ping sent when nothing is heard for long. */
-  #rest() {
-    clearTimeout(this.#idle);
-    this.#idle = setTimeout(() => this.#probe(), this.#options.keepAlive ?? IDLE);
+  /** This computer or the page has slept, perhaps. @param {boolean} changed whether the network is another one */
+  #woke(changed) {
+    this.#line?.probe(SHORT);
+    this.#pauses.end();
+    if (changed) this.#lobby?.receive("network_changed", {});
   }
 
-  /** Finds out whether the connection in use is dead, as it can be without a word. */
-  #probe() {
-    const socket = this.#socket;
-    if (!socket) return;
-    const dead = new BellhopError("timeout", "Bellhop has not answered a ping.");
-    within(this.#ask(socket, "ping"), dead).catch((error) => {
-      if (error !== dead) return;
-      socket.close(); // which may take long
-      this.#lost(socket);
-    });
-  }
-
-  /** The network is back, or another one. */
-  #online = () => {
-    for (const end of this.#pauses) end();
-    this.#probe();
-    this.#lobby?.receive("network_changed", {});
-  };
-
-  #stop() {
-    clearTimeout(this.#idle);
-    clearTimeout(this.#renewal);
-  }
-
-  /** @param {number} ms @returns {Promise<void>} */
-  #pause(ms) {
-    return new Promise((resolve) => {
-      const end = () => {
-        clearTimeout(timer);
-        this.#pauses.delete(end);
-        resolve();
-      };
-      const timer = setTimeout(end, ms);
-      this.#pauses.add(end);
-    });
-  }
-
-  /** @param {WebSocket} socket */
-  #lost(socket) {
-    this.#sockets.delete(socket);
-    const lost = new BellhopError("connection_lost", "The connection to Bellhop was lost before the answer came; try again.");
-    for (const [id, waiting] of this.#pending) {
-      if (waiting.socket !== socket) continue;
-      this.#pending.delete(id);
-      waiting.reject(lost);
-    }
-    if (socket !== this.#socket) return;
-    this.#socket = null;
+  /** @param {Line} line */
+  #lost(line) {
+    this.#lines.delete(line);
+    if (line !== this.#line) return;
+    this.#line = null;
     this.#ready = this.#renewing;
-    this.#stop();
+    clearTimeout(this.#renewal);
+    this.#doubts.settle();
     if (!this.#renewing) this.#dropped();
   }
 
@@ -280,10 +248,10 @@ export class Bellhop extends EventTarget {
     if (resumes) lobby?.receive("disconnected", {});
   }
 
-  /** Connects and resumes until that succeeds or the place is gone, at growing intervals: all come at once otherwise. */
+  /** Connects and resumes until that succeeds or the place is gone. */
   async #reconnect() {
-    for (let attempt = 0; this.#token; attempt++) {
-      await this.#pause(Math.min(30 * SECOND, 500 * 2 ** attempt) * Math.random());
+    for (let tries = 0; this.#token; tries++) {
+      await this.#pauses.take(backoff(tries + 1));
       try {
         if (this.#token) return await this.#takeOver();
       } catch (error) {
@@ -291,75 +259,79 @@ export class Bellhop extends EventTarget {
       }
     }
     this.#ready = null;
-    throw new BellhopError("not_in_lobby", "The place in the lobby is gone; host or join one.");
+    return this.connect(); // without a place
   }
 
-  /** Has the place on a new connection. The old one, if there is one, goes on until then. */
+  /** Has the place on a new line. An old one goes on until then. */
   async #takeOver() {
-    const socket = await this.#dial();
+    const line = await this.#dial();
     try {
-      const answer = this.#ask(socket, "resume", { resume_token: this.#token });
-      await within(answer, new BellhopError("timeout", "Bellhop has not answered resume."));
+      if (!this.#token) throw new BellhopError("not_in_lobby", "The place was given up.");
+      await line.call("resume", { resume_token: this.#token });
     } catch (error) {
-      socket.close();
+      if (error.uncertain) this.#givenUp = performance.now();
+      line.lose();
       throw error;
     }
   }
 
+  /** Returns whether there is nothing to renew any more. */
   async #renew() {
-    if (!this.#token) return; // in no lobby there is nothing to lose
+    if (!this.#token || this.#leaving || this.#renewing || !this.#line) return true; // in no lobby there is nothing to lose
+    let done = true;
     this.#renewing = this.#takeOver();
-    await this.#renewing.catch(() => {}); // the old one goes on
-    this.#renewing = null;
-    if (!this.#socket) this.#dropped(); // or does not
-  }
-
-  // Messages
-
-  /** @param {WebSocket} socket @param {string} action @param {object} [content] @param {AbortSignal} [signal] */
-  #ask(socket, action, content, signal) {
-    const id = String(++this.#requests);
-    const answer = new Promise((resolve, reject) => {
-      this.#pending.set(id, { socket, resolve, reject });
-      signal?.addEventListener("abort", () => this.#pending.get(id) && this.#abandon(id, signal), { once: true });
+    await this.#renewing.catch((error) => {
+      if (error.code === "resume_failed") this.#forget("resume_failed", { error });
+      else done = false; // the old one goes on
     });
-    this.#say(socket, { action, request_id: id, content });
-    return answer;
+    this.#renewing = null;
+    if (!this.#line) this.#dropped(); // or does not
+    return done;
   }
 
-  /** @param {WebSocket} socket @param {types.WireMessage} message */
-  #say(socket, message) {
-    socket.send(JSON.stringify(message));
-    fire(this, "wire", { sent: true, message });
+  /** Does what helps an action that has failed, and returns whether to repeat it. @param {any} error @param {Line} line @param {string} action */
+  async #helps(error, line, action) {
+    const { code, retryAfter } = error;
+    const mistaken = code === "already_in_lobby" && ENTERING.has(action) && (!this.#token || this.#leaving) && !line.enters;
+    if (retryAfter >= 0) await this.#pauses.take(retryAfter);
+    else if (action === "resume" && (mistaken || code === "connection_lost")) {
+      line.lose(); // it holds the place, perhaps, and the answer is lost
+      await this.#pauses.take(backoff(1));
+    } else if (mistaken) await this.#leave();
+    else return code === "connection_lost" && this.connected && action in REPEATS && !ENTERING.has(action); // by a renewal
+    return !this.#closed;
   }
 
-  /** Takes back a request to be let in. @param {string} id @param {AbortSignal} signal */
-  #abandon(id, signal) {
-    this.#pending.get(id).reject(signal.reason);
-    this.#pending.delete(id);
-    this.send("leave_lobby");
-  }
-
-  /** @param {WebSocket} socket @param {string} data */
-  #hear(socket, data) {
-    const heard = JSON.parse(data);
-    fire(this, "wire", { sent: false, message: heard });
-    const { event, content = {}, request_id: id, message } = heard;
-    if (!event) return fire(this, "error", { content, error: new BellhopError("internal", message) }); // it is API Gateway's own
-    if (this.#closed || (event === "replaced" && (this.#renewing || socket !== this.#socket))) return;
-    if (socket === this.#socket) this.#rest();
-    const waiting = this.#pending.get(id);
-    if (id && !waiting) return; // nobody waits for this answer any more
-    this.#pending.delete(id);
-    if (event === "resumed") this.#use(socket);
+  /** @param {Line} line @param {string} event @param {any} content @param {{action: string}} [late] of a call that was given up */
+  #hear(line, event, content, late) {
+    if (this.#closed) return;
+    if (event === "replaced") return this.#replaced(line, content);
+    if (late) return this.#undo(line, event, content);
+    if (event === "resumed") this.#use(line);
     if (content.resume_token) this.#token = content.resume_token;
     const failed = event === "error" || event === "request_rejected";
-    if (failed) waiting?.reject(asError(content));
-    else waiting?.resolve({ event, content });
     fire(this, event, failed ? { content, error: asError(content) } : { content });
-    if (["lobby_left", "lobby_closed", "removed", "replaced"].includes(event)) this.#forget(event, content);
+    if (event === "lobby_left") this.#leaving || this.#forget(event, content);
     else if (this.#entering) this.#early.push([event, content]);
-    else this.#lobby?.receive(event, content);
+    else this.#receive(event, content);
+  }
+
+  /** @param {string} event @param {any} content */
+  #receive(event, content) {
+    const ends = ["lobby_closed", "removed"].includes(event);
+    const ours = !content.lobby_id || !this.#lobby || this.#lobby.id === content.lobby_id;
+    if (!ends) this.#lobby?.receive(event, content);
+    else if (ours) this.#forget(event, content);
+  }
+
+  /** Another line has the place. It may be one that was given up too soon. @param {Line} line @param {any} content */
+  #replaced(line, content) {
+    if (this.#renewing || line !== this.#line) return;
+    const own = performance.now() - this.#givenUp < STALE;
+    this.#givenUp = -Infinity;
+    if (own) return line.lose(); // and resume
+    fire(this, "replaced", { content });
+    this.#forget("replaced", content);
   }
 
   /** The place is gone. @param {string} event @param {any} content */
@@ -368,6 +340,16 @@ export class Bellhop extends EventTarget {
     this.#lobby = this.#token = null;
     lobby?.receive(event, content);
   }
+
+  /** Nobody waits any more for what has come: it is undone. @param {Line} line @param {string} event @param {any} content */
+  #undo(line, event, content) {
+    if (event === "resumed") return line.lose(); // the place waits for who resumes it again
+    if (!content.resume_token) return;
+    this.#token = content.resume_token;
+    this.#leave();
+  }
+
+  // Into a lobby, and out of it
 
   /** @param {string} action @param {object} content @param {types.PeerOptions & {signal?: AbortSignal}} options */
   async #enter(action, content, options) {
@@ -383,13 +365,35 @@ export class Bellhop extends EventTarget {
     }
   }
 
-  /** What came before the answer that made it understood: API Gateway promises no order. */
+  /** What came before the answer that explains it: API Gateway promises no order. */
   #drain() {
-    if (this.#entering) return;
-    for (const [event, content] of this.#early.splice(0)) this.#lobby?.receive(event, content);
+    if (!this.#entering) for (const [event, content] of this.#early.splice(0)) this.#receive(event, content);
   }
-}
-/** What of a host's options is for Bellhop. @param {types.HostOptions} options */
-function startContent({ signal, iceServers, rtc, offerer, batch, retryEvery, maxBuffered, ...content }) {
-  return snake(content);
+
+  /** Sees to it that Bellhop has this client in no lobby, nor waiting for one, however long that takes. */
+  #leave() {
+    this.#unwanted = this.#token;
+    this.#leaving ??= this.#goOut().finally(() => {
+      if (this.#token === this.#unwanted) this.#token = null;
+      this.#leaving = this.#unwanted = null;
+    });
+    this.#lobby?.receive("lobby_left", {});
+    this.#lobby = null;
+    return this.#leaving;
+  }
+
+  async #goOut() {
+    for (let tries = 0; ; tries++) {
+      try {
+        await this.#renewing?.catch(() => {}); // or the new line would keep the place
+        if (this.#token) await this.connect(); // which resumes
+        if (!this.#line) return { event: "done", content: {} }; // who has no place is gone with the line
+        return await this.#line.call("leave_lobby");
+      } catch (error) {
+        if (error.code === "not_in_lobby" || this.#closed) return { event: "done", content: {} };
+        if (error.code === "timeout") this.#line?.probe(SHORT);
+        await this.#pauses.take(error.retryAfter ?? backoff(tries + 1));
+      }
+    }
+  }
 }

@@ -21,6 +21,7 @@ export const HELD = 256;
  */
 export class BellhopError extends Error {
   /** @type {number | undefined} */ retryAfter;
+  /** Whether Bellhop may have done it all the same. @type {boolean | undefined} */ uncertain;
 
   /** @param {types.Code} code @param {string} message @param {object} [details] */
   constructor(code, message, details) {
@@ -54,10 +55,21 @@ export function checkGame(game) {
   throw new BellhopError("invalid_field", message, { field: "game" });
 }
 
+/** How long to wait before another try, in milliseconds: at random, since all would come at once, and longer each time.
+ * @param {number} tries @param {number} [most] */
+export function backoff(tries, most = 10 * SECOND) {
+  return Math.min(most, 250 * 2 ** tries) * Math.random();
+}
+
 /** @param {any} content of error or request_rejected */
 export function asError({ code, message, reason, field, retry_after_ms, resume_until, reference }) {
   const resumeUntil = resume_until && new Date(resume_until);
   return new BellhopError(code, message ?? reason, { field, retryAfter: retry_after_ms, resumeUntil, reference });
+}
+
+/** What of a host's options is for Bellhop. @param {types.HostOptions} options */
+export function startContent({ signal, iceServers, rtc, offerer, batch, retryEvery, maxBuffered, ...content }) {
+  return snake(content);
 }
 
 /** The wire's names for an object's own. What is inside is left alone. @param {object} object @returns {any} */

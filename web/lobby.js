@@ -6,14 +6,18 @@
  * @import * as types from "./bellhop.d.ts"
  */
 
-import { BellhopError, HELD, HOUR, MINUTE, SECOND, camel, fire, snake } from "./common.js";
-import { freshFor, usable } from "./ice.js";
+import { Absences } from "./absences.js";
+import { BellhopError, MINUTE, SECOND, camel, fire, snake } from "./common.js";
 import { Peer } from "./peer.js";
+import { decide, sendToAll } from "./requests.js";
+import { IceServers } from "./servers.js";
 
-/** How often Bellhop is asked about somebody whose time to come back is over. */
-const KNOCK = 30 * SECOND;
 /** Bytes that a relay takes: 28 KiB of content, less what is put beside it here. */
 const MAX_RELAYED = (28 << 10) - 512;
+/** For how long a place is held, from when it is heard of: resume_until is of a clock that may not be this one's. */
+const GRACE = MINUTE;
+/** How long news that would explain what does not fit has to come. */
+const LATE = 3 * SECOND;
 
 /**
  * Who is in a game. Its events:
@@ -30,22 +34,28 @@ export class Lobby extends EventTarget {
   #members = /** @type {Set<Peer>} */ (new Set());
   #addresses = /** @type {Map<string, Peer>} */ (new Map()); // by connection id, former ones too
   #left = new Set(); // connection and peer ids of those who are gone, whose late messages are no news
-  #strays = /** @type {["description" | "candidates", any][]} */ ([]); // from addresses to be heard of
   #requests = /** @type {Map<string, types.JoinRequest>} */ (new Map());
   #term = 1;
   #online = true;
   #gone = /** @type {BellhopError | null} */ (null); // why Bellhop no longer knows of this lobby
   #closed = false;
-  #iceServers = /** @type {RTCIceServer[]} */ ([]);
-  #expiry = 0; // a timer
   #again = false; // whether those who are made now are peers that another page has left
-  #knocks = /** @type {Map<Peer, number>} */ (new Map()); // timers
+  #absences;
+  #servers;
+  #doubting = false;
+  #late = new Set(); // timers
+  #stale = new Set(); // who waited before a resume, and has not been said to since
 
   /** @param {Bellhop} bellhop @param {any} content of the event that led here @param {types.Options} options */
   constructor(bellhop, content, options) {
     super();
     this.#bellhop = bellhop;
     this.#options = options;
+    this.#absences = new Absences(bellhop, (peer, error) => this.#answered(peer, error));
+    this.#servers = new IceServers(bellhop, options.iceServers, (all, error) => {
+      if (error) this.#later(() => fire(this, "error", { error }), 0); // once somebody listens
+      for (const peer of this.#members) peer.setIceServers(all);
+    });
     /** @type {string} */
     this.id = content.lobby_id;
     this.me = { peerId: content.peer_id, connectionId: content.connection_id, player: options.player };
@@ -85,44 +95,21 @@ export class Lobby extends EventTarget {
    * @param {types.Data} data @param {types.SendOptions} [options]
    */
   send(data, options) {
-    let reached = 0;
-    let failure;
-    for (const peer of this.#members) {
-      try {
-        if (peer.send(data, options)) reached++;
-      } catch (error) {
-        failure ??= error; // once the others have it
-      }
-    }
-    if (failure) throw failure;
-    return reached;
+    return sendToAll(this.#members, data, options);
   }
 
   /** Lets in somebody who waits. @param {types.JoinRequest} request @param {{peerId?: number}} [options] */
   async accept(request, { peerId } = {}) {
-    const content = await this.#decide("accept_request", request, { peer_id: peerId });
+    const { connectionId: connection_id } = request;
+    const known = () => this.#addresses.get(connection_id);
+    const content = await decide(this.#bellhop, this, "accept_request", { connection_id, peer_id: peerId }, known);
     return this.#link(content.connection_id, content.peer_id, request.player);
   }
 
   /** Sends away somebody who waits. @param {types.JoinRequest} request @param {string} [reason] */
   async reject(request, reason) {
-    await this.#decide("reject_join_request", request, { reason });
+    await decide(this.#bellhop, this, "reject_join_request", { connection_id: request.connectionId, reason });
     this.#requests.delete(request.connectionId);
-  }
-
-  /** @param {string} action @param {types.JoinRequest} request @param {object} more */
-  async #decide(action, { connectionId: connection_id }, more) {
-    for (let again = false; ; again = true) {
-      try {
-        return (await this.#bellhop.request(action, { connection_id, ...more })).content;
-      } catch (error) {
-        const peer = this.#addresses.get(connection_id);
-        if (error.code === "connection_lost" && !again) continue; // they wait on, unless it was done already
-        if (error.code === "request_not_found" && again && peer) return { connection_id, peer_id: peer.peerId };
-        if (error.code === "request_not_found") this.receive("request_cancelled", { connection_id });
-        throw error;
-      }
-    }
   }
 
   /** Takes a member's place. @param {Peer} peer @param {{reason?: string, ban?: boolean}} [options] */
@@ -136,8 +123,9 @@ export class Lobby extends EventTarget {
     return camel(content.lobby);
   }
 
-  /** Gives up this client's place. */
+  /** Gives up this client's place. It is over at once; whether Bellhop knows shows by the promise. */
   async leave() {
+    if (this.#closed) return;
     this.#end("left");
     await this.#bellhop.request("leave_lobby").catch((error) => {
       if (error.code !== "not_in_lobby") throw error; // it has ended meanwhile
@@ -147,16 +135,22 @@ export class Lobby extends EventTarget {
   /** Ends the lobby for all. */
   async close() {
     await this.#bellhop.request("close_lobby");
+    if (!this.#closed) this.#bellhop.renew(); // it is, and the news got lost
   }
 
   /** Takes in an event of Bellhop's. A Bellhop calls it. @param {string} event @param {any} content */
   receive(event, content) {
-    if (!this.#closed && Object.hasOwn(Lobby.#heard, event)) Lobby.#heard[event](this, content);
+    if (this.#closed || !Object.hasOwn(Lobby.#heard, event)) return;
+    Lobby.#heard[event](this, content);
+    if (this.#fits || this.#doubting) return;
+    this.#doubting = true;
+    this.#later(() => (this.#doubting = false, this.#fits || this.#bellhop.renew()));
   }
 
   /** What is done with each event. @type {Record<string, (lobby: Lobby, content: any) => void>} */
   static #heard = {
     request_to_join: (lobby, { connection_id, peer_id, player }) => {
+      lobby.#stale.delete(connection_id);
       if (lobby.#requests.has(connection_id)) return; // it is said again after a resume
       const request = {
         connectionId: connection_id, peerId: peer_id, player,
@@ -179,21 +173,16 @@ export class Lobby extends EventTarget {
       lobby.#left.add(peer_id);
       if (peer && (peer.peerId ?? peer_id) === peer_id) lobby.#unlink(peer, reason); // and not one who came back since
     },
-    peer_disconnected: (lobby, { connection_id, peer_id, resume_until }) => {
-      if (lobby.#left.has(peer_id)) return;
-      const peer = lobby.#link(connection_id, peer_id);
-      const resumeUntil = new Date(resume_until);
-      peer.away = true;
-      lobby.#knock(peer, resumeUntil.getTime() - Date.now() + SECOND);
-      fire(lobby, "away", { peer, resumeUntil });
+    peer_disconnected: (lobby, { connection_id, peer_id }) => {
+      const known = lobby.peer(peer_id);
+      const old = known && known.connectionId !== connection_id && lobby.#addresses.has(connection_id); // back already
+      if (!old && !lobby.#left.has(peer_id)) lobby.#isAway(lobby.#link(connection_id, peer_id));
     },
     peer_resumed: (lobby, { connection_id, new_connection_id, peer_id }) => {
       const known = lobby.#addresses.get(connection_id);
       if (known) lobby.#addresses.set(new_connection_id, known);
-      const peer = lobby.#link(new_connection_id, peer_id);
-      peer.away = false;
-      fire(lobby, "back", { peer });
-      peer.restart();
+      const moved = lobby.peer(peer_id)?.connectionId !== new_connection_id;
+      lobby.#isBack(lobby.#link(new_connection_id, peer_id), moved);
     },
     host_changed: (lobby, { host_connection_id, peer_id, term }) => {
       if (term <= lobby.#term) return;
@@ -208,12 +197,25 @@ export class Lobby extends EventTarget {
     },
     received_session_description: (lobby, content) => lobby.#hear("description", content),
     received_ice_candidate: (lobby, content) => lobby.#hear("candidates", content),
+    error: (lobby, { code, connection_id, resume_until }) => {
+      const peer = lobby.members.find((peer) => peer.connectionId === connection_id);
+      if (peer && code === "peer_unreachable" && resume_until) lobby.#isAway(peer);
+      else if (peer ? code.startsWith("peer_") : code === "not_in_lobby" || (code === "not_host" && lobby.isHost)) {
+        lobby.#bellhop.renew();
+      }
+    },
     resumed: (lobby, content) => {
       const here = new Set(content.peers.map((/** @type {any} */ peer) => peer.peer_id));
       for (const peer of lobby.members) if (!here.has(peer.peerId)) lobby.#unlink(peer, "left");
       lobby.#online = true;
+      const before = lobby.hostPeerId;
       lobby.#enter(content);
+      lobby.#stale = new Set(lobby.#requests.keys()); // Bellhop says again who waits
+      lobby.#later(() => {
+        for (const connection_id of lobby.#stale) lobby.receive("request_cancelled", { connection_id });
+      });
       fire(lobby, "signalling", { state: "resumed" });
+      if (lobby.hostPeerId !== before) fire(lobby, "host", { peer: lobby.host });
       for (const peer of lobby.members) peer.restart();
     },
     disconnected: (lobby) => {
@@ -239,56 +241,29 @@ export class Lobby extends EventTarget {
   #enter(content) {
     this.info = camel(content.lobby);
     this.me.connectionId = content.connection_id;
-    if (content.ice_servers) this.#serve(content.ice_servers);
+    if (content.ice_servers) this.#servers.take(content.ice_servers);
     const peers = content.peers ?? [];
     const host = peers.find((/** @type {any} */ peer) => peer.connection_id === content.host_connection_id);
-    this.hostPeerId = host ? host.peer_id : this.me.peerId;
+    const { term = this.#term } = content; // a host_changed that is newer may have come before
+    if (term >= this.#term) this.hostPeerId = host ? host.peer_id : this.me.peerId;
+    this.#term = Math.max(term, this.#term);
     for (const { connection_id, peer_id, player, away = false } of peers) {
       const peer = this.#link(connection_id, peer_id, player);
-      const back = peer.away && !away;
-      peer.away = away;
-      if (back) fire(this, "back", { peer });
-      if (away) this.#knock(peer, MINUTE);
+      if (away) this.#isAway(peer);
+      else if (peer.away) this.#isBack(peer);
     }
-  }
-
-  /**
-   * Takes STUN and TURN servers of Bellhop's, also for the connections that there are, and asks for others in time.
-   * @param {RTCIceServer[]} given @param {string} [expiresAt]
-   */
-  #serve(given, expiresAt) {
-    const { servers, error } = usable(given);
-    if (error) setTimeout(() => fire(this, "error", { error })); // once somebody listens
-    this.#iceServers = servers;
-    for (const peer of this.#members) peer.setIceServers(this.#allServers);
-    clearTimeout(this.#expiry);
-    const ms = freshFor(servers, expiresAt);
-    if (ms < Infinity) this.#expiry = setTimeout(() => this.#refresh(), ms);
-  }
-
-  /** Gets new credentials. Where Bellhop cannot be reached, those that come with `resumed` do. */
-  async #refresh() {
-    if (this.#closed || this.#gone) return;
-    this.#expiry = setTimeout(() => this.#refresh(), MINUTE);
-    const answer = await this.#bellhop.request("get_ice_servers").catch(() => null);
-    if (answer && !this.#closed) this.#serve(answer.content.ice_servers, answer.content.expires_at);
-  }
-
-  get #allServers() {
-    return [...(this.#options.iceServers ?? []), ...this.#iceServers];
   }
 
   /** A peer has sent something. @param {"description" | "candidates"} what @param {any} content */
   #hear(what, content) {
-    const { connection_id: id, peer_id, player } = content;
+    const { connection_id: id, peer_id, player, knock } = content;
     if (!this.#addresses.has(id)) {
       if (this.#left.has(id) || this.#left.has(peer_id)) return;
-      if (this.peer(peer_id)) { // only Bellhop can say that it is them
-        if (this.#strays.push([what, content]) > HELD) this.#strays.shift();
-        return;
-      }
+      // At another address: Bellhop says whose it is.
+      if (this.peer(peer_id)) this.#isBack(this.#link(id, peer_id, player), true);
     }
-    this.#link(id, peer_id, player).receive(what, content);
+    const peer = this.#link(id, peer_id, player);
+    if (!knock) peer.receive(what, content);
   }
 
   /**
@@ -304,9 +279,6 @@ export class Lobby extends EventTarget {
     this.#addresses.set(connectionId, peer);
     Object.assign(peer, { connectionId, peerId: peerId ?? peer.peerId, player: player ?? peer.player });
     if (!known) fire(this, "join", { peer });
-    const strays = this.#strays;
-    this.#strays = strays.filter(([, content]) => content.connection_id !== connectionId);
-    for (const [what, content] of strays) if (content.connection_id === connectionId) peer.receive(what, content);
     return peer;
   }
 
@@ -316,7 +288,7 @@ export class Lobby extends EventTarget {
     const byHost = this.#options.offerer === "host" && this.#term === 1 && this.info.topology === "star";
     const peer = new Peer({
       ...this.#options,
-      iceServers: this.#allServers,
+      iceServers: this.#servers.all,
       polite: higher,
       offers: this.#again || (byHost ? this.isHost : higher),
       maxRelayed: MAX_RELAYED,
@@ -333,23 +305,54 @@ export class Lobby extends EventTarget {
     peer.addEventListener("lost", () => this.#gone && this.#forsake(peer, "disconnected"));
     peer.addEventListener("close", () => {
       if (this.#gone) this.#unlink(peer, "disconnected"); // else Bellhop says what has become of them
+      else if (!this.#closed && this.#online && this.#members.has(peer) && !peer.away) this.#absences.watch(peer, [LATE]);
       this.#endIfAlone();
     });
     this.#members.add(peer);
     return peer;
   }
 
-  /**
-   * Has Bellhop look whether the place of one who is away is still held. On AWS nothing else does when its time is over.
-   * @param {Peer} peer @param {number} ms from now, by clocks that may differ
-   */
-  #knock(peer, ms) {
-    clearTimeout(this.#knocks.get(peer));
-    this.#knocks.set(peer, setTimeout(() => {
-      if (!peer.away || !this.#members.has(peer)) return;
-      this.#bellhop.send("send_ice_candidate", { connection_id: peer.connectionId, candidate: "" });
-      this.#knock(peer, KNOCK);
-    }, Math.min(Math.max(ms, SECOND), HOUR)));
+  // When something does not fit
+
+  /** Whether what this lobby says of its host can be so. */
+  get #fits() {
+    if (this.isHost || this.#gone || this.#closed || !this.#online) return true;
+    const others = this.members.some(({ peerId }) => peerId !== undefined && peerId !== this.hostPeerId);
+    return !!this.host && (!others || this.info.topology === "mesh");
+  }
+
+  /** @param {() => void} act unless it is over by then @param {number} [ms] */
+  #later(act, ms = LATE) {
+    const timer = setTimeout(() => {
+      this.#late.delete(timer);
+      act();
+    }, ms);
+    this.#late.add(timer);
+  }
+
+  /** @param {Peer} peer */
+  #isAway(peer) {
+    if (peer.away) return;
+    peer.away = true;
+    this.#absences.watch(peer);
+    fire(this, "away", { peer, resumeUntil: new Date(Date.now() + GRACE) });
+  }
+
+  /** @param {Peer} peer @param {boolean} [moved] whether it has another address now, though it was not said to be away */
+  #isBack(peer, moved = false) {
+    this.#absences.forget(peer);
+    const back = peer.away || moved;
+    peer.away = false;
+    if (back) fire(this, "back", { peer });
+    peer.restart();
+  }
+
+  /** Bellhop has been asked about a peer. Returns whether to ask again. @param {Peer} peer @param {BellhopError | null} error */
+  #answered(peer, error) {
+    if (this.#closed || !this.#members.has(peer)) return false;
+    if (error ? error.code === "peer_not_found" : peer.away) this.#bellhop.renew(); // the news got lost
+    if (!error && peer.away) this.#isBack(peer);
+    return error !== null;
   }
 
   /**
@@ -360,20 +363,20 @@ export class Lobby extends EventTarget {
   #forsake(peer, reason) {
     if (peer.state === "open") return;
     if (peer.connection.connectionState !== "disconnected") return this.#unlink(peer, reason);
-    clearTimeout(this.#knocks.get(peer));
-    this.#knocks.set(peer, setTimeout(() => {
+    this.#later(() => {
       this.#forsake(peer, reason);
       this.#endIfAlone();
-    }, 5 * SECOND));
+    }, 5 * SECOND);
   }
 
   /** @param {Peer} peer @param {string} reason */
   #unlink(peer, reason) {
     if (!this.#members.delete(peer)) return;
     for (const [id, at] of this.#addresses) if (at === peer && this.#addresses.delete(id)) this.#left.add(id);
-    clearTimeout(this.#knocks.get(peer));
+    this.#absences.forget(peer);
     peer.close();
     fire(this, "leave", { peer, reason });
+    this.#endIfAlone();
   }
 
   /** Once Bellhop no longer knows of it, a lobby lasts as long as somebody can be talked to. */
@@ -385,7 +388,9 @@ export class Lobby extends EventTarget {
   #end(reason, details) {
     if (this.#closed) return;
     this.#closed = true;
-    for (const timer of [this.#expiry, ...this.#knocks.values()]) clearTimeout(timer);
+    this.#absences.end();
+    this.#servers.end();
+    for (const timer of this.#late) clearTimeout(timer);
     for (const peer of this.#members) peer.close();
     this.#members.clear();
     this.#requests.clear();

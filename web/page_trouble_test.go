@@ -1,6 +1,7 @@
 package web_test
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -186,4 +187,69 @@ func TestPageKeepsNothing(t *testing.T) {
 	tab := openPage(t, g.page(), "Ada", nothing, "")
 	tab.hosted()
 	tab.run("await shows('players', 'you · host')", nil)
+}
+
+// TestPageReloads guards that a page which is loaded anew has its place, though the line breaks on the way.
+func TestPageReloads(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t)
+	r := newRelay(t, g)
+	host := openPage(t, g.page(), "Ada", "", "")
+	link := host.hosted("open")
+	guest := openPage(t, r.URL+link[strings.Index(link, "/#"):], "Grace", "", "WebSocket connection to")
+	together(t, false, host, guest)
+	for cuts := range 3 {
+		cut := 0
+		r.does(func(action string) (bool, string) {
+			if action == "resume" && cut <= cuts*3 {
+				cut++
+				return false, "cut"
+			}
+			return true, ""
+		}, nil)
+		if err := chromedp.Do(guest.ctx, chromedp.Reload()); err != nil {
+			t.Fatal(err)
+		}
+		together(t, false, host, guest)
+	}
+	var players int
+	if host.run("return $('players').children.length", &players); players != 2 {
+		t.Errorf("the host shows %d players", players)
+	}
+}
+
+// TestPageLeavesOffline guards that who leaves while there is no line to Bellhop can host as soon as there is one again, and
+// that the other sees them go.
+func TestPageLeavesOffline(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t)
+	way := newLine(t, g)
+	host := openPage(t, g.page(), "Ada", "", "")
+	link := host.hosted("open")
+	guest := openPage(t, "http://"+way.Addr().String()+link[strings.Index(link, "/#"):], "Grace", "", refusedConnection+"|ERR_EMPTY_RESPONSE")
+	together(t, false, host, guest)
+	way.down(true)
+	guest.run("await shows('status', 'No connection'); await press('Leave'); await until(() => seen($('start'))); await shows('trouble', 'You have left')", nil)
+	way.down(false)
+	guest.hosted()
+	guest.run("if ($('players').children.length !== 1) throw Error('the last game is shown')", nil)
+	host.run("await until(() => $('players').children.length === 1)", nil)
+}
+
+// TestPageQuickReloads guards that a page which is loaded anew again and again, before it has its place back, has it in the
+// end, and leaves no ghost in another.
+func TestPageQuickReloads(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t)
+	host := openPage(t, g.page(), "Ada", "", "")
+	guest := openPage(t, host.hosted("open"), "Grace", "", "WebSocket connection to")
+	together(t, false, host, guest)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	for range 5 {
+		for guest.driver.reload(ctx) != nil && ctx.Err() == nil { // Chromium takes none while it begins another
+		}
+	}
+	together(t, false, host, guest)
+	host.run("await until(() => $('players').children.length === 2 && !seen($('players')).includes('no line'))", nil)
 }

@@ -1,6 +1,7 @@
 package web_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"sync/atomic"
@@ -38,7 +39,11 @@ func talk(t *testing.T, tabs ...*tab) {
 	t.Helper()
 	ids := make([]int, len(tabs))
 	for i, tab := range tabs {
-		tab.run(fmt.Sprintf("await until(() => lobby.members.filter((peer) => peer.state === 'open').length >= %d); return lobby.me.peerId", len(tabs)-1), &ids[i])
+		tab.run("return lobby.me.peerId", &ids[i])
+	}
+	for i, tab := range tabs { // others may be open already, so by their numbers
+		others, _ := json.Marshal(slices.Concat(ids[:i], ids[i+1:]))
+		tab.run(fmt.Sprintf("await until(() => %s.every((id) => lobby.peer(id)?.state === 'open'))", others), nil)
 	}
 	for i, from := range tabs {
 		word := fmt.Sprintf("word %d", words.Add(1))

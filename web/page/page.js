@@ -44,6 +44,7 @@ function trouble(what) {
 
 // The connection to Bellhop, which is kept whether there is a lobby or not
 
+const CUT = "The line to Bellhop is cut.";
 let trying = false;
 
 async function keepConnected() {
@@ -85,6 +86,7 @@ function refused() {
 
 bellhop.addEventListener("connected", async () => {
   $("status").className = "up";
+  if ($("trouble-text").textContent.startsWith(CUT)) trouble(null);
   const start = performance.now();
   await bellhop.request("ping").catch(() => {});
   if (bellhop.connected) $("status").textContent = `Connected, ${Math.ceil(performance.now() - start)} ms`;
@@ -120,6 +122,8 @@ function kept(where, name, value) {
   }
 }
 const place = (/** @type {object | null | void} */ value) => kept("sessionStorage", "bellhop-place", value);
+/** The token of a place that was left while Bellhop could not hear of it. */
+const left = (/** @type {string | null | void} */ value) => kept("sessionStorage", "bellhop-left", value);
 
 const player = () => {
   const name = clean($("name").value, 20) || anyName();
@@ -129,7 +133,6 @@ const player = () => {
 };
 
 let entering = false;
-let leaving = Promise.resolve(); // until Bellhop knows
 
 /**
  * Enters a lobby, and shows it until it is over.
@@ -140,14 +143,16 @@ async function enter(how, otherwise = (error) => trouble({ text: error.message }
   entering = true;
   trouble(null);
   try {
-    await leaving;
     const lobby = await how();
     const token = bellhop.resumeToken ?? "";
     const name = lobby.me.player?.name;
     place({ token, name, code: lobby.id, game });
     history.replaceState(null, "", `#join=${lobby.id}`);
     lobby.addEventListener("close", ({ reason, message }) => leave(reason, () => resume(token, name), message));
-    $("leave").onclick = () => (leaving = lobby.leave().catch(() => {}));
+    $("leave").onclick = () => {
+      left(token);
+      lobby.leave().then(() => left(null), () => {}); // if the line is down, it is left once that is back
+    };
     enterRoom(lobby, wire, trouble);
     show("room");
   } catch (error) {
@@ -173,7 +178,9 @@ function leave(reason, again, message) {
   $("way").textContent = "You are in no game.";
   $("way").classList.remove("stands");
   show("start");
-  if (reason === "replaced") {
+  if (reason === "left" && !bellhop.connected) {
+    trouble({ text: CUT + " You have left, and the others hear of it as soon as the line is back." });
+  } else if (reason === "replaced") {
     trouble({
       text: "Your game goes on in another tab or window: one player is in one place at a time.",
       act: "Play here instead",
@@ -183,11 +190,29 @@ function leave(reason, again, message) {
   else if (reason in ENDINGS) trouble({ text: ENDINGS[reason] });
 }
 
-/** @param {string} token @param {string} name */
+/**
+ * Takes a place back, however often the line breaks on the way: the place is gone where Bellhop says so, and there alone.
+ * @param {string} token @param {string} name
+ */
 function resume(token, name) {
-  return enter(() => bellhop.resume(token, { player: { name } }), () => {
+  let wanted = true;
+  const how = async () => {
+    for (let wait = 1; ; wait = Math.min(2 * wait, 10)) {
+      try {
+        return await bellhop.resume(token, { player: { name } });
+      } catch (error) {
+        if (error.code === "resume_failed" || !wanted) throw error;
+      }
+      await new Promise((/** @type {(nothing: void) => void} */ resolve) => {
+        const timer = setTimeout(resolve, wait * 1000 * Math.random());
+        const giveUp = () => (clearTimeout(timer), (wanted = false), resolve());
+        trouble({ text: "The way back into your game is cut. It is tried again by itself.", act: "Give the game up", then: giveUp });
+      });
+    }
+  };
+  return enter(how, () => {
     place(null);
-    trouble({ text: "Your place in that game is gone: it is over, or too much time has passed. Host a new one, or join by a code." });
+    if (wanted) trouble({ text: "Your place in that game is gone: it is over, or too much time has passed. Host a new one, or join by a code." });
   });
 }
 
@@ -269,6 +294,7 @@ lobby.addEventListener("open", ({ peer }) => peer.send("hello"));
 lobby.addEventListener("message", ({ data }) => console.log(data));`);
 
 await keepConnected();
+if (left()) await bellhop.resume(left()).then((lobby) => lobby.leave()).then(() => left(null), ({ code }) => code === "resume_failed" && left(null));
 const before = place();
 if (before && before.game === game && (!codeInAddress() || before.code === codeInAddress())) await resume(before.token, before.name);
 else if (codeInAddress()) await join(codeInAddress());

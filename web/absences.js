@@ -1,0 +1,55 @@
+// @ts-check
+/**
+ * Absences: asks Bellhop about members who are away, or seem to be. Import from bellhop.js.
+ *
+ * No event is sure to come, and on AWS nothing rings when a place is given up: Bellhop looks when something is sent to its
+ * owner. An empty candidate that is marked does no harm there.
+ *
+ * @import { Bellhop } from "./bellhop.js"
+ * @import { Peer } from "./peer.js"
+ */
+
+import { BellhopError, SECOND } from "./common.js";
+
+/** When it is asked about somebody who is away: most are back within seconds, and the place is given up after a minute. */
+const KNOCKS = [10 * SECOND, 20 * SECOND, 31 * SECOND];
+/** How often afterwards. */
+const KNOCK = 30 * SECOND;
+
+export class Absences {
+  #ask;
+  #timers = /** @type {Map<Peer, number>} */ (new Map());
+
+  /**
+   * @param {Bellhop} bellhop
+   * @param {(peer: Peer, error: BellhopError | null) => boolean} heard is told the answer, and returns whether to ask again
+   */
+  constructor(bellhop, heard) {
+    this.#ask = async (/** @type {Peer} */ peer) => {
+      const { connectionId: connection_id } = peer;
+      const ask = bellhop.request("send_ice_candidate", { connection_id, candidate: "", knock: true });
+      return heard(peer, await ask.then(() => null, (error) => error));
+    };
+  }
+
+  /** Asks about a peer until that is settled. @param {Peer} peer @param {number[]} [waits] in milliseconds */
+  watch(peer, waits = KNOCKS) {
+    const [wait = KNOCK, ...rest] = waits;
+    this.forget(peer);
+    const timer = setTimeout(async () => {
+      if ((await this.#ask(peer)) && this.#timers.get(peer) === timer) this.watch(peer, rest);
+    }, wait);
+    this.#timers.set(peer, timer);
+  }
+
+  /** @param {Peer} peer */
+  forget(peer) {
+    clearTimeout(this.#timers.get(peer));
+    this.#timers.delete(peer);
+  }
+
+  end() {
+    for (const timer of this.#timers.values()) clearTimeout(timer);
+    this.#timers.clear();
+  }
+}

@@ -1,0 +1,124 @@
+package web_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+// TestLeaveOffline guards that who leaves while there is no line to Bellhop has left once there is one again, and is free to
+// enter what they like.
+func TestLeaveOffline(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t)
+	for _, who := range []string{"host", "guest"} {
+		t.Run(who, func(t *testing.T) {
+			way := newLine(t, g)
+			tabs := map[string]*tab{}
+			for _, name := range []string{"host", "guest"} {
+				url := g.url()
+				if name == who {
+					url = way.url()
+				}
+				tabs[name] = openTab(t, g, name, url)
+			}
+			id := "fox-" + who
+			how := map[string]string{"host": fmt.Sprintf("bellhop.host({ lobbyId: %q, onHostLeave: 'migrate' })", id), "guest": fmt.Sprintf("bellhop.join(%q)", id)}
+			tabs["host"].enter(how["host"])
+			tabs["guest"].enter(how["guest"])
+			talk(t, tabs["host"], tabs["guest"])
+			leaver, other := tabs[who], tabs[map[string]string{"host": "guest", "guest": "host"}[who]]
+			var reason string
+			left := other.background("return (await next(lobby, 'leave')).reason", &reason)
+			way.down(true)
+			leaver.run(`
+				await until(() => !bellhop.connected);
+				globalThis.leaving = lobby.leave().catch((error) => { if (error.code !== "unreachable") throw error; });
+				if (bellhop.lobby || bellhop.resumeToken) throw Error("the place is kept");`, nil)
+			way.down(false)
+			// At once, before Bellhop can know of it.
+			entered := leaver.background("globalThis.lobby = await bellhop.join('"+id+"'); return bellhop.resumeToken", new(string))
+			if left(); reason != "left" {
+				t.Errorf("the other hears that they have %s", reason)
+			}
+			entered()
+			other.run("await until(() => lobby.members.length === 1 && !lobby.members[0].away)", nil)
+		})
+	}
+}
+
+// TestLateAnswer guards that a lobby whose answer came too late for who asked is no ghost: it is gone as soon as its answer
+// comes, and its id is free.
+func TestLateAnswer(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t)
+	r := newRelay(t, g)
+	host, other := openTab(t, g, "host", r.url()), openTab(t, g, "other", g.url())
+	release := make(chan struct{})
+	r.does(nil, func(string) bool { <-release; return true })
+	var code string
+	host.run("return bellhop.host({ lobbyId: 'fox', public: true }).then(() => 'done', ({ code }) => code)", &code)
+	if code != "timeout" {
+		t.Errorf("the host hears of %s", code)
+	}
+	close(release)
+	host.run("await play(bellhop.host({ lobbyId: 'fox' }))", nil)
+	other.run("await play(bellhop.join('fox'))", nil)
+	talk(t, host, other)
+	var id string
+	host.run("await lobby.leave(); return String(bellhop.resumeToken)", &id)
+	other.run("if ((await bellhop.list()).lobbies.length) throw Error('there is a ghost')", nil)
+}
+
+// TestSlowClock guards that a guest whose clock is ten minutes slow learns as soon as others that its host is gone, where
+// nothing tells it unasked.
+func TestSlowClock(t *testing.T) {
+	t.Parallel()
+	g := startFunction(t, "RESUME_GRACE=2")
+	way := newLine(t, g)
+	host, guest := openTab(t, g, "host", way.url()), openTab(t, g, "guest", g.url())
+	guest.run("const now = Date.now; Date.now = () => now() - 600_000", nil)
+	host.enter("bellhop.host({ lobbyId: 'fox', autoAccept: true })")
+	guest.enter("bellhop.join('fox')")
+	talk(t, host, guest)
+	guest.run("globalThis.ended = next(lobby, 'close')", nil)
+	way.down(true)
+	var reason string
+	if guest.run("return (await ended).reason", &reason); reason != "timed_out" {
+		t.Errorf("the guest's lobby ends by %q", reason)
+	}
+}
+
+// TestGoneAlone guards that a lobby which Bellhop has forgotten closes when there is no way to its peers any more, though none
+// of them has said goodbye.
+func TestGoneAlone(t *testing.T) {
+	t.Parallel()
+	turn := startTURN(t)
+	secret := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(secret, []byte(turnSecret+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	g := startGateway(t, "-ice-servers", turn.url, "-turn-secret-file", secret)
+	host, guest := openTab(t, g, "host", g.url()), openTab(t, g, "guest", g.url())
+	const relayed = "rtc: { iceTransportPolicy: 'relay' }"
+	host.enter("bellhop.host({ lobbyId: 'fox', " + relayed + " })")
+	guest.enter("bellhop.join('fox', { " + relayed + " })")
+	talk(t, host, guest)
+	for _, tab := range []*tab{host, guest} {
+		tab.run("globalThis.gone = next(lobby, 'signalling', ({ state }) => state === 'gone'); globalThis.ended = next(lobby, 'close')", nil)
+	}
+	g.stop()
+	g.start()
+	for _, tab := range []*tab{host, guest} {
+		tab.run("await gone", nil)
+	}
+	talk(t, host, guest)
+	turn.stop()
+	for _, tab := range []*tab{host, guest} {
+		var reason string
+		if tab.run("return (await ended).reason", &reason); reason != "resume_failed" {
+			t.Errorf("%s: it ends by %q", tab.name, reason)
+		}
+	}
+}

@@ -1,0 +1,55 @@
+// @ts-check
+/**
+ * IceServers: the STUN and TURN servers of a lobby's peers. Import from bellhop.js.
+ *
+ * @import { Bellhop } from "./bellhop.js"
+ */
+
+import { MINUTE } from "./common.js";
+import { freshFor, usable } from "./ice.js";
+
+/** The player's own servers and Bellhop's, whose credentials are exchanged before they expire. */
+export class IceServers {
+  #bellhop;
+  #own;
+  #given = /** @type {RTCIceServer[]} */ ([]);
+  #changed;
+  #timer = 0;
+  #ended = false;
+
+  /**
+   * @param {Bellhop} bellhop @param {RTCIceServer[] | undefined} own
+   * @param {(all: RTCIceServer[], error: Error | null) => void} changed
+   */
+  constructor(bellhop, own = [], changed) {
+    this.#bellhop = bellhop;
+    this.#own = own;
+    this.#changed = changed;
+  }
+
+  get all() {
+    return [...this.#own, ...this.#given];
+  }
+
+  /** Takes servers of Bellhop's, and asks for others in time. @param {RTCIceServer[]} given @param {string} [expiresAt] */
+  take(given, expiresAt) {
+    const { servers, error } = usable(given);
+    this.#given = servers;
+    this.#changed(this.all, error);
+    clearTimeout(this.#timer);
+    const ms = freshFor(servers, expiresAt);
+    if (ms < Infinity) this.#timer = setTimeout(() => this.#refresh(), ms);
+  }
+
+  end() {
+    this.#ended = true;
+    clearTimeout(this.#timer);
+  }
+
+  /** Where Bellhop cannot be reached, those that come with `resumed` do. */
+  async #refresh() {
+    this.#timer = setTimeout(() => this.#refresh(), MINUTE);
+    const answer = await this.#bellhop.request("get_ice_servers").catch(() => null);
+    if (answer && !this.#ended) this.take(answer.content.ice_servers, answer.content.expires_at);
+  }
+}

@@ -1,0 +1,39 @@
+// @ts-check
+/**
+ * Finds out when this computer, or this page, has slept, or the network is another one: each may have cut a connection
+ * without a word. Import from bellhop.js.
+ */
+
+import { SECOND } from "./common.js";
+
+/** How often the clock is looked at: it goes on while a phone sleeps, and timers do not. */
+const TICK = SECOND;
+/** How late a look may be before it counts as a sleep. Browsers let timers of a page that is not seen ring once a minute. */
+const LATE = { visible: 4 * SECOND, hidden: 70 * SECOND };
+
+/**
+ * Calls woke when that may be, several times for one waking perhaps, with whether the browser says that the network has
+ * changed. Returns what stops it.
+ * @param {(changed: boolean) => void} woke
+ */
+export function watch(woke) {
+  const page = globalThis.document;
+  const [online, again] = [() => woke(true), () => woke(false)];
+  const seen = () => page.visibilityState === "visible" && woke(false);
+  let last = Date.now();
+  const timer = setInterval(() => {
+    const now = Date.now();
+    const late = Math.abs(now - last - TICK); // a clock that was set back counts, too
+    last = now;
+    if (late > LATE[page?.visibilityState ?? "visible"]) woke(false);
+  }, TICK);
+  const listeners = /** @type {[EventTarget | undefined, string, () => void][]} */ ([
+    [globalThis, "online", online], [globalThis, "pageshow", again], [globalThis, "focus", again],
+    [page, "visibilitychange", seen], [page, "resume", again],
+  ]);
+  for (const [target, type, listener] of listeners) target?.addEventListener?.(type, listener);
+  return () => {
+    clearInterval(timer);
+    for (const [target, type, listener] of listeners) target?.removeEventListener?.(type, listener);
+  };
+}
