@@ -1,7 +1,7 @@
 # All that is done to Bellhop, a line or two each. `make` alone lists it.
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help run test unit fuzz bench bench-peers soak model golden fmt lint tools build build-Function validate test-sam
+.PHONY: help run test unit fuzz bench bench-peers soak model model-web golden fmt lint tools build build-Function validate test-sam
 
 # How long each fuzz test looks for something new in `make test`.
 FUZZTIME ?= 5s
@@ -31,6 +31,9 @@ unit: ## the tests alone, under the race detector
 
 model: ## the model of whole handlers: 10,000 sequences on Memory, 300 on DynamoDB, in some ten minutes
 	go test -race -v -count=1 -timeout 30m -run TestLives ./handlers -lives.rounds 1 -rapid.checks 10000 -lives.dynamodb 300
+
+model-web: tools ## the model of clients in Chromium and Firefox: 1,000 sequences, in some fifteen minutes
+	go test -v -count=1 -timeout 90m -run 'TestModel' ./web -model.rounds 1000 -model.plants 500
 
 # Go would make each input that shows something new as short as it can, for up to a minute, and try nothing else meanwhile.
 # Where it stops in the middle of an input because the time is over, it may take that for a failure (go.dev/issue/75804): with

@@ -67,14 +67,14 @@ func needFirefox(t *testing.T) *firefox {
 	return theFirefox.firefox
 }
 
-// firefoxSettings let peers meet on one machine, and keep timers of tabs in the background as exact as they are in front.
+// firefoxSettings let peers meet on one machine, and keep Firefox from asking servers of its makers. Reconnecting is not slowed
+// down: Firefox does that by real time, which is slow in a world of the model.
 const firefoxSettings = `
 user_pref("media.peerconnection.ice.loopback", true);
 user_pref("media.peerconnection.ice.obfuscate_host_addresses", false);
 user_pref("media.navigator.permission.disabled", true);
-user_pref("dom.min_background_timeout_value", 4);
-user_pref("dom.timeout.enable_budget_timer_throttling", false);
 user_pref("dom.ipc.processPriorityManager.enabled", false);
+user_pref("network.websocket.delay-failed-reconnects", false);
 user_pref("network.proxy.type", 0);
 user_pref("network.connectivity-service.enabled", false);
 user_pref("network.captive-portal-service.enabled", false);
@@ -206,11 +206,11 @@ type firefoxTab struct {
 	id string
 }
 
-// newTab opens a tab until the test ends.
+// newTab opens a tab until the test ends, in a window of its own: timers of those behind it would ring once a second.
 func (f *firefox) newTab(t *testing.T, name string) driver {
 	t.Helper()
 	var made struct{ Context string }
-	if err := f.command(t.Context(), "browsingContext.create", `{"type": "tab", "background": true}`, &made); err != nil {
+	if err := f.command(t.Context(), "browsingContext.create", `{"type": "window"}`, &made); err != nil {
 		t.Fatal(err)
 	}
 	f.mu.Lock()

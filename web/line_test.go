@@ -4,6 +4,7 @@ import (
 	"net"
 	"sync"
 	"testing"
+	"time"
 )
 
 // A line is a way to a gateway that can be cut, as a phone's is in a tunnel.
@@ -13,6 +14,9 @@ type line struct {
 	mu   sync.Mutex
 	open map[net.Conn]bool // true if what comes from it is swallowed
 	dead bool              // whether nobody gets through for now
+
+	stalled bool          // whether what comes is taken, and swallowed
+	late    time.Duration // how long whatever is sent takes
 }
 
 var lines sync.Map // by port
@@ -25,20 +29,29 @@ func cutLine(port string) {
 
 func newLine(t *testing.T, g *gateway) *line {
 	t.Helper()
+	return newLineTo(t, g.address)
+}
+
+func newLineTo(t *testing.T, address string) *line {
+	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := &line{target: g.address, Listener: listener, open: map[net.Conn]bool{}}
+	l := &line{target: address, Listener: listener, open: map[net.Conn]bool{}}
 	_, port, _ := net.SplitHostPort(listener.Addr().String())
 	lines.Store(port, l)
 	go l.serve()
-	t.Cleanup(func() {
-		lines.Delete(port)
-		l.Close()
-		l.cut()
-	})
+	t.Cleanup(l.end)
 	return l
+}
+
+// end closes the line for good.
+func (l *line) end() {
+	_, port, _ := net.SplitHostPort(l.Addr().String())
+	lines.Delete(port)
+	l.Close()
+	l.cut()
 }
 
 func (l *line) url() string { return "ws://" + l.Addr().String() }
@@ -57,7 +70,7 @@ func (l *line) serve() {
 				far.Close()
 			}
 		} else {
-			l.open[near], l.open[far] = false, false
+			l.open[near], l.open[far] = l.stalled, l.stalled
 			go l.copy(near, far)
 			go l.copy(far, near)
 		}
@@ -70,13 +83,16 @@ func (l *line) copy(to, from net.Conn) {
 	for b := make([]byte, 32<<10); ; {
 		n, err := from.Read(b)
 		l.mu.Lock()
-		swallowed := l.open[from]
+		swallowed, late := l.open[from], l.late
 		if err != nil {
 			delete(l.open, from)
 		}
 		l.mu.Unlock()
 		if err != nil {
 			return
+		}
+		if late > 0 {
+			<-time.After(late)
 		}
 		if !swallowed {
 			to.Write(b[:n])
@@ -91,6 +107,30 @@ func (l *line) mute() {
 	for conn := range l.open {
 		l.open[conn] = true
 	}
+}
+
+// stall has whatever comes taken and swallowed, new connections too, until it is over. The connections are dead then.
+func (l *line) stall(yes bool) {
+	l.mu.Lock()
+	l.stalled = yes
+	l.mu.Unlock()
+	if yes {
+		l.mute()
+	}
+}
+
+// up lets everybody through in time. Connections that have stalled stay dead.
+func (l *line) up() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.dead, l.stalled, l.late = false, false, 0
+}
+
+// delay has whatever is sent come that much later.
+func (l *line) delay(d time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.late = d
 }
 
 // cut ends what goes through the line. What comes afterwards gets through, unless it is down.

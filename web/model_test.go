@@ -1,0 +1,168 @@
+package web_test
+
+import (
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+var (
+	modelRounds = flag.Int("model.rounds", 200, "how many sequences TestModel plays, in all browsers together")
+	modelSeed   = flag.Uint64("model.seed", 0, "the one sequence that TestModel plays")
+	modelShow   = flag.Bool("model.show", false, "show what happens in sequences that end well, too")
+	modelTabs   = flag.Int("model.tabs", 4, "how many worlds there are at once in each browser")
+)
+
+// settleTime is how long clients have, after all faults, until everything is well again.
+const settleTime = 30_000 // ms
+
+// TestModel guards that players come out of whatever happens to their lines, their pages and Bellhop, in any order: that
+// nobody waits for ever, that what a client shows is what Bellhop has, that a token is kept only for a place that is wanted,
+// and that all who can be connected are, within 30 seconds. What happens is drawn from a seed; -model.seed plays it again.
+func TestModel(t *testing.T) {
+	first, rounds := rand.Uint64N(1<<40), *modelRounds/len(browsers)
+	if *modelSeed != 0 {
+		first, rounds = *modelSeed, 1
+	}
+	for i, b := range browsers {
+		t.Run(b.name, func(t *testing.T) {
+			t.Parallel()
+			m := newModel(t, i, plant{})
+			failures := m.play(first+uint64(i*rounds), rounds, 3)
+			if len(failures) == 0 {
+				return
+			}
+			if *modelSeed == 0 {
+				failures[0] = shrink(failures[0], m.playOne)
+			}
+			t.Errorf("The shortest that was found:\n%s", failures[0])
+		})
+	}
+}
+
+// A model plays sequences in one browser, several at once.
+type model struct {
+	t       *testing.T
+	browser string
+	site    string
+	tabs    []driver
+}
+
+// newModel returns a model in a browser, of a client with a mistake planted in it, or none.
+func newModel(t *testing.T, browser int, p plant) *model {
+	t.Helper()
+	m := &model{t: t, browser: browsers[browser].name, site: modelSite(t, p).URL}
+	for i := range *modelTabs {
+		m.tabs = append(m.tabs, browsers[browser].open(t, fmt.Sprintf("world %d", i+1)).driver)
+	}
+	return m
+}
+
+// play plays sequences until so many have failed, and logs how many it has played.
+func (m *model) play(first uint64, rounds, enough int) (failures []failure) {
+	var next, played atomic.Int64
+	var mu sync.Mutex
+	var wait sync.WaitGroup
+	began := time.Now()
+	for _, tab := range m.tabs {
+		wait.Go(func() {
+			for round := next.Add(1) - 1; round < int64(rounds); round = next.Add(1) - 1 {
+				f := m.playIn(tab, newSequence(first+uint64(round)))
+				played.Add(1)
+				if f == nil {
+					continue
+				}
+				if enough > 1 {
+					m.t.Logf("%s", f) // now: what comes next may take long
+				}
+				mu.Lock()
+				failures = append(failures, *f)
+				if len(failures) >= enough {
+					next.Store(int64(rounds))
+				}
+				mu.Unlock()
+			}
+		})
+	}
+	wait.Wait()
+	m.t.Logf("%d sequences from seed %d on in %.0f s, of which %d failed", played.Load(), first, time.Since(began).Seconds(), len(failures))
+	return failures
+}
+
+// playOne plays a sequence while no others are played.
+func (m *model) playOne(s sequence) *failure { return m.playIn(m.tabs[0], s) }
+
+// A failure is a sequence that does not end well.
+type failure struct {
+	sequence
+	browser string
+	wrong   []string
+	trace   string
+}
+
+func (f failure) String() string {
+	return fmt.Sprintf("go test ./web -run TestModel/%s -model.seed %d\n%s\n%s\n%s", f.browser, f.seed, strings.Join(f.wrong, "\n"), f.sequence, f.trace)
+}
+
+// playIn plays a sequence in a tab, and returns nil if all is well after it.
+func (m *model) playIn(tab driver, s sequence) *failure {
+	w, err := newWorld(m.t, tab, m.site, s)
+	defer w.end()
+	for _, step := range s.steps {
+		if err == nil {
+			err = w.do(step)
+		}
+	}
+	if err == nil {
+		err = w.calm()
+	}
+	if err != nil {
+		return &failure{s, m.browser, []string{err.Error()}, ""}
+	}
+	wrong, err := w.settle()
+	if err != nil {
+		wrong = append(wrong, err.Error())
+	}
+	if len(wrong) == 0 && *modelShow {
+		m.t.Logf("%s\n%s", s, w.trace())
+	}
+	if len(wrong) == 0 {
+		return nil
+	}
+	return &failure{s, m.browser, wrong, w.trace()}
+}
+
+// settle waits until all is well, and returns what is not when the time for that is over.
+func (w *world) settle() (wrong []string, err error) {
+	var is sight
+	if err := w.run("return { now: world.now, beat: world.beat }", &is); err != nil {
+		return nil, err
+	}
+	from := is
+	for {
+		if err := w.run("return await world.look()", &is); err != nil {
+			return nil, err
+		}
+		if wrong = w.judge(is, from.Beat); len(wrong) == 0 || is.Now > from.Now+settleTime {
+			return wrong, nil
+		}
+	}
+}
+
+// trace returns what each client has done and heard.
+func (w *world) trace() string {
+	var traces [][]string
+	if err := w.run("return world.clients.map(({ trace }) => trace)", &traces); err != nil {
+		return err.Error()
+	}
+	var out strings.Builder
+	for i, lines := range traces {
+		fmt.Fprintf(&out, "client %d:\n  %s\n", i+1, strings.Join(lines, "\n  "))
+	}
+	return out.String()
+}

@@ -1,0 +1,154 @@
+package web_test
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"bellhop/store"
+)
+
+// A sight is what all clients of a world show.
+type sight struct {
+	Now, Beat float64
+	Errors    []string
+	Clients   []clientSight
+}
+
+// A clientSight is what one client shows: its Bellhop, and the page that uses it.
+type clientSight struct {
+	Pending []string // calls that have not settled
+	Token   *string
+	Saved   *string
+	Tokens  []string // that this page has heard of
+	Stale   bool     // whether the page has a lobby that is over, and has not been told
+	Lobby   *struct {
+		ID         string
+		HostPeerID int
+		Me         struct {
+			PeerID       int
+			ConnectionID string
+		}
+		Info struct {
+			MaxPlayers int
+			Locked     bool
+		}
+	}
+	Members []struct {
+		PeerID       int
+		ConnectionID string
+		Away         bool
+		State        string
+		Heard        float64
+	}
+}
+
+// A place is a member's in a lobby, as Bellhop has it.
+type place struct {
+	lobby *store.Lobby
+	store.Member
+}
+
+// placesOf returns the places that Bellhop has for a client, by the name that it gave.
+func (s *modelServer) placesOf(client int) (places []place) {
+	for l := range s.store.Lobbies() {
+		for _, m := range l.Members {
+			var player struct{ Name string }
+			json.Unmarshal([]byte(m.Player), &player)
+			if !l.Closed && player.Name == fmt.Sprintf("client %d", client+1) {
+				places = append(places, place{l, m})
+			}
+		}
+	}
+	return places
+}
+
+// judge returns what is not as it should be. Words of peers count from the beat on.
+func (w *world) judge(is sight, beat float64) (wrong []string) {
+	wrong = append(wrong, is.Errors...)
+	for i, c := range is.Clients {
+		say := func(format string, a ...any) {
+			wrong = append(wrong, fmt.Sprintf("client %d ", i+1)+fmt.Sprintf(format, a...))
+		}
+		for _, call := range c.Pending {
+			say("waits for %s", call)
+		}
+		if c.Stale {
+			say("shows a lobby that is over")
+		}
+		var mine *place
+		for _, p := range w.server.placesOf(i) {
+			if c.Lobby != nil && p.Conn == c.Lobby.Me.ConnectionID && p.lobby.ID == c.Lobby.ID && p.PeerID == c.Lobby.Me.PeerID {
+				mine = &p
+			} else if slices.ContainsFunc(c.Tokens, func(token string) bool { return hashOf(token) == p.Token }) {
+				say("is a ghost in %s as %d", p.lobby.ID, p.PeerID)
+			}
+		}
+		switch {
+		case c.Lobby == nil && c.Token != nil:
+			say("is in no lobby, and has a token")
+		case c.Lobby == nil && c.Saved != nil:
+			say("is in no lobby, and its page keeps a token")
+		case c.Lobby != nil && (c.Token == nil || c.Saved == nil || *c.Token != *c.Saved):
+			say("is in a lobby, and has no token of it, or another than its page")
+		case c.Lobby != nil && mine == nil:
+			say("believes that it is in %s as %d, which Bellhop does not", c.Lobby.ID, c.Lobby.Me.PeerID)
+		case c.Lobby != nil:
+			wrong = append(wrong, w.compare(c, i, mine, beat)...)
+		}
+	}
+	return wrong
+}
+
+// compare returns what a client in a lobby shows that is not as Bellhop has it, and who it cannot talk to.
+func (w *world) compare(c clientSight, i int, mine *place, beat float64) (wrong []string) {
+	say := func(format string, a ...any) {
+		wrong = append(wrong, fmt.Sprintf("client %d ", i+1)+fmt.Sprintf(format, a...))
+	}
+	l := mine.lobby
+	if mine.Away() {
+		say("is away, by Bellhop")
+	}
+	if c.Lobby.HostPeerID != l.HostID {
+		say("believes that %d is the host, and it is %d", c.Lobby.HostPeerID, l.HostID)
+	}
+	// A guest whose lobby_updated was throttled hears of it with the next event that has the lobby.
+	mayBeOld := w.server.refused.Load() && l.HostID != mine.PeerID
+	if !mayBeOld && (c.Lobby.Info.MaxPlayers != l.MaxPlayers || c.Lobby.Info.Locked != l.Locked) {
+		say("shows %+v, and Bellhop has room for %d, locked %v", c.Lobby.Info, l.MaxPlayers, l.Locked)
+	}
+	peers := map[int]store.Member{}
+	for _, m := range l.Peers(mine.Member) {
+		peers[m.PeerID] = m
+	}
+	for _, m := range c.Members {
+		peer, ok := peers[m.PeerID]
+		delete(peers, m.PeerID)
+		switch {
+		case !ok:
+			say("shows %d, who is not there", m.PeerID)
+		case m.Away != peer.Away():
+			say("shows %d as away: %v, and Bellhop %v", m.PeerID, m.Away, peer.Away())
+		case !m.Away && m.ConnectionID != peer.Conn:
+			say("has an old address of %d", m.PeerID)
+		case !m.Away && m.State != "open":
+			say("is not connected with %d: %s", m.PeerID, m.State)
+		case !m.Away && m.Heard <= beat:
+			say("hears nothing of %d", m.PeerID)
+		}
+	}
+	for id := range peers {
+		say("does not show %d", id)
+	}
+	return wrong
+}
+
+// hashOf returns what Bellhop keeps of a token.
+func hashOf(token string) string {
+	secret, _, _ := strings.Cut(token, ".")
+	sum := sha256.Sum256([]byte(secret))
+	return base64.RawURLEncoding.EncodeToString(sum[:])
+}

@@ -1,0 +1,226 @@
+package web_test
+
+import (
+	"context"
+	"embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	awsevents "github.com/aws/aws-lambda-go/events"
+
+	"bellhop/gateway/apigateway"
+	"bellhop/gateway/faults"
+	"bellhop/handlers"
+	"bellhop/store"
+	"bellhop/web"
+)
+
+// How many times faster than real time the clocks of a world go, the clients' and Bellhop's: while things happen, and while
+// all is to become well. WebRTC and the network are on real time, and so seem slow.
+const (
+	modelSpeed  = 12
+	settleSpeed = 5
+)
+
+// A modelServer is Bellhop in this process, behind API Gateway's WebSocket side and its faults, with a clock that is fast.
+type modelServer struct {
+	*httptest.Server
+	sockets *apigateway.Gateway
+	store   *store.Memory
+	faults  *faults.Faults
+	faulty  atomic.Bool // whether the faults happen at the moment
+	refused atomic.Bool // whether an event has got lost without a connection
+	clock
+}
+
+// newModelServer starts a Bellhop in which c may happen.
+func newModelServer(c faults.Config) *modelServer {
+	s := &modelServer{clock: clock{real: time.Now(), is: time.Now(), speed: modelSpeed}}
+	s.store = store.NewMemory(s.now)
+	c.After = s.after
+	s.faults = faults.New(c)
+	log := slog.New(slog.NewTextHandler(io.Discard, nil))
+	h := handlers.New(handlers.Config{Store: s.store, Poster: s, Log: log, Now: s.now, Later: s.after})
+	faulty := s.faults.Invoker(h.Handle)
+	invoke := func(ctx context.Context, e awsevents.APIGatewayWebsocketProxyRequest) (awsevents.APIGatewayProxyResponse, error) {
+		if s.faulty.Load() {
+			return faulty(ctx, e)
+		}
+		return h.Handle(ctx, e)
+	}
+	hooks := s.faults.Hooks()
+	s.sockets = apigateway.New(apigateway.Config{Invoke: invoke, AnyText: true, Log: log, Now: s.now, Hooks: apigateway.Hooks{
+		Arrive: func(id, body string, deal func()) {
+			if s.faulty.Load() {
+				hooks.Arrive(id, body, deal)
+			} else {
+				deal()
+			}
+		},
+		Posting: func(ctx context.Context, id string) error {
+			if !s.faulty.Load() {
+				return nil
+			}
+			err := hooks.Posting(ctx, id)
+			if errors.Is(err, apigateway.ErrLimitExceeded) {
+				s.refused.Store(true)
+			}
+			return err
+		},
+	}})
+	s.Server = httptest.NewServer(s.sockets)
+	return s
+}
+
+func (s *modelServer) end() {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	s.faulty.Store(false)
+	s.sockets.Shutdown(ctx)
+	s.Close()
+}
+
+// Post implements handlers.Poster.
+func (s *modelServer) Post(ctx context.Context, id string, data []byte) error {
+	return posted(s.sockets.Post(ctx, id, data))
+}
+
+// Hangup implements handlers.Poster.
+func (s *modelServer) Hangup(_ context.Context, id string) error {
+	return posted(s.sockets.Disconnect(id))
+}
+
+func posted(err error) error {
+	switch {
+	case errors.Is(err, apigateway.ErrGone):
+		return handlers.ErrGone
+	case errors.Is(err, apigateway.ErrLimitExceeded):
+		return handlers.ErrBusy
+	default:
+		return err
+	}
+}
+
+// A clock goes faster than real time.
+type clock struct {
+	mu    sync.Mutex
+	real  time.Time // when it was set
+	is    time.Time // what it said then
+	speed time.Duration
+}
+
+func (c *clock) now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.is.Add(time.Since(c.real) * c.speed)
+}
+
+// set changes how fast it goes.
+func (c *clock) set(speed time.Duration) {
+	is := c.now()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.real, c.is, c.speed = time.Now(), is, speed
+}
+
+// after calls f once d has passed on the clock.
+func (c *clock) after(d time.Duration, f func()) { go c.at(c.now().Add(d), f) }
+
+func (c *clock) at(then time.Time, f func()) {
+	if left := then.Sub(c.now()); left > 0 {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		time.AfterFunc(left/c.speed, func() { c.at(then, f) })
+		return
+	}
+	f()
+}
+
+// A world is some clients in one tab, each on a line of its own, and a Bellhop.
+type world struct {
+	tab    driver
+	server *modelServer
+	lines  []*line
+
+	stalled map[int]bool // whose line has ever stalled
+}
+
+//go:embed testdata/model
+var modelFiles embed.FS
+
+// modelSite serves the model's pages, and the client that they use, changed by what is planted in it.
+func modelSite(t *testing.T, p plant) *httptest.Server {
+	t.Helper()
+	pages, err := fs.Sub(modelFiles, "testdata")
+	if err != nil {
+		t.Fatal(err)
+	}
+	planted := p.apply(t)
+	site := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		name := strings.TrimPrefix(r.URL.Path, "/")
+		if text, ok := planted[name]; ok {
+			w.Header().Set("Content-Type", "text/javascript")
+			io.WriteString(w, text)
+		} else if strings.HasPrefix(name, "model/") {
+			http.ServeFileFS(w, r, pages, name)
+		} else {
+			http.ServeFileFS(w, r, web.Client, name)
+		}
+	}))
+	t.Cleanup(site.Close)
+	return site
+}
+
+// newWorld has a tab show clients that are connected to a Bellhop of their own.
+func newWorld(t *testing.T, tab driver, site string, s sequence) (*world, error) {
+	t.Helper()
+	w := &world{tab: tab, server: newModelServer(s.faults), stalled: map[int]bool{}}
+	ctx, cancel := context.WithTimeout(context.Background(), worldPatience)
+	defer cancel()
+	if err := tab.visit(ctx, site+"/model/world.html"); err != nil {
+		return w, err
+	}
+	script := fmt.Sprintf("start({ speed: %d, epoch: %d, seed: %d });", modelSpeed, w.server.now().UnixMilli(), s.seed%(1<<20))
+	for i := range s.clients {
+		l := newLineTo(t, w.server.Listener.Addr().String())
+		w.lines = append(w.lines, l)
+		script += fmt.Sprintf("await world.add(%q, %s);", l.url(), s.options[i])
+	}
+	return w, w.run(script, nil)
+}
+
+func (w *world) end() {
+	w.run("world.end()", nil)
+	for _, l := range w.lines {
+		l.end()
+	}
+	w.server.end()
+}
+
+// run runs the body of an async function, and puts what it returns into result unless that is nil.
+func (w *world) run(script string, result any) error {
+	ctx, cancel := context.WithTimeout(context.Background(), worldPatience)
+	defer cancel()
+	out, err := w.tab.evaluate(ctx, "(async () => {"+script+"\n})().then((result) => JSON.stringify(result ?? null))")
+	if err == nil && result != nil {
+		err = json.Unmarshal([]byte(out), result)
+	}
+	if err != nil {
+		return fmt.Errorf("%w, of %s", err, script)
+	}
+	return nil
+}
+
+// worldPatience bounds a script in a world, most of which take a few seconds.
+const worldPatience = time.Minute
