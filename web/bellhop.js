@@ -119,6 +119,7 @@ export class Bellhop extends EventTarget {
         if (tries < 3 && !signal?.aborted && (await this.#helps(error, line, action))) continue;
         if (sent && error instanceof BellhopError) error.uncertain = true;
         if (sent && ENTERING.has(action) && action !== "resume" && !this.#token) this.#leave();
+        else if (sent && !ENTERING.has(action)) this.renew(); // it may be done all the same
         throw error;
       }
     }
