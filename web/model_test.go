@@ -12,7 +12,7 @@ import (
 )
 
 var (
-	modelRounds = flag.Int("model.rounds", 200, "how many sequences TestModel plays, in all browsers together")
+	modelRounds = flag.Int("model.rounds", 100, "how many sequences TestModel plays, in all browsers together")
 	modelSeed   = flag.Uint64("model.seed", 0, "the one sequence that TestModel plays")
 	modelShow   = flag.Bool("model.show", false, "show what happens in sequences that end well, too")
 	modelTabs   = flag.Int("model.tabs", 4, "how many worlds there are at once in each browser")
