@@ -26,7 +26,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"bellhop/handlers"
-	"bellhop/store"
+	"bellhop/store/dynamodb"
 )
 
 func main() {
@@ -57,7 +57,7 @@ func run(getenv func(string) string) error {
 	config := awsConfig(getenv)
 	post := newCallback(config, getenv("CALLBACK_URL"))
 	h := handlers.New(handlers.Config{
-		Store:  store.NewDynamoDB(config, getenv("DYNAMODB_ENDPOINT"), table, time.Now),
+		Store:  dynamodb.New(config, getenv("DYNAMODB_ENDPOINT"), table, time.Now),
 		Poster: post,
 		Grace:  time.Duration(grace) * time.Second,
 		ICE:    ice,

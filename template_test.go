@@ -227,7 +227,7 @@ func (s stack) testParameters(t *testing.T) {
 			t.Errorf("%s may be anything", name)
 		}
 	}
-	// claimSettles in package handlers is 15 seconds: no invocation may run longer.
+	// claimTTL in package handlers is 15 seconds: no invocation may run longer.
 	if m := s.Parameters["Timeout"].MaxValue; m == nil || *m >= 15 {
 		t.Error("Timeout may reach claimSettles")
 	}

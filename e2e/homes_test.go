@@ -15,6 +15,7 @@ import (
 	awsevents "github.com/aws/aws-lambda-go/events"
 
 	"bellhop/handlers"
+	"bellhop/lobby"
 	"bellhop/store"
 )
 
@@ -78,18 +79,18 @@ func (s *faultyStore) fault() error {
 	return nil
 }
 
-func (s *faultyStore) Lobby(ctx context.Context, key store.Key) (*store.Lobby, error) {
+func (s *faultyStore) Lobby(ctx context.Context, key lobby.Key) (*lobby.Lobby, error) {
 	if err := s.fault(); err != nil {
 		return nil, err
 	}
 	return s.Store.Lobby(ctx, key)
 }
 
-func (s *faultyStore) Point(ctx context.Context, id string, from, to store.Pointer) (store.Connection, error) {
+func (s *faultyStore) Claim(ctx context.Context, id string, from, to lobby.Claim) (store.Connection, error) {
 	if err := s.fault(); err != nil {
 		return store.Connection{}, err
 	}
-	return s.Store.Point(ctx, id, from, to)
+	return s.Store.Claim(ctx, id, from, to)
 }
 
 func (s *faultyStore) PutConnection(ctx context.Context, c store.Connection) error {

@@ -21,7 +21,7 @@ type certificate struct {
 }
 
 // secure returns the TLS configuration of the flags, or nil if they ask for none.
-func (o *front) secure(log *slog.Logger) (*tls.Config, error) {
+func (o *listenFlags) secure(log *slog.Logger) (*tls.Config, error) {
 	if o.certificate == "" {
 		return nil, nil
 	}

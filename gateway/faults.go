@@ -12,9 +12,9 @@ import (
 )
 
 // trouble is what the flags say of what AWS may do.
-type trouble struct{ faults.Config }
+type faultFlags struct{ faults.Config }
 
-func (o *trouble) flags(f *flag.FlagSet) {
+func (o *faultFlags) flags(f *flag.FlagSet) {
 	f.Uint64Var(&o.Seed, "seed", 0, "seed `n` of -delay, -drop-disconnect, -gone, -reorder and -throttle, which repeats a run: the same seed\n"+
 		"and order of arrivals give the same faults. 0 is a random seed, which is printed")
 	f.Float64Var(&o.Reorder, "reorder", 0, "`probability`, from 0 to 1, that a message is handled after the next one of its client, or a quarter of a\n"+
@@ -27,7 +27,7 @@ func (o *trouble) flags(f *flag.FlagSet) {
 		"\"Too Many Requests\". AWS does not document that frame")
 }
 
-func (o *trouble) check() error {
+func (o *faultFlags) check() error {
 	for _, p := range []float64{o.Reorder, o.DropDisconnect, o.Gone, o.Throttle} {
 		if !(p >= 0 && p <= 1) {
 			return errors.New("-reorder, -drop-disconnect, -gone and -throttle are chances, from 0 to 1")
@@ -40,7 +40,7 @@ func (o *trouble) check() error {
 }
 
 // cause has the sockets meet what the flags say.
-func (o *trouble) cause(c *apigateway.Config) {
+func (o *faultFlags) cause(c *apigateway.Config) {
 	if !o.Any() {
 		return
 	}
@@ -50,7 +50,7 @@ func (o *trouble) cause(c *apigateway.Config) {
 }
 
 // announce says from which seed chances are drawn, and draws one where none is given.
-func (o *trouble) announce(w io.Writer) {
+func (o *faultFlags) announce(w io.Writer) {
 	if !o.Any() {
 		return
 	}

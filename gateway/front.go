@@ -13,7 +13,7 @@ import (
 )
 
 // A front is what the flags say of the way in: who may connect, and how.
-type front struct {
+type listenFlags struct {
 	certificate string
 	key         string
 	origins     origins
@@ -22,7 +22,7 @@ type front struct {
 	inspect     bool
 }
 
-func (o *front) flags(f *flag.FlagSet) {
+func (o *listenFlags) flags(f *flag.FlagSet) {
 	f.StringVar(&o.certificate, "tls-cert", "", "`file` with the certificate and its chain (PEM), for wss://; read again when it changes")
 	f.StringVar(&o.key, "tls-key", "", "`file` with the key of -tls-cert (PEM)")
 	f.Var(&o.origins, "origins", "`sites` whose pages can connect, as https://a.example,https://b.example; also null and apps' own, such\n"+
@@ -32,7 +32,7 @@ func (o *front) flags(f *flag.FlagSet) {
 	f.BoolVar(&o.inspect, "inspect", false, "connections and lobbies, without secrets, at /inspect and /inspect.json, for this machine alone")
 }
 
-func (o *front) check() error {
+func (o *listenFlags) check() error {
 	if (o.certificate == "") != (o.key == "") {
 		return errors.New("-tls-cert and -tls-key belong together: give both, or none")
 	}

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"bellhop/store"
+	"bellhop/lobby"
 )
 
 // TestComingAndGoing guards that nothing is left of a thousand sockets that end as soon as they have begun, most of them on
@@ -83,7 +83,7 @@ func TestComingAndGoing(t *testing.T) {
 // TestTenThousandJoins guards that a host hears of as many as may wait, however many join at once and again and again; that
 // each of them gets one answer, also when they withdraw; and that the host may let one of them in.
 func TestTenThousandJoins(t *testing.T) {
-	const joiners, rounds, places = 400, 25, store.MaxWaiting
+	const joiners, rounds, places = 400, 25, lobby.MaxWaiting
 	x := newTarget(t)
 	host, crowd := x.open(t, "fox"), x.crowd(t, joiners)
 	for range rounds {
@@ -109,18 +109,18 @@ func TestTenThousandJoins(t *testing.T) {
 func TestHostNeverAnswers(t *testing.T) {
 	x := newTarget(t)
 	host := x.open(t, "fox")
-	waiting, late := x.crowd(t, store.MaxWaiting), dial(t, x.url)
-	wantCounts(t, "64 who join", atOnce(waiting, func(c caller) []news { return c.ask(joins("fox")) }), map[string]int{"": store.MaxWaiting})
+	waiting, late := x.crowd(t, lobby.MaxWaiting), dial(t, x.url)
+	wantCounts(t, "64 who join", atOnce(waiting, func(c caller) []news { return c.ask(joins("fox")) }), map[string]int{"": lobby.MaxWaiting})
 	want(t, "the 65th", late.ask(joins("fox")), "request_rejected lobby_full 1")
 	x.wait(time.Hour)
 	wantCounts(t, "who leaves after an hour", atOnce(waiting[:32], func(c caller) []news { return c.ask(leaves) }),
 		map[string]int{"error not_in_lobby 1 lobby_left 2": 32})
 	atOnce(waiting[32:], func(c caller) []news { c.CloseNow(); return nil })
 	var heard []news
-	for range 2 * store.MaxWaiting {
+	for range 2 * lobby.MaxWaiting {
 		heard = append(heard, host.next())
 	}
-	wantCounts(t, "the host", each(heard), map[string]int{"request_to_join": store.MaxWaiting, "request_cancelled": store.MaxWaiting})
+	wantCounts(t, "the host", each(heard), map[string]int{"request_to_join": lobby.MaxWaiting, "request_cancelled": lobby.MaxWaiting})
 	want(t, "the 65th", late.ask(joins("fox")))
 	want(t, "the host", host.heard(), "request_to_join")
 }

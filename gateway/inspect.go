@@ -114,12 +114,12 @@ const pageRows = 100
 // servePage shows the newest. It asks for itself anew every two seconds, unless it is told to stand still.
 func (i *inspector) servePage(w http.ResponseWriter, r *http.Request) {
 	p := struct {
-		sight
+		snapshot
 		Still                        bool
 		Players, Waiting             int
 		MoreLobbies, MoreConnections int
 		LobbyCount, ConnectionCount  int
-	}{sight: i.look(r.Context()), Still: r.URL.Query().Has("still")}
+	}{snapshot: i.look(r.Context()), Still: r.URL.Query().Has("still")}
 	for _, l := range p.Lobbies {
 		p.Players += len(l.Members)
 		p.Waiting += len(l.Waiting)

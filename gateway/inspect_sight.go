@@ -9,11 +9,11 @@ import (
 	"time"
 
 	"bellhop/gateway/apigateway"
-	"bellhop/store"
+	"bellhop/lobby"
 )
 
 // A sight is what an inspector shows. Times are in whole seconds before, or after, At.
-type sight struct {
+type snapshot struct {
 	At          time.Time        `json:"at"`
 	Messages    rate             `json:"messages"`
 	Lobbies     []seenLobby      `json:"lobbies"` // the newest first; null if they are not in this program
@@ -68,9 +68,9 @@ type seenConnection struct {
 }
 
 // look returns what there is at this moment.
-func (i *inspector) look(ctx context.Context) sight {
+func (i *inspector) look(ctx context.Context) snapshot {
 	now := i.sockets.Now()
-	s := sight{At: now.UTC(), Messages: i.meter.read(now, i.sockets.Stats()), Nowhere: i.nowhere, Connections: []seenConnection{}}
+	s := snapshot{At: now.UTC(), Messages: i.meter.read(now, i.sockets.Stats()), Nowhere: i.nowhere, Connections: []seenConnection{}}
 	roles := map[string]seenConnection{}
 	if i.memory != nil {
 		s.Lobbies = i.lobbies(now, roles)
@@ -94,7 +94,7 @@ func (i *inspector) look(ctx context.Context) sight {
 
 // lobbies returns those that there are, and notes in roles where each connection is: the lobby is the truth of that.
 func (i *inspector) lobbies(now time.Time, roles map[string]seenConnection) []seenLobby {
-	kept := slices.SortedFunc(i.memory.Lobbies(), func(a, b *store.Lobby) int {
+	kept := slices.SortedFunc(i.memory.Lobbies(), func(a, b *lobby.Lobby) int {
 		return cmp.Or(cmp.Compare(b.CreatedAt, a.CreatedAt), cmp.Compare(a.Key(), b.Key()))
 	})
 	all := make([]seenLobby, len(kept))
@@ -111,22 +111,22 @@ func (i *inspector) lobbies(now time.Time, roles map[string]seenConnection) []se
 	return all
 }
 
-func seeLobby(l *store.Lobby, now time.Time) seenLobby {
+func seeLobby(l *lobby.Lobby, now time.Time) seenLobby {
 	seen := seenLobby{
-		Game: l.Game, ID: l.ID, HostID: l.HostID, Members: []seenMember{}, Waiting: []seenGuest{},
+		Game: l.Game, ID: l.ID, HostID: l.HostPeerID, Members: []seenMember{}, Waiting: []seenGuest{},
 		MaxPlayers: l.MaxPlayers, Full: len(l.Members) >= l.MaxPlayers, Public: l.Public, Locked: l.Locked,
 		HasPassword: l.Password != "", AutoAccept: l.AutoAccept, Mesh: l.Mesh, Migrates: l.Migrates,
 		Term: l.Term, Version: l.Version, Age: seconds(now.Sub(time.UnixMicro(l.CreatedAt))), ExpiresIn: seconds(l.ExpiresAt.Sub(now)),
 	}
 	for _, m := range l.Members {
-		member := seenMember{PeerID: m.PeerID, Connection: m.Conn, Host: m.PeerID == l.HostID, Away: m.Away()}
+		member := seenMember{PeerID: m.PeerID, Connection: m.Conn, Host: m.PeerID == l.HostPeerID, Away: m.Away()}
 		if m.Away() {
 			member.HeldFor = seconds(m.AwayUntil.Sub(now))
 		}
 		seen.Members = append(seen.Members, member)
 	}
 	for _, r := range l.Waiting {
-		seen.Waiting = append(seen.Waiting, seenGuest{PeerID: r.PeerID, Connection: r.Conn, Waits: seconds(now.Sub(time.UnixMilli(r.Since)))})
+		seen.Waiting = append(seen.Waiting, seenGuest{PeerID: r.PeerID, Connection: r.Conn, Waits: seconds(now.Sub(time.UnixMilli(r.ClaimedAt)))})
 	}
 	return seen
 }

@@ -15,7 +15,7 @@ import (
 	"github.com/coder/websocket"
 	"github.com/google/go-cmp/cmp"
 
-	"bellhop/store"
+	"bellhop/lobby"
 	"bellhop/store/dynamodbtest"
 )
 
@@ -35,7 +35,7 @@ func inspect(t *testing.T, url, path string) (text string, h http.Header) {
 }
 
 // inspectJSON returns what is at /inspect.json.
-func inspectJSON(t *testing.T, url string) (s sight) {
+func inspectJSON(t *testing.T, url string) (s snapshot) {
 	t.Helper()
 	text, h := inspect(t, url, "/inspect.json")
 	if err := json.Unmarshal([]byte(text), &s); err != nil || h.Get("Content-Type") != "application/json" {
@@ -59,7 +59,7 @@ const (
 
 func newTown(t *testing.T) *town {
 	x := &town{target: newTarget(t), secrets: []string{"correct horse", "sesame", "v=0 offer"}}
-	x.inspector = options{front: front{inspect: true}}.newInspector(x.sockets, x.kept)
+	x.inspector = options{listenFlags: listenFlags{inspect: true}}.newInspector(x.sockets, x.kept)
 	call := func(name string) caller {
 		c, _, err := websocket.Dial(t.Context(), x.url+rudeURL, &websocket.DialOptions{HTTPHeader: http.Header{"User-Agent": {name}}})
 		if err != nil {
@@ -120,7 +120,7 @@ func TestInspect(t *testing.T) {
 	client := func(id, name, role string, age, idle int) seenConnection {
 		return seenConnection{ID: id, Game: "tanks", LobbyID: "Blue-Fox", Role: role, Age: age, Idle: idle, Address: "127.0.0.1", UserAgent: name}
 	}
-	want := sight{
+	want := snapshot{
 		At: x.now().UTC(), Messages: rate{Received: 0.4, Sent: 0.6, Over: 24},
 		Lobbies: []seenLobby{{
 			Game: "tanks", ID: "Blue-Fox", HostID: 1, MaxPlayers: 3, Full: true, Public: true, HasPassword: true, Migrates: true, Term: 1,
@@ -201,10 +201,10 @@ func TestInspectSecrets(t *testing.T) {
 // TestInspectMany guards that of very many lobbies the page shows the newest and says how many there are, and the JSON shows all.
 func TestInspectMany(t *testing.T) {
 	x := newTarget(t)
-	x.inspector = options{front: front{inspect: true}}.newInspector(x.sockets, x.kept)
+	x.inspector = options{listenFlags: listenFlags{inspect: true}}.newInspector(x.sockets, x.kept)
 	const all = pageRows + 3
 	for i := range all {
-		l := store.NewLobby("tanks", fmt.Sprint("fox-", i), store.Member{Conn: "host"})
+		l := lobby.New("tanks", fmt.Sprint("fox-", i), lobby.Member{Conn: "host"})
 		l.CreatedAt, l.ExpiresAt = int64(i), x.now().Add(time.Minute)
 		if err := x.kept.CreateLobby(t.Context(), l); err != nil {
 			t.Fatal(err)
@@ -289,7 +289,7 @@ func TestInspectFlag(t *testing.T) {
 		t.Errorf("a proxy is answered %v, %v", answer, err)
 	}
 	for listen, wrong := range map[string]bool{"127.0.0.1": false, "::1": false, "0.0.0.0": false, "::": false, "192.0.2.1": true} {
-		err := options{front: front{inspect: true}}.checkInspect(&net.TCPAddr{IP: net.ParseIP(listen), Port: 3000})
+		err := options{listenFlags: listenFlags{inspect: true}}.checkInspect(&net.TCPAddr{IP: net.ParseIP(listen), Port: 3000})
 		if (err != nil) != wrong || err != nil && !strings.Contains(err.Error(), "give -listen 127.0.0.1:PORT") {
 			t.Errorf("with -listen %s it says %v", listen, err)
 		}
@@ -324,7 +324,7 @@ func TestInspectElsewhere(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer c.CloseNow()
-			var s sight
+			var s snapshot
 			await(t, "connections that are not shown", func() string {
 				s = inspectJSON(t, url)
 				return fmt.Sprint(1 - len(s.Connections))

@@ -113,7 +113,7 @@ func (i *integration) address() string {
 // openServer wires the parts as the flags say, and says on stdout where messages go if not to the handler in here. The
 // server must be ended.
 func openServer(ctx context.Context, o options, log *slog.Logger, stdout, stderr io.Writer) (*server, error) {
-	o.trouble.announce(stdout)
+	o.faultFlags.announce(stdout)
 	var err error
 	if o.recorder, err = openRecorder(o.record, log); err != nil {
 		return nil, err
@@ -211,7 +211,7 @@ func (o options) invokeAPI(st *stack.Stack) map[string]apigateway.Invoker {
 // newGateway returns sockets with what the flags say of all alike.
 func (o options) newGateway(c apigateway.Config) *apigateway.Gateway {
 	c.Stage, c.Idle, c.Lifetime, c.Ping, c.TrustProxy = o.stage, o.idle, o.lifetime, o.ping, o.trustProxy
-	o.trouble.cause(&c)
+	o.faultFlags.cause(&c)
 	o.recorder.listen(&c)
 	return apigateway.New(c)
 }

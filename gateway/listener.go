@@ -18,7 +18,7 @@ func listen(address string, log *slog.Logger) (net.Listener, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot listen on %q: %w; give -listen as HOST:PORT", address, err)
 	}
-	return &patient{Listener: listener, log: log}, nil
+	return &retryingListener{Listener: listener, log: log}, nil
 }
 
 // What the system calls an address that is taken, and no more files. On Windows the numbers are those of Winsock
@@ -36,7 +36,7 @@ func isAny(err error, targets []error) bool {
 
 // A patient listener lets clients wait while the system has no file descriptor for them. Whoever is connected notices
 // nothing.
-type patient struct {
+type retryingListener struct {
 	net.Listener
 	log  *slog.Logger
 	said time.Time
@@ -48,7 +48,7 @@ const (
 )
 
 // Accept implements net.Listener.
-func (p *patient) Accept() (net.Conn, error) {
+func (p *retryingListener) Accept() (net.Conn, error) {
 	for {
 		conn, err := p.Listener.Accept()
 		if !isAny(err, noMoreFiles) {

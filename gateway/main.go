@@ -51,13 +51,13 @@ type options struct {
 	log            string
 	record         string
 	recorder       *recorder // nil if nothing is recorded
-	front
+	listenFlags
 	iceServers     string
 	turnSecretFile string
 	turnLifetime   time.Duration
 	ice            handlers.ICEServers // of these two, and TURN_SECRET
 	integration
-	trouble
+	faultFlags
 }
 
 const usage = `Bellhop on one machine: a WebSocket API for lobbies and WebRTC signalling.
@@ -104,14 +104,14 @@ func parse(args []string, stderr io.Writer) (o options, err error) {
 	f.StringVar(&o.record, "record", "", "`file` to which messages are recorded, in the format of testdata/conversations, which replays it. It holds\n"+
 		"all content. While recording, one message is handled at a time, and slots expire when a client next\n"+
 		"looks, as on AWS")
-	o.front.flags(f)
+	o.listenFlags.flags(f)
 	f.StringVar(&o.iceServers, "ice-servers", "", "`urls` of STUN and TURN servers for clients, separated by commas, or a JSON array as browsers take it. The\n"+
 		"static-auth-secret of the TURN servers is read from -turn-secret-file, or TURN_SECRET in the\n"+
 		"environment")
 	f.StringVar(&o.turnSecretFile, "turn-secret-file", "", "`file` that holds the secret of the TURN servers and nothing else")
 	f.DurationVar(&o.turnLifetime, "turn-lifetime", 3*time.Hour, "`duration`, of at least 1s, for which TURN credentials made from the secret are valid")
 	o.integration.flags(f)
-	o.trouble.flags(f)
+	o.faultFlags.flags(f)
 	f.Usage = func() {
 		fmt.Fprint(stderr, usage)
 		f.PrintDefaults()
@@ -119,7 +119,7 @@ func parse(args []string, stderr io.Writer) (o options, err error) {
 	if err := f.Parse(args); err != nil {
 		return o, err
 	}
-	if err := errors.Join(o.check(f), o.front.check(), o.integration.check(f), o.trouble.check(), o.checkRecord(f)); err != nil {
+	if err := errors.Join(o.check(f), o.listenFlags.check(), o.integration.check(f), o.faultFlags.check(), o.checkRecord(f)); err != nil {
 		return o, err
 	}
 	return o, o.readICE()

@@ -58,7 +58,7 @@ func (o *options) checkRecord(f *flag.FlagSet) error {
 	switch {
 	case o.record == "":
 		return nil
-	case o.trouble.Any():
+	case o.faultFlags.Any():
 		return errors.New("-record writes what can be replayed, and chance cannot: leave out -reorder, -delay, -drop-disconnect, -gone and -throttle")
 	case given["rate"] || given["grace"]:
 		return errors.New("-record writes what is replayed with the usual -rate and -grace: leave them out")

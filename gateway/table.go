@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/feature/ec2/imds"
 
 	"bellhop/store"
+	"bellhop/store/dynamodb"
 )
 
 // startTime bounds what is done before the program serves.
@@ -28,7 +29,7 @@ func openStore(o options) (store.Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := store.NewDynamoDB(c, o.dynamodb, o.table, time.Now)
+	d := dynamodb.New(c, o.dynamodb, o.table, time.Now)
 	if o.dynamodb != "" {
 		if err := d.CreateTable(ctx); err != nil {
 			return nil, fmt.Errorf("cannot make the table %q at %s: %w", o.table, o.dynamodb, err)

@@ -13,7 +13,7 @@ import (
 	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
 	"github.com/aws/smithy-go/middleware"
 
-	"bellhop/store"
+	"bellhop/store/dynamodb"
 	"bellhop/store/dynamodbtest"
 )
 
@@ -77,13 +77,13 @@ func (m *meter) expect(t trips) {
 }
 
 // metered returns a world over DynamoDB.
-func metered(t *testing.T, endpoint string) (*world, *meter) {
+func metered(t *testing.T, endpoint string) (*fixture, *meter) {
 	m, c := new(meter), dynamodbtest.Config()
 	table := dynamodbtest.Table()
 	dynamodbtest.OpenTable(t, c, endpoint, table, time.Now)
 	c.APIOptions = append(c.APIOptions, func(s *middleware.Stack) error { return s.Initialize.Add(m, middleware.After) })
 	w := newWorld(unwrapped)
-	w.Config.Store = store.NewDynamoDB(c, endpoint, table, w.clock)
+	w.Config.Store = dynamodb.New(c, endpoint, table, w.clock)
 	w.Handler = New(w.Config)
 	return w, m
 }
@@ -148,12 +148,12 @@ func TestBudget(t *testing.T) {
 					w.connect("leaver", nil)
 					w.say("leaver", `{"action":"start_lobby","content":{"lobby_id":"owl"}}`)
 					if !strings.HasSuffix(tt.what, "within 15 s") {
-						w.wait(claimSettles)
+						w.wait(claimTTL)
 					}
 					w.say("leaver", `{"action":"leave_lobby"}`)
 				}
 				if !strings.HasSuffix(tt.what, "within 15 s") {
-					w.wait(claimSettles)
+					w.wait(claimTTL)
 				}
 				w.invoke(tt.conn, "$default", `{"action":"ping"}`, "", nil)
 				if kind == "cold" {

@@ -9,11 +9,13 @@ import (
 	awsevents "github.com/aws/aws-lambda-go/events"
 
 	"bellhop/events"
+	"bellhop/lobby"
 	"bellhop/store"
 )
 
-// connect lets a client in. What its URL asks for is decided here for good: API Gateway sends it with no other event.
-func (h *Handler) connect(ctx context.Context, a arrival) awsevents.APIGatewayProxyResponse {
+// connect lets a client in. API Gateway sends the URL's parameters with this
+// event alone, so they are decided here.
+func (h *Handler) connect(ctx context.Context, a incoming) awsevents.APIGatewayProxyResponse {
 	c := store.Connection{ID: a.conn, Game: "default", ExpiresAt: h.Now().Add(store.ConnectionTTL)}
 	if game, ok := a.query["game"]; ok {
 		if c.Game = strings.Clone(game); !events.IsGame(game) {
@@ -36,8 +38,9 @@ func refuse(why string) awsevents.APIGatewayProxyResponse {
 	return awsevents.APIGatewayProxyResponse{StatusCode: 400, Body: `{"message":"` + why + `"}`}
 }
 
-// disconnect clears up after a client whose connection is gone. API Gateway does not promise that it says so.
-func (h *Handler) disconnect(ctx context.Context, a arrival) awsevents.APIGatewayProxyResponse {
+// disconnect removes a client whose connection is gone. API Gateway does not
+// promise to send this event.
+func (h *Handler) disconnect(ctx context.Context, a incoming) awsevents.APIGatewayProxyResponse {
 	if err := h.gone(ctx, a.conn); err != nil {
 		h.logFault(ctx, a.conn, a.reference, "$disconnect", err)
 		return status(500)
@@ -52,34 +55,35 @@ func (h *Handler) gone(ctx context.Context, conn string) error {
 	if errors.Is(err, store.ErrNotFound) {
 		return nil
 	}
-	if err != nil || c.Pointer.LobbyID == "" {
+	if err != nil || c.Claim.LobbyID == "" {
 		return err
 	}
 	_, err = h.drop(ctx, c.Key(), conn)
 	return err
 }
 
-// drop tells a lobby that conn is gone, and returns until when its place is held: the zero time if it is not.
-func (h *Handler) drop(ctx context.Context, key store.Key, conn string) (until time.Time, err error) {
-	l, err := h.update(ctx, nil, key, func(l *store.Lobby) error {
+// drop tells a lobby that conn is gone. It returns until when conn's slot is
+// held, or the zero time if it is not.
+func (h *Handler) drop(ctx context.Context, key lobby.Key, conn string) (until time.Time, err error) {
+	l, err := h.update(ctx, nil, key, func(l *lobby.Lobby) error {
 		if m, _ := l.Member(conn); m.Away() {
 			until = m.AwayUntil
-			return store.ErrNotIn // so that nothing is written that is so already
+			return lobby.ErrNotIn // so that nothing is written that is so already
 		}
-		return l.Drop(conn, h.Now().Add(h.Grace).UTC())
+		return l.Disconnect(conn, h.Now().Add(h.Grace).UTC())
 	})
-	if errors.Is(err, store.ErrNotIn) || errors.Is(err, store.ErrNotFound) {
+	if errors.Is(err, lobby.ErrNotIn) || errors.Is(err, store.ErrNotFound) {
 		return until, nil
 	}
 	if err != nil {
 		return until, err
 	}
-	return h.lapseLater(key, l, conn), nil
+	return h.expireLater(key, l, conn), nil
 }
 
-// lapseLater has somebody look at the lobby when the place of conn, which has just dropped, is held no longer. It returns when
+// expireLater has somebody look at the lobby when the place of conn, which has just dropped, is held no longer. It returns when
 // that is: the zero time if it is not held.
-func (h *Handler) lapseLater(key store.Key, l *store.Lobby, conn string) (until time.Time) {
+func (h *Handler) expireLater(key lobby.Key, l *lobby.Lobby, conn string) (until time.Time) {
 	m, _ := l.Member(conn)
 	if m.Away() && h.Later != nil {
 		h.Later(m.AwayUntil.Sub(h.Now()), func() {

@@ -12,9 +12,9 @@ import (
 // TestConnectTwice guards that a $connect that comes again for a connection, as when Lambda retries it, leaves the
 // connection where it is: in its lobby, and kept out of every other.
 func TestConnectTwice(t *testing.T) {
-	for name, open := range map[string]func(*world) store.Store{
-		"memory":   func(w *world) store.Store { return w.Store },
-		"dynamodb": func(w *world) store.Store { return dynamodbtest.Open(t, dynamodbtest.Start(t), w.clock) },
+	for name, open := range map[string]func(*fixture) store.Store{
+		"memory":   func(w *fixture) store.Store { return w.Store },
+		"dynamodb": func(w *fixture) store.Store { return dynamodbtest.Open(t, dynamodbtest.Start(t), w.clock) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(unwrapped)

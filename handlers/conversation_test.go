@@ -17,7 +17,7 @@ import (
 	"pgregory.net/rapid"
 
 	"bellhop/events"
-	"bellhop/store"
+	"bellhop/lobby"
 	"bellhop/store/dynamodbtest"
 )
 
@@ -156,7 +156,7 @@ func script(golden string) (script []byte) {
 
 // A conversation is four clients and what is still to be said to them.
 type conversation struct {
-	*world
+	*fixture
 	processes [2]*Handler
 	ids       [4]string // of the clients' connections, or of their last
 	tokens    [4]string // that the clients heard last
@@ -165,8 +165,8 @@ type conversation struct {
 	owed      map[string]map[string]int // of each connection, by request_id: answers that are still to come
 }
 
-func converse(t rapid.TB, w *world, script []byte) {
-	c := &conversation{world: w, owed: map[string]map[string]int{}}
+func converse(t rapid.TB, w *fixture, script []byte) {
+	c := &conversation{fixture: w, owed: map[string]map[string]int{}}
 	c.Burst = 100
 	made := 0
 	c.NewID = func() string { made++; return fmt.Sprint("made-", made) }
@@ -250,7 +250,7 @@ func (c *conversation) say(t rapid.TB, conn, text string) {
 		c.owed[conn][m.RequestID]++
 	}
 	if m.Content.Read(&r); r.ResumeToken != "" {
-		s, _ := seatOf(r.ResumeToken)
+		s, _ := parseResumeToken(r.ResumeToken)
 		j.LobbyID = s.lobbyID
 	}
 	c.check(t, conn, "$default", text, c.places(t), j.LobbyID)
@@ -259,7 +259,7 @@ func (c *conversation) say(t rapid.TB, conn, text string) {
 // A place is the lobby that a connection is in, or waits for; the zero place is none.
 type place struct {
 	game    string
-	lobby   *store.Lobby
+	lobby   *lobby.Lobby
 	waits   bool
 	dialect bool // speaks the original
 }
@@ -272,7 +272,7 @@ func (p place) host() string {
 	return p.lobby.Host().Conn
 }
 
-func (p place) is(key store.Key) bool { return p.lobby != nil && p.lobby.Key() == key }
+func (p place) is(key lobby.Key) bool { return p.lobby != nil && p.lobby.Key() == key }
 
 // places returns where everybody is who is connected.
 func (c *conversation) places(t rapid.TB) map[string]place {
@@ -286,7 +286,7 @@ func (c *conversation) places(t rapid.TB) map[string]place {
 			t.Fatalf("step %d: %s: %v", c.step, conn, err)
 		}
 		p := place{game: at.Game, dialect: at.Original}
-		if l, err := c.Store.Lobby(context.Background(), at.Key()); err == nil && l.Lists(conn) {
+		if l, err := c.Store.Lobby(context.Background(), at.Key()); err == nil && l.Has(conn) {
 			_, in := l.Member(conn)
 			p.lobby, p.waits = l, !in
 		}
@@ -316,7 +316,7 @@ func (c *conversation) check(t rapid.TB, sender, route, text string, before map[
 		fail("status %d", status)
 	}
 	after := c.places(t)
-	keys := []store.Key{store.LobbyKey(before[sender].game, named)}
+	keys := []lobby.Key{lobby.KeyOf(before[sender].game, named)}
 	for _, p := range []place{before[sender], after[sender]} {
 		if p.lobby != nil {
 			keys = append(keys, p.lobby.Key())
@@ -361,7 +361,7 @@ func (c *conversation) check(t rapid.TB, sender, route, text string, before map[
 }
 
 // mayNotHear says why conn should not have heard e, which the sender has caused in a lobby; keys are the lobbies that it could.
-func mayNotHear(conn, sender string, e line, at, from, after place, keys []store.Key) string {
+func mayNotHear(conn, sender string, e line, at, from, after place, keys []lobby.Key) string {
 	relayed := strings.HasPrefix(e.Event, "received_session") || strings.HasPrefix(e.Event, "received_ice")
 	_, waitEnds := slices.BinarySearch([]string{"join_request_accepted", "join_request_rejected", "request_accepted", "request_rejected"}, e.Event)
 	_, hostOnly := slices.BinarySearch([]string{"received_join_request", "request_cancelled", "request_to_join"}, e.Event)
@@ -388,7 +388,7 @@ func mayNotHear(conn, sender string, e line, at, from, after place, keys []store
 		return "the sender is not its peer"
 	case relayed && !at.lobby.Mesh && after.host() != conn && after.host() != sender:
 		return "neither is the host"
-	case e.Content.ConnectionID != "" && !at.lobby.Lists(e.Content.ConnectionID) && !(after.lobby != nil && after.lobby.Lists(e.Content.ConnectionID)):
+	case e.Content.ConnectionID != "" && !at.lobby.Has(e.Content.ConnectionID) && !(after.lobby != nil && after.lobby.Has(e.Content.ConnectionID)):
 		return "that connection is not in the lobby"
 	}
 	return ""

@@ -5,13 +5,13 @@ import (
 	"encoding/base64"
 	"testing"
 
-	"bellhop/store"
+	"bellhop/lobby"
 )
 
 // TestCursors guards that a cursor is good for the game whose list it is of, and that one of another game, of another version or
 // with any letter changed, left out or added is none.
 func TestCursors(t *testing.T) {
-	at := store.Position("8106446555000000#blue-fox")
+	at := lobby.Position("8106446555000000#blue-fox")
 	good := cursor(at, "tanks")
 	if got, ok := positionOf(good, "tanks"); !ok || got != at {
 		t.Fatalf("%q is %q, %v", good, got, ok)

@@ -6,10 +6,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	awsdynamodb "github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/google/go-cmp/cmp"
 
-	"bellhop/store"
+	"bellhop/store/dynamodb"
 	"bellhop/store/dynamodbtest"
 )
 
@@ -26,7 +26,7 @@ func TestDynamoDBFaults(t *testing.T) {
 		"broken":    {dynamodbtest.Broken, "internal", "InternalServerError"},
 		"throttled": {dynamodbtest.Throttled, "rate_limited", ""},
 	} {
-		for action, wish := range wishes {
+		for action, wish := range validActions {
 			if storeless[action] {
 				continue
 			}
@@ -58,7 +58,7 @@ func TestDynamoDBFaults(t *testing.T) {
 
 				p.Set(nil)
 				w.limit = 0
-				w.wait(claimSettles) // a start or join that got halfway is forgotten by then
+				w.wait(claimTTL) // a start or join that got halfway is forgotten by then
 				w.invoke(wish.by, "$default", strings.Replace(body, "r1", "r2", 1), "reference-2", nil)
 				if again := answersTo(w.heard()[wish.by], "r2"); !isAnswer(again, wish.answer) {
 					t.Errorf("when DynamoDB is well again the sender hears %q, want %s", again, wish.answer)
@@ -74,7 +74,7 @@ func TestThrottledMayTryAgain(t *testing.T) {
 	p := dynamodbtest.NewProxy(t, dynamodbtest.Start(t))
 	for action, operation := range map[string]string{"start_lobby": "PutItem", "join_lobby": "GetItem", "resume": "GetItem"} {
 		t.Run(action, func(t *testing.T) {
-			w, wish := newWorld(unwrapped), wishes[action]
+			w, wish := newWorld(unwrapped), validActions[action]
 			w.Config.Store = dynamodbtest.Open(t, p.URL, w.clock)
 			w.Handler = New(w.Config)
 			w.openFox(t)
@@ -122,7 +122,7 @@ func TestUnusableTables(t *testing.T) {
 		other:          `table \"` + other + `\" is not one of Bellhop's, whose only key is pk, a string`,
 	} {
 		w := newWorld(unwrapped)
-		w.Config.Store = store.NewDynamoDB(dynamodbtest.Config(), endpoint, table, w.clock)
+		w.Config.Store = dynamodb.New(dynamodbtest.Config(), endpoint, table, w.clock)
 		w.Handler = New(w.Config)
 		if status := w.connect("ann", nil); status != 500 {
 			t.Errorf("%s: status %d, want 500", table, status)
@@ -137,7 +137,7 @@ func TestUnusableTables(t *testing.T) {
 // that the line in the log with that reference says what to do.
 func TestVanishedTable(t *testing.T) {
 	endpoint := dynamodbtest.Start(t)
-	for action, wish := range wishes {
+	for action, wish := range validActions {
 		if storeless[action] {
 			continue
 		}
@@ -146,7 +146,7 @@ func TestVanishedTable(t *testing.T) {
 			w.Config.Store = dynamodbtest.OpenTable(t, dynamodbtest.Config(), endpoint, table, w.clock)
 			w.Handler = New(w.Config)
 			w.openFox(t)
-			if _, err := dynamodbtest.Client(endpoint).DeleteTable(t.Context(), &dynamodb.DeleteTableInput{TableName: &table}); err != nil {
+			if _, err := dynamodbtest.Client(endpoint).DeleteTable(t.Context(), &awsdynamodb.DeleteTableInput{TableName: &table}); err != nil {
 				t.Fatal(err)
 			}
 			w.limit = 10 * time.Second // later than that nothing can be posted

@@ -3,20 +3,17 @@ package handlers
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
-	"maps"
-	"runtime/debug"
-	"slices"
-	"strings"
 	"time"
 
 	"bellhop/events"
+	"bellhop/lobby"
 	"bellhop/store"
 )
 
-// wireErrors is what clients hear of an error of ours. What is not here is our fault: internal, and logged. An error in
-// one with a rejects answers join_lobby as request_rejected with that code.
+// wireErrors decides the words that clients are sent for an error of ours. An
+// error that is not here is our fault: internal, and logged. A row with rejects
+// answers join_lobby with request_rejected and that code.
 var wireErrors = []struct {
 	err     error
 	code    events.Code
@@ -25,25 +22,25 @@ var wireErrors = []struct {
 	rejects events.Code
 }{
 	{err: store.ErrExists, code: events.LobbyExists, message: "That lobby id is taken; choose another or leave it out."},
-	{err: store.ErrAlreadyIn, code: events.AlreadyInLobby, message: "Leave the lobby you are in, or wait for, before you start or join another."},
-	{err: store.ErrNotIn, code: events.NotInLobby, message: "Start or join a lobby first."},
-	{err: store.ErrNotHost, code: events.NotHost, message: "Leave this to the lobby's host."},
-	{err: store.ErrNotWaiting, code: events.RequestNotFound, message: "Nobody with that id waits for your lobby."},
-	{err: store.ErrSeveralWaiting, code: events.MissingField, field: "connection_id", message: "Several are waiting; add \"connection_id\" to \"content\"."},
-	{err: store.ErrPeerIDTaken, code: events.InvalidField, field: "peer_id", message: "Make \"peer_id\" a number that nobody in this lobby has ever had."},
-	{err: store.ErrNotLinked, code: events.PeerNotFound, message: "Send only to a peer in your lobby, by the id that an event has named."},
-	{err: store.ErrFull, code: events.LobbyFull, message: "The lobby is full; wait for a place.", rejects: events.LobbyFull},
+	{err: lobby.ErrAlreadyIn, code: events.AlreadyInLobby, message: "Leave the lobby you are in, or wait for, before you start or join another."},
+	{err: lobby.ErrNotIn, code: events.NotInLobby, message: "Start or join a lobby first."},
+	{err: lobby.ErrNotHost, code: events.NotHost, message: "Leave this to the lobby's host."},
+	{err: lobby.ErrNotWaiting, code: events.RequestNotFound, message: "Nobody with that id waits for your lobby."},
+	{err: lobby.ErrSeveralWaiting, code: events.MissingField, field: "connection_id", message: "Several are waiting; add \"connection_id\" to \"content\"."},
+	{err: lobby.ErrPeerIDTaken, code: events.InvalidField, field: "peer_id", message: "Make \"peer_id\" a number that nobody in this lobby has ever had."},
+	{err: lobby.ErrNotLinked, code: events.PeerNotFound, message: "Send only to a peer in your lobby, by the id that an event has named."},
+	{err: lobby.ErrFull, code: events.LobbyFull, message: "The lobby is full; wait for a place.", rejects: events.LobbyFull},
 	{err: store.ErrNotFound, code: events.Internal, message: "There is no lobby with that id; check the spelling.", rejects: events.LobbyNotFound},
-	{err: store.ErrLocked, code: events.Internal, message: "The lobby is locked; ask its host, or try another.", rejects: events.LobbyLocked},
-	{err: store.ErrWrongPassword, code: events.Internal, message: "That is not the lobby's password; ask its host.", rejects: events.WrongPassword},
-	{err: store.ErrBanned, code: events.Banned, message: "The host has banned you from this lobby.", rejects: events.Banned},
-	{err: store.ErrNeedsNewer, code: events.Internal, message: "This lobby needs a newer client.", rejects: events.LobbyLocked},
-	{err: store.ErrTooFew, code: events.InvalidField, field: "max_players", message: "Make \"max_players\" at least the number of places that are taken."},
-	{err: store.ErrOneself, code: events.InvalidField, field: "connection_id", message: "Remove somebody else; to go yourself, send leave_lobby."},
-	{err: store.ErrNoSuchSeat, code: events.ResumeFailed, message: "That place cannot be resumed; join the lobby anew."},
+	{err: lobby.ErrLocked, code: events.Internal, message: "The lobby is locked; ask its host, or try another.", rejects: events.LobbyLocked},
+	{err: lobby.ErrWrongPassword, code: events.Internal, message: "That is not the lobby's password; ask its host.", rejects: events.WrongPassword},
+	{err: lobby.ErrBanned, code: events.Banned, message: "The host has banned you from this lobby.", rejects: events.Banned},
+	{err: lobby.ErrNeedsNewer, code: events.Internal, message: "This lobby needs a newer client.", rejects: events.LobbyLocked},
+	{err: lobby.ErrTooFew, code: events.InvalidField, field: "max_players", message: "Make \"max_players\" at least the number of places that are taken."},
+	{err: lobby.ErrOneself, code: events.InvalidField, field: "connection_id", message: "Remove somebody else; to go yourself, send leave_lobby."},
+	{err: lobby.ErrNoSuchSlot, code: events.ResumeFailed, message: "That place cannot be resumed; join the lobby anew."},
 	{err: errNoMatch, code: events.Internal, message: "There is no such lobby with a free place; start one, or try again later.", rejects: events.NoMatch},
 	{err: errClosed, code: events.Internal, message: "The lobby has closed.", rejects: events.LobbyClosedCode},
-	{err: store.ErrHostAway, code: events.Internal, message: hostIsAway, rejects: events.HostUnavailable},
+	{err: lobby.ErrHostAway, code: events.Internal, message: hostIsAway, rejects: events.HostUnavailable},
 	{err: ErrBusy, code: events.RateLimited, message: "The receiver takes no more for now; slow down."},
 	{err: store.ErrThrottled, code: events.RateLimited, message: "Too much is going on for now; try again after retry_after_ms milliseconds."},
 }
@@ -56,7 +53,7 @@ var (
 // hostIsAway is the reason of a request_rejected with host_unavailable.
 const hostIsAway = "The host's connection is gone; try again in a minute."
 
-// A rejected is why a join_lobby came to nothing.
+// rejected is the reason why a join_lobby failed.
 type rejected struct {
 	lobbyID string
 	err     error
@@ -72,8 +69,9 @@ func rejection(lobbyID string, err error) error {
 	return rejected{lobbyID, err}
 }
 
-// answer tells the sender what err means to them. With none they have been told already, or need not be.
-func (h *Handler) answer(ctx context.Context, req *request, err error) {
+// answer sends the sender the event for err. Without an error, the sender has
+// been answered already or needs no answer.
+func (h *Handler) answer(ctx context.Context, req *action, err error) {
 	if err == nil {
 		return
 	}
@@ -83,13 +81,14 @@ func (h *Handler) answer(ctx context.Context, req *request, err error) {
 	soon, cancel := context.WithTimeout(ctx, answerTime/2)
 	defer cancel()
 	caught(func() (err error) { c, _, err = h.connection(soon, req); return err })
-	if err := caught(func() error { return h.say(ctx, req, c, e) }); err != nil {
+	if err := caught(func() error { return h.replyTo(ctx, req, c, e) }); err != nil {
 		h.logFault(ctx, req.conn, req.reference, req.known(), err)
 	}
 }
 
-// event turns err into what the sender hears. One that is our fault is logged here.
-func (h *Handler) event(ctx context.Context, req *request, err error) events.Event {
+// event returns what the sender is sent for err. It logs an error that is our
+// fault.
+func (h *Handler) event(ctx context.Context, req *action, err error) events.Event {
 	var wire *events.Error
 	if errors.As(err, &wire) {
 		return req.failed(*wire)
@@ -115,7 +114,7 @@ func (h *Handler) event(ctx context.Context, req *request, err error) events.Eve
 }
 
 // failed returns e as the sender hears it: with the action, and the peer or lobby that e is about.
-func (req *request) failed(e events.Error) *events.Error {
+func (req *action) failed(e events.Error) *events.Error {
 	e.Action = req.Action
 	switch e.Code {
 	case events.PeerNotFound, events.PeerUnreachable:
@@ -128,62 +127,19 @@ func (req *request) failed(e events.Error) *events.Error {
 	return &e
 }
 
-// busyRetry is what a sender is told to wait when the receiver's outbox is full: a phone empties one in about that time.
+// busyRetry is how long a sender is told to wait when the receiver's outbox is
+// full: about as long as a phone takes to empty one.
 const busyRetry = time.Second
 
-// logFault is the one line that stands in the log for what clients hear as internal. Errors of ours hold no content.
+// logFault writes the one log line for what clients are sent as internal. Our
+// errors hold no message content.
 func (h *Handler) logFault(ctx context.Context, conn, reference, action string, err error) {
 	h.Log.LogAttrs(ctx, slog.LevelError, "internal", slog.String("reference", reference),
 		slog.String("connection_id", conn), slog.String("action", action), slog.Any("error", err))
 }
 
-// contain ends a panic of a goroutine in the log.
-func (h *Handler) contain(ctx context.Context) {
-	if p := recover(); p != nil {
-		h.logFault(ctx, "", "", "", asPanic(p))
-	}
-}
-
-// known is the action's name if there is such an action: anything else is content, which no log holds.
-func (req *request) known() string {
-	if actions[req.Action] == nil {
-		return ""
-	}
-	return req.Action
-}
-
-// caught returns what do returns, or what it panics with.
-func caught(do func() error) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = asPanic(p)
-		}
-	}()
-	return do()
-}
-
-func asPanic(p any) error { return fmt.Errorf("panic: %v\n%s", p, debug.Stack()) }
-
-func tooFast(wait time.Duration) error {
-	return &events.Error{
-		Code: events.RateLimited, RetryAfterMS: (wait + time.Millisecond - 1).Milliseconds(),
-		Message: "Slow down, and try this again after retry_after_ms milliseconds.",
-	}
-}
-
-func settling(settles time.Duration) error {
-	return &events.Error{
-		Code: events.AlreadyInLobby, RetryAfterMS: settles.Milliseconds(),
-		Message: "Leave the lobby you are in; if your way into one has failed, try again after retry_after_ms milliseconds.",
-	}
-}
-
-func unknownAction() error {
-	known := strings.Join(slices.Sorted(maps.Keys(actions)), ", ")
-	return &events.Error{Code: events.UnknownAction, Message: "Use one of " + known + "."}
-}
-
-// unknownConnection is the error for a message of a connection that has never been let in, or is cleared up after.
+// unknownConnection returns the error for a message from a connection that
+// never connected, or has been removed.
 func unknownConnection(err error) error {
 	if errors.Is(err, store.ErrNotFound) {
 		return errors.New("message of an unknown connection")

@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"bellhop/lobby"
 	"bellhop/store"
 )
 
@@ -22,25 +23,25 @@ type faultyStore struct {
 	fault func(method string) error
 }
 
-func (s *faultyStore) CreateLobby(ctx context.Context, l store.Lobby) error {
+func (s *faultyStore) CreateLobby(ctx context.Context, l lobby.Lobby) error {
 	if err := s.fault("CreateLobby"); err != nil {
 		return err
 	}
 	return s.Store.CreateLobby(ctx, l)
 }
 
-func (s *faultyStore) Lobby(ctx context.Context, key store.Key) (*store.Lobby, error) {
+func (s *faultyStore) Lobby(ctx context.Context, key lobby.Key) (*lobby.Lobby, error) {
 	if err := s.fault("Lobby"); err != nil {
 		return nil, err
 	}
 	return s.Store.Lobby(ctx, key)
 }
 
-func (s *faultyStore) SwapLobby(ctx context.Context, l store.Lobby) error {
+func (s *faultyStore) SwapLobby(ctx context.Context, old, new *lobby.Lobby) error {
 	if err := s.fault("SwapLobby"); err != nil {
 		return err
 	}
-	return s.Store.SwapLobby(ctx, l)
+	return s.Store.SwapLobby(ctx, old, new)
 }
 
 func (s *faultyStore) PutConnection(ctx context.Context, c store.Connection) error {
@@ -57,11 +58,11 @@ func (s *faultyStore) Connection(ctx context.Context, id string) (store.Connecti
 	return s.Store.Connection(ctx, id)
 }
 
-func (s *faultyStore) Point(ctx context.Context, id string, from, to store.Pointer) (store.Connection, error) {
-	if err := s.fault("Point"); err != nil {
+func (s *faultyStore) Claim(ctx context.Context, id string, from, to lobby.Claim) (store.Connection, error) {
+	if err := s.fault("Claim"); err != nil {
 		return store.Connection{}, err
 	}
-	return s.Store.Point(ctx, id, from, to)
+	return s.Store.Claim(ctx, id, from, to)
 }
 
 func (s *faultyStore) DeleteConnection(ctx context.Context, id string) (store.Connection, error) {
@@ -71,7 +72,7 @@ func (s *faultyStore) DeleteConnection(ctx context.Context, id string) (store.Co
 	return s.Store.DeleteConnection(ctx, id)
 }
 
-func (s *faultyStore) List(ctx context.Context, game string, o *store.Order, after store.Position, n int) ([]store.Listing, bool, error) {
+func (s *faultyStore) List(ctx context.Context, game string, o *lobby.Order, after lobby.Position, n int) ([]lobby.Listing, bool, error) {
 	if err := s.fault("List"); err != nil {
 		return nil, false, err
 	}
@@ -79,7 +80,7 @@ func (s *faultyStore) List(ctx context.Context, game string, o *store.Order, aft
 }
 
 // wishes are an action each, by somebody in the lobby that openFox opens, whom it would succeed for.
-var wishes = map[string]struct{ by, text, answer string }{
+var validActions = map[string]struct{ by, text, answer string }{
 	"start_lobby":              {"stranger", `{"lobby_id":"hen"}`, "lobby_started"},
 	"join_lobby":               {"stranger", `{"lobby_id":"fox"}`, ""},
 	"accept_request":           {"host", `{"connection_id":"waiter"}`, "done"},
@@ -106,12 +107,12 @@ var storeless = map[string]bool{"get_ice_servers": true, "ping": true}
 // that stands in exactly one line of the log; and that the same action works once the store does, in this process or
 // another.
 func TestFaults(t *testing.T) {
-	if diff := cmp.Diff(slices.Sorted(maps.Keys(actions)), slices.Sorted(maps.Keys(wishes))); diff != "" {
+	if diff := cmp.Diff(slices.Sorted(maps.Keys(actions)), slices.Sorted(maps.Keys(validActions))); diff != "" {
 		t.Fatalf("the actions that are tried (-all +tried):\n%s", diff)
 	}
-	for _, method := range []string{"CreateLobby", "Lobby", "SwapLobby", "Connection", "Point", "List", "all"} {
+	for _, method := range []string{"CreateLobby", "Lobby", "SwapLobby", "Connection", "Claim", "List", "all"} {
 		for _, kind := range []string{"fails", "panics"} {
-			for action := range wishes {
+			for action := range validActions {
 				t.Run(method+" "+kind+"/"+action, func(t *testing.T) { testFault(t, method, kind, action) })
 			}
 		}
@@ -133,7 +134,7 @@ func testFault(t *testing.T, method, kind, action string) {
 	})
 	w.openFox(t)
 	w.Handler = New(w.Config) // another process, which knows nobody
-	wish := wishes[action]
+	wish := validActions[action]
 	body := fmt.Sprintf(`{"action":%q,"content":%s,"request_id":"r1"}`, action, wish.text)
 
 	faulty = true
@@ -150,7 +151,7 @@ func testFault(t *testing.T, method, kind, action string) {
 		return // this action does without that method
 	}
 
-	w.wait(claimSettles) // a start or join that got halfway is forgotten by then
+	w.wait(claimTTL) // a start or join that got halfway is forgotten by then
 	w.invoke(wish.by, "$default", strings.Replace(body, "r1", "r2", 1), "reference-2", nil)
 	if again := answersTo(w.heard()[wish.by], "r2"); !isAnswer(again, wish.answer) {
 		t.Errorf("once the store works, the sender hears %q, want %s", again, wish.answer)
@@ -216,7 +217,7 @@ func TestBusyReceivers(t *testing.T) {
 		"set_session_description": "guest", "send_ice_candidate": "host",
 	} {
 		t.Run(action, func(t *testing.T) {
-			w, wish := newWorld(unwrapped), wishes[action]
+			w, wish := newWorld(unwrapped), validActions[action]
 			w.openFox(t)
 			for i, id := range []string{"r1", "r2"} {
 				w.busy = map[int]string{0: busy}[i]

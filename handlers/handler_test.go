@@ -17,7 +17,7 @@ import (
 )
 
 // A world is a Handler over a real store, and what its clients have heard. Its clock stands still until it is moved.
-type world struct {
+type fixture struct {
 	*Handler
 	log     bytes.Buffer
 	secrets atomic.Int64
@@ -32,8 +32,8 @@ type world struct {
 }
 
 // newWorld returns a world whose handler is as wrap makes its store.
-func newWorld(wrap func(store.Store) store.Store) *world {
-	w := &world{now: time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC), inbox: map[string][]string{}, hungUp: map[string][]string{}}
+func newWorld(wrap func(store.Store) store.Store) *fixture {
+	w := &fixture{now: time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC), inbox: map[string][]string{}, hungUp: map[string][]string{}}
 	w.Handler = New(Config{
 		Store: wrap(store.NewMemory(w.clock)), Poster: w, Now: w.clock, NewSecret: w.newSecret, Log: slog.New(slog.NewTextHandler(&w.log, nil)),
 	})
@@ -41,33 +41,33 @@ func newWorld(wrap func(store.Store) store.Store) *world {
 }
 
 // newSecret makes the secrets s1, s2, …
-func (w *world) newSecret() string { return fmt.Sprint("s", w.secrets.Add(1)) }
+func (w *fixture) newSecret() string { return fmt.Sprint("s", w.secrets.Add(1)) }
 
 func unwrapped(s store.Store) store.Store { return s }
 
-func (w *world) clock() time.Time {
+func (w *fixture) clock() time.Time {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.now
 }
 
-func (w *world) wait(d time.Duration) {
+func (w *fixture) wait(d time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.now = w.now.Add(d)
 }
 
 // invoke handles one event of API Gateway and returns its status.
-func (w *world) invoke(conn, route, body, reference string, query map[string]string) int {
+func (w *fixture) invoke(conn, route, body, reference string, query map[string]string) int {
 	return w.handle(w.Handler, conn, route, body, reference, query)
 }
 
 // invokeBy has a process handle one event.
-func (w *world) invokeBy(h *Handler, conn, route, body string) {
+func (w *fixture) invokeBy(h *Handler, conn, route, body string) {
 	w.handle(h, conn, route, body, "reference", nil)
 }
 
-func (w *world) handle(h *Handler, conn, route, body, reference string, query map[string]string) int {
+func (w *fixture) handle(h *Handler, conn, route, body, reference string, query map[string]string) int {
 	e := awsevents.APIGatewayWebsocketProxyRequest{Body: body, QueryStringParameters: query}
 	e.RequestContext.ConnectionID, e.RequestContext.RouteKey, e.RequestContext.RequestID = conn, route, reference
 	ctx := context.Background()
@@ -83,7 +83,7 @@ func (w *world) handle(h *Handler, conn, route, body, reference string, query ma
 	return r.StatusCode
 }
 
-func (w *world) connect(conn string, query map[string]string) int {
+func (w *fixture) connect(conn string, query map[string]string) int {
 	status := w.invoke(conn, "$connect", "", "connects", query)
 	if status == 200 {
 		w.mu.Lock()
@@ -93,7 +93,7 @@ func (w *world) connect(conn string, query map[string]string) int {
 	return status
 }
 
-func (w *world) Post(ctx context.Context, conn string, data []byte) error {
+func (w *fixture) Post(ctx context.Context, conn string, data []byte) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -115,7 +115,7 @@ func (w *world) Post(ctx context.Context, conn string, data []byte) error {
 }
 
 // Hangup ends a connection as the gateway does: the client sees it first, and $disconnect comes later, if ever.
-func (w *world) Hangup(_ context.Context, conn string) error {
+func (w *fixture) Hangup(_ context.Context, conn string) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.inbox[conn] == nil {
@@ -127,7 +127,7 @@ func (w *world) Hangup(_ context.Context, conn string) error {
 }
 
 // drop ends a connection.
-func (w *world) drop(conn string) {
+func (w *fixture) drop(conn string) {
 	w.mu.Lock()
 	delete(w.inbox, conn)
 	w.mu.Unlock()
@@ -135,7 +135,7 @@ func (w *world) drop(conn string) {
 }
 
 // heard returns what everybody has heard since the last call.
-func (w *world) heard() map[string][]string {
+func (w *fixture) heard() map[string][]string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	heard := w.hungUp
@@ -149,14 +149,14 @@ func (w *world) heard() map[string][]string {
 }
 
 // logged returns the lines of the log since the last call.
-func (w *world) logged() (lines []string) {
+func (w *fixture) logged() (lines []string) {
 	lines = strings.FieldsFunc(w.log.String(), func(r rune) bool { return r == '\n' })
 	w.log.Reset()
 	return lines
 }
 
 // openFox has three connect and a lobby begin: host's, with guest in it and waiter in front of it.
-func (w *world) openFox(t *testing.T) {
+func (w *fixture) openFox(t *testing.T) {
 	t.Helper()
 	for _, conn := range []string{"host", "guest", "waiter", "stranger"} {
 		if status := w.connect(conn, nil); status != 200 {

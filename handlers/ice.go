@@ -93,7 +93,7 @@ func (h *Handler) iceServers(conn string) []events.ICEServer {
 }
 
 // getICEServers answers with the STUN and TURN servers.
-func (h *Handler) getICEServers(ctx context.Context, req *request) error {
+func (h *Handler) getICEServers(ctx context.Context, req *action) error {
 	e := events.ICEServers{ICEServers: []events.ICEServer{}}
 	if servers, until := h.ICE.forClient(req.conn, req.now); servers != nil {
 		e = events.ICEServers{ICEServers: servers, ExpiresAt: until}

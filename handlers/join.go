@@ -6,16 +6,17 @@ import (
 	"strings"
 
 	"bellhop/events"
+	"bellhop/lobby"
 	"bellhop/store"
 )
 
 // joinLobby asks a lobby's host to let the sender in.
-func (h *Handler) joinLobby(ctx context.Context, req *request) error {
+func (h *Handler) joinLobby(ctx context.Context, req *action) error {
 	var c events.JoinLobby
 	if err := req.Content.Read(&c); err != nil {
 		return err
 	}
-	at, seen, err := h.approach(ctx, req, store.Pointer{}, c.LobbyID)
+	at, seen, err := h.claimAndRead(ctx, req, lobby.Claim{}, c.LobbyID)
 	if err != nil {
 		return err
 	}
@@ -25,16 +26,17 @@ func (h *Handler) joinLobby(ctx context.Context, req *request) error {
 	return err
 }
 
-// join asks the host of the lobby that the sender points to, at, to let the sender in. seen is that lobby, if it has been read.
-func (h *Handler) join(ctx context.Context, req *request, at store.Connection, seen *store.Lobby, c events.JoinLobby) error {
-	id, s, in := c.LobbyID, seat{secret: h.NewSecret()}, false
-	r := store.Request{
-		Conn: req.conn, Player: strings.Clone(c.Player), Original: at.Original, Since: at.Pointer.Since, RequestID: strings.Clone(req.RequestID),
+// join asks the host of the lobby that the sender claims to let it in. seen is
+// that lobby if it has been read, else nil.
+func (h *Handler) join(ctx context.Context, req *action, at store.Connection, seen *lobby.Lobby, c events.JoinLobby) error {
+	id, s, in := c.LobbyID, resumeToken{secret: h.NewSecret()}, false
+	r := lobby.JoinRequest{
+		Conn: req.conn, Player: strings.Clone(c.Player), Original: at.Original, ClaimedAt: at.Claim.Since, RequestID: strings.Clone(req.RequestID),
 	}
-	var m store.Member
-	l, lapsed, err := h.apply(ctx, at.Key(), seen, func(l *store.Lobby) (err error) {
+	var m lobby.Member
+	l, lapsed, err := h.apply(ctx, at.Key(), seen, func(l *lobby.Lobby) (err error) {
 		id = l.ID
-		if m, in, err = l.Join(r, s.hash()); errors.Is(err, store.ErrWrongPassword) {
+		if m, in, err = l.Join(r, s.hash()); errors.Is(err, lobby.ErrWrongPassword) {
 			if err = h.prove(ctx, req, at.Key(), l.Password, c.Password); err == nil {
 				r.Proved = l.Password
 				m, in, err = l.Join(r, s.hash())
@@ -44,12 +46,12 @@ func (h *Handler) join(ctx context.Context, req *request, at store.Connection, s
 	})
 	switch {
 	case isRefusal(err):
-		h.release(ctx, req.conn, at.Pointer)
+		h.releaseClaim(ctx, req.conn, at.Claim)
 	case err != nil:
-		err = h.unsure(ctx, at, err)
+		err = h.undoClaim(ctx, at, err)
 	}
 	if l != nil { // who is found gone by it is dropped when the sender has its answer, which is of before
-		defer h.dropAll(ctx, l.Key(), h.tellChanges(ctx, nil, l, lapsed))
+		defer h.dropAll(ctx, l.Key(), h.notifyChanges(ctx, nil, l, lapsed))
 	}
 	switch {
 	case err == nil && in:
@@ -60,7 +62,8 @@ func (h *Handler) join(ctx context.Context, req *request, at store.Connection, s
 	return rejection(id, err)
 }
 
-// isRefusal reports whether err says that the sender was not let wait, and not that nobody knows.
+// isRefusal reports whether err says that the sender does not wait for the
+// lobby, rather than that the outcome is unknown.
 func isRefusal(err error) bool {
 	var slowed *events.Error
 	if errors.As(err, &slowed) {
@@ -74,62 +77,61 @@ func isRefusal(err error) bool {
 	return false
 }
 
-// admit tells the host that the sender has come into l, as m, and then the sender. If the host turns out to be gone, the
-// sender is taken out again. If the host has another connection by then, or is another member, the sender is answered all
-// the same.
-func (h *Handler) admit(ctx context.Context, req *request, l *store.Lobby, m store.Member, s seat) error {
-	now, host, err := h.tellHost(ctx, l, m)
+// admit notifies the host that the sender has come in, then answers the sender.
+// If the host turns out to be gone, the sender is removed again.
+func (h *Handler) admit(ctx context.Context, req *action, l *lobby.Lobby, m lobby.Member, s resumeToken) error {
+	now, host, err := h.notifyHost(ctx, l, m)
 	if err != nil {
 		return err
 	}
 	answer := h.accepted(now, m, s, req.RequestID)
-	if err = h.tell(ctx, answer); !errors.Is(err, ErrGone) {
+	if err = h.send(ctx, answer); !errors.Is(err, ErrGone) {
 		h.logUndelivered(ctx, answer, err)
 		h.introduce(ctx, l, m, host)
 		return nil
 	}
-	return h.takeOut(ctx, l, m.Conn, host)
+	return h.removeUnseen(ctx, l, m.Conn, host)
 }
 
-// tellHost tells the host that m has come into l. It returns the lobby as it was then, and the connection that was told.
+// notifyHost tells the host that m has come into l. It returns the lobby as it was then, and the connection that was told.
 // It returns an error for the sender if m is out again.
-func (h *Handler) tellHost(ctx context.Context, l *store.Lobby, m store.Member) (now *store.Lobby, told string, err error) {
+func (h *Handler) notifyHost(ctx context.Context, l *lobby.Lobby, m lobby.Member) (now *lobby.Lobby, told string, err error) {
 	now = l
 	for {
 		host := now.Host()
-		joined := joinedLetter(host, m)
-		if err = h.tell(ctx, joined); !errors.Is(err, ErrGone) {
+		joined := peerJoined(host, m)
+		if err = h.send(ctx, joined); !errors.Is(err, ErrGone) {
 			h.logUndelivered(ctx, joined, err)
 			return now, host.Conn, nil
 		}
-		now, err = h.hostGone(ctx, l.Key(), host, func(l2 *store.Lobby) bool { return l2.UndoAccept(l, m.Conn) })
+		now, err = h.hostGone(ctx, l.Key(), host, func(l2 *lobby.Lobby) bool { return l2.UndoAccept(l, m.Conn) })
 		switch {
 		case errors.Is(err, store.ErrNotFound), err == nil && now.CreatedAt != l.CreatedAt:
 			return nil, "", errClosed
 		case err != nil:
 			return nil, "", err
-		case !now.Lists(m.Conn):
-			return nil, "", store.ErrNotIn // left, or was removed
-		case now.HostID == host.PeerID: // it resumed, and found m among its peers
+		case !now.Has(m.Conn):
+			return nil, "", lobby.ErrNotIn // left, or was removed
+		case now.HostPeerID == host.PeerID: // it resumed, and found m among its peers
 			return now, now.Host().Conn, nil
-		case now.HostID == m.PeerID:
+		case now.HostPeerID == m.PeerID:
 			return now, "", nil
 		}
 	}
 }
 
-// takeOut takes out of the lobby again who was let into l and is gone before the answer. told has heard of them.
-func (h *Handler) takeOut(ctx context.Context, l *store.Lobby, conn, told string) error {
+// removeUnseen takes out of the lobby again who was let into l and is gone before the answer. told has heard of them.
+func (h *Handler) removeUnseen(ctx context.Context, l *lobby.Lobby, conn, told string) error {
 	ctx, cancel := lastTime(ctx)
 	defer cancel()
-	_, err := h.update(ctx, nil, l.Key(), func(now *store.Lobby) error {
+	_, err := h.update(ctx, nil, l.Key(), func(now *lobby.Lobby) error {
 		if !now.UndoAccept(l, conn, told) {
-			return store.ErrNotIn
+			return lobby.ErrNotIn
 		}
 		return nil
 	})
 	switch {
-	case errors.Is(err, store.ErrNotIn): // or is the host by now
+	case errors.Is(err, lobby.ErrNotIn): // or is the host by now
 		_, err = h.drop(ctx, l.Key(), conn)
 	case errors.Is(err, store.ErrNotFound):
 		return nil
@@ -137,66 +139,67 @@ func (h *Handler) takeOut(ctx context.Context, l *store.Lobby, conn, told string
 	return err
 }
 
-// introduce tells those who are linked with m that it has come in: all but the host, and told, who know.
-func (h *Handler) introduce(ctx context.Context, l *store.Lobby, m store.Member, told string) {
-	var letters []letter
+// introduce notifies the members linked with m that it has come in, except the
+// one that knows already.
+func (h *Handler) introduce(ctx context.Context, l *lobby.Lobby, m lobby.Member, told string) {
+	var all []outgoing
 	for _, peer := range l.Peers(m) {
-		if peer.PeerID != l.HostID && peer.Conn != told && !peer.Away() {
-			letters = append(letters, joinedLetter(peer, m))
+		if peer.PeerID != l.HostPeerID && peer.Conn != told && !peer.Away() {
+			all = append(all, peerJoined(peer, m))
 		}
 	}
-	h.dropAll(ctx, l.Key(), h.deliver(ctx, letters))
+	h.dropAll(ctx, l.Key(), h.broadcast(ctx, all))
 }
 
-func joinedLetter(to, m store.Member) letter {
-	return letter{to: to.Conn, original: to.Original, event: events.PeerJoined{
+func peerJoined(to, m lobby.Member) outgoing {
+	return outgoing{to: to.Conn, original: to.Original, event: events.PeerJoined{
 		ConnectionID: m.Conn, PeerID: m.PeerID, Player: events.Object(m.Player),
 	}}
 }
 
-// hostGone is what becomes of a request to join if host, who was to hear of it, is gone: undo takes the sender out, and
-// the error says that the host is away. If host has another connection by now, or is the host no longer, nothing changes, and
-// the error is nil. It returns the lobby as it is.
-func (h *Handler) hostGone(ctx context.Context, key store.Key, host store.Member, undo func(*store.Lobby) bool) (*store.Lobby, error) {
+// hostGone handles a join request whose host turned out to be gone. undo takes
+// the sender out of the lobby and reports whether it was still there. If the
+// host has changed since, the new host knows of the sender from the lobby.
+func (h *Handler) hostGone(ctx context.Context, key lobby.Key, host lobby.Member, undo func(*lobby.Lobby) bool) (*lobby.Lobby, error) {
 	ctx, cancel := lastTime(ctx)
 	defer cancel()
 	var out bool
-	l, err := h.update(ctx, nil, key, func(l *store.Lobby) error {
+	l, err := h.update(ctx, nil, key, func(l *lobby.Lobby) error {
 		if out = false; l.Host().Conn != host.Conn {
 			return nil
 		}
 		out = undo(l)
-		return l.Drop(host.Conn, h.Now().Add(h.Grace).UTC())
+		return l.Disconnect(host.Conn, h.Now().Add(h.Grace).UTC())
 	})
 	if err == nil {
-		h.lapseLater(key, l, host.Conn)
+		h.expireLater(key, l, host.Conn)
 	}
 	if err == nil && out {
-		err = store.ErrHostAway
+		err = lobby.ErrHostAway
 	}
 	return l, err
 }
 
-// accepted is what m hears when it has come into l.
-func (h *Handler) accepted(l *store.Lobby, m store.Member, s seat, requestID string) letter {
+// accepted returns what m is sent when it has come into l.
+func (h *Handler) accepted(l *lobby.Lobby, m lobby.Member, s resumeToken, requestID string) outgoing {
 	s.peerID, s.lobbyID = m.PeerID, l.ID
-	return letter{to: m.Conn, original: m.Original, requestID: requestID, event: events.RequestAccepted{
+	return outgoing{to: m.Conn, original: m.Original, requestID: requestID, event: events.RequestAccepted{
 		HostConnectionID: l.Host().Conn, ConnectionID: m.Conn, PeerID: m.PeerID, LobbyID: l.ID, Term: l.Term,
 		ResumeToken: s.token(), Lobby: wireLobby(l.Listing()), Peers: wirePeers(l, m),
 		ICEServers: h.iceServers(m.Conn),
 	}}
 }
 
-// askHost tells the host of l that the sender waits. If that cannot be done, the sender waits no longer, unless somebody
-// has answered meanwhile: then the sender knows already.
-func (h *Handler) askHost(ctx context.Context, req *request, l *store.Lobby) error {
+// askHost notifies the host of l that the sender waits. If that fails, the
+// sender no longer waits, unless it has been answered since.
+func (h *Handler) askHost(ctx context.Context, req *action, l *lobby.Lobby) error {
 	host, r := l.Host(), l.Waiting[len(l.Waiting)-1]
-	err := h.tell(ctx, letter{to: host.Conn, original: host.Original, event: requestToJoin(r)})
+	err := h.send(ctx, outgoing{to: host.Conn, original: host.Original, event: requestToJoin(r)})
 	if err == nil {
 		return nil
 	}
-	withdraw := func(l *store.Lobby) bool {
-		_, answered := l.Withdraw(req.conn)
+	withdraw := func(l *lobby.Lobby) bool {
+		_, answered := l.CancelRequest(req.conn)
 		return answered == nil
 	}
 	if errors.Is(err, ErrGone) {
@@ -208,7 +211,7 @@ func (h *Handler) askHost(ctx context.Context, req *request, l *store.Lobby) err
 	ctx, cancel := lastTime(ctx)
 	defer cancel()
 	var out bool
-	_, undo := h.update(ctx, nil, l.Key(), func(l *store.Lobby) error {
+	_, undo := h.update(ctx, nil, l.Key(), func(l *lobby.Lobby) error {
 		out = l.Host().Conn == host.Conn && withdraw(l)
 		return nil
 	})
@@ -221,6 +224,6 @@ func (h *Handler) askHost(ctx context.Context, req *request, l *store.Lobby) err
 	return err
 }
 
-func requestToJoin(r store.Request) events.RequestToJoin {
+func requestToJoin(r lobby.JoinRequest) events.RequestToJoin {
 	return events.RequestToJoin{ConnectionID: r.Conn, PeerID: r.PeerID, Player: events.Object(r.Player)}
 }

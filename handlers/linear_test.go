@@ -40,7 +40,7 @@ func TestLinearizable(t *testing.T) {
 					t.Fatalf("%s: no order explains these %d operations: %v", got, len(history), history)
 				}
 				for _, o := range history {
-					answers[o.Input.(deed).what+" "+o.Output.(outcome).code]++
+					answers[o.Input.(operation).what+" "+o.Output.(outcome).code]++
 				}
 			}
 			t.Logf("%d histories: %v", tt.histories, answers)
@@ -50,7 +50,7 @@ func TestLinearizable(t *testing.T) {
 
 // A deed is what a client asks for. One that is "freed" is what a leave_lobby or remove_player does for each whom it may
 // have taken out, after it has: they may go elsewhere from then on.
-type deed struct {
+type operation struct {
 	what   string
 	by, to int
 	number int // of the deed, or of the earlier one
@@ -87,7 +87,7 @@ const (
 var tableModel = porcupine.Model{
 	Init: func() any { return tableState{} },
 	Step: func(state, input, output any) (bool, any) {
-		s, d, out := state.(tableState), input.(deed), output.(outcome)
+		s, d, out := state.(tableState), input.(operation), output.(outcome)
 		if d.what == "freed" {
 			return s.free(d.to, d.number), s
 		}
@@ -106,7 +106,7 @@ func (s *tableState) free(to, number int) bool {
 }
 
 // do is what a deed does, and is answered.
-func (s *tableState) do(d deed) outcome {
+func (s *tableState) do(d operation) outcome {
 	if code := s.refuses(d); code != "" {
 		return outcome{code: code}
 	}
@@ -137,7 +137,7 @@ func (s *tableState) do(d deed) outcome {
 func (s *tableState) takeOut(i, number int) { s.role[i], s.held[i], s.promised[i] = 0, number, 0 }
 
 // refuses says why d cannot be done.
-func (s *tableState) refuses(d deed) string {
+func (s *tableState) refuses(d operation) string {
 	entering := d.what == "start_lobby" || d.what == "join_lobby"
 	members := 0
 	for _, role := range s.role {
@@ -241,7 +241,7 @@ func (t *table) record(deeds int) []porcupine.Operation {
 }
 
 // draw returns something that client i may do: as a host mostly to let somebody in, else mostly to get in.
-func (t *table) draw(i int) deed {
+func (t *table) draw(i int) operation {
 	what := slices.Concat(slices.Repeat([]string{"join_lobby"}, 12), []string{
 		"start_lobby", "start_lobby", "start_lobby", "leave_lobby", "accept_request", "remove_player",
 	})
@@ -254,13 +254,13 @@ func (t *table) draw(i int) deed {
 			to = (to + 1) % sitters
 		}
 	}
-	return deed{what[rand.IntN(len(what))], i, to, int(t.deeds.Add(1))}
+	return operation{what[rand.IntN(len(what))], i, to, int(t.deeds.Add(1))}
 }
 
 // began is what times are relative to.
 var began = time.Now()
 
-func (t *table) do(d deed) {
+func (t *table) do(d operation) {
 	content := map[string]string{"start_lobby": `"lobby_id":"fox","max_players":3`, "join_lobby": `"lobby_id":"fox"`}[d.what]
 	if content == "" {
 		content = fmt.Sprintf(`"connection_id":%q`, t.conn(d.to))
@@ -276,13 +276,13 @@ func (t *table) do(d deed) {
 	}
 	t.history = append(t.history, porcupine.Operation{ClientId: d.by, Input: d, Call: from, Output: out, Return: to})
 	for _, i := range t.takenOut(d, out) {
-		freed := deed{"freed", d.by, i, d.number}
+		freed := operation{"freed", d.by, i, d.number}
 		t.history = append(t.history, porcupine.Operation{ClientId: d.by, Input: freed, Call: from, Output: out, Return: to})
 	}
 }
 
 // takenOut returns who may be out of the lobby because of d, and notes who is a host: nobody but itself can end that.
-func (t *table) takenOut(d deed, out outcome) []int {
+func (t *table) takenOut(d operation, out outcome) []int {
 	if d.what == "leave_lobby" {
 		t.asked[d.by].Store(false)
 	}
@@ -307,7 +307,7 @@ func (t *table) takenOut(d deed, out outcome) []int {
 
 // outcome returns the answer to d. A join_lobby that the host has answered, or that was overtaken by the lobby's end, had
 // been let wait.
-func (t *table) outcome(d deed) (out outcome, answered bool) {
+func (t *table) outcome(d operation) (out outcome, answered bool) {
 	a, answered := t.answers[fmt.Sprint(d.number)]
 	switch {
 	case d.what == "join_lobby" && (!answered || a.Event == "request_accepted" || a.Content.Code == "lobby_closed"):

@@ -11,11 +11,13 @@ import (
 	"time"
 
 	awsevents "github.com/aws/aws-lambda-go/events"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	awsdynamodb "github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/smithy-go/middleware"
 
+	"bellhop/lobby"
 	"bellhop/store"
+	"bellhop/store/dynamodb"
 	"bellhop/store/dynamodbtest"
 )
 
@@ -33,7 +35,7 @@ func BenchmarkFind(b *testing.B) {
 			c, table, m := dynamodbtest.Config(), dynamodbtest.Table(), &scales{}
 			dynamodbtest.OpenTable(b, c, endpoint, table, time.Now)
 			c.APIOptions = append(c.APIOptions, func(s *middleware.Stack) error { return s.Initialize.Add(m, middleware.After) })
-			benchmarkFind(b, crowd(b, store.NewDynamoDB(c, endpoint, table, time.Now), n), m)
+			benchmarkFind(b, crowd(b, dynamodb.New(c, endpoint, table, time.Now), n), m)
 		})
 	}
 }
@@ -90,9 +92,9 @@ func BenchmarkJoinBesideLists(b *testing.B) {
 // crowd opens n public lobbies in s, and returns what has somebody say something there.
 func crowd(b *testing.B, s store.Store, n int) (do func(conn, action, content string)) {
 	for i := range n {
-		l := store.NewLobby("default", fmt.Sprint("l", i), store.Member{Conn: "host"})
+		l := lobby.New("default", fmt.Sprint("l", i), lobby.Member{Conn: "host"})
 		l.Public, l.AutoAccept, l.Metadata = true, true, `{"map":"ice","mode":"ctf","level":7}`
-		l.CreatedAt, l.ExpiresAt = time.Now().UnixMicro(), time.Now().Add(store.LobbyTTL)
+		l.CreatedAt, l.ExpiresAt = time.Now().UnixMicro(), time.Now().Add(lobby.TTL)
 		if err := s.CreateLobby(context.Background(), l); err != nil {
 			b.Fatal(err)
 		}
@@ -125,25 +127,25 @@ func (s *scales) ID() string { return "scales" }
 func (s *scales) HandleInitialize(ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler) (
 	out middleware.InitializeOutput, meta middleware.Metadata, err error) {
 	switch p := in.Parameters.(type) {
-	case *dynamodb.QueryInput:
+	case *awsdynamodb.QueryInput:
 		p.ReturnConsumedCapacity = types.ReturnConsumedCapacityTotal
-	case *dynamodb.GetItemInput:
+	case *awsdynamodb.GetItemInput:
 		p.ReturnConsumedCapacity = types.ReturnConsumedCapacityTotal
-	case *dynamodb.UpdateItemInput:
+	case *awsdynamodb.UpdateItemInput:
 		p.ReturnConsumedCapacity = types.ReturnConsumedCapacityTotal
-	case *dynamodb.PutItemInput:
+	case *awsdynamodb.PutItemInput:
 		p.ReturnConsumedCapacity = types.ReturnConsumedCapacityTotal
 	}
 	out, meta, err = next.HandleInitialize(ctx, in)
 	var used *types.ConsumedCapacity
 	switch r := out.Result.(type) {
-	case *dynamodb.QueryOutput:
+	case *awsdynamodb.QueryOutput:
 		used = r.ConsumedCapacity
-	case *dynamodb.GetItemOutput:
+	case *awsdynamodb.GetItemOutput:
 		used = r.ConsumedCapacity
-	case *dynamodb.UpdateItemOutput:
+	case *awsdynamodb.UpdateItemOutput:
 		used = r.ConsumedCapacity
-	case *dynamodb.PutItemOutput:
+	case *awsdynamodb.PutItemOutput:
 		used = r.ConsumedCapacity
 	}
 	s.mu.Lock()

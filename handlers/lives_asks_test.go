@@ -10,7 +10,7 @@ import (
 
 // sensible makes of s what is likely to succeed: by somebody else, or, while nobody could, a lobby more or a player more
 // who wants into one.
-func (l *lives) sensible(s step) step {
+func (l *simulation) sensible(s step) step {
 	for i := range clients {
 		if by := (s.By + i) % clients; l.fits(s, &l.players[by]) {
 			s.By = by
@@ -29,7 +29,7 @@ func (l *lives) sensible(s step) step {
 }
 
 // fits reports whether p is where one is who does such a thing. One in three resumes is tried with a token of any age.
-func (l *lives) fits(s step, p *player) bool {
+func (l *simulation) fits(s step, p *player) bool {
 	r := l.rules.at(p.conn)
 	in := r != nil && l.connected(p.conn)
 	host := in && r.seat(r.host).conn == p.conn
@@ -55,7 +55,7 @@ func (l *lives) fits(s step, p *player) bool {
 }
 
 // say has a client say something.
-func (l *lives) say(t rapid.TB, p *player, s step) {
+func (l *simulation) say(t rapid.TB, p *player, s step) {
 	a := l.ask(p, s)
 	if !s.WithoutAnswerID {
 		a.requestID = fmt.Sprint("r", len(l.past))
@@ -76,7 +76,7 @@ func (m *rules) held(token string) bool {
 }
 
 // ask returns what a client says in step s.
-func (l *lives) ask(p *player, s step) ask {
+func (l *simulation) ask(p *player, s step) ask {
 	a := ask{name: s.What}
 	switch s.What {
 	case "start_lobby":
@@ -121,7 +121,7 @@ func (l *lives) ask(p *player, s step) ask {
 var lobbyIDs = []string{"fox", "Fox", "FOX", "hen", "hen", "", ""}
 
 // name remembers the lobby ids in a, so that what is kept under them is looked at, and the password.
-func (l *lives) name(a ask) {
+func (l *simulation) name(a ask) {
 	if a.password != nil {
 		l.password = *a.password
 	}
@@ -133,7 +133,7 @@ func (l *lives) name(a ask) {
 }
 
 // open returns the ids of the lobbies that there are, in order.
-func (l *lives) open() (ids []string) {
+func (l *simulation) open() (ids []string) {
 	for _, r := range l.rules.rooms {
 		ids = append(ids, r.id)
 	}
@@ -143,7 +143,7 @@ func (l *lives) open() (ids []string) {
 
 // whom returns the connection that a step of p's is about: of p's lobby, if that is sensible, be it one that somebody has
 // left by resuming.
-func (l *lives) whom(p *player, s step) string {
+func (l *simulation) whom(p *player, s step) string {
 	var fits []string
 	if r := l.rules.at(p.conn); r != nil && s.Sensible {
 		for _, w := range r.waiting {
@@ -167,7 +167,7 @@ func (l *lives) whom(p *player, s step) string {
 }
 
 // token returns one that p shows: its last, an older one, somebody else's, or one that nobody was ever given.
-func (l *lives) token(p *player, s step) string {
+func (l *simulation) token(p *player, s step) string {
 	of := p
 	if s.N%8 == 7 {
 		of = &l.players[s.Whom%clients]

@@ -19,7 +19,7 @@ type event struct {
 }
 
 // happen has e handled, by a process that may die of it, and holds what comes of it to the rules.
-func (l *lives) happen(t rapid.TB, s step, e event) {
+func (l *simulation) happen(t rapid.TB, s step, e event) {
 	t.Helper()
 	l.past = append(l.past, fmt.Sprintf("%s %s %s, process %d dies at %d (done %v)", e.conn, e.route, e.text, s.Process, s.Dies, s.DoneWhenItDies))
 	l.seen["steps"]++
@@ -54,7 +54,7 @@ func (l *lives) happen(t rapid.TB, s step, e event) {
 }
 
 // sockets returns the connections whose socket is gone.
-func (l *lives) sockets() map[string]bool {
+func (l *simulation) sockets() map[string]bool {
 	lost := map[string]bool{}
 	for _, conn := range l.conns {
 		lost[conn] = !l.connected(conn)
@@ -64,7 +64,7 @@ func (l *lives) sockets() map[string]bool {
 
 // expect returns what the rules make of e. Who may count as in a lobby, because a process died, and does, is not. Where it is
 // left to chance which lobby is tried, it is those that were.
-func (l *lives) expect(before *rules, e event, h map[string][]heardEvent, tried []string) *rules {
+func (l *simulation) expect(before *rules, e event, h map[string][]heardEvent, tried []string) *rules {
 	after := before.clone()
 	after.chance = tried
 	inLobby := slices.ContainsFunc(h[e.conn], func(e heardEvent) bool { return e.inLobby })
@@ -77,7 +77,7 @@ func (l *lives) expect(before *rules, e event, h map[string][]heardEvent, tried 
 }
 
 // compare holds what everybody has heard, and who was hung up on, to the rules.
-func (l *lives) compare(t rapid.TB, after *rules, h map[string][]heardEvent) {
+func (l *simulation) compare(t rapid.TB, after *rules, h map[string][]heardEvent) {
 	t.Helper()
 	l.catchUp(after)
 	if would, did := lines(after.heard), lines(bare(h)); !slices.Equal(would, did) {
@@ -113,7 +113,7 @@ func lines(heard map[string][]said) (all []string) {
 }
 
 // catchUp has the places lapse in m that are late and have lapsed in the store: whoever comes by may see to it.
-func (l *lives) catchUp(m *rules) {
+func (l *simulation) catchUp(m *rules) {
 	for id, r := range maps.Clone(m.rooms) {
 		late := slices.ContainsFunc(r.seats, func(s spot) bool { return !s.away.IsZero() && !m.now.Before(s.away) })
 		if late && (l.found[id] == nil || !l.found[id].Due(m.now)) {
@@ -125,7 +125,7 @@ func (l *lives) catchUp(m *rules) {
 
 // adopt returns which of the states that a dead process may have left it has left. What anybody heard of it is some of
 // what they would have heard.
-func (l *lives) adopt(t rapid.TB, before, after *rules, h map[string][]heardEvent) (is *rules) {
+func (l *simulation) adopt(t rapid.TB, before, after *rules, h map[string][]heardEvent) (is *rules) {
 	t.Helper()
 	what := "deaths that left all as it was"
 	try := func(m *rules) bool {
@@ -159,7 +159,7 @@ func (l *lives) adopt(t rapid.TB, before, after *rules, h map[string][]heardEven
 }
 
 // excuse notes what a dead process owes nobody any more, and what it may have left half done.
-func (l *lives) excuse(t rapid.TB, is *rules) {
+func (l *simulation) excuse(t rapid.TB, is *rules) {
 	waits := is.awaited()
 	maps.DeleteFunc(l.owed, func(key string, _ int) bool { return !waits[key] })
 	for _, conn := range l.conns {

@@ -18,7 +18,7 @@ type heardEvent struct {
 }
 
 // listen returns what everybody has heard, and counts the answers.
-func (l *lives) listen(t rapid.TB) map[string][]heardEvent {
+func (l *simulation) listen(t rapid.TB) map[string][]heardEvent {
 	all := map[string][]heardEvent{}
 	for conn, inbox := range l.heard() {
 		for _, data := range inbox {
@@ -43,7 +43,7 @@ var inBellhop = map[string]string{
 	"join_request_rejected": "request_rejected", "lobby_creation_failed": "error",
 }
 
-func (l *lives) decode(t rapid.TB, conn, data string) heardEvent {
+func (l *simulation) decode(t rapid.TB, conn, data string) heardEvent {
 	var e struct {
 		Event     string
 		RequestID string `json:"request_id"`
@@ -98,7 +98,7 @@ type content struct {
 }
 
 // learn notes which place each token is for that somebody has heard, and what each cursor is behind.
-func (l *lives) learn(m *rules, h map[string][]heardEvent) {
+func (l *simulation) learn(m *rules, h map[string][]heardEvent) {
 	for conn, events := range h {
 		for _, e := range events {
 			if e.cursor != "" {

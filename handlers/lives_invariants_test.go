@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
-	"bellhop/store"
+	"bellhop/lobby"
 )
 
 // A view is what the rules and the store must say alike of a lobby.
@@ -26,7 +26,7 @@ type view struct {
 }
 
 // views returns the lobbies of m, by id in lower case.
-func (l *lives) views(m *rules) map[string]view {
+func (l *simulation) views(m *rules) map[string]view {
 	all := map[string]view{}
 	for key, r := range m.rooms {
 		v := view{ID: r.id, Host: r.host, Term: r.term, Max: r.max, Promise: r.promised, Auto: r.auto, Locked: r.locked, Public: r.public,
@@ -48,20 +48,20 @@ func (l *lives) views(m *rules) map[string]view {
 }
 
 // kept returns the lobbies of the store.
-func (l *lives) kept() map[string]view {
+func (l *simulation) kept() map[string]view {
 	all := map[string]view{}
 	for key, k := range l.found {
-		v := view{ID: k.ID, Host: k.HostID, Term: k.Term, Max: k.MaxPlayers, Promise: k.Promised, Auto: k.AutoAccept, Locked: k.Locked, Public: k.Public,
+		v := view{ID: k.ID, Host: k.HostPeerID, Term: k.Term, Max: k.MaxPlayers, Promise: k.LastPeerID, Auto: k.AutoAccept, Locked: k.Locked, Public: k.Public,
 			Mesh: k.Mesh, Migrates: k.Migrates, Password: l.plain[k.Password], Metadata: k.Metadata, Created: k.CreatedAt}
 		for _, m := range k.Members {
-			former := append([]string{}, m.Former...)
+			former := append([]string{}, m.PreviousConns...)
 			v.Members = append(v.Members, fmt.Sprintf("%d %s %s was %v until %v", m.PeerID, m.Conn, m.Player, former, m.AwayUntil.UTC()))
 		}
 		for _, r := range k.Waiting {
 			v.Waiting = append(v.Waiting, fmt.Sprint(wait{r.Conn, r.RequestID, r.PeerID, r.Player}))
 		}
 		v.Banned = slices.Sorted(slices.Values(k.Banned))
-		for _, ids := range k.Used {
+		for _, ids := range k.UsedPeerIDs {
 			for id := ids[0]; id <= ids[1]; id++ {
 				v.Used = append(v.Used, id)
 			}
@@ -72,7 +72,7 @@ func (l *lives) kept() map[string]view {
 }
 
 // check holds the store to the rules, and both to what must be so whatever the rules say.
-func (l *lives) check(t rapid.TB) {
+func (l *simulation) check(t rapid.TB) {
 	t.Helper()
 	late := l.rules.clone()
 	l.catchUp(late) // that time passed is seen by nobody yet, but a lobby that expired is gone
@@ -84,7 +84,7 @@ func (l *lives) check(t rapid.TB) {
 	at := map[string]string{}
 	for id, kept := range l.found {
 		k := kept.Clone()
-		if k.Lapse(l.clock()); !k.Closed {
+		if k.ExpireAway(l.clock()); !k.Closed {
 			l.checkLobby(t, id, &k, at)
 		}
 	}
@@ -92,7 +92,7 @@ func (l *lives) check(t rapid.TB) {
 }
 
 // checkLobby checks one lobby as its next reader sees it. at is where each connection was found so far.
-func (l *lives) checkLobby(t rapid.TB, id string, k *store.Lobby, at map[string]string) {
+func (l *simulation) checkLobby(t rapid.TB, id string, k *lobby.Lobby, at map[string]string) {
 	t.Helper()
 	peers, hosts := map[int]bool{}, 0
 	list := func(conn string) {
@@ -105,7 +105,7 @@ func (l *lives) checkLobby(t rapid.TB, id string, k *store.Lobby, at map[string]
 		if list(m.Conn); peers[m.PeerID] {
 			l.fatal(t, "two in %s are peer %d", id, m.PeerID)
 		}
-		if peers[m.PeerID] = true; m.PeerID == k.HostID {
+		if peers[m.PeerID] = true; m.PeerID == k.HostPeerID {
 			hosts++
 		}
 		if m.Away() && m.AwayUntil.Sub(l.clock()) > time.Minute {
@@ -125,7 +125,7 @@ func (l *lives) checkLobby(t rapid.TB, id string, k *store.Lobby, at map[string]
 }
 
 // checkReuse checks that nobody is a peer whom somebody was before.
-func (l *lives) checkReuse(t rapid.TB, id string, peers map[int]bool) {
+func (l *simulation) checkReuse(t rapid.TB, id string, peers map[int]bool) {
 	t.Helper()
 	r := l.rules.rooms[id]
 	ever := l.peerIDs[r.number]
@@ -145,7 +145,7 @@ func (l *lives) checkReuse(t rapid.TB, id string, peers map[int]bool) {
 }
 
 // checkAnswers checks that whoever asked has its answer, or waits.
-func (l *lives) checkAnswers(t rapid.TB) {
+func (l *simulation) checkAnswers(t rapid.TB) {
 	t.Helper()
 	waits := l.rules.awaited()
 	for key, open := range l.owed {
@@ -160,7 +160,7 @@ func (l *lives) checkAnswers(t rapid.TB) {
 }
 
 // checkSecrets checks that nobody hears a password, be it right or wrong.
-func (l *lives) checkSecrets(t rapid.TB, conn, data string) {
+func (l *simulation) checkSecrets(t rapid.TB, conn, data string) {
 	t.Helper()
 	for _, p := range passwords {
 		if strings.Contains(data, p) {
@@ -170,7 +170,7 @@ func (l *lives) checkSecrets(t rapid.TB, conn, data string) {
 }
 
 // checkQuick checks that whoever looks for a lobby, and would open one, is in one then, or waits for one, or hears why not.
-func (l *lives) checkQuick(t rapid.TB, after *rules, e event, h []heardEvent) {
+func (l *simulation) checkQuick(t rapid.TB, after *rules, e event, h []heardEvent) {
 	t.Helper()
 	isError := func(e heardEvent) bool { return e.Event == "error" }
 	if e.name == "quick_join" && strings.Contains(e.text, "or_start") && after.at(e.conn) == nil && !slices.ContainsFunc(h, isError) {
@@ -179,7 +179,7 @@ func (l *lives) checkQuick(t rapid.TB, after *rules, e event, h []heardEvent) {
 }
 
 // finish has everybody leave, and then vanish: who is there may open a lobby, and then every id is free.
-func (l *lives) finish(t rapid.TB) {
+func (l *simulation) finish(t rapid.TB) {
 	open := slices.DeleteFunc(slices.Clone(l.conns), func(conn string) bool { return !l.connected(conn) })
 	for _, conn := range open {
 		l.say(t, &player{conn: conn}, step{What: "leave_lobby"})
@@ -198,14 +198,14 @@ func (l *lives) finish(t rapid.TB) {
 	}
 }
 
-func (l *lives) named() (ids []string) {
+func (l *simulation) named() (ids []string) {
 	for id := range l.ids {
 		ids = append(ids, id)
 	}
 	return ids
 }
 
-func (l *lives) mustStart(t rapid.TB, conn, id string) {
+func (l *simulation) mustStart(t rapid.TB, conn, id string) {
 	t.Helper()
 	before := l.seen["lobby_started"]
 	a := ask{name: "start_lobby", lobby: id, requestID: "last"}

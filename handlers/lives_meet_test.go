@@ -7,7 +7,7 @@ import (
 
 	"pgregory.net/rapid"
 
-	"bellhop/store"
+	"bellhop/lobby"
 )
 
 // An acquaintance is what a connection has heard of the others in its lobby. Events of different actions come in any
@@ -25,7 +25,7 @@ var (
 )
 
 // meet notes what everybody has heard of others in a step, and holds it to the store.
-func (l *lives) meet(t rapid.TB, h map[string][]heardEvent) {
+func (l *simulation) meet(t rapid.TB, h map[string][]heardEvent) {
 	t.Helper()
 	for conn, events := range h {
 		if l.rules.original[conn] {
@@ -81,7 +81,7 @@ func (a *acquaintance) hear(conn string, e heardEvent) {
 }
 
 // checkLeft checks that conn heard of everybody whom it hears leave.
-func (l *lives) checkLeft(t rapid.TB, conn string, a *acquaintance, events []heardEvent) {
+func (l *simulation) checkLeft(t rapid.TB, conn string, a *acquaintance, events []heardEvent) {
 	t.Helper()
 	for _, e := range events {
 		if e.Event == "peer_left" && !a.joined[e.Peer] && !a.asked[e.Conn] && !a.heir {
@@ -91,14 +91,14 @@ func (l *lives) checkLeft(t rapid.TB, conn string, a *acquaintance, events []hea
 }
 
 // checkAcquaintance checks that m has heard of those with whom it is linked, and of nobody else.
-func (l *lives) checkAcquaintance(t rapid.TB, k *store.Lobby, m store.Member, a *acquaintance) {
+func (l *simulation) checkAcquaintance(t rapid.TB, k *lobby.Lobby, m lobby.Member, a *acquaintance) {
 	t.Helper()
 	l.seen["acquaintances"]++
 	there := map[int]bool{}
 	for _, p := range k.Peers(m) {
 		there[p.PeerID] = true
 		knows := a.joined[p.PeerID] && !a.left[p.PeerID] || a.heir || a.asked[p.Conn]
-		for _, former := range p.Former {
+		for _, former := range p.PreviousConns {
 			knows = knows || a.asked[former]
 		}
 		if !knows {

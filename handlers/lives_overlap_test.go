@@ -10,7 +10,7 @@ import (
 
 	"pgregory.net/rapid"
 
-	"bellhop/store"
+	"bellhop/lobby"
 )
 
 // Half of the sequences have processes that die. In the others steps overlap: while one is handled, between any two of
@@ -29,7 +29,7 @@ type moment struct {
 }
 
 // playOverlapping plays a sequence in which nobody dies.
-func (l *lives) playOverlapping(t rapid.TB, script []step) {
+func (l *simulation) playOverlapping(t rapid.TB, script []step) {
 	for len(script) > 0 {
 		n := min(script[0].Meanwhile, len(script)-1)
 		for i := range n + 1 {
@@ -50,7 +50,7 @@ func (l *lives) playOverlapping(t rapid.TB, script []step) {
 
 // takeOver makes of two steps somebody who joins a lobby, and its host who takes its place over from another socket
 // while they do: so much must come together for it that it would hardly come up by itself.
-func (l *lives) takeOver(t rapid.TB, first, second *step) {
+func (l *simulation) takeOver(t rapid.TB, first, second *step) {
 	open := l.open()
 	if len(open) == 0 {
 		return
@@ -67,7 +67,7 @@ func (l *lives) takeOver(t rapid.TB, first, second *step) {
 }
 
 // prepare does what a step needs before it can begin, and reports whether others may happen while it is handled.
-func (l *lives) prepare(t rapid.TB, s *step) bool {
+func (l *simulation) prepare(t rapid.TB, s *step) bool {
 	if asks[s.What] == nil {
 		return s.What == "is said to be gone"
 	}
@@ -84,7 +84,7 @@ func (l *lives) prepare(t rapid.TB, s *step) bool {
 }
 
 // overlap has the first step handled, and the others while it is.
-func (l *lives) overlap(t rapid.TB, first step, others []step) {
+func (l *simulation) overlap(t rapid.TB, first step, others []step) {
 	t.Helper()
 	sensible := make([]bool, len(others))
 	for i := range others { // a step that is prepared may make others less likely to succeed, not wrong
@@ -116,7 +116,7 @@ func (l *lives) overlap(t rapid.TB, first step, others []step) {
 }
 
 // overlapping notes whether steps overlap now.
-func (l *lives) overlapping(now bool) {
+func (l *simulation) overlapping(now bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.meanwhiles = 0; now {
@@ -125,7 +125,7 @@ func (l *lives) overlapping(now bool) {
 }
 
 // ticking is the clock; while steps overlap it moves a little each time, so that of two lobbies one is older.
-func (l *lives) ticking() time.Time {
+func (l *simulation) ticking() time.Time {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.meanwhiles == 0 {
@@ -136,7 +136,7 @@ func (l *lives) ticking() time.Time {
 }
 
 // moment writes step s down and returns what it does, or nil.
-func (l *lives) moment(s step, process int, sensible bool, number int) func() {
+func (l *simulation) moment(s step, process int, sensible bool, number int) func() {
 	p := &l.players[s.By]
 	conn, route, text := p.conn, "$default", ""
 	switch {
@@ -174,7 +174,7 @@ func (l *lives) moment(s step, process int, sensible bool, number int) func() {
 }
 
 // adoptStore has the rules begin anew with what the store holds, and checks what must be so all the same.
-func (l *lives) adoptStore(t rapid.TB) {
+func (l *simulation) adoptStore(t rapid.TB) {
 	t.Helper()
 	l.look(t)
 	h := l.listen(t)
@@ -202,11 +202,11 @@ func (l *lives) adoptStore(t rapid.TB) {
 }
 
 // roomOf returns what the rules know of a lobby that the store holds. was is what had its id before.
-func (l *lives) roomOf(m *rules, was *room, k *store.Lobby) *room {
+func (l *simulation) roomOf(m *rules, was *room, k *lobby.Lobby) *room {
 	r := &room{
-		id: k.ID, created: time.UnixMicro(k.CreatedAt).UTC(), host: k.HostID, term: k.Term, max: k.MaxPlayers, auto: k.AutoAccept,
+		id: k.ID, created: time.UnixMicro(k.CreatedAt).UTC(), host: k.HostPeerID, term: k.Term, max: k.MaxPlayers, auto: k.AutoAccept,
 		locked: k.Locked, public: k.Public, mesh: k.Mesh, migrates: k.Migrates, password: l.plain[k.Password], metadata: k.Metadata,
-		banned: slices.Clone(k.Banned), used: map[int]bool{}, promised: k.Promised,
+		banned: slices.Clone(k.Banned), used: map[int]bool{}, promised: k.LastPeerID,
 	}
 	if was != nil && was.created.Equal(r.created) {
 		r.number = was.number
@@ -215,7 +215,7 @@ func (l *lives) roomOf(m *rules, was *room, k *store.Lobby) *room {
 		r.number = m.opened
 	}
 	for _, s := range k.Members {
-		former := strings.Join(append(slices.Clone(s.Former), ""), " ")
+		former := strings.Join(append(slices.Clone(s.PreviousConns), ""), " ")
 		spot := spot{peer: s.PeerID, conn: s.Conn, player: s.Player, former: former}
 		if s.Away() {
 			spot.away = s.AwayUntil.UTC()
@@ -225,7 +225,7 @@ func (l *lives) roomOf(m *rules, was *room, k *store.Lobby) *room {
 	for _, w := range k.Waiting {
 		r.waiting = append(r.waiting, wait{w.Conn, w.RequestID, w.PeerID, w.Player})
 	}
-	for _, ids := range k.Used {
+	for _, ids := range k.UsedPeerIDs {
 		for id := ids[0]; id <= ids[1]; id++ {
 			r.used[id] = true
 		}
@@ -234,13 +234,13 @@ func (l *lives) roomOf(m *rules, was *room, k *store.Lobby) *room {
 }
 
 // learnSeats is learn, of tokens that are good for a seat in the store: a lobby may have closed since one was heard.
-func (l *lives) learnSeats(m *rules, h map[string][]heardEvent) {
+func (l *simulation) learnSeats(m *rules, h map[string][]heardEvent) {
 	good := maps.Clone(h)
 	for conn, events := range h {
 		good[conn] = slices.DeleteFunc(slices.Clone(events), func(e heardEvent) bool {
-			s, ok := seatOf(e.token)
+			s, ok := parseResumeToken(e.token)
 			k := l.found[strings.ToLower(s.lobbyID)]
-			return e.token != "" && (!ok || k == nil || !slices.ContainsFunc(k.Members, func(m store.Member) bool {
+			return e.token != "" && (!ok || k == nil || !slices.ContainsFunc(k.Members, func(m lobby.Member) bool {
 				return m.PeerID == s.peerID && m.Token == s.hash()
 			}))
 		})

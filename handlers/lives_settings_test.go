@@ -16,7 +16,7 @@ var (
 
 // opening returns what is said of a lobby that is to begin. Few have a password: to hash one takes as long as all else in
 // a sequence.
-func (l *lives) opening(s step) ask {
+func (l *simulation) opening(s step) ask {
 	a := ask{name: "start_lobby", lobby: lobbyIDs[s.Whom%len(lobbyIDs)]}
 	if a.lobby == "" {
 		a.lobby = l.made()
@@ -32,7 +32,7 @@ func (l *lives) opening(s step) ask {
 }
 
 // made has a lobby id be made next that is free.
-func (l *lives) made() string {
+func (l *simulation) made() string {
 	for n := 0; ; n++ {
 		l.making = fmt.Sprint("Made-", n)
 		if l.rules.rooms[strings.ToLower(l.making)] == nil {
@@ -42,7 +42,7 @@ func (l *lives) made() string {
 }
 
 // newID makes lobby ids: the one that the rules count on, or any while steps overlap.
-func (l *lives) newID() string {
+func (l *simulation) newID() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.meanwhiles == 0 {
@@ -55,7 +55,7 @@ func (l *lives) newID() string {
 }
 
 // change has a change a setting or two.
-func (l *lives) change(a *ask, s step) {
+func (l *simulation) change(a *ask, s step) {
 	a.max = []int{0, 0, 2, 2, 8}[s.N%5]
 	seldom, mostly := s.More/6%3 == 0, s.More/6%3 != 0
 	switch s.More % 6 {
@@ -80,7 +80,7 @@ func (l *lives) change(a *ask, s step) {
 }
 
 // shows returns what is shown at the door of a lobby: what is right, what is wrong, or nothing.
-func (l *lives) shows(lobby string, s step) *string {
+func (l *simulation) shows(lobby string, s step) *string {
 	r := l.rules.rooms[strings.ToLower(lobby)]
 	switch {
 	case r == nil || r.password == "":
@@ -108,7 +108,7 @@ func filterIn(s step) int {
 }
 
 // cursor returns one of the last that anybody has heard, or one of nobody.
-func (l *lives) cursor(s step) string {
+func (l *simulation) cursor(s step) string {
 	switch n := len(l.cursors); {
 	case n == 0 || s.N/8%4 == 0:
 		return ""
@@ -120,7 +120,7 @@ func (l *lives) cursor(s step) string {
 }
 
 // text is what a client sends to ask a.
-func (l *lives) text(a ask) string {
+func (l *simulation) text(a ask) string {
 	content := l.content(a)
 	if a.orStart != nil {
 		content["or_start"] = l.content(*a.orStart)
@@ -129,7 +129,7 @@ func (l *lives) text(a ask) string {
 	return strings.Replace(string(text), `,"request_id":""`, "", 1)
 }
 
-func (l *lives) content(a ask) map[string]any {
+func (l *simulation) content(a ask) map[string]any {
 	content := map[string]any{}
 	put := func(name string, value any, present bool) {
 		if present {

@@ -13,6 +13,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"bellhop/lobby"
 	"bellhop/store"
 	"bellhop/store/dynamodbtest"
 )
@@ -120,16 +121,16 @@ type player struct {
 }
 
 // lives is a sequence under way.
-type lives struct {
-	*world
+type simulation struct {
+	*fixture
 	store      store.Store // as it is, for the checks
 	rules      *rules
 	processes  [2]*Handler
-	mortals    [2]*mortal
+	mortals    [2]*crashingProcess
 	players    [clients]player
 	conns      []string                // all there ever were
 	ids        map[string]bool         // of lobbies, in lower case, that were ever named
-	found      map[string]*store.Lobby // of those, the lobbies that are in the store
+	found      map[string]*lobby.Lobby // of those, the lobbies that are in the store
 	making     string                  // the lobby id that is made next
 	cursors    []string                // that anybody has heard, in order
 	password   string                  // that was said last
@@ -144,10 +145,10 @@ type lives struct {
 	game       string
 }
 
-func newLives(w *world, s store.Store, seen tally) *lives {
+func newLives(w *fixture, s store.Store, seen tally) *simulation {
 	seen["sequences"]++
-	l := &lives{
-		world: w, store: s, ids: map[string]bool{}, owed: map[string]int{}, claims: map[string]time.Time{},
+	l := &simulation{
+		fixture: w, store: s, ids: map[string]bool{}, owed: map[string]int{}, claims: map[string]time.Time{},
 		peerIDs: map[int]map[int]bool{}, plain: map[string]string{"": ""}, met: map[string]*acquaintance{}, seen: seen, game: fmt.Sprint("game", seen["sequences"]),
 	}
 	l.rules = (&rules{
@@ -168,7 +169,7 @@ var elapsed = func() <-chan time.Time {
 }()
 
 // stranger opens a lobby in another game, of which nobody here hears.
-func (l *lives) stranger() {
+func (l *simulation) stranger() {
 	l.Handler = l.processes[0]
 	l.connect(l.game+"-stranger", map[string]string{"game": l.game + "-other"})
 	l.invoke(l.game+"-stranger", "$default", `{"action":"start_lobby","content":{"lobby_id":"fox","public":true,"auto_accept":true}}`, "", nil)
@@ -176,17 +177,17 @@ func (l *lives) stranger() {
 }
 
 // begin starts a process, in place of one that has died.
-func (l *lives) begin(i int) {
-	l.mortals[i] = &mortal{}
+func (l *simulation) begin(i int) {
+	l.mortals[i] = &crashingProcess{}
 	c := l.Config
-	c.Store, c.Poster, c.Rate, c.Burst = mortalStore{l.store, l.mortals[i]}, mortalPoster{l.world, l.mortals[i]}, 1e12, 1e12
+	c.Store, c.Poster, c.Rate, c.Burst = crashingStore{l.store, l.mortals[i]}, crashingPoster{l.fixture, l.mortals[i]}, 1e12, 1e12
 	c.NewID, c.Now = l.newID, l.ticking
 	c.After = func(time.Duration) <-chan time.Time { return elapsed }
 	c.Log = slog.New(slog.NewTextHandler(&l.log, nil))
 	l.processes[i] = New(c)
 }
 
-func (l *lives) play(t rapid.TB, script []step) {
+func (l *simulation) play(t rapid.TB, script []step) {
 	if overlaps(script) {
 		l.playOverlapping(t, script)
 		script = nil
@@ -197,7 +198,7 @@ func (l *lives) play(t rapid.TB, script []step) {
 	l.finish(t)
 }
 
-func (l *lives) do(t rapid.TB, s step) {
+func (l *simulation) do(t rapid.TB, s step) {
 	p := &l.players[s.By]
 	switch s.What {
 	case "time passes":
@@ -226,14 +227,14 @@ func (l *lives) do(t rapid.TB, s step) {
 	}
 }
 
-func (l *lives) connected(conn string) bool {
+func (l *simulation) connected(conn string) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.inbox[conn] != nil
 }
 
 // connects gives a client another socket; the one that it used stays open, if it is.
-func (l *lives) connects(t rapid.TB, s step) {
+func (l *simulation) connects(t rapid.TB, s step) {
 	p := &l.players[s.By]
 	conn := fmt.Sprintf("%s-%c%d", l.game, 'a'+s.By, len(l.conns))
 	query := map[string]string{"game": l.game}
@@ -251,7 +252,7 @@ func (l *lives) connects(t rapid.TB, s step) {
 }
 
 // disconnect has $disconnect come of a socket that is gone, be it for the second time, or one that drops right now.
-func (l *lives) disconnect(t rapid.TB, s step) {
+func (l *simulation) disconnect(t rapid.TB, s step) {
 	conn := l.players[s.By].conn
 	gone := slices.DeleteFunc(slices.Clone(l.conns), l.connected)
 	if len(gone) > 0 && s.Whom%3 > 0 {
@@ -265,7 +266,7 @@ func (l *lives) disconnect(t rapid.TB, s step) {
 }
 
 // pass moves the clock.
-func (l *lives) pass(t rapid.TB, d time.Duration) {
+func (l *simulation) pass(t rapid.TB, d time.Duration) {
 	l.past = append(l.past, fmt.Sprint("clock +", d))
 	l.wait(d)
 	l.rules.now = l.clock()
@@ -278,10 +279,10 @@ func (l *lives) pass(t rapid.TB, d time.Duration) {
 }
 
 // look reads all lobbies that there are.
-func (l *lives) look(t rapid.TB) {
-	l.found = map[string]*store.Lobby{}
+func (l *simulation) look(t rapid.TB) {
+	l.found = map[string]*lobby.Lobby{}
 	for id := range l.ids {
-		if found, err := l.store.Lobby(context.Background(), store.LobbyKey(l.game, id)); err == nil {
+		if found, err := l.store.Lobby(context.Background(), lobby.KeyOf(l.game, id)); err == nil {
 			l.found[id] = found
 			if _, known := l.plain[found.Password]; !known { // made in this step, so from what was said in it
 				l.plain[found.Password] = l.password
@@ -292,7 +293,7 @@ func (l *lives) look(t rapid.TB) {
 	}
 }
 
-func (l *lives) fatal(t rapid.TB, format string, args ...any) {
+func (l *simulation) fatal(t rapid.TB, format string, args ...any) {
 	t.Helper()
 	t.Fatalf("%s\nafter\n%s", fmt.Sprintf(format, args...), strings.Join(l.past, "\n"))
 }

@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"bellhop/events"
+	"bellhop/lobby"
 	"bellhop/store"
 )
 
@@ -40,16 +42,15 @@ func TestMeanwhile(t *testing.T) {
 				w.say("ann", join)
 			}
 			w.heard()
-			met := false
+			var met atomic.Bool // letters go out at the same time
 			w.meanwhile = func(conn, event string) error {
-				if met || conn != tt.to || !strings.Contains(event, `"event":"`+tt.event+`"`) {
+				if conn != tt.to || !strings.Contains(event, `"event":"`+tt.event+`"`) || met.Swap(true) {
 					return nil
 				}
-				met = true
 				return tt.then(w)
 			}
 			w.say(tt.by, tt.says)
-			if !met {
+			if !met.Load() {
 				t.Fatal("it did not come to that")
 			}
 			if diff := cmp.Diff(tt.want, brief(w.heard())); diff != "" {
@@ -61,7 +62,7 @@ func TestMeanwhile(t *testing.T) {
 }
 
 // resumeHost gives the place of the lobby hen's host to a new connection, again.
-func (w *world) resumeHost() {
+func (w *fixture) resumeHost() {
 	w.connect("again", nil)
 	w.say("again", `{"action":"resume","content":{"resume_token":"s1.1.hen"}}`)
 }
@@ -89,24 +90,24 @@ func TestRelayToOneWhoResumes(t *testing.T) {
 }
 
 // lose ends a connection's socket, and nobody is told.
-func (w *world) lose(conn string) {
+func (w *fixture) lose(conn string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	delete(w.inbox, conn)
 }
 
-func (w *world) say(conn, text string) { w.invoke(conn, "$default", text, "reference", nil) }
+func (w *fixture) say(conn, text string) { w.invoke(conn, "$default", text, "reference", nil) }
 
 // wantListed checks who is in the lobby hen, or waits for it; and that just those may not start another, nor ann if she is
 // elsewhere.
-func (w *world) wantListed(t *testing.T, want []string, elsewhere bool) {
+func (w *fixture) wantListed(t *testing.T, want []string, elsewhere bool) {
 	t.Helper()
-	l, err := w.Store.Lobby(context.Background(), store.LobbyKey("default", "hen"))
+	l, err := w.Store.Lobby(context.Background(), lobby.KeyOf("default", "hen"))
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		t.Fatal(err)
 	}
 	for _, conn := range []string{"host", "ann"} {
-		listed := err == nil && l.Lists(conn)
+		listed := err == nil && l.Has(conn)
 		if listed != slices.Contains(want, conn) {
 			t.Errorf("%s is listed: %v, want %v", conn, listed, !listed)
 		}
@@ -263,8 +264,8 @@ func FuzzSeat(f *testing.F) {
 	f.Add("a.1", 2, "fox")
 	f.Add("a", -1, "1.fox")
 	f.Fuzz(func(t *testing.T, secret string, peerID int, lobbyID string) {
-		s := seat{secret, peerID, lobbyID}
-		got, ok := seatOf(s.token())
+		s := resumeToken{secret, peerID, lobbyID}
+		got, ok := parseResumeToken(s.token())
 		if ok && got != s {
 			t.Errorf("%q is the token of %+v, and of %+v", s.token(), s, got)
 		}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync"
 
+	"bellhop/lobby"
 	"bellhop/store"
 )
 
@@ -13,7 +14,7 @@ import (
 var errDead = errors.New("the process has died")
 
 // A mortal is a process as the world sees it, in what it asks of the store and posts. It dies at one of those calls.
-type mortal struct {
+type crashingProcess struct {
 	mu    sync.Mutex
 	left  int  // calls until it dies; 0: it does not
 	done  bool // whether the call at which it dies is still made
@@ -24,7 +25,7 @@ type mortal struct {
 	moments []moment
 }
 
-func (m *mortal) call(do func() error) error {
+func (m *crashingProcess) call(do func() error) error {
 	dies, dead := m.count()
 	if dead || dies && !m.done {
 		return errDead
@@ -36,7 +37,7 @@ func (m *mortal) call(do func() error) error {
 }
 
 // count counts a call, and reports whether the process dies at it, or is dead already.
-func (m *mortal) count() (dies, dead bool) {
+func (m *crashingProcess) count() (dies, dead bool) {
 	for _, now := range m.due() {
 		now.what()
 	}
@@ -51,7 +52,7 @@ func (m *mortal) count() (dies, dead bool) {
 }
 
 // due returns the moments that come before the next call.
-func (m *mortal) due() (due []moment) {
+func (m *crashingProcess) due() (due []moment) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.moments = slices.DeleteFunc(m.moments, func(o moment) bool {
@@ -64,73 +65,73 @@ func (m *mortal) due() (due []moment) {
 }
 
 // rest returns the moments that have not come.
-func (m *mortal) rest() (rest []moment) {
+func (m *crashingProcess) rest() (rest []moment) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	rest, m.moments = m.moments, nil
 	return rest
 }
 
-func (m *mortal) tries(lobby string) {
+func (m *crashingProcess) tries(lobby string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.tried = append(m.tried, lobby)
 }
 
-// A mortalStore is a real store as a mortal process reaches it.
-type mortalStore struct {
+// A crashingStore is a real store as a mortal process reaches it.
+type crashingStore struct {
 	store.Store
-	*mortal
+	*crashingProcess
 }
 
-func (s mortalStore) CreateLobby(ctx context.Context, l store.Lobby) error {
+func (s crashingStore) CreateLobby(ctx context.Context, l lobby.Lobby) error {
 	return s.call(func() error { return s.Store.CreateLobby(ctx, l) })
 }
 
-func (s mortalStore) Lobby(ctx context.Context, key store.Key) (l *store.Lobby, err error) {
+func (s crashingStore) Lobby(ctx context.Context, key lobby.Key) (l *lobby.Lobby, err error) {
 	err = s.call(func() (err error) { l, err = s.Store.Lobby(ctx, key); return err })
 	return l, err
 }
 
-func (s mortalStore) SwapLobby(ctx context.Context, l store.Lobby) error {
-	return s.call(func() error { return s.Store.SwapLobby(ctx, l) })
+func (s crashingStore) SwapLobby(ctx context.Context, old, new *lobby.Lobby) error {
+	return s.call(func() error { return s.Store.SwapLobby(ctx, old, new) })
 }
 
-func (s mortalStore) PutConnection(ctx context.Context, c store.Connection) error {
+func (s crashingStore) PutConnection(ctx context.Context, c store.Connection) error {
 	return s.call(func() error { return s.Store.PutConnection(ctx, c) })
 }
 
-func (s mortalStore) Connection(ctx context.Context, id string) (c store.Connection, err error) {
+func (s crashingStore) Connection(ctx context.Context, id string) (c store.Connection, err error) {
 	err = s.call(func() (err error) { c, err = s.Store.Connection(ctx, id); return err })
 	return c, err
 }
 
-func (s mortalStore) List(ctx context.Context, game string, o *store.Order, after store.Position, n int) (page []store.Listing, more bool, err error) {
+func (s crashingStore) List(ctx context.Context, game string, o *lobby.Order, after lobby.Position, n int) (page []lobby.Listing, more bool, err error) {
 	err = s.call(func() (err error) { page, more, err = s.Store.List(ctx, game, o, after, n); return err })
 	return page, more, err
 }
 
-func (s mortalStore) Point(ctx context.Context, id string, from, to store.Pointer) (c store.Connection, err error) {
+func (s crashingStore) Claim(ctx context.Context, id string, from, to lobby.Claim) (c store.Connection, err error) {
 	s.tries(to.LobbyID)
-	err = s.call(func() (err error) { c, err = s.Store.Point(ctx, id, from, to); return err })
+	err = s.call(func() (err error) { c, err = s.Store.Claim(ctx, id, from, to); return err })
 	return c, err
 }
 
-func (s mortalStore) DeleteConnection(ctx context.Context, id string) (c store.Connection, err error) {
+func (s crashingStore) DeleteConnection(ctx context.Context, id string) (c store.Connection, err error) {
 	err = s.call(func() (err error) { c, err = s.Store.DeleteConnection(ctx, id); return err })
 	return c, err
 }
 
-// A mortalPoster reaches the world's clients for a mortal process.
-type mortalPoster struct {
+// A crashingPoster reaches the world's clients for a mortal process.
+type crashingPoster struct {
 	Poster
-	*mortal
+	*crashingProcess
 }
 
-func (p mortalPoster) Post(ctx context.Context, conn string, data []byte) error {
+func (p crashingPoster) Post(ctx context.Context, conn string, data []byte) error {
 	return p.call(func() error { return p.Poster.Post(ctx, conn, data) })
 }
 
-func (p mortalPoster) Hangup(ctx context.Context, conn string) error {
+func (p crashingPoster) Hangup(ctx context.Context, conn string) error {
 	return p.call(func() error { return p.Poster.Hangup(ctx, conn) })
 }

@@ -12,6 +12,7 @@ import (
 	"pgregory.net/rapid"
 
 	"bellhop/events"
+	"bellhop/lobby"
 	"bellhop/store"
 	"bellhop/store/dynamodbtest"
 )
@@ -39,16 +40,16 @@ var walks = rapid.Custom(func(t *rapid.T) walk {
 // conditions of filters, and what they are in Go.
 var conditions = []struct {
 	text  string
-	holds func(l *store.Lobby) bool
+	holds func(l *lobby.Lobby) bool
 }{
-	{`"players":{"$gte":2}`, func(l *store.Lobby) bool { return len(l.Members) >= 2 }},
-	{`"max_players":{"$in":[4,8,"8"]}`, func(l *store.Lobby) bool { return l.MaxPlayers == 4 || l.MaxPlayers == 8 }},
-	{`"free_seats":{"$gt":1,"$lt":6}`, func(l *store.Lobby) bool { n := l.MaxPlayers - len(l.Members); return n > 1 && n < 6 }},
-	{`"has_password":false`, func(l *store.Lobby) bool { return l.Password == "" }},
-	{`"auto_accept":{"$ne":false}`, func(l *store.Lobby) bool { return l.AutoAccept }},
-	{`"topology":"mesh"`, func(l *store.Lobby) bool { return l.Mesh }},
-	{`"metadata.level":{"$lte":2}`, func(l *store.Lobby) bool { return l.Metadata != "" && l.MaxPlayers%4 <= 2 }},
-	{`"metadata.mods.fog":{"$exists":false}`, func(l *store.Lobby) bool { return l.Metadata == "" }},
+	{`"players":{"$gte":2}`, func(l *lobby.Lobby) bool { return len(l.Members) >= 2 }},
+	{`"max_players":{"$in":[4,8,"8"]}`, func(l *lobby.Lobby) bool { return l.MaxPlayers == 4 || l.MaxPlayers == 8 }},
+	{`"free_seats":{"$gt":1,"$lt":6}`, func(l *lobby.Lobby) bool { n := l.MaxPlayers - len(l.Members); return n > 1 && n < 6 }},
+	{`"has_password":false`, func(l *lobby.Lobby) bool { return l.Password == "" }},
+	{`"auto_accept":{"$ne":false}`, func(l *lobby.Lobby) bool { return l.AutoAccept }},
+	{`"topology":"mesh"`, func(l *lobby.Lobby) bool { return l.Mesh }},
+	{`"metadata.level":{"$lte":2}`, func(l *lobby.Lobby) bool { return l.Metadata != "" && l.MaxPlayers%4 <= 2 }},
+	{`"metadata.mods.fog":{"$exists":false}`, func(l *lobby.Lobby) bool { return l.Metadata == "" }},
 }
 
 // TestPages guards that the pages of list_lobbies are together what a look at all lobbies gives, for those that stay: none twice,
@@ -69,14 +70,14 @@ func TestPages(t *testing.T) {
 
 // A walker knows which lobbies there are.
 type walker struct {
-	*world
+	*fixture
 	ids []string // of all that ever were
 }
 
-func newWalker(w *world) *walker {
+func newWalker(w *fixture) *walker {
 	w.Config.Burst = 1e9
 	w.Handler = New(w.Config)
-	return &walker{world: w}
+	return &walker{fixture: w}
 }
 
 func (w *walker) goes(t rapid.TB, plan walk) {
@@ -85,14 +86,14 @@ func (w *walker) goes(t rapid.TB, plan walk) {
 		w.starts(t, n)
 	}
 	var filter []string
-	picks := func(l *store.Lobby) bool { return true }
+	picks := func(l *lobby.Lobby) bool { return true }
 	for i := range conditions {
 		if !slices.ContainsFunc(plan.filter, func(n int) bool { return n%len(conditions) == i }) {
 			continue
 		}
 		filter = append(filter, conditions[i].text)
 		before := picks
-		picks = func(l *store.Lobby) bool { return before(l) && conditions[i].holds(l) }
+		picks = func(l *lobby.Lobby) bool { return before(l) && conditions[i].holds(l) }
 	}
 	stayed := w.scan(t, picks)
 	shown, cursor := []string{}, ""
@@ -163,8 +164,8 @@ func (w *walker) starts(t rapid.TB, n int) {
 		w.wait(time.Duration(n%3) * time.Second)
 	}
 	id := fmt.Sprint([]string{"a", "B", "c"}[n/3%3], len(w.ids))
-	l := store.NewLobby("chess", id, store.Member{Conn: "host of " + id})
-	l.CreatedAt, l.ExpiresAt = w.clock().UnixMicro(), w.clock().Add(store.LobbyTTL)
+	l := lobby.New("chess", id, lobby.Member{Conn: "host of " + id})
+	l.CreatedAt, l.ExpiresAt = w.clock().UnixMicro(), w.clock().Add(lobby.TTL)
 	l.MaxPlayers, l.Public, l.AutoAccept, l.Mesh = 2+n%9, n%10 > 0, n%5 < 3, n%4 < 2
 	if n%7 < 2 {
 		l.Password = "salt.hash"
@@ -184,8 +185,8 @@ func (w *walker) happens(t rapid.TB, n int) {
 		w.starts(t, n/4)
 		return
 	}
-	key := store.LobbyKey("chess", w.ids[n/4%len(w.ids)])
-	_, err := store.UpdateLobby(context.Background(), w.Store, key, nil, func(l *store.Lobby) error {
+	key := lobby.KeyOf("chess", w.ids[n/4%len(w.ids)])
+	_, err := store.UpdateLobby(context.Background(), w.Store, key, func(l *lobby.Lobby) error {
 		switch n / 64 % 6 {
 		case 0:
 			l.Closed, l.Members = true, nil
@@ -195,7 +196,7 @@ func (w *walker) happens(t rapid.TB, n int) {
 			l.Public = !l.Public
 		case 3:
 			if l.Members = l.Members[:1]; n%3 > 0 {
-				l.Members = append(l.Members, store.Member{Conn: "guest", PeerID: 2})
+				l.Members = append(l.Members, lobby.Member{Conn: "guest", PeerID: 2})
 			}
 		case 4:
 			if l.Members[0].AwayUntil = (time.Time{}); n%3 > 0 {
@@ -213,17 +214,17 @@ func (w *walker) happens(t rapid.TB, n int) {
 }
 
 // scan reads all lobbies, one by one, and returns the ids of those that the list is to show, the newest first.
-func (w *walker) scan(t rapid.TB, picks func(l *store.Lobby) bool) (ids []string) {
-	var all []*store.Lobby
+func (w *walker) scan(t rapid.TB, picks func(l *lobby.Lobby) bool) (ids []string) {
+	var all []*lobby.Lobby
 	for _, id := range w.ids {
-		l, err := w.Store.Lobby(context.Background(), store.LobbyKey("chess", id))
+		l, err := w.Store.Lobby(context.Background(), lobby.KeyOf("chess", id))
 		if err == nil && l.Public && !l.Locked && len(l.Members) < l.MaxPlayers && l.Members[0].AwayUntil.IsZero() && picks(l) {
 			all = append(all, l)
 		} else if err != nil && err != store.ErrNotFound {
 			t.Fatal(err)
 		}
 	}
-	slices.SortFunc(all, func(a, b *store.Lobby) int {
+	slices.SortFunc(all, func(a, b *lobby.Lobby) int {
 		if a.CreatedAt != b.CreatedAt {
 			return int(b.CreatedAt - a.CreatedAt)
 		}

@@ -11,23 +11,26 @@ import (
 
 	"golang.org/x/crypto/argon2"
 
-	"bellhop/store"
+	"bellhop/lobby"
 )
 
-// Passwords are hashed by Argon2id with 7 MiB and five passes, one of the settings that OWASP's "Password Storage Cheat
-// Sheet" takes for equal. That is some 17 ms of a whole core, and 120 ms of a Lambda function with 256 MB.
+// Passwords are hashed with Argon2id, 7 MiB and five passes, one of the
+// settings that OWASP's "Password Storage Cheat Sheet" rates as equal. That
+// takes about 17 ms of a whole core, and 120 ms of a Lambda function with 256
+// MB.
 const (
 	argonKiB    = 7 << 10
 	argonPasses = 5
 )
 
-// hashing bounds how many passwords are hashed at once, so that guesses leave cores to those who play.
+// hashing bounds how many passwords are hashed at the same time, so that
+// guesses leave cores to players.
 var hashing = make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2))
 
-// hashTime is how long somebody waits for that, before they are told to try again.
+// hashTime is how long a sender waits for that before it is told to try again.
 const hashTime = time.Second
 
-// hashPassword returns what is stored of a password: a salt and the hash. Of none, which is "", it is "".
+// hashPassword returns a salt and the hash of password, or "" if there is none.
 func hashPassword(ctx context.Context, password string) (string, error) {
 	if password == "" {
 		return "", nil
@@ -52,21 +55,27 @@ func saltedHash(ctx context.Context, password, salt string) (string, error) {
 	return salt + "." + base64.RawURLEncoding.EncodeToString(sum), nil
 }
 
-// Wrong passwords of all who try at one lobby, in one process: as many at once, and a second.
+// Wrong passwords for one lobby, from everybody together, in one process: at
+// once, and a second.
 const (
 	passwordBurst = 50
 	passwordRate  = 10
 )
 
-// passwordTries names the bucket of the wrong passwords tried at the lobby at key.
-func passwordTries(key store.Key) string { return "password of " + string(key) }
+// passwordTries names the bucket for wrong passwords of the lobby at key.
+func passwordTries(key lobby.Key) string { return "password of " + string(key) }
 
-// prove returns nil if password is that whose hash is stored with the lobby at key, else store.ErrWrongPassword, or that too
-// many wrong ones have been tried. A wrong one costs its sender what a guess costs. The right one passes however many have
-// guessed: only a hash that there is no room for is refused, before anybody knows whether the password is right.
-func (h *Handler) prove(ctx context.Context, req *request, key store.Key, hash, password string) error {
+// prove returns nil if password matches hash, the stored hash of the lobby at
+// key. Otherwise it returns lobby.ErrWrongPassword or, if too many were wrong,
+// an error that says when to try again. A wrong password costs its sender what
+// a guess costs.
+//
+// The right password passes however many have guessed. Only a check that the
+// process has no room for is refused, before anybody knows whether the password
+// is right.
+func (h *Handler) prove(ctx context.Context, req *action, key lobby.Key, hash, password string) error {
 	if password == "" {
-		return store.ErrWrongPassword
+		return lobby.ErrWrongPassword
 	}
 	salt, _, _ := strings.Cut(hash, ".")
 	is, err := saltedHash(ctx, password, salt)
@@ -78,7 +87,7 @@ func (h *Handler) prove(ctx context.Context, req *request, key store.Key, hash, 
 		if wait := tries.spend(req.now, passwordRate, passwordBurst); wait > 0 {
 			return h.guessed(req, tooFast(wait))
 		}
-		return h.guessed(req, store.ErrWrongPassword)
+		return h.guessed(req, lobby.ErrWrongPassword)
 	}
 	return nil
 }

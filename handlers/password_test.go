@@ -7,7 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"bellhop/store"
+	"bellhop/lobby"
 )
 
 // TestTooManyPasswords guards that nobody waits for long while others have passwords hashed: who would is told to try again,
@@ -61,7 +61,7 @@ func TestRightPasswordPasses(t *testing.T) {
 	}
 	w.say("host", `{"action":"start_lobby","content":{"lobby_id":"fox","password":"right"}}`)
 	w.say("stranger", `{"action":"join_lobby","content":{"lobby_id":"fox","password":"wrong"},"request_id":"1"}`)
-	w.sessions.of(passwordTries(store.LobbyKey("default", "fox"))).pay(passwordBurst) // as if others had tried so many
+	w.sessions.of(passwordTries(lobby.KeyOf("default", "fox"))).pay(passwordBurst) // as if others had tried so many
 	w.heard()
 	w.say("stranger", `{"action":"join_lobby","content":{"lobby_id":"fox","password":"wrong"},"request_id":"2"}`)
 	w.say("guest", `{"action":"join_lobby","content":{"lobby_id":"fox","password":"right"},"request_id":"3"}`)

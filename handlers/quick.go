@@ -10,21 +10,25 @@ import (
 	"time"
 
 	"bellhop/events"
+	"bellhop/lobby"
 	"bellhop/store"
 )
 
-// How often quick_join looks for a lobby, of how many it knows then, and how many it tries.
+// Limits of quick_join: how often it reads the list, how many lobbies it then
+// knows, and how many it tries.
 const (
 	maxLooks = 4
 	maxKnown = 100
 	maxTries = 8
 )
 
-// startLag is how long a lobby is under way, at most, that began a moment before another.
+// startLag bounds how long a lobby takes to appear that another player starts
+// at the same moment.
 const startLag = 20 * time.Millisecond
 
-// quickJoin brings the sender into a lobby that it may come into, else into one of its own.
-func (h *Handler) quickJoin(ctx context.Context, req *request) error {
+// quickJoin brings the sender into an open lobby or, if there is none, into one
+// of its own.
+func (h *Handler) quickJoin(ctx context.Context, req *action) error {
 	var c events.QuickJoin
 	if err := req.Content.Read(&c); err != nil {
 		return err
@@ -34,20 +38,21 @@ func (h *Handler) quickJoin(ctx context.Context, req *request) error {
 		req.session.pay(guessCost - 1)
 		own = cmp.Or(strings.Clone(c.OrStart.LobbyID), own)
 	}
-	at, err := h.enter(ctx, req, store.Pointer{}, own, nil) // so that the sender goes nowhere else meanwhile
+	at, err := h.claim(ctx, req, lobby.Claim{}, own, nil) // so that the sender goes nowhere else meanwhile
 	if err != nil {
 		return err
 	}
 	if at, err = h.quick(ctx, req, at, own, c); err != nil && at.ID != "" {
 		ctx, cancel := lastTime(ctx)
 		defer cancel()
-		h.release(ctx, req.conn, at.Pointer)
+		h.releaseClaim(ctx, req.conn, at.Claim)
 	}
 	return err
 }
 
-// quick is quickJoin for a sender who points at own, a lobby that nobody has opened: at. It returns at if that is so still.
-func (h *Handler) quick(ctx context.Context, req *request, at store.Connection, own string, c events.QuickJoin) (store.Connection, error) {
+// quick is quickJoin for a sender that claims own, an id that nobody has
+// opened. It returns that claim if it still holds.
+func (h *Handler) quick(ctx context.Context, req *action, at store.Connection, own string, c events.QuickJoin) (store.Connection, error) {
 	var nowhere store.Connection
 	open, err := h.open(ctx, req, c, maxTries)
 	for look := 1; err == nil; look++ {
@@ -77,8 +82,9 @@ func (h *Handler) quick(ctx context.Context, req *request, at store.Connection, 
 	return at, err
 }
 
-// openOwn is openLobby for a sender who may point at the lobby id already: at, if so.
-func (h *Handler) openOwn(ctx context.Context, req *request, at store.Connection, id string, c events.StartLobby) (*store.Lobby, seat, error) {
+// openOwn is openLobby for a sender that might already claim the id; at is its
+// connection if it does.
+func (h *Handler) openOwn(ctx context.Context, req *action, at store.Connection, id string, c events.StartLobby) (*lobby.Lobby, resumeToken, error) {
 	if at.ID != "" {
 		if l, s, err := h.openAt(ctx, req, at, id, c); !errors.Is(err, store.ErrExists) || c.LobbyID != "" {
 			return l, s, err
@@ -87,13 +93,13 @@ func (h *Handler) openOwn(ctx context.Context, req *request, at store.Connection
 	return h.openLobby(ctx, req, c)
 }
 
-// open returns the first n lobbies that the sender may come into, the best first.
-func (h *Handler) open(ctx context.Context, req *request, c events.QuickJoin, n int) (open []store.Listing, err error) {
+// open returns the first n lobbies that the sender can enter, the best first.
+func (h *Handler) open(ctx context.Context, req *action, c events.QuickJoin, n int) (open []lobby.Listing, err error) {
 	at, _, err := h.connection(ctx, req)
 	if err != nil {
 		return nil, err
 	}
-	for l, err := range h.find(ctx, req, at.Game, store.Fullest, "", n, c.Filter) {
+	for l, err := range h.find(ctx, req, at.Game, lobby.Fullest, "", n, c.Filter) {
 		if err != nil {
 			return nil, err
 		}
@@ -104,16 +110,18 @@ func (h *Handler) open(ctx context.Context, req *request, c events.QuickJoin, n 
 	return open, nil
 }
 
-// joinAny joins one of the lobbies: the first, or if others were faster there any other, so that those who come at once do not
-// all run after each other. It reports whether the sender is in one, or waits for it; and at, if the sender points there still.
-func (h *Handler) joinAny(ctx context.Context, req *request, at store.Connection, open []store.Listing, c events.QuickJoin) (bool, store.Connection, error) {
+// joinAny joins the first of the lobbies. If somebody else takes the last place
+// there, it tries a random other one, so that players who arrive together
+// spread out. It reports whether the sender is in a lobby or waits for one, and
+// returns at if that claim still holds.
+func (h *Handler) joinAny(ctx context.Context, req *action, at store.Connection, open []lobby.Listing, c events.QuickJoin) (bool, store.Connection, error) {
 	open = slices.Clone(open)
 	for try := 0; try < maxTries && len(open) > 0; try++ {
 		i := 0
 		if try > 0 {
 			i = rand.IntN(len(open))
 		}
-		there, seen, err := h.approach(ctx, req, at.Pointer, open[i].ID)
+		there, seen, err := h.claimAndRead(ctx, req, at.Claim, open[i].ID)
 		if err != nil {
 			return false, at, err
 		}
@@ -126,15 +134,20 @@ func (h *Handler) joinAny(ctx context.Context, req *request, at store.Connection
 	return false, at, nil
 }
 
-// elsewhere returns where the sender goes who has just started l, having found no other lobby, if that was so for others at
-// the same moment: they agree on who stays, by the same list. Their own lobby has closed then. It is nil for who stays: that is
-// sure once somebody has come, or nobody else has a place; until then who is to come may be faster elsewhere, so it looks again.
-func (h *Handler) elsewhere(ctx context.Context, req *request, l *store.Lobby, c events.QuickJoin) []store.Listing {
-	if !l.AutoAccept || !l.Listed() {
+// elsewhere decides between players who all found no lobby at the same moment
+// and started one each. From the same list they agree on who stays. For a
+// player that moves, it closes the player's lobby l and returns where to go.
+// For a player that stays, it returns nil.
+//
+// A player stays once somebody has joined it, or if no other lobby has a place.
+// Until then it looks again, since whoever should come might find a place
+// elsewhere.
+func (h *Handler) elsewhere(ctx context.Context, req *action, l *lobby.Lobby, c events.QuickJoin) []lobby.Listing {
+	if !l.AutoAccept || !l.Discoverable() {
 		return nil // others are not let in by it, or do not find it
 	}
-	own := func(o store.Listing) bool { return o.ID == l.ID }
-	var open []store.Listing
+	own := func(o lobby.Listing) bool { return o.ID == l.ID }
+	var open []lobby.Listing
 	var err error
 	target, moves := 0, false
 	for look := 1; !moves; look++ {
@@ -146,16 +159,16 @@ func (h *Handler) elsewhere(ctx context.Context, req *request, l *store.Lobby, c
 		if open, err = h.open(ctx, req, c, maxKnown); err != nil {
 			return nil // this one is as good
 		}
-		open = slices.DeleteFunc(open, func(o store.Listing) bool { return !o.AutoAccept })
+		open = slices.DeleteFunc(open, func(o lobby.Listing) bool { return !o.AutoAccept })
 		i := slices.IndexFunc(open, own)
 		if i < 0 || open[i].Players > 1 || len(open) == 1 || look > maxLooks {
 			return nil
 		}
-		target, moves = seatFor(open, l.ID)
+		target, moves = lobbyFor(open, l.ID)
 	}
-	_, err = h.update(ctx, nil, l.Key(), func(l *store.Lobby) error {
+	_, err = h.update(ctx, nil, l.Key(), func(l *lobby.Lobby) error {
 		if len(l.Members) > 1 || len(l.Waiting) > 0 {
-			return store.ErrAlreadyIn // somebody was faster
+			return lobby.ErrAlreadyIn // somebody was faster
 		}
 		return l.Leave(req.conn)
 	})
@@ -163,13 +176,14 @@ func (h *Handler) elsewhere(ctx context.Context, req *request, l *store.Lobby, c
 		return nil
 	}
 	best := open[target] // before it is taken out of open
-	return append([]store.Listing{best}, slices.DeleteFunc(slices.Delete(open, target, target+1), own)...)
+	return append([]lobby.Listing{best}, slices.DeleteFunc(slices.Delete(open, target, target+1), own)...)
 }
 
-// seatFor goes through the lobbies with one player in the order in which they began, and gives each of those players the next
-// free place in a lobby with more of them, or in one that began earlier and has stayed. It returns where that is for the player
-// of own, unless that one stays too.
-func seatFor(open []store.Listing, own string) (target int, moves bool) {
+// lobbyFor goes through the lobbies with one player in the order in which they
+// began. It gives each of these players the next free place in a fuller lobby,
+// or in an earlier one whose player stays. It returns that lobby for the player
+// of own, unless that player stays.
+func lobbyFor(open []lobby.Listing, own string) (target int, moves bool) {
 	var seats, alone []int // indexes into open, a seat's as often as it has places
 	for i, l := range open {
 		if l.Players == 1 {

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"bellhop/lobby"
 	"bellhop/store"
 	"bellhop/store/dynamodbtest"
 )
@@ -40,26 +41,26 @@ func (c counted) note(err error) error {
 	return err
 }
 
-func (c counted) CreateLobby(ctx context.Context, l store.Lobby) error {
+func (c counted) CreateLobby(ctx context.Context, l lobby.Lobby) error {
 	return c.note(c.Store.CreateLobby(ctx, l))
 }
 
-func (c counted) Lobby(ctx context.Context, key store.Key) (*store.Lobby, error) {
+func (c counted) Lobby(ctx context.Context, key lobby.Key) (*lobby.Lobby, error) {
 	l, err := c.Store.Lobby(ctx, key)
 	return l, c.note(err)
 }
 
-func (c counted) SwapLobby(ctx context.Context, l store.Lobby) error {
-	return c.note(c.Store.SwapLobby(ctx, l))
+func (c counted) SwapLobby(ctx context.Context, old, new *lobby.Lobby) error {
+	return c.note(c.Store.SwapLobby(ctx, old, new))
 }
 
-func (c counted) List(ctx context.Context, game string, o *store.Order, after store.Position, n int) ([]store.Listing, bool, error) {
+func (c counted) List(ctx context.Context, game string, o *lobby.Order, after lobby.Position, n int) ([]lobby.Listing, bool, error) {
 	page, more, err := c.Store.List(ctx, game, o, after, n)
 	return page, more, c.note(err)
 }
 
-func (c counted) Point(ctx context.Context, id string, from, to store.Pointer) (store.Connection, error) {
-	at, err := c.Store.Point(ctx, id, from, to)
+func (c counted) Claim(ctx context.Context, id string, from, to lobby.Claim) (store.Connection, error) {
+	at, err := c.Store.Claim(ctx, id, from, to)
 	return at, c.note(err)
 }
 
@@ -69,11 +70,11 @@ func (c counted) Point(ctx context.Context, id string, from, to store.Pointer) (
 // it took.
 func TestQuickJoinAtOnce(t *testing.T) {
 	t.Run("memory", func(t *testing.T) {
-		quickly(t, *quickRounds, func(w *world) store.Store { return w.Store })
+		quickly(t, *quickRounds, func(w *fixture) store.Store { return w.Store })
 	})
 	t.Run("dynamodb", func(t *testing.T) {
 		endpoint := dynamodbtest.Start(t)
-		quickly(t, *quickDynamoDB, func(w *world) store.Store {
+		quickly(t, *quickDynamoDB, func(w *fixture) store.Store {
 			return dynamodbtest.Open(t, endpoint, w.clock)
 		})
 	})
@@ -95,7 +96,7 @@ func TestQuickJoinAlreadyIn(t *testing.T) {
 	}
 }
 
-func quickly(t *testing.T, rounds int, open func(w *world) store.Store) {
+func quickly(t *testing.T, rounds int, open func(w *fixture) store.Store) {
 	lobbies, alone := map[int]int{}, map[int]int{} // rounds that had so many
 	var calls, conflicts atomic.Int64
 	for range rounds {
@@ -131,7 +132,7 @@ func quickly(t *testing.T, rounds int, open func(w *world) store.Store) {
 }
 
 // quickRound has all look for a game at once, and returns how many players each lobby has then.
-func quickRound(t *testing.T, w *world) (sizes map[store.Key]int) {
+func quickRound(t *testing.T, w *fixture) (sizes map[lobby.Key]int) {
 	var all sync.WaitGroup
 	start := make(chan bool)
 	for i := range quickPlayers {
@@ -144,7 +145,7 @@ func quickRound(t *testing.T, w *world) (sizes map[store.Key]int) {
 	}
 	close(start)
 	all.Wait()
-	sizes = map[store.Key]int{}
+	sizes = map[lobby.Key]int{}
 	heard := w.heard()
 	for i := range quickPlayers {
 		conn := fmt.Sprint("p", i)
@@ -152,12 +153,12 @@ func quickRound(t *testing.T, w *world) (sizes map[store.Key]int) {
 			t.Errorf("%s hears %q", conn, answers)
 		}
 		c, err := w.Store.Connection(context.Background(), conn)
-		if err != nil || c.Pointer.LobbyID == "" {
+		if err != nil || c.Claim.LobbyID == "" {
 			t.Errorf("%s is nowhere (%v)", conn, err)
 			continue
 		}
 		l, err := w.Store.Lobby(context.Background(), c.Key())
-		if err != nil || !l.Lists(conn) || len(l.Members) > quickPlaces {
+		if err != nil || !l.Has(conn) || len(l.Members) > quickPlaces {
 			t.Errorf("%s is not in its lobby (%v)", conn, err)
 			continue
 		}

@@ -7,23 +7,25 @@ import (
 	"time"
 
 	"bellhop/events"
+	"bellhop/lobby"
 	"bellhop/store"
 )
 
-func (h *Handler) setSessionDescription(ctx context.Context, req *request) error {
+func (h *Handler) setSessionDescription(ctx context.Context, req *action) error {
 	return h.relay(ctx, req, new(events.SessionDescription))
 }
 
-func (h *Handler) sendICECandidate(ctx context.Context, req *request) error {
+func (h *Handler) sendICECandidate(ctx context.Context, req *action) error {
 	return h.relay(ctx, req, new(events.ICECandidate))
 }
 
-// buffers holds room for events on their way out. A Poster does not keep what it is given.
+// buffers holds room for outgoing events. A Poster does not keep what it is
+// given.
 var buffers = sync.Pool{New: func() any { return new([]byte) }}
 
-// relay hands c from the sender to the peer that it is for. This is the path that has to be fast: it reads the lobby
-// once and writes nothing.
-func (h *Handler) relay(ctx context.Context, req *request, c events.Relay) error {
+// relay passes c from the sender to a peer. This path has to be fast: it reads
+// the lobby once and writes nothing.
+func (h *Handler) relay(ctx context.Context, req *action, c events.Relay) error {
 	if err := req.Content.Read(c); err != nil {
 		return err
 	}
@@ -50,13 +52,14 @@ func (h *Handler) relay(ctx context.Context, req *request, c events.Relay) error
 	return h.done(ctx, req, events.Done{})
 }
 
-// peer returns the lobby that the sender is in, its peer id there, and the member that it may talk to as id. A sender in no
-// lobby hears no more than one in another: store.ErrNotLinked.
-func (h *Handler) peer(ctx context.Context, req *request, id string) (at store.Key, from int, to store.Member, err error) {
-	err = h.inLobby(ctx, req, func(key store.Key) error {
+// peer returns the member that the sender can talk to as id, and the key of
+// their lobby. A sender that is in no lobby learns no more than one in another
+// lobby: lobby.ErrNotLinked.
+func (h *Handler) peer(ctx context.Context, req *action, id string) (at lobby.Key, from int, to lobby.Member, err error) {
+	err = h.inLobby(ctx, req, func(key lobby.Key) error {
 		l, err := h.read(ctx, key)
-		if errors.Is(err, store.ErrNotFound) || err == nil && !l.Lists(req.conn) {
-			return store.ErrNotIn
+		if errors.Is(err, store.ErrNotFound) || err == nil && !l.Has(req.conn) {
+			return lobby.ErrNotIn
 		}
 		if err != nil {
 			return err
@@ -65,15 +68,16 @@ func (h *Handler) peer(ctx context.Context, req *request, id string) (at store.K
 		from, to, err = l.Peer(req.conn, id)
 		return err
 	})
-	if err == store.ErrNotIn {
-		err = store.ErrNotLinked
+	if err == lobby.ErrNotIn {
+		err = lobby.ErrNotLinked
 	}
 	return at, from, to, err
 }
 
-// again posts data to a peer whose connection turned out to be gone, if they have resumed from another meanwhile: a
-// message under way must not be lost by that.
-func (h *Handler) again(ctx context.Context, req *request, id string, was store.Member, data []byte) error {
+// again posts data to a peer whose connection turned out to be gone, if the
+// peer has resumed on another since. A message under way must not be lost by
+// that.
+func (h *Handler) again(ctx context.Context, req *action, id string, was lobby.Member, data []byte) error {
 	_, _, now, err := h.peer(ctx, req, id)
 	switch {
 	case err != nil:
@@ -86,8 +90,9 @@ func (h *Handler) again(ctx context.Context, req *request, id string, was store.
 	return h.Poster.Post(ctx, now.Conn, data)
 }
 
-// lost drops a peer whose connection turned out to be gone, and says so to the sender.
-func (h *Handler) lost(ctx context.Context, key store.Key, conn string) error {
+// lost drops a peer whose connection turned out to be gone, and returns the
+// error for the sender.
+func (h *Handler) lost(ctx context.Context, key lobby.Key, conn string) error {
 	until, err := h.drop(ctx, key, conn)
 	if err != nil {
 		return err
@@ -95,7 +100,8 @@ func (h *Handler) lost(ctx context.Context, key store.Key, conn string) error {
 	return unreachable(until)
 }
 
-// unreachable is the error for a peer that is away. The zero time means that they cannot come back.
+// unreachable returns the error for a peer that is away. The zero time means
+// that it cannot come back.
 func unreachable(until time.Time) error {
 	return &events.Error{
 		Code: events.PeerUnreachable, ResumeUntil: events.TimeOf(until),

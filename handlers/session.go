@@ -9,9 +9,9 @@ import (
 	"bellhop/store"
 )
 
-// A session is what this process remembers of a connection between two messages. All of it may be forgotten: where the
-// connection points is a hint that is checked against the store, the bucket is then full again, and the log says once more
-// that the client does not read.
+// A session is what this process remembers of a connection between two
+// messages: a hint of its claim, which is checked against the store, and its
+// rate limit. All of it can be forgotten; the limit then starts afresh.
 type session struct {
 	mu     sync.Mutex
 	known  bool // conn has been read
@@ -21,7 +21,7 @@ type session struct {
 	busy   bool // the log says that it took no more
 }
 
-// hint returns what was last known of the connection, if anything.
+// hint returns the connection as last seen, if at all.
 func (s *session) hint() (c store.Connection, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -34,24 +34,6 @@ func (s *session) learn(c store.Connection) {
 	s.conn, s.known = c, c.ID != ""
 }
 
-// spend takes one action out of a bucket that holds burst and fills by rate a second. It returns how long to wait if
-// there is none.
-func (s *session) spend(now time.Time, rate, burst float64) (wait time.Duration) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.last.IsZero() {
-		s.tokens = burst
-	} else {
-		s.tokens = min(burst, s.tokens+max(0, now.Sub(s.last).Seconds())*rate)
-	}
-	s.last = now
-	if s.tokens < 1 {
-		return time.Duration((1 - s.tokens) / rate * float64(time.Second))
-	}
-	s.tokens--
-	return 0
-}
-
 // wasBusy reports whether it has been called before.
 func (s *session) wasBusy() (before bool) {
 	s.mu.Lock()
@@ -60,15 +42,8 @@ func (s *session) wasBusy() (before bool) {
 	return before
 }
 
-// pay takes n more actions out of the bucket, which may leave it in debt.
-func (s *session) pay(n float64) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.tokens -= n
-}
-
-// sessions holds the sessions of a process. On AWS a connection's end may be handled by another process, so what is
-// left over is thrown away once there is too much of it.
+// sessions holds the sessions of a process. On AWS another process might handle
+// a connection's end, so a full shard is thrown away.
 type sessions struct{ shards [64]sessionShard }
 
 type sessionShard struct {
@@ -76,7 +51,8 @@ type sessionShard struct {
 	of map[string]*session
 }
 
-// maxSessions bounds what one of the 64 shards holds: a quarter of a million connections in all.
+// maxSessions bounds each of the 64 shards: a quarter of a million connections
+// in all.
 const maxSessions = 4096
 
 var sessionSeed = maphash.MakeSeed()
@@ -92,7 +68,7 @@ func (sh *sessionShard) find(conn string) *session {
 	return sh.of[conn]
 }
 
-// of returns conn's session, a new one if there is none.
+// of returns conn's session, making it if there is none.
 func (s *sessions) of(conn string) *session {
 	sh := s.shard(conn)
 	if found := sh.find(conn); found != nil {
@@ -110,7 +86,7 @@ func (s *sessions) of(conn string) *session {
 	return sh.of[conn]
 }
 
-// learn tells c's session, if this process has one, where c points.
+// learn updates c's session, if this process has one.
 func (s *sessions) learn(c store.Connection) {
 	if found := s.shard(c.ID).find(c.ID); found != nil {
 		found.learn(c)
@@ -124,8 +100,9 @@ func (s *sessions) forget(conn string) {
 	delete(sh.of, conn)
 }
 
-// connection returns what is known of the sender, from the store if this process does not know it.
-func (h *Handler) connection(ctx context.Context, req *request) (c store.Connection, hinted bool, err error) {
+// connection returns the sender's connection, from the store if this process
+// does not know it.
+func (h *Handler) connection(ctx context.Context, req *action) (c store.Connection, hinted bool, err error) {
 	if c, ok := req.session.hint(); ok {
 		return c, true, nil
 	}
@@ -133,38 +110,11 @@ func (h *Handler) connection(ctx context.Context, req *request) (c store.Connect
 	return c, false, err
 }
 
-func (h *Handler) refresh(ctx context.Context, req *request) (store.Connection, error) {
+func (h *Handler) refresh(ctx context.Context, req *action) (store.Connection, error) {
 	c, err := h.Store.Connection(ctx, req.conn)
 	if err != nil {
 		return c, unknownConnection(err)
 	}
 	req.session.learn(c)
 	return c, nil
-}
-
-// inLobby calls do with the key of the lobby the sender is in. It returns what do returns, or store.ErrNotIn; do returns
-// that too if the lobby does not list the sender, and is called again if another process has moved them meanwhile.
-func (h *Handler) inLobby(ctx context.Context, req *request, do func(store.Key) error) error {
-	known, hinted, err := h.connection(ctx, req)
-	if err != nil {
-		return err
-	}
-	if err = follow(known, do); err != store.ErrNotIn || !hinted {
-		return err
-	}
-	fresh, err := h.refresh(ctx, req)
-	if err != nil {
-		return err
-	}
-	if fresh.Pointer == known.Pointer {
-		return store.ErrNotIn
-	}
-	return follow(fresh, do)
-}
-
-func follow(c store.Connection, do func(store.Key) error) error {
-	if c.Pointer.LobbyID == "" {
-		return store.ErrNotIn
-	}
-	return do(c.Key())
 }

@@ -7,11 +7,12 @@ import (
 	"strings"
 
 	"bellhop/events"
+	"bellhop/lobby"
 	"bellhop/store"
 )
 
 // startLobby opens a lobby with the sender as its host.
-func (h *Handler) startLobby(ctx context.Context, req *request) error {
+func (h *Handler) startLobby(ctx context.Context, req *action) error {
 	c, err := h.readStart(ctx, req)
 	if err != nil {
 		return err
@@ -24,9 +25,9 @@ func (h *Handler) startLobby(ctx context.Context, req *request) error {
 	return h.started(ctx, req, l, s)
 }
 
-// readStart reads what lobby the sender wants. A sender that speaks the original dialect hears nothing of other fields than
-// that dialect's, right or wrong: openAt ignores the right ones.
-func (h *Handler) readStart(ctx context.Context, req *request) (c events.StartLobby, err error) {
+// readStart reads the content of start_lobby. A sender that speaks the original
+// dialect is told nothing about fields that its dialect lacks, right or wrong.
+func (h *Handler) readStart(ctx context.Context, req *action) (c events.StartLobby, err error) {
 	if err = req.Content.Read(&c); err == nil {
 		return c, nil
 	}
@@ -38,16 +39,17 @@ func (h *Handler) readStart(ctx context.Context, req *request) (c events.StartLo
 	return events.StartLobby{LobbyID: original.LobbyID}, err
 }
 
-// started tells the sender that l is theirs.
-func (h *Handler) started(ctx context.Context, req *request, l *store.Lobby, s seat) error {
+// started answers the sender that l is open.
+func (h *Handler) started(ctx context.Context, req *action, l *lobby.Lobby, s resumeToken) error {
 	return h.reply(ctx, req, events.LobbyStarted{
-		LobbyID: l.ID, ConnectionID: req.conn, PeerID: store.HostPeerID, ResumeToken: s.token(), Lobby: wireLobby(l.Listing()),
+		LobbyID: l.ID, ConnectionID: req.conn, PeerID: lobby.FirstPeerID, ResumeToken: s.token(), Lobby: wireLobby(l.Listing()),
 		ICEServers: h.iceServers(req.conn),
 	})
 }
 
-// openLobby adds a lobby of which the sender is the host, and returns it with the host's seat.
-func (h *Handler) openLobby(ctx context.Context, req *request, c events.StartLobby) (l *store.Lobby, s seat, err error) {
+// openLobby adds a lobby with the sender as its host, and returns it with the
+// host's resume token.
+func (h *Handler) openLobby(ctx context.Context, req *action, c events.StartLobby) (l *lobby.Lobby, s resumeToken, err error) {
 	if c.LobbyID != "" {
 		return h.openAs(ctx, req, strings.Clone(c.LobbyID), c)
 	}
@@ -59,43 +61,43 @@ func (h *Handler) openLobby(ctx context.Context, req *request, c events.StartLob
 	return nil, s, errors.New("no free lobby id found")
 }
 
-func (h *Handler) openAs(ctx context.Context, req *request, id string, c events.StartLobby) (*store.Lobby, seat, error) {
-	at, err := h.enter(ctx, req, store.Pointer{}, id, nil)
+func (h *Handler) openAs(ctx context.Context, req *action, id string, c events.StartLobby) (*lobby.Lobby, resumeToken, error) {
+	at, err := h.claim(ctx, req, lobby.Claim{}, id, nil)
 	if err != nil {
-		return nil, seat{}, err
+		return nil, resumeToken{}, err
 	}
 	return h.openAt(ctx, req, at, id, c)
 }
 
-// openAt is openAs, for a sender who points there already, at.
-func (h *Handler) openAt(ctx context.Context, req *request, at store.Connection, id string, c events.StartLobby) (*store.Lobby, seat, error) {
+// openAt is openAs for a sender that has claimed the id; at is its connection.
+func (h *Handler) openAt(ctx context.Context, req *action, at store.Connection, id string, c events.StartLobby) (*lobby.Lobby, resumeToken, error) {
 	if at.Original { // knows no more than that
 		c = events.StartLobby{LobbyID: c.LobbyID}
 	}
 	password, err := hashPassword(ctx, c.Password)
 	if err != nil {
-		h.release(ctx, req.conn, at.Pointer)
-		return nil, seat{}, err
+		h.releaseClaim(ctx, req.conn, at.Claim)
+		return nil, resumeToken{}, err
 	}
 	l, s := h.newLobby(at, id, c)
 	l.Password = password
 	if err := h.create(ctx, l); errors.Is(err, store.ErrExists) {
-		h.release(ctx, req.conn, at.Pointer)
+		h.releaseClaim(ctx, req.conn, at.Claim)
 		return nil, s, err
 	} else if err != nil {
-		return nil, s, h.unsure(ctx, at, err)
+		return nil, s, h.undoClaim(ctx, at, err)
 	}
 	return &l, s, nil
 }
 
-// newLobby returns a lobby of which at is the host, and the host's seat.
-func (h *Handler) newLobby(at store.Connection, id string, c events.StartLobby) (store.Lobby, seat) {
-	s := seat{h.NewSecret(), store.HostPeerID, id}
-	host := store.Member{Conn: at.ID, Player: strings.Clone(c.Player), Original: at.Original, Since: at.Pointer.Since}
+// newLobby returns a lobby with at as its host, and the host's resume token.
+func (h *Handler) newLobby(at store.Connection, id string, c events.StartLobby) (lobby.Lobby, resumeToken) {
+	s := resumeToken{h.NewSecret(), lobby.FirstPeerID, id}
+	host := lobby.Member{Conn: at.ID, Player: strings.Clone(c.Player), Original: at.Original, ClaimedAt: at.Claim.Since}
 	if !at.Original {
 		host.Token = s.hash()
 	}
-	l := store.NewLobby(at.Game, id, host)
+	l := lobby.New(at.Game, id, host)
 	l.MaxPlayers = cmp.Or(c.MaxPlayers, l.MaxPlayers)
 	l.Public, l.AutoAccept, l.Metadata = c.Public, c.AutoAccept, strings.Clone(c.Metadata)
 	l.Mesh, l.Migrates = c.Mesh, c.Migrates
@@ -104,9 +106,10 @@ func (h *Handler) newLobby(at store.Connection, id string, c events.StartLobby) 
 	return l, s
 }
 
-// create adds l. A lobby that stands in its place though its time is over is closed first, and one whose host is gone
-// without anybody having heard of it begins to lapse.
-func (h *Handler) create(ctx context.Context, l store.Lobby) error {
+// create adds l. If the id is held by a lobby whose time is over, that lobby is
+// closed first. If its host is gone and nobody has noticed, the host's grace
+// begins.
+func (h *Handler) create(ctx context.Context, l lobby.Lobby) error {
 	err := h.Store.CreateLobby(ctx, l)
 	if !errors.Is(err, store.ErrExists) {
 		return err

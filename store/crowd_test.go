@@ -9,8 +9,10 @@ import (
 	"testing"
 	"time"
 
+	"bellhop/lobby"
 	"bellhop/store"
 	"bellhop/store/dynamodbtest"
+	"bellhop/store/storetest"
 )
 
 // crowd is how many ask to come into one lobby at once, and places how many get in.
@@ -43,16 +45,18 @@ func BenchmarkCrowd(b *testing.B) {
 // TestCrowd guards that a host gets its players in while a crowd asks, that as many wait as may, and that nobody is left
 // without an answer.
 func TestCrowd(t *testing.T) {
-	eachBackend(t, func(t *testing.T, open func(*testing.T) (store.Store, *clock)) {
-		s, _ := open(t)
-		in, all := rush(t, s, 24)
-		t.Logf("the last of %d in after %v, the last of %d answered after %v", places, in, 24, all)
-	})
+	endpoint := dynamodbtest.Start(t)
+	for name, s := range map[string]store.Store{"memory": store.NewMemory(time.Now), "dynamodb": dynamodbtest.Open(t, endpoint, time.Now)} {
+		t.Run(name, func(t *testing.T) {
+			in, all := rush(t, s, 24)
+			t.Logf("the last of %d in after %v, the last of %d answered after %v", places, in, 24, all)
+		})
+	}
 }
 
 // rush has a crowd ask, and the host let in each that it hears of until the lobby is full.
 func rush(t testing.TB, s store.Store, crowd int) (lastIn, allAnswered time.Duration) {
-	l := lobbyOf("blue-fox")
+	l := storetest.LobbyOf("blue-fox")
 	l.ExpiresAt = time.Now().Add(100 * 365 * 24 * time.Hour)
 	if err := s.CreateLobby(context.Background(), l); err != nil {
 		t.Fatal(err)
@@ -62,20 +66,20 @@ func rush(t testing.TB, s store.Store, crowd int) (lastIn, allAnswered time.Dura
 	for i := range crowd {
 		crowding.Go(func() {
 			guest := fmt.Sprint("guest", i)
-			_, err := store.UpdateLobby(context.Background(), s, l.Key(), nil, func(l *store.Lobby) error {
-				return l.Request(store.Request{Conn: guest})
+			_, err := store.UpdateLobby(context.Background(), s, l.Key(), func(l *lobby.Lobby) error {
+				return l.Request(lobby.JoinRequest{Conn: guest})
 			})
 			switch {
 			case err == nil:
 				asked <- guest
-			case !errors.Is(err, store.ErrFull):
+			case !errors.Is(err, lobby.ErrFull):
 				t.Errorf("%s: %v", guest, err)
 			}
 		})
 	}
 	for range places {
 		guest := <-asked
-		_, err := store.UpdateLobby(context.Background(), s, l.Key(), nil, func(l *store.Lobby) error {
+		_, err := store.UpdateLobby(context.Background(), s, l.Key(), func(l *lobby.Lobby) error {
 			_, _, err := l.Accept("host", guest, 0, "")
 			return err
 		})

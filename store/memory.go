@@ -10,49 +10,54 @@ import (
 	"time"
 
 	"github.com/google/btree"
+
+	"bellhop/lobby"
 )
 
-// Memory is a Store for one process. It forgets everything when that ends.
+// A Memory is a Store for one process. It forgets everything when the process
+// ends.
 type Memory struct {
-	lobbies     sharded[Key, *Lobby]
-	board       board
+	lobbies     sharded[lobby.Key, *lobby.Lobby]
+	index       lobbyIndex
 	connections sharded[string, Connection]
 }
 
-// NewMemory returns an empty Memory that tells the time by now.
+// NewMemory returns an empty Memory that reads the time from now.
 func NewMemory(now func() time.Time) *Memory {
 	m := &Memory{}
-	m.lobbies.init(now, func(l *Lobby) time.Time { return l.ExpiresAt })
-	m.board.lists = map[boardKey]*btree.BTreeG[posted]{}
-	m.lobbies.changed = m.board.change
+	m.lobbies.init(now, func(l *lobby.Lobby) time.Time { return l.ExpiresAt })
+	m.index.lists = map[indexKey]*btree.BTreeG[indexed]{}
+	m.lobbies.changed = m.index.change
 	m.connections.init(now, func(c Connection) time.Time { return c.ExpiresAt })
 	m.connections.changed = func(Connection, Connection) {}
 	return m
 }
 
 // CreateLobby implements Store.
-func (m *Memory) CreateLobby(ctx context.Context, l Lobby) error {
-	return m.lobbies.update(ctx, l.Key(), func(_ *Lobby, found bool) (*Lobby, bool, error) {
+func (m *Memory) CreateLobby(ctx context.Context, l lobby.Lobby) error {
+	return m.lobbies.update(ctx, l.Key(), func(_ *lobby.Lobby, found bool) (*lobby.Lobby, bool, error) {
 		if found {
 			return nil, false, ErrExists
 		}
 		l := l.Clone()
-		l.Version = firstVersion()
+		l.Version = FirstVersion()
 		return &l, true, nil
 	})
 }
 
 // Lobby implements Store.
-func (m *Memory) Lobby(ctx context.Context, key Key) (*Lobby, error) { return m.lobbies.get(ctx, key) }
+func (m *Memory) Lobby(ctx context.Context, key lobby.Key) (*lobby.Lobby, error) {
+	return m.lobbies.get(ctx, key)
+}
 
 // SwapLobby implements Store.
-func (m *Memory) SwapLobby(ctx context.Context, l Lobby) error {
-	return m.lobbies.update(ctx, l.Key(), func(old *Lobby, found bool) (*Lobby, bool, error) {
-		if !found || old.Version != l.Version {
+func (m *Memory) SwapLobby(ctx context.Context, old, new *lobby.Lobby) error {
+	return m.lobbies.update(ctx, old.Key(), func(is *lobby.Lobby, found bool) (*lobby.Lobby, bool, error) {
+		if !found || is.Version != old.Version {
 			return nil, false, ErrConflict
 		}
-		l := l.Clone()
-		l.Version++
+		l := new.Clone()
+		l.Version = old.Version + 1
 		return &l, !l.Closed, nil
 	})
 }
@@ -73,16 +78,16 @@ func (m *Memory) Connection(ctx context.Context, id string) (Connection, error) 
 }
 
 // Point implements Store.
-func (m *Memory) Point(ctx context.Context, id string, from, to Pointer) (is Connection, err error) {
+func (m *Memory) Claim(ctx context.Context, id string, from, to lobby.Claim) (is Connection, err error) {
 	err = m.connections.update(ctx, id, func(c Connection, found bool) (Connection, bool, error) {
 		is = c
 		switch {
 		case !found:
 			return c, false, ErrNotFound
-		case c.Pointer != from:
+		case c.Claim != from:
 			return c, true, ErrConflict
 		}
-		is.Pointer = to
+		is.Claim = to
 		return is, true, nil
 	})
 	return is, err
@@ -100,20 +105,24 @@ func (m *Memory) DeleteConnection(ctx context.Context, id string) (was Connectio
 	return was, err
 }
 
-// Lobbies yields every lobby, in no order, for who looks at a process from outside. A lobby that comes or changes meanwhile
-// may be there as it was or as it is. It keeps nobody waiting: a 64th of the lobbies at a time is noted under its lock.
-func (m *Memory) Lobbies() iter.Seq[*Lobby] { return m.lobbies.all() }
+// Lobbies yields every lobby, in no order, for an operator's view of the
+// process. A lobby that changes during the loop might be yielded before or
+// after the change. It blocks nobody for long: it copies a 64th of the lobbies
+// at a time under a lock.
+func (m *Memory) Lobbies() iter.Seq[*lobby.Lobby] { return m.lobbies.all() }
 
-// Sweep forgets what has expired. Writes do that by and by; a process that is quiet may want it at once.
+// Sweep deletes what has expired. Writes do that gradually; a quiet process can
+// call it to free memory sooner.
 func (m *Memory) Sweep() {
 	m.lobbies.sweepAll()
 	m.connections.sweepAll()
 }
 
-// Len returns how many lobbies and connections are kept, those that have expired and not been noticed included.
+// Len returns how many lobbies and connections are kept, including expired ones
+// that no sweep has deleted yet.
 func (m *Memory) Len() (lobbies, connections int) { return m.lobbies.len(), m.connections.len() }
 
-// sharded is a map whose values expire, in parts that are locked apart.
+// sharded is a map whose values expire, in parts with a lock each.
 type sharded[K ~string, V any] struct {
 	now     func() time.Time
 	expires func(V) time.Time
@@ -140,7 +149,8 @@ func (s *sharded[K, V]) shard(key K) *shard[K, V] {
 	return &s.shards[maphash.String(s.seed, string(key))%uint64(len(s.shards))]
 }
 
-// live looks key up. The shard is locked.
+// live returns the value at key unless it has expired. The caller holds the
+// shard's lock.
 func (s *sharded[K, V]) live(sh *shard[K, V], key K) (v V, found bool) {
 	v, found = sh.values[key]
 	if found && !s.now().Before(s.expires(v)) {
@@ -164,8 +174,8 @@ func (s *sharded[K, V]) get(ctx context.Context, key K) (v V, err error) {
 	return v, nil
 }
 
-// update replaces the value at key by what change returns, or deletes it if keep is false; with an error it does
-// neither.
+// update replaces the value at key with the result of change, or deletes it if
+// keep is false. If change returns an error, it does neither.
 func (s *sharded[K, V]) update(ctx context.Context, key K, change func(v V, found bool) (next V, keep bool, err error)) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -190,8 +200,8 @@ func (s *sharded[K, V]) update(ctx context.Context, key K, change func(v V, foun
 	return nil
 }
 
-// sweep deletes what has expired once a shard has seen as many writes as the last sweep left values, so that a write
-// costs the same however many there are.
+// sweep deletes expired values once a shard has seen as many writes as the last
+// sweep left values. So a write costs the same, however many values there are.
 func (s *sharded[K, V]) sweep(sh *shard[K, V]) {
 	if sh.writes++; sh.writes < sh.kept+64 {
 		return
@@ -199,7 +209,7 @@ func (s *sharded[K, V]) sweep(sh *shard[K, V]) {
 	s.forget(sh)
 }
 
-// forget deletes what has expired.
+// forget deletes expired values.
 func (s *sharded[K, V]) forget(sh *shard[K, V]) {
 	now := s.now()
 	for k, v := range sh.values {

@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strings"
 
-	"bellhop/store"
+	"bellhop/lobby"
 )
 
 // A sight is what all clients of a world show.
@@ -48,8 +48,8 @@ type clientSight struct {
 
 // A place is a member's in a lobby, as Bellhop has it.
 type place struct {
-	lobby *store.Lobby
-	store.Member
+	lobby *lobby.Lobby
+	lobby.Member
 }
 
 // placesOf returns the places that Bellhop has for a client, by the name that it gave.
@@ -97,14 +97,15 @@ func (w *world) judge(is sight, beat float64) (wrong []string) {
 		case c.Lobby != nil && mine == nil:
 			say("believes that it is in %s as %d, which Bellhop does not", c.Lobby.ID, c.Lobby.Me.PeerID)
 		case c.Lobby != nil:
-			wrong = append(wrong, w.compare(c, i, mine, beat)...)
+			wrong = append(wrong, w.compare(is, i, mine, beat)...)
 		}
 	}
 	return wrong
 }
 
 // compare returns what a client in a lobby shows that is not as Bellhop has it, and who it cannot talk to.
-func (w *world) compare(c clientSight, i int, mine *place, beat float64) (wrong []string) {
+func (w *world) compare(is sight, i int, mine *place, beat float64) (wrong []string) {
+	c := is.Clients[i]
 	say := func(format string, a ...any) {
 		wrong = append(wrong, fmt.Sprintf("client %d ", i+1)+fmt.Sprintf(format, a...))
 	}
@@ -112,15 +113,15 @@ func (w *world) compare(c clientSight, i int, mine *place, beat float64) (wrong 
 	if mine.Away() {
 		say("is away, by Bellhop")
 	}
-	if c.Lobby.HostPeerID != l.HostID {
-		say("believes that %d is the host, and it is %d", c.Lobby.HostPeerID, l.HostID)
+	if c.Lobby.HostPeerID != l.HostPeerID {
+		say("believes that %d is the host, and it is %d", c.Lobby.HostPeerID, l.HostPeerID)
 	}
 	// A guest whose lobby_updated was throttled hears of it with the next event that has the lobby.
-	mayBeOld := w.server.refused.Load() && l.HostID != mine.PeerID
+	mayBeOld := w.server.refused.Load() && l.HostPeerID != mine.PeerID
 	if !mayBeOld && (c.Lobby.Info.MaxPlayers != l.MaxPlayers || c.Lobby.Info.Locked != l.Locked) {
 		say("shows %+v, and Bellhop has room for %d, locked %v", c.Lobby.Info, l.MaxPlayers, l.Locked)
 	}
-	peers := map[int]store.Member{}
+	peers := map[int]lobby.Member{}
 	for _, m := range l.Peers(mine.Member) {
 		peers[m.PeerID] = m
 	}
@@ -134,6 +135,7 @@ func (w *world) compare(c clientSight, i int, mine *place, beat float64) (wrong 
 			say("shows %d as away: %v, and Bellhop %v", m.PeerID, m.Away, peer.Away())
 		case !m.Away && m.ConnectionID != peer.Conn:
 			say("has an old address of %d", m.PeerID)
+		case !is.has(l, peer): // its client never heard that it was let in, and Bellhop does not know yet that it is gone
 		case !m.Away && m.State != "open":
 			say("is not connected with %d: %s", m.PeerID, m.State)
 		case !m.Away && m.Heard <= beat:
@@ -144,6 +146,13 @@ func (w *world) compare(c clientSight, i int, mine *place, beat float64) (wrong 
 		say("does not show %d", id)
 	}
 	return wrong
+}
+
+// has reports whether the client of a member is there as that member.
+func (is sight) has(l *lobby.Lobby, m lobby.Member) bool {
+	return slices.ContainsFunc(is.Clients, func(c clientSight) bool {
+		return c.Lobby != nil && c.Lobby.ID == l.ID && c.Lobby.Me.PeerID == m.PeerID && c.Lobby.Me.ConnectionID == m.Conn
+	})
 }
 
 // hashOf returns what Bellhop keeps of a token.

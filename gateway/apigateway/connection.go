@@ -14,8 +14,8 @@ import (
 	"unicode/utf8"
 )
 
-// A connection is a client's WebSocket. One goroutine reads from it and invokes the integration, message by message and
-// in order; any goroutine may post to it.
+// A connection is a client's WebSocket. One goroutine reads it and invokes the
+// integration, message by message and in order. Any goroutine can post to it.
 type connection struct {
 	gateway     *Gateway
 	id          string
@@ -40,21 +40,21 @@ type connection struct {
 	queue    []byte // frames that the system has not taken yet
 	taken    int    // bytes of queue that the system has
 	writeErr error
-	writing  bool    // a goroutine sees to the queue
-	ending   *ending // how the connection ends, once that is known: nothing is posted any more
+	writing  bool         // a goroutine sees to the queue
+	closing  *closeStatus // how the connection ends, once that is known: nothing is posted any more
 }
 
 // closeTime is how long a client has to hang up after the close frame.
 const closeTime = 2 * time.Second
 
-// chunkSize is what is read at once. A goroutine holds a chunk only while there is something in it, so an idle
-// connection has none.
+// chunkSize is the most that is read at a time. A goroutine holds a chunk only
+// while there is something in it, so an idle connection has none.
 const chunkSize = 16 << 10
 
 type chunk [chunkSize]byte
 
-// bufferSize is what is read at once by a connection that cannot ask whether there is anything, and so has to hold its
-// buffer while it waits: enough for most messages.
+// bufferSize is the read buffer of a connection that cannot be asked whether
+// there is something to read, as with TLS. It holds the buffer while it waits.
 const bufferSize = 2 << 10
 
 var chunks = sync.Pool{New: func() any { return new(chunk) }}
@@ -69,7 +69,8 @@ func (c *connection) take(conn net.Conn) {
 	}
 }
 
-// serve reads until the connection ends. The chunk begins with what came along with the handshake.
+// serve reads until the connection ends. early is what arrived along with the
+// handshake.
 func (c *connection) serve(early []byte) {
 	defer c.gateway.running.Done()
 	end := c.receive(early)
@@ -83,15 +84,15 @@ func (c *connection) serve(early []byte) {
 	}
 	c.gateway.unregister(c)
 	c.mu.Lock()
-	e := *c.ending
+	e := *c.closing
 	c.mu.Unlock()
 	c.gateway.counts.countEnd(e.code)
 	c.gateway.disconnected(c, e)
 }
 
-// receive handles messages until the client or the network ends the connection, and returns how, or until this side
-// has: then nil.
-func (c *connection) receive(early []byte) *ending {
+// receive handles messages until the connection ends. It returns how the client
+// or the network ended it, or nil if this side did.
+func (c *connection) receive(early []byte) *closeStatus {
 	for {
 		data, err := early, error(nil)
 		if early = nil; len(data) == 0 {
@@ -112,8 +113,8 @@ func (c *connection) receive(early []byte) *ending {
 	}
 }
 
-// handle deals with the messages in data.
-func (c *connection) handle(data []byte) *ending {
+// handle handles the messages in data.
+func (c *connection) handle(data []byte) *closeStatus {
 	held := &cork{Context: context.Background()}
 	defer held.draw()
 	for len(data) > 0 {
@@ -145,7 +146,7 @@ func (c *connection) handle(data []byte) *ending {
 	return nil
 }
 
-// wait returns what the client sends next. It is valid until release.
+// wait returns what the client sends next. The bytes are valid until release.
 func (c *connection) wait() ([]byte, error) {
 	if c.raw == nil {
 		n, err := c.net.Read(c.buffer)
@@ -160,7 +161,7 @@ func (c *connection) wait() ([]byte, error) {
 	return c.chunk[:max(c.read, 0)], c.readErr
 }
 
-// readNow reads what is there, and returns false if nothing is.
+// readNow reads what is there. It returns false if there is nothing.
 func (c *connection) readNow(fd uintptr) bool {
 	if c.chunk == nil {
 		c.chunk = chunks.Get().(*chunk)
@@ -180,7 +181,8 @@ func (c *connection) release() {
 	}
 }
 
-// awaitHangup throws away what still comes, so that the close frame is not lost to a reset. It returns how that ends.
+// awaitHangup discards what still arrives, so that a TCP reset does not destroy
+// the close frame. It returns how the connection ends.
 func (c *connection) awaitHangup() error {
 	defer c.release()
 	for {
@@ -190,7 +192,8 @@ func (c *connection) awaitHangup() error {
 	}
 }
 
-// cut closes a connection at once. That of TLS would say so first, and wait 5 seconds for who does not read.
+// cut closes a connection without a close frame. A TLS connection would send an
+// alert first, and wait 5 seconds for a client that does not read.
 func (c *connection) cut() {
 	if secure, ok := c.net.(*tls.Conn); ok {
 		secure.NetConn().Close()
@@ -209,18 +212,19 @@ func (c *connection) waiting() int {
 func (c *connection) isEnding() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.ending != nil
+	return c.closing != nil
 }
 
-// close sends what is queued and a close frame, and hangs up when they are out or closeTime is over. It returns false if
-// the connection is ending already.
-func (c *connection) close(e ending) bool {
+// close sends what is queued and a close frame, then hangs up when both are
+// sent or closeTime is over. It returns false if the connection is closing
+// already.
+func (c *connection) close(e closeStatus) bool {
 	c.mu.Lock()
-	if c.ending != nil {
+	if c.closing != nil {
 		c.mu.Unlock()
 		return false
 	}
-	c.ending = &e
+	c.closing = &e
 	if e.code != 1006 {
 		c.queue = appendClose(c.grow(), e)
 	}
@@ -241,18 +245,18 @@ func (c *connection) disconnect() error {
 	if c.gateway.Hooks.Closed != nil {
 		c.gateway.Hooks.Closed(c.id)
 	}
-	if !c.close(ending{code: 1000, reason: "Connection Closed Normally"}) {
+	if !c.close(closeStatus{code: 1000, reason: "Connection Closed Normally"}) {
 		return ErrGone
 	}
 	return nil
 }
 
-// enqueue queues a message. Whoever does must see to it that flush is called.
+// enqueue queues a message. The caller must make sure that flush is called.
 func (c *connection) enqueue(data []byte) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
-	case c.ending != nil:
+	case c.closing != nil:
 		return ErrGone
 	case len(c.queue)-c.taken+len(data) > maxOutbox:
 		return ErrLimitExceeded
@@ -261,12 +265,13 @@ func (c *connection) enqueue(data []byte) error {
 	return nil
 }
 
-// pong queues the answer to a ping. A client that sends pings and reads nothing gets no more of them than the outbox
-// holds: RFC 6455, section 5.5.3, lets the last ping be answered alone.
+// pong queues the answer to a ping. A client that sends pings and reads nothing
+// gets no more of them than the outbox holds; RFC 6455, section 5.5.3, allows
+// answering the last ping alone.
 func (c *connection) pong(payload []byte) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.ending == nil && len(c.queue)-c.taken < maxOutbox/2 {
+	if c.closing == nil && len(c.queue)-c.taken < maxOutbox/2 {
 		c.queue = appendFrame(c.grow(), 0x80|opPong, payload)
 	}
 }
@@ -274,7 +279,7 @@ func (c *connection) pong(payload []byte) {
 // ping sends a ping, unless something waits for the client already: then the way is not quiet.
 func (c *connection) ping() {
 	c.mu.Lock()
-	due := c.ending == nil && len(c.queue) == 0
+	due := c.closing == nil && len(c.queue) == 0
 	if due {
 		c.queue = appendFrame(c.grow(), 0x80|opPing, nil)
 	}
@@ -284,7 +289,7 @@ func (c *connection) ping() {
 	}
 }
 
-// queues are the buffers of outboxes: an idle connection has none.
+// queues are the buffers of outboxes. An idle connection has none.
 var queues = sync.Pool{New: func() any { b := make([]byte, 0, 4<<10); return &b }}
 
 // grow returns the queue to append to.
@@ -295,7 +300,8 @@ func (c *connection) grow() []byte {
 	return c.queue
 }
 
-// flush gives the system as much of the queue as it takes at once. If something is left, a goroutine sees to it.
+// flush writes as much of the queue as the system accepts without waiting. If
+// something is left, a goroutine writes the rest.
 func (c *connection) flush() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -319,7 +325,7 @@ func (c *connection) flush() {
 	}
 }
 
-// writeNow writes as much as can be written without waiting.
+// writeNow writes as much as possible without waiting.
 func (c *connection) writeNow(fd uintptr) bool {
 	n, err := writeFD(fd, c.queue[c.taken:])
 	if n > 0 {
@@ -338,7 +344,7 @@ func (c *connection) writeRest() {
 	for c.taken < len(c.queue) {
 		part := c.queue[c.taken:]
 		part = part[:min(len(part), chunkSize)] // for each of which there is Stall: TLS does not say what it has written of more
-		if c.ending == nil {                    // closing has set a deadline of its own
+		if c.closing == nil {                   // closing has set a deadline of its own
 			c.net.SetWriteDeadline(time.Now().Add(c.gateway.Stall))
 		}
 		c.mu.Unlock()
@@ -356,20 +362,20 @@ func (c *connection) writeRest() {
 	if c.writeErr != nil {
 		return
 	}
-	if c.ending == nil {
+	if c.closing == nil {
 		c.net.SetWriteDeadline(time.Time{}) // or it would end what is written later, when nobody waits
 	}
 	c.sent()
 }
 
-// sent is called when all that was queued is with the system.
+// sent runs when the system has taken all that was queued.
 func (c *connection) sent() {
 	c.drop()
-	if c.ending == nil {
+	if c.closing == nil {
 		return
 	}
 	hangUp := c.net.Close
-	if half, ok := c.net.(interface{ CloseWrite() error }); ok && !c.ending.asked {
+	if half, ok := c.net.(interface{ CloseWrite() error }); ok && !c.closing.byPeer {
 		hangUp = half.CloseWrite // and the client may still be sending: see awaitHangup
 	}
 	if c.raw != nil {

@@ -7,8 +7,9 @@ import (
 	"sync/atomic"
 )
 
-// A cork holds back the flushes of what is posted while a chunk of a sender's messages is dealt with: a client that is
-// sent three messages by then gets them in one write. It is the context of the invocations it is for.
+// A cork holds back the flushes of posts while a chunk of one sender's messages
+// is handled. A client that is sent three messages meanwhile gets them in one
+// write. It is the context of those invocations.
 type cork struct {
 	context.Context
 	now   atomic.Int64 // ms since 1970, when the message that is dealt with came
@@ -19,7 +20,8 @@ type cork struct {
 	drawn bool           // nothing is held any more
 }
 
-// corkTime is how long, in ms, a message may be held while others are dealt with: an integration may be slow.
+// corkTime is how long, in ms, a message can be held while others are handled,
+// since an integration can be slow.
 const corkTime = 2
 
 type corkKey struct{}
@@ -32,7 +34,8 @@ func (k *cork) Value(key any) any {
 	return nil
 }
 
-// add takes over the flush of a connection, and returns false when it is too late for that.
+// add takes over the flush of a connection. It returns false if the cork holds
+// nothing any more.
 func (k *cork) add(c *connection) bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()

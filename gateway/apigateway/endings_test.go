@@ -99,9 +99,9 @@ func TestFidelityEndings(t *testing.T) {
 			test.end(c)
 			switch test.wire {
 			case 0:
-				c.wantEnd(ending{code: test.code, reason: test.why})
+				c.wantEnd(closeStatus{code: test.code, reason: test.why})
 			case -2:
-				c.wantEnd(ending{code: 1005})
+				c.wantEnd(closeStatus{code: 1005})
 			}
 			c.Close()
 			x := (<-ends).RequestContext

@@ -20,11 +20,12 @@ import (
 	"bellhop/internal/deadline"
 )
 
-// A request identifies one invocation as AWS does; messageID is that of a MESSAGE alone.
-type request struct{ id, messageID string }
+// requestIDs identify one invocation as AWS does. messageID is set for MESSAGE
+// events alone.
+type requestIDs struct{ id, messageID string }
 
-// newRequest makes both ids in one allocation.
-func newRequest() request {
+// newRequestIDs makes both ids in one allocation.
+func newRequestIDs() requestIDs {
 	var raw [16]byte
 	binary.LittleEndian.PutUint64(raw[:], rand.Uint64())
 	binary.LittleEndian.PutUint64(raw[8:], rand.Uint64())
@@ -32,22 +33,24 @@ func newRequest() request {
 	writeID(ids[:16], raw[:11], requestID)
 	writeID(ids[16:], raw[5:], messageID)
 	text := string(ids[:])
-	return request{text[:16], text[16:]}
+	return requestIDs{text[:16], text[16:]}
 }
 
-// Ids of AWS are 11 bytes in URL-safe base64; the ninth says of what.
+// Ids of AWS are 11 bytes in URL-safe base64. The ninth byte says what the id
+// is for.
 const (
 	messageID = 0x02 // or a connection
 	requestID = 0x05
 )
 
-// writeID writes the 16 characters of an id, whose ninth byte it changes.
+// writeID writes the 16 characters of an id, and changes the ninth byte of raw.
 func writeID(dst, raw []byte, kind byte) {
 	raw[8] = kind
 	base64.URLEncoding.Encode(dst, raw)
 }
 
-// newConnectionID makes an id that cannot be guessed, since who has one may be posted to.
+// newConnectionID returns an id that cannot be guessed, since anybody who knows
+// it could post to the connection.
 func newConnectionID() string {
 	var b [11]byte
 	cryptorand.Read(b[:])
@@ -61,7 +64,8 @@ type stamp struct {
 	text string
 }
 
-// requestTime formats in Common Log Format. Many messages share a second, so the last is kept.
+// requestTime formats in Common Log Format. Many messages share a second, so
+// the last result is kept.
 func (g *Gateway) requestTime(now time.Time) string {
 	last := g.second.Load()
 	if last == nil || last.unix != now.Unix() {
@@ -71,8 +75,8 @@ func (g *Gateway) requestTime(now time.Time) string {
 	return last.text
 }
 
-// event returns what all three events have.
-func (g *Gateway) event(c *connection, kind, route string, r request, now time.Time) awsevents.APIGatewayWebsocketProxyRequest {
+// event returns what all three kinds of events have in common.
+func (g *Gateway) event(c *connection, kind, route string, r requestIDs, now time.Time) awsevents.APIGatewayWebsocketProxyRequest {
 	return awsevents.APIGatewayWebsocketProxyRequest{
 		StageVariables: g.StageVariables,
 		RequestContext: awsevents.APIGatewayWebsocketProxyRequestContext{
@@ -84,12 +88,12 @@ func (g *Gateway) event(c *connection, kind, route string, r request, now time.T
 	}
 }
 
-// connect invokes $connect, if there is that route, and returns its answer.
+// connect invokes $connect, if there is such a route, and returns its answer.
 func (g *Gateway) connect(ctx context.Context, c *connection, r *http.Request) (awsevents.APIGatewayProxyResponse, error) {
 	if _, ok := g.Routes[routeConnect]; !ok {
 		return awsevents.APIGatewayProxyResponse{StatusCode: http.StatusOK}, nil
 	}
-	id := newRequest()
+	id := newRequestIDs()
 	e := g.event(c, "CONNECT", routeConnect, id, g.Now())
 	e.MultiValueHeaders = g.headersOf(r, c.sourceIP)
 	e.Headers = last(e.MultiValueHeaders)
@@ -99,10 +103,10 @@ func (g *Gateway) connect(ctx context.Context, c *connection, r *http.Request) (
 	return g.invoke(ctx, e)
 }
 
-// message invokes the route that a message selects. If there is none, or it fails, the client is told as API Gateway tells
-// it, even though a route is one-way.
+// message invokes the route that a message selects. If there is none, or if it
+// fails, the client gets API Gateway's own message, even from a one-way route.
 func (g *Gateway) message(held *cork, c *connection, body string) {
-	now, id := g.Now(), newRequest()
+	now, id := g.Now(), newRequestIDs()
 	ms := now.UnixMilli()
 	g.counts.received.Add(1)
 	c.active.Store(ms)
@@ -133,12 +137,12 @@ func (g *Gateway) message(held *cork, c *connection, body string) {
 	}
 }
 
-// tell sends a frame of API Gateway's own, in the spacing that it has there.
-func (g *Gateway) tell(held *cork, c *connection, r request, message string) {
+// tell sends a frame of API Gateway's own, with AWS's spacing.
+func (g *Gateway) tell(held *cork, c *connection, r requestIDs, message string) {
 	g.send(held, c.id, fmt.Appendf(nil, `{"message": %q, "connectionId":"%s", "requestId":"%s"}`, message, c.id, r.id))
 }
 
-// bodyOf returns the bytes of a result's body, which may be written in base64.
+// bodyOf returns the bytes of a result's body, which can be in base64.
 func bodyOf(r awsevents.APIGatewayProxyResponse) []byte {
 	if r.IsBase64Encoded {
 		if b, err := base64.StdEncoding.DecodeString(r.Body); err == nil {
@@ -148,12 +152,13 @@ func bodyOf(r awsevents.APIGatewayProxyResponse) []byte {
 	return []byte(r.Body)
 }
 
-// disconnected invokes $disconnect, if there is that route. Nobody gets its answer.
-func (g *Gateway) disconnected(c *connection, end ending) {
+// disconnected invokes $disconnect, if there is such a route. Nobody gets its
+// answer.
+func (g *Gateway) disconnected(c *connection, end closeStatus) {
 	if _, ok := g.Routes[routeDisconnect]; !ok {
 		return
 	}
-	now, id := g.Now(), newRequest()
+	now, id := g.Now(), newRequestIDs()
 	e := g.event(c, "DISCONNECT", routeDisconnect, id, now)
 	e.Headers = map[string]string{"Host": c.host, "x-api-key": "", "X-Forwarded-For": "", "x-restapi": ""}
 	e.MultiValueHeaders = map[string][]string{"Host": {c.host}, "x-api-key": {""}, "X-Forwarded-For": {""}, "x-restapi": {""}}
@@ -164,7 +169,8 @@ func (g *Gateway) disconnected(c *connection, end ending) {
 	}
 }
 
-// failure returns what a client hears when the integration failed, and the status if it was connecting.
+// failure returns what a client is sent when the integration failed, and the
+// HTTP status if it was connecting.
 func failure(err error) (status int, message string) {
 	switch {
 	case errors.Is(err, ErrTimeout):
@@ -175,7 +181,8 @@ func failure(err error) (status int, message string) {
 	return http.StatusBadGateway, "Internal server error"
 }
 
-// invoke calls the integration of an event's route. A panic, or a result without a final HTTP status, is an error.
+// invoke calls the integration of an event's route. A panic, or a result
+// without a final HTTP status, is an error.
 func (g *Gateway) invoke(ctx context.Context, e awsevents.APIGatewayWebsocketProxyRequest) (r awsevents.APIGatewayProxyResponse, err error) {
 	route := g.Routes[e.RequestContext.RouteKey]
 	limit := deadline.At(ctx, time.Now().Add(route.Timeout))
@@ -198,8 +205,9 @@ func (g *Gateway) invoke(ctx context.Context, e awsevents.APIGatewayWebsocketPro
 	return r, err
 }
 
-// headersOf returns a handshake's headers as AWS passes them on: with its own, without those of the upgrade, and with
-// the spelling that clients use, which net/http has changed.
+// headersOf returns a handshake's headers as AWS passes them on: with its own,
+// without those of the upgrade, and in the client's spelling, which net/http
+// has changed.
 func (g *Gateway) headersOf(r *http.Request, sourceIP string) map[string][]string {
 	h := map[string][]string{"Host": {r.Host}}
 	for name, values := range r.Header {

@@ -16,25 +16,25 @@ const (
 )
 
 // An ending is how a connection ends: a status code of RFC 6455, section 7.4, and a reason.
-type ending struct {
+type closeStatus struct {
 	code   int
 	reason string
-	asked  bool // by a close frame of the client's, after which it sends nothing
+	byPeer bool // by a close frame of the client's, after which it sends nothing
 }
 
 // The endings that a client brings upon itself.
 var (
-	endBinary      = &ending{code: 1003, reason: "Binary messages are not supported"}
-	endLongFrame   = &ending{code: 1009, reason: "A frame is over 32 KiB"}
-	endLongMessage = &ending{code: 1009, reason: "A message is over 128 KiB"}
-	endText        = &ending{code: 1007, reason: "A text message is not UTF-8"}
-	endReason      = &ending{code: 1007, reason: "The close reason is not UTF-8"}
+	endBinary      = &closeStatus{code: 1003, reason: "Binary messages are not supported"}
+	endLongFrame   = &closeStatus{code: 1009, reason: "A frame is over 32 KiB"}
+	endLongMessage = &closeStatus{code: 1009, reason: "A message is over 128 KiB"}
+	endText        = &closeStatus{code: 1007, reason: "A text message is not UTF-8"}
+	endReason      = &closeStatus{code: 1007, reason: "The close reason is not UTF-8"}
 )
 
 // endLost is when a connection ends without a close frame. Its code is never sent.
-var endLost = ending{code: 1006, reason: "Connection lost"}
+var endLost = closeStatus{code: 1006, reason: "Connection lost"}
 
-func violation(reason string) *ending { return &ending{code: 1002, reason: reason} }
+func violation(reason string) *closeStatus { return &closeStatus{code: 1002, reason: reason} }
 
 var (
 	endReserved     = violation("A reserved bit is set")
@@ -67,7 +67,7 @@ type decoder struct {
 // next reads data, which it overwrites, up to the end of the first message or control frame in it. It returns that with
 // its opcode and what of data is left, or opcode 0 if data ended before. The payload is valid until the next call. After
 // an ending it must not be called again.
-func (d *decoder) next(data []byte) (opcode byte, payload, rest []byte, end *ending) {
+func (d *decoder) next(data []byte) (opcode byte, payload, rest []byte, end *closeStatus) {
 	for {
 		if !d.inside {
 			ok := false
@@ -104,7 +104,7 @@ func (d *decoder) next(data []byte) (opcode byte, payload, rest []byte, end *end
 }
 
 // readHeader reads what data has of a header, and checks it when it is whole.
-func (d *decoder) readHeader(data []byte) (rest []byte, ok bool, end *ending) {
+func (d *decoder) readHeader(data []byte) (rest []byte, ok bool, end *closeStatus) {
 	for d.have < 2 || d.have < headerSize(d.header[1]) {
 		if len(data) == 0 {
 			return nil, false, nil
@@ -148,7 +148,7 @@ func (d *decoder) readHeader(data []byte) (rest []byte, ok bool, end *ending) {
 }
 
 // checkFirst checks a header's first two bytes.
-func (d *decoder) checkFirst() *ending {
+func (d *decoder) checkFirst() *closeStatus {
 	first, second := d.header[0], d.header[1]
 	d.final, d.opcode = first&0x80 != 0, first&0x0F
 	switch {
@@ -213,14 +213,14 @@ func unmask(b []byte, mask [4]byte, offset int) {
 }
 
 // readClose takes a client's close frame apart. Without a code it is 1005, which is never sent.
-func readClose(payload []byte) (e ending, wrong *ending) {
+func readClose(payload []byte) (e closeStatus, wrong *closeStatus) {
 	if len(payload) == 0 {
-		return ending{1005, "Client-side close frame status not set", true}, nil
+		return closeStatus{1005, "Client-side close frame status not set", true}, nil
 	}
 	if len(payload) == 1 {
 		return e, endCloseCode
 	}
-	e = ending{int(binary.BigEndian.Uint16(payload)), string(payload[2:]), true}
+	e = closeStatus{int(binary.BigEndian.Uint16(payload)), string(payload[2:]), true}
 	switch {
 	case e.code >= 3000 && e.code < 5000, e.code >= 1000 && e.code <= 1003, e.code >= 1007 && e.code <= 1014:
 	default:
@@ -256,7 +256,7 @@ func appendFrame(b []byte, first byte, payload []byte) []byte {
 }
 
 // appendClose appends the frame that says how a connection ends.
-func appendClose(b []byte, e ending) []byte {
+func appendClose(b []byte, e closeStatus) []byte {
 	if e.code == 1005 {
 		return appendFrame(b, 0x80|opClose, nil)
 	}

@@ -46,7 +46,7 @@ const (
 var big = strings.Repeat("x", MaxFrame)
 
 // decode feeds a decoder with data in chunks whose sizes are taken from sizes in turn.
-func decode(data []byte, sizes []byte) (got []string, end *ending) {
+func decode(data []byte, sizes []byte) (got []string, end *closeStatus) {
 	var d decoder
 	data = bytes.Clone(data)
 	for i := 0; len(data) > 0; i++ {

@@ -1,10 +1,13 @@
-// Package apigateway is the WebSocket side of Amazon API Gateway for one API: it turns connections into the events an
-// AWS_PROXY integration gets, and lets that integration post to them. What it does is what AWS does, limits and close
-// codes included, so that what works here works when deployed; docs/design.md says where AWS leaves room and what is done
-// with it, docs/gateway.md what is missing.
+// Package apigateway implements the WebSocket side of Amazon API Gateway for
+// one API: it turns connections into the events of an AWS_PROXY integration,
+// and lets that integration post to them. It behaves as AWS does, including
+// limits and close codes, so what works here works when deployed.
+// docs/design.md says where AWS leaves room; docs/gateway.md says what is
+// missing.
 //
-// Start with New, mount the Gateway as an http.Handler, call Sweep once a second, and Shutdown at the end. An
-// integration in another process posts through Management.
+// Call New, mount the Gateway as an http.Handler, call Sweep once a second, and
+// Shutdown at the end. An integration in another process posts through
+// Management.
 package apigateway
 
 import (
@@ -23,14 +26,16 @@ import (
 	awsevents "github.com/aws/aws-lambda-go/events"
 )
 
-// Quotas of API Gateway, which cannot be raised ("Quotas for configuring and running a WebSocket API").
+// Quotas of API Gateway, which cannot be raised ("Quotas for configuring and
+// running a WebSocket API").
 const (
 	MaxFrame   = 32 << 10  // bytes of payload in one frame
 	MaxMessage = 128 << 10 // bytes in one message, in either direction
 	maxURL     = 4096      // characters
 )
 
-// maxOutbox is how many bytes wait for a client that does not read; AWS documents that there is a limit, not which.
+// maxOutbox is how many bytes wait for a client that does not read. AWS
+// documents that there is a limit, but not its size.
 const maxOutbox = 256 << 10
 
 var (
@@ -49,48 +54,58 @@ var (
 	ErrThrottled = errors.New("apigateway: throttled")
 )
 
-// An Invoker is an integration. Its context ends with the call, or after Config.Timeout, and then it must
-// return: an error it returns after that time is ErrTimeout, whether it wraps that or not. What is posted under the
-// context is held until the messages that came in with this one have been dealt with, and then leaves in one write a
-// connection.
+// An Invoker is an integration. Its context ends when the call returns, or
+// after Config.Timeout. Then it must return: any later error counts as
+// ErrTimeout.
+//
+// What it posts under the context is held until the messages that arrived with
+// this one are handled. Then it leaves in one write per connection.
 type Invoker func(context.Context, awsevents.APIGatewayWebsocketProxyRequest) (awsevents.APIGatewayProxyResponse, error)
 
-// Config says what a Gateway is made of. Only Invoke is required.
+// Config configures a Gateway. Only Invoke is required.
 type Config struct {
 	Invoke Invoker
-	// Routes are those of the API by route key; nil means $connect, $disconnect and $default. Without $connect everybody
-	// is let in; a message for which there is no route is answered "Forbidden".
+	// Routes are the API's routes by route key; nil means $connect, $disconnect
+	// and $default. Without $connect everybody is let in. A message without a
+	// route is answered "Forbidden".
 	Routes map[string]Route
-	// Selection is the route selection expression, which matters only if there are routes of other keys.
+	// Selection is the route selection expression. It matters only if there are
+	// routes with other keys.
 	Selection Selection
 	Stage     string // as events name it; "local" if empty
 	APIID     string // as events name it; "local" if empty
-	// StageVariables are in every event, if there are any.
+	// StageVariables are part of every event, if there are any.
 	StageVariables map[string]string
-	// TrustProxy says that whoever connects is a proxy of one's own, and so what it adds to X-Forwarded-For is the client's
-	// address, and its X-Forwarded-Proto and -Port are true. Otherwise what comes in these headers is thrown away.
+	// TrustProxy says that every client comes through a trusted proxy. Then the
+	// last address in X-Forwarded-For is the client's, and X-Forwarded-Proto and
+	// -Port are true. Otherwise these headers are ignored.
 	TrustProxy bool
-	// AnyText hands on text that is not UTF-8 to an integration that answers it. Otherwise it ends the connection with
-	// 1007, as RFC 6455 wants it (section 8.1); an event as JSON could not hold it.
+	// AnyText passes text that is not UTF-8 to the integration. Otherwise such
+	// text ends the connection with 1007, as RFC 6455, section 8.1, demands; an
+	// event in JSON could not hold it.
 	AnyText bool
 	Log     *slog.Logger
 	Now     func() time.Time
-	// NewConnectionID makes ids for tests that compare them; nil makes ids like those of AWS.
+	// NewConnectionID makes ids for tests that compare them; nil makes ids like
+	// those of AWS.
 	NewConnectionID func() string
-	// Idle is how long a connection may be without a message in either direction; AWS has 10 minutes, the default.
+	// Idle is how long a connection can be without a message in either direction.
+	// The default is AWS's 10 minutes.
 	Idle time.Duration
-	// Lifetime is how long a connection may last; AWS has 2 hours, the default.
+	// Lifetime is how long a connection can last. The default is AWS's 2 hours.
 	Lifetime time.Duration
 	// Ping is how long a connection may be without a message until it is sent a ping frame, and again after each further
 	// Ping: proxies cut what carries nothing. A ping is no message, Idle counts on, and a client that answers none is not
 	// closed for that. 0, the default, sends none, as AWS.
 	Ping time.Duration
-	// Stall is how long a client may take nothing of what waits for it before it counts as lost; 30 seconds by default.
+	// Stall is how long a client can take nothing of what waits for it before it
+	// counts as lost. The default is 30 seconds.
 	Stall time.Duration
-	// Timeout is how long an invocation may take; AWS has 29 seconds, the default, and lets it be set to less.
+	// Timeout bounds an invocation. The default is AWS's 29 seconds.
 	Timeout time.Duration
 	Hooks   Hooks
-	// Observe, if it is set, is told of every invocation: its route, how long it took, and its error.
+	// Observe, if set, is called after every invocation with its route, duration
+	// and error.
 	Observe func(route string, took time.Duration, err error)
 }
 
@@ -110,7 +125,8 @@ type Gateway struct {
 	namesConnections bool // Config has a NewConnectionID of its own
 }
 
-// A shard is a part of the registry, so that connections do not wait for one another's posts.
+// A shard is a part of the registry, so that connections do not wait for each
+// other's posts.
 type shard struct {
 	sync.RWMutex
 	connections map[string]*connection
@@ -143,8 +159,9 @@ func New(c Config) *Gateway {
 // Connections returns how many connections are open.
 func (g *Gateway) Connections() int { return int(g.open.Load()) }
 
-// Post sends data as one text message. Its errors are ErrGone, ErrLimitExceeded and ErrPayloadTooLarge; nil means that
-// the message was taken, not that it was received.
+// Post sends data as one text message. It returns ErrGone, ErrLimitExceeded or
+// ErrPayloadTooLarge; nil means that the message was accepted, not that it was
+// received.
 func (g *Gateway) Post(ctx context.Context, connectionID string, data []byte) error {
 	if err := g.ask(ctx, connectionID); err != nil {
 		return g.posted(connectionID, data, err)
@@ -152,7 +169,8 @@ func (g *Gateway) Post(ctx context.Context, connectionID string, data []byte) er
 	return g.send(ctx, connectionID, data)
 }
 
-// send is Post for what API Gateway sends by itself. A message is counted before its client can hear it.
+// send is Post for what API Gateway sends by itself. A message is counted
+// before its client can read it.
 func (g *Gateway) send(ctx context.Context, connectionID string, data []byte) error {
 	c, err := g.post(ctx, connectionID, data)
 	g.posted(connectionID, data, err)
@@ -162,7 +180,8 @@ func (g *Gateway) send(ctx context.Context, connectionID string, data []byte) er
 	return err
 }
 
-// post queues a message, and returns the connection if it is to be flushed now.
+// post queues a message. It returns the connection if the caller must flush it
+// now.
 func (g *Gateway) post(ctx context.Context, connectionID string, data []byte) (*connection, error) {
 	if len(data) > MaxMessage {
 		return nil, ErrPayloadTooLarge
@@ -187,7 +206,8 @@ func (g *Gateway) post(ctx context.Context, connectionID string, data []byte) (*
 	return c, nil
 }
 
-// Disconnect closes a connection as a DELETE of @connections does. Its error is ErrGone, or what Hooks.Posting says.
+// Disconnect closes a connection as a DELETE of @connections does. It returns
+// ErrGone, or the error of Hooks.Posting.
 func (g *Gateway) Disconnect(connectionID string) error {
 	if err := g.ask(context.Background(), connectionID); err != nil {
 		return err
@@ -199,7 +219,8 @@ func (g *Gateway) Disconnect(connectionID string) error {
 	return c.disconnect()
 }
 
-// Sweep closes the connections that have been idle for, or have lasted, too long, and pings those that are quiet.
+// Sweep closes connections that have been idle or open for too long, and pings
+// those that are quiet.
 func (g *Gateway) Sweep() {
 	now := g.Now().UnixMilli()
 	last := g.swept.Swap(now)
@@ -207,9 +228,9 @@ func (g *Gateway) Sweep() {
 		quiet := now - c.active.Load()
 		switch {
 		case now-c.connectedAt >= g.Lifetime.Milliseconds():
-			c.close(ending{code: 1001, reason: "Connection duration exceeded"})
+			c.close(closeStatus{code: 1001, reason: "Connection duration exceeded"})
 		case quiet >= g.Idle.Milliseconds():
-			c.close(ending{code: 1001, reason: "Going away"})
+			c.close(closeStatus{code: 1001, reason: "Going away"})
 		case g.isPingDue(quiet, now-last):
 			c.ping()
 		}
@@ -223,14 +244,15 @@ func (g *Gateway) isPingDue(quiet, sinceSweep int64) bool {
 	return every > 0 && quiet/every > max(quiet-sinceSweep, 0)/every
 }
 
-// Shutdown refuses new connections, closes all with 1001, and waits until their $disconnect has returned. If ctx ends
-// before, it cuts what is left and returns an error that says how many.
+// Shutdown refuses new connections, closes all others with 1001, and waits
+// until each $disconnect has returned. If ctx ends first, it cuts the remaining
+// connections and returns an error with their number.
 func (g *Gateway) Shutdown(ctx context.Context) error {
 	g.entrance.Lock()
 	g.draining = true
 	g.entrance.Unlock()
 	for c := range g.all() {
-		c.close(ending{code: 1001, reason: "Going away"})
+		c.close(closeStatus{code: 1001, reason: "Going away"})
 	}
 	done := make(chan struct{})
 	go func() { g.running.Wait(); close(done) }()
@@ -247,7 +269,7 @@ func (g *Gateway) Shutdown(ctx context.Context) error {
 	return fmt.Errorf("apigateway: %d connections did not end in time: %w", left, ctx.Err())
 }
 
-// enter counts a connection that begins, and returns false if none may.
+// enter counts a new connection. It returns false if none is accepted any more.
 func (g *Gateway) enter() bool {
 	g.entrance.RLock()
 	defer g.entrance.RUnlock()
@@ -283,7 +305,7 @@ func (g *Gateway) register(c *connection) {
 	g.entrance.RLock()
 	defer g.entrance.RUnlock()
 	if g.draining { // Shutdown may have looked before
-		c.close(ending{code: 1001, reason: "Going away"})
+		c.close(closeStatus{code: 1001, reason: "Going away"})
 	}
 }
 
@@ -295,7 +317,8 @@ func (g *Gateway) unregister(c *connection) {
 	g.open.Add(-1)
 }
 
-// all yields the connections of this moment. Those of a shard are locked meanwhile, so they must not be unregistered.
+// all yields the current connections. It holds the lock of their shard, so the
+// loop must not unregister any.
 func (g *Gateway) all() iter.Seq[*connection] {
 	return func(yield func(*connection) bool) {
 		for i := range g.shards {

@@ -132,7 +132,7 @@ func (c client) want(first byte, payload string) {
 }
 
 // wantEnd reads a close frame and the end of the connection.
-func (c client) wantEnd(e ending) {
+func (c client) wantEnd(e closeStatus) {
 	c.t.Helper()
 	want := binary.BigEndian.AppendUint16(nil, uint16(e.code))
 	if e.code == 1005 {
@@ -242,5 +242,5 @@ func TestMessages(t *testing.T) {
 		c.want(text, fmt.Sprint(i))
 	}
 	c.send(frame(closing, "\x0f\xa0bye"))
-	c.wantEnd(ending{code: 4000, reason: "bye"})
+	c.wantEnd(closeStatus{code: 4000, reason: "bye"})
 }

@@ -85,7 +85,7 @@ func TestFidelitySDK(t *testing.T) {
 	if _, err := api.DeleteConnection(ctx, &apigatewaymanagementapi.DeleteConnectionInput{ConnectionId: &id}); err != nil {
 		t.Error(err)
 	}
-	player.wantEnd(ending{code: 1000, reason: "Connection Closed Normally"})
+	player.wantEnd(closeStatus{code: 1000, reason: "Connection Closed Normally"})
 	var gone *types.GoneException
 	if err := post(id, "hi"); !errors.As(err, &gone) {
 		t.Errorf("a post afterwards: %v, want a GoneException", err)
@@ -190,7 +190,7 @@ func TestFidelityConnections(t *testing.T) {
 	for _, first := range []byte{moreText, more, more, final} { // what leaves is in frames of at most 32 KiB
 		player.want(first, big)
 	}
-	player.wantEnd(ending{code: 1000, reason: "Connection Closed Normally"})
+	player.wantEnd(closeStatus{code: 1000, reason: "Connection Closed Normally"})
 	if n := strings.Count(log.String(), "is not signed"); n != 1 {
 		t.Errorf("that requests are not signed was said %d times, want once:\n%s", n, &log)
 	}

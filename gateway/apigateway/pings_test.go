@@ -51,7 +51,7 @@ func TestPings(t *testing.T) {
 			t.Errorf("counted are %d messages received, %d posts and %d posted, want 2 each", s.Received, s.Posts["taken"], posted.Load())
 		}
 		sweep(time.Minute)
-		c.wantEnd(ending{code: 1001, reason: "Going away"})
+		c.wantEnd(closeStatus{code: 1001, reason: "Going away"})
 	}
 }
 

@@ -12,9 +12,9 @@ import (
 type rule struct {
 	name string // begins with the section of RFC 6455
 	sent []byte
-	want []string // what the decoder makes of it: opcode, space, payload
-	end  *ending  // what the decoder finds wrong
-	code int      // that the client gets in a close frame; 1005 for one without, 0 for none
+	want []string     // what the decoder makes of it: opcode, space, payload
+	end  *closeStatus // what the decoder finds wrong
+	code int          // that the client gets in a close frame; 1005 for one without, 0 for none
 }
 
 // rfc6455 returns the rules of RFC 6455 about what clients send. Beside those it has API Gateway's two limits, and what

@@ -11,10 +11,10 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	awsdynamodb "github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
-	"bellhop/store"
+	"bellhop/store/dynamodb"
 )
 
 // Start returns the URL of a DynamoDB: that of DYNAMODB_ENDPOINT if it is set, else of an emulator that all tests of the
@@ -67,15 +67,15 @@ var tables atomic.Int64
 func Table() string { return fmt.Sprintf("bellhop-%d-%d", os.Getpid(), tables.Add(1)) }
 
 // Open returns a Store in a new table at endpoint.
-func Open(t testing.TB, endpoint string, now func() time.Time) *store.DynamoDB {
+func Open(t testing.TB, endpoint string, now func() time.Time) *dynamodb.Store {
 	t.Helper()
 	return OpenTable(t, Config(), endpoint, Table(), now)
 }
 
 // OpenTable returns a Store in a table at endpoint, which it makes if it is missing.
-func OpenTable(t testing.TB, c aws.Config, endpoint, table string, now func() time.Time) *store.DynamoDB {
+func OpenTable(t testing.TB, c aws.Config, endpoint, table string, now func() time.Time) *dynamodb.Store {
 	t.Helper()
-	d := store.NewDynamoDB(c, endpoint, table, now)
+	d := dynamodb.New(c, endpoint, table, now)
 	if err := d.CreateTable(context.Background()); err != nil {
 		t.Fatal(err)
 	}
@@ -83,15 +83,15 @@ func OpenTable(t testing.TB, c aws.Config, endpoint, table string, now func() ti
 }
 
 // Client returns a client for a DynamoDB at endpoint, for what no Store does.
-func Client(endpoint string) *dynamodb.Client {
-	return dynamodb.NewFromConfig(Config(), func(o *dynamodb.Options) { o.BaseEndpoint = &endpoint })
+func Client(endpoint string) *awsdynamodb.Client {
+	return awsdynamodb.NewFromConfig(Config(), func(o *awsdynamodb.Options) { o.BaseEndpoint = &endpoint })
 }
 
 // OtherTable makes a table at endpoint that is not a Store's: its key is id.
 func OtherTable(t testing.TB, endpoint string) (table string) {
 	t.Helper()
 	table = Table()
-	_, err := Client(endpoint).CreateTable(context.Background(), &dynamodb.CreateTableInput{
+	_, err := Client(endpoint).CreateTable(context.Background(), &awsdynamodb.CreateTableInput{
 		TableName: &table, BillingMode: types.BillingModePayPerRequest,
 		KeySchema:            []types.KeySchemaElement{{AttributeName: aws.String("id"), KeyType: types.KeyTypeHash}},
 		AttributeDefinitions: []types.AttributeDefinition{{AttributeName: aws.String("id"), AttributeType: types.ScalarAttributeTypeS}},

@@ -1,4 +1,4 @@
-package store_test
+package dynamodb_test
 
 import (
 	"context"
@@ -13,21 +13,24 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	awsdynamodb "github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/google/go-cmp/cmp"
 
+	"bellhop/lobby"
 	"bellhop/store"
+	"bellhop/store/dynamodb"
 	"bellhop/store/dynamodbtest"
+	"bellhop/store/storetest"
 )
 
 // behindProxy returns a Store in a new table behind a proxy, in which are a lobby, blue-fox, and a connection, a.
-func behindProxy(t *testing.T, c aws.Config, endpoint string) (*store.DynamoDB, *dynamodbtest.Proxy) {
+func behindProxy(t *testing.T, c aws.Config, endpoint string) (*dynamodb.Store, *dynamodbtest.Proxy) {
 	t.Helper()
 	p := dynamodbtest.NewProxy(t, endpoint)
-	s := dynamodbtest.OpenTable(t, c, p.URL, dynamodbtest.Table(), newClock().Now)
-	create(t, s, lobbyOf("blue-fox"))
-	put(t, s, connectionOf("a"))
+	s := dynamodbtest.OpenTable(t, c, p.URL, dynamodbtest.Table(), storetest.NewClock().Now)
+	storetest.Create(t, s, storetest.LobbyOf("blue-fox"))
+	storetest.Put(t, s, storetest.ConnectionOf("a"))
 	return s, p
 }
 
@@ -38,61 +41,61 @@ type call func(ctx context.Context, t *testing.T, s store.Store) error
 var writes = map[string]map[string]call{
 	"PutItem": {
 		"CreateLobby": func(ctx context.Context, t *testing.T, s store.Store) error {
-			l := lobbyOf("red-fox")
+			l := storetest.LobbyOf("red-fox")
 			err := s.CreateLobby(ctx, l)
 			if err == nil {
-				wantLobby(t, s, l.Key(), l)
+				storetest.WantLobby(t, s, l.Key(), l)
 			}
 			return err
 		},
 		"PutConnection": func(ctx context.Context, t *testing.T, s store.Store) error {
-			err := s.PutConnection(ctx, connectionOf("b"))
+			err := s.PutConnection(ctx, storetest.ConnectionOf("b"))
 			if err == nil {
-				wantConnection(t, s, connectionOf("b"))
+				storetest.WantConnection(t, s, storetest.ConnectionOf("b"))
 			}
 			return err
 		},
 	},
 	"UpdateItem": {
-		"SwapLobby":             swapCall(func(l *store.Lobby) { l.MaxPlayers = 3 }),
-		"SwapLobby that closes": swapCall(func(l *store.Lobby) { l.Close("host") }),
-		"Point": func(ctx context.Context, t *testing.T, s store.Store) error {
-			c := connectionOf("a")
-			to := store.Pointer{LobbyID: "red-fox", Since: 5}
-			got, err := s.Point(ctx, "a", c.Pointer, to)
-			if c.Pointer = to; err == nil {
-				wantSame(t, "Point", got, c)
-				wantConnection(t, s, c)
+		"SwapLobby":             swapCall(func(l *lobby.Lobby) { l.MaxPlayers = 3 }),
+		"SwapLobby that closes": swapCall(func(l *lobby.Lobby) { l.Close("host") }),
+		"Claim": func(ctx context.Context, t *testing.T, s store.Store) error {
+			c := storetest.ConnectionOf("a")
+			to := lobby.Claim{LobbyID: "red-fox", Since: 5}
+			got, err := s.Claim(ctx, "a", c.Claim, to)
+			if c.Claim = to; err == nil {
+				storetest.WantSame(t, "Claim", got, c)
+				storetest.WantConnection(t, s, c)
 			}
 			return err
 		},
 		"DeleteConnection": func(ctx context.Context, t *testing.T, s store.Store) error {
 			got, err := s.DeleteConnection(ctx, "a")
-			if got.ExpiresAt = connectionOf("a").ExpiresAt; err == nil {
-				wantSame(t, "DeleteConnection", got, connectionOf("a"))
-				wantNoConnection(t, s, "a")
+			if got.ExpiresAt = storetest.ConnectionOf("a").ExpiresAt; err == nil {
+				storetest.WantSame(t, "DeleteConnection", got, storetest.ConnectionOf("a"))
+				storetest.WantNoConnection(t, s, "a")
 			}
 			return err
 		},
 	},
 }
 
-func swapCall(change func(*store.Lobby)) call {
+func swapCall(change func(*lobby.Lobby)) call {
 	return func(ctx context.Context, t *testing.T, s store.Store) error {
-		blueFox := lobbyOf("blue-fox")
+		blueFox := storetest.LobbyOf("blue-fox")
 		read, err := s.Lobby(ctx, blueFox.Key())
 		if err != nil {
 			return err
 		}
 		l := read.Clone()
 		change(&l)
-		err = s.SwapLobby(ctx, l)
+		err = storetest.Swap(ctx, s, l)
 		switch {
 		case err != nil:
 		case l.Closed:
-			wantNoLobby(t, s, l.Key())
+			storetest.WantNoLobby(t, s, l.Key())
 		default:
-			wantLobby(t, s, l.Key(), l)
+			storetest.WantLobby(t, s, l.Key(), l)
 		}
 		return err
 	}
@@ -101,7 +104,7 @@ func swapCall(change func(*store.Lobby)) call {
 // reads are the calls that read.
 var reads = map[string]call{
 	"Lobby": func(ctx context.Context, _ *testing.T, s store.Store) error {
-		blueFox := lobbyOf("blue-fox")
+		blueFox := storetest.LobbyOf("blue-fox")
 		_, err := s.Lobby(ctx, blueFox.Key())
 		return err
 	},
@@ -142,7 +145,7 @@ func TestPassingFaults(t *testing.T) {
 				p.Set(dynamodbtest.Times(tt.times, operation, tt.fault))
 				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 				defer cancel()
-				wantErr(t, "with a fault that passes", do(ctx, t, s), nil)
+				storetest.WantErr(t, "with a fault that passes", do(ctx, t, s), nil)
 			})
 		})
 	}
@@ -155,7 +158,7 @@ func TestAttemptTime(t *testing.T) {
 	p.Set(dynamodbtest.Times(1, "GetItem", dynamodbtest.Hangs))
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	wantErr(t, "with a first attempt that nobody answers", reads["Connection"](ctx, t, s), nil)
+	storetest.WantErr(t, "with a first attempt that nobody answers", reads["Connection"](ctx, t, s), nil)
 }
 
 // TestLastingFaults guards that what does not pass is no answer of a store: it is an error of its own, in time, and the
@@ -183,12 +186,12 @@ func TestLastingFaults(t *testing.T) {
 				err := do(ctx, t, s)
 				switch {
 				case tt.want != nil:
-					wantErr(t, name, err, tt.want)
+					storetest.WantErr(t, name, err, tt.want)
 				case err == nil || named(err):
 					t.Fatalf("%s: %v, want an error that is not named", name, err)
 				}
 				p.Set(nil)
-				wantErr(t, "when it has passed", do(t.Context(), t, s), nil)
+				storetest.WantErr(t, "when it has passed", do(t.Context(), t, s), nil)
 			})
 		})
 	}
@@ -209,7 +212,7 @@ func TestUnusableTables(t *testing.T) {
 	endpoint := dynamodbtest.Start(t)
 	other := dynamodbtest.OtherTable(t, endpoint)
 	closed, err := net.Listen("tcp", "127.0.0.1:0")
-	wantErr(t, "Listen", err, nil)
+	storetest.WantErr(t, "Listen", err, nil)
 	closed.Close()
 	for name, tt := range map[string]struct{ endpoint, table, says string }{
 		"no table":    {endpoint, "nothing-here", `DynamoDB has no table "nothing-here" here; check its name (TABLE, or the gateway's -table)`},
@@ -218,7 +221,7 @@ func TestUnusableTables(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			eachCall(t, func(t *testing.T, _ string, do call) {
-				s := store.NewDynamoDB(dynamodbtest.Config(), tt.endpoint, tt.table, newClock().Now)
+				s := dynamodb.New(dynamodbtest.Config(), tt.endpoint, tt.table, storetest.NewClock().Now)
 				if err := do(t.Context(), t, s); err == nil || !strings.Contains(err.Error(), tt.says) || named(err) {
 					t.Errorf("%v, want %q", err, tt.says)
 				}
@@ -230,44 +233,44 @@ func TestUnusableTables(t *testing.T) {
 // TestNewerItems guards that what a newer version has written, and this one does not know, outlives this one's writes:
 // of a lobby, of its members and requests wherever they go, and of a connection.
 func TestNewerItems(t *testing.T) {
-	endpoint, table, c := dynamodbtest.Start(t), dynamodbtest.Table(), newClock()
+	endpoint, table, c := dynamodbtest.Start(t), dynamodbtest.Table(), storetest.NewClock()
 	s := dynamodbtest.OpenTable(t, dynamodbtest.Config(), endpoint, table, c.Now)
 	client := dynamodbtest.Client(endpoint)
 	key := func(pk string) map[string]types.AttributeValue {
 		return map[string]types.AttributeValue{"pk": &types.AttributeValueMemberS{Value: pk}}
 	}
-	l := lobbyOf("blue-fox")
+	l := storetest.LobbyOf("blue-fox")
 	for _, conn := range []string{"ann", "bob"} {
-		wantErr(t, "Request", l.Request(store.Request{Conn: conn, RequestID: "r"}), nil)
+		storetest.WantErr(t, "Request", l.Request(lobby.JoinRequest{Conn: conn, RequestID: "r"}), nil)
 	}
-	create(t, s, l)
-	put(t, s, connectionOf("a"))
+	storetest.Create(t, s, l)
+	storetest.Put(t, s, storetest.ConnectionOf("a"))
 	later := func(pk, expression string) {
 		t.Helper()
-		_, err := client.UpdateItem(t.Context(), &dynamodb.UpdateItemInput{
+		_, err := client.UpdateItem(t.Context(), &awsdynamodb.UpdateItemInput{
 			TableName: &table, Key: key(pk), UpdateExpression: &expression,
 			ExpressionAttributeValues: map[string]types.AttributeValue{":new": &types.AttributeValueMemberS{Value: "new"}},
 		})
-		wantErr(t, expression, err, nil)
+		storetest.WantErr(t, expression, err, nil)
 	}
 	later("L#tanks#blue-fox", "SET topology = :new, members[0].player = :new, waiting[0].player = :new, waiting[1].player = :new")
 	later("C#a", "SET subject = :new")
 
-	update := func(rule func(l *store.Lobby) error) {
+	update := func(rule func(l *lobby.Lobby) error) {
 		t.Helper()
-		_, err := store.UpdateLobby(t.Context(), s, l.Key(), nil, rule)
-		wantErr(t, "UpdateLobby", err, nil)
+		_, err := store.UpdateLobby(t.Context(), s, l.Key(), rule)
+		storetest.WantErr(t, "UpdateLobby", err, nil)
 	}
-	update(accept("host", "ann", 0))
-	update(leave("bob"))
-	update(func(l *store.Lobby) error { return l.Request(store.Request{Conn: "cat"}) })
-	_, err := s.Point(t.Context(), "a", connectionOf("a").Pointer, store.Pointer{})
-	wantErr(t, "Point", err, nil)
+	update(func(l *lobby.Lobby) error { _, _, err := l.Accept("host", "ann", 0, ""); return err })
+	update(func(l *lobby.Lobby) error { return l.Leave("bob") })
+	update(func(l *lobby.Lobby) error { return l.Request(lobby.JoinRequest{Conn: "cat"}) })
+	_, err := s.Claim(t.Context(), "a", storetest.ConnectionOf("a").Claim, lobby.Claim{})
+	storetest.WantErr(t, "Claim", err, nil)
 
-	lobby, err := client.GetItem(t.Context(), &dynamodb.GetItemInput{TableName: &table, Key: key("L#tanks#blue-fox")})
-	wantErr(t, "GetItem", err, nil)
-	connection, err := client.GetItem(t.Context(), &dynamodb.GetItemInput{TableName: &table, Key: key("C#a")})
-	wantErr(t, "GetItem", err, nil)
+	lobby, err := client.GetItem(t.Context(), &awsdynamodb.GetItemInput{TableName: &table, Key: key("L#tanks#blue-fox")})
+	storetest.WantErr(t, "GetItem", err, nil)
+	connection, err := client.GetItem(t.Context(), &awsdynamodb.GetItemInput{TableName: &table, Key: key("C#a")})
+	storetest.WantErr(t, "GetItem", err, nil)
 	got := map[string]string{"topology": str(lobby.Item["topology"]), "subject": str(connection.Item["subject"])}
 	for _, list := range []string{"members", "waiting"} {
 		for _, v := range lobby.Item[list].(*types.AttributeValueMemberL).Value {
@@ -287,16 +290,16 @@ func TestNewerItems(t *testing.T) {
 // TestEndedItems guards that a lobby that has closed and a connection that is gone expired before now, also by clocks that are
 // some minutes slow, and less than five years ago: what is older DynamoDB's time to live leaves for ever.
 func TestEndedItems(t *testing.T) {
-	endpoint, table, c := dynamodbtest.Start(t), dynamodbtest.Table(), newClock()
+	endpoint, table, c := dynamodbtest.Start(t), dynamodbtest.Table(), storetest.NewClock()
 	s := dynamodbtest.OpenTable(t, dynamodbtest.Config(), endpoint, table, c.Now)
-	create(t, s, lobbyOf("blue-fox"))
-	put(t, s, connectionOf("a"))
-	_, err := store.UpdateLobby(t.Context(), s, "tanks#blue-fox", nil, func(l *store.Lobby) error { return l.Close("host") })
-	wantErr(t, "UpdateLobby", err, nil)
+	storetest.Create(t, s, storetest.LobbyOf("blue-fox"))
+	storetest.Put(t, s, storetest.ConnectionOf("a"))
+	_, err := store.UpdateLobby(t.Context(), s, "tanks#blue-fox", func(l *lobby.Lobby) error { return l.Close("host") })
+	storetest.WantErr(t, "UpdateLobby", err, nil)
 	_, err = s.DeleteConnection(t.Context(), "a")
-	wantErr(t, "DeleteConnection", err, nil)
-	all, err := dynamodbtest.Client(endpoint).Scan(t.Context(), &dynamodb.ScanInput{TableName: &table})
-	wantErr(t, "Scan", err, nil)
+	storetest.WantErr(t, "DeleteConnection", err, nil)
+	all, err := dynamodbtest.Client(endpoint).Scan(t.Context(), &awsdynamodb.ScanInput{TableName: &table})
+	storetest.WantErr(t, "Scan", err, nil)
 	if len(all.Items) != 2 {
 		t.Errorf("%d items, want what is left of the lobby and of the connection", len(all.Items))
 	}
@@ -306,7 +309,7 @@ func TestEndedItems(t *testing.T) {
 			t.Fatalf("%s does not expire", str(item["pk"]))
 		}
 		seconds, err := strconv.ParseInt(n.Value, 10, 64)
-		wantErr(t, "expires_at", err, nil)
+		storetest.WantErr(t, "expires_at", err, nil)
 		if ago := c.Now().Sub(time.Unix(seconds, 0)); ago < 10*time.Minute || ago > 5*365*24*time.Hour {
 			t.Errorf("%s expired %v ago", str(item["pk"]), ago)
 		}
@@ -326,31 +329,31 @@ func TestLostAndOverwritten(t *testing.T) {
 	endpoint := dynamodbtest.Start(t)
 	for name, tt := range map[string]struct {
 		operation string
-		key       store.Key
+		key       lobby.Key
 		write     func(s store.Store) error
 	}{
 		"CreateLobby": {"PutItem", "tanks#red-fox", func(s store.Store) error {
-			return s.CreateLobby(context.Background(), lobbyOf("red-fox"))
+			return s.CreateLobby(context.Background(), storetest.LobbyOf("red-fox"))
 		}},
 		"UpdateLobby": {"UpdateItem", "tanks#blue-fox", func(s store.Store) error {
-			_, err := store.UpdateLobby(context.Background(), s, "tanks#blue-fox", nil, func(l *store.Lobby) error {
-				return l.Request(store.Request{Conn: "guest"})
+			_, err := store.UpdateLobby(context.Background(), s, "tanks#blue-fox", func(l *lobby.Lobby) error {
+				return l.Request(lobby.JoinRequest{Conn: "guest"})
 			})
 
 			return err
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			p, table, c := dynamodbtest.NewProxy(t, endpoint), dynamodbtest.Table(), newClock()
+			p, table, c := dynamodbtest.NewProxy(t, endpoint), dynamodbtest.Table(), storetest.NewClock()
 			direct := dynamodbtest.OpenTable(t, dynamodbtest.Config(), endpoint, table, c.Now)
-			create(t, direct, lobbyOf("blue-fox"))
+			storetest.Create(t, direct, storetest.LobbyOf("blue-fox"))
 			others := 0
 			p.Set(dynamodbtest.Times(1, tt.operation, func(operation string, w http.ResponseWriter, r *http.Request, forward http.Handler) {
 				dynamodbtest.Keep(operation, w, r, forward)
 				for range 3 {
-					_, err := store.UpdateLobby(context.Background(), direct, tt.key, nil, func(l *store.Lobby) error {
+					_, err := store.UpdateLobby(context.Background(), direct, tt.key, func(l *lobby.Lobby) error {
 						others++
-						return l.Request(store.Request{Conn: fmt.Sprint("other", others)})
+						return l.Request(lobby.JoinRequest{Conn: fmt.Sprint("other", others)})
 					})
 
 					if err != nil {
@@ -359,10 +362,10 @@ func TestLostAndOverwritten(t *testing.T) {
 				}
 				panic(http.ErrAbortHandler)
 			}))
-			wantErr(t, name, tt.write(store.NewDynamoDB(dynamodbtest.Config(), p.URL, table, c.Now)), nil)
+			storetest.WantErr(t, name, tt.write(dynamodb.New(dynamodbtest.Config(), p.URL, table, c.Now)), nil)
 			l, err := direct.Lobby(t.Context(), tt.key)
-			wantErr(t, "Lobby", err, nil)
-			if len(l.Waiting) < 3 || name == "UpdateLobby" && !l.Lists("guest") {
+			storetest.WantErr(t, "Lobby", err, nil)
+			if len(l.Waiting) < 3 || name == "UpdateLobby" && !l.Has("guest") {
 				t.Errorf("the lobby is %+v", l)
 			}
 		})

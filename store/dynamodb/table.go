@@ -1,4 +1,4 @@
-package store
+package dynamodb
 
 import (
 	"context"
@@ -8,21 +8,23 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"bellhop/lobby"
 )
 
 // CreateTable makes d's table if it is missing, as template.yaml describes it, and waits until it is there: for a
 // DynamoDB on this machine. The Lambda function never calls it.
-func (d *DynamoDB) CreateTable(ctx context.Context) error {
+func (d *Store) CreateTable(ctx context.Context) error {
 	_, err := d.client.CreateTable(ctx, &dynamodb.CreateTableInput{
 		TableName: &d.table,
 		KeySchema: []types.KeySchemaElement{{AttributeName: aws.String(keyName), KeyType: types.KeyTypeHash}},
 		AttributeDefinitions: []types.AttributeDefinition{
 			{AttributeName: aws.String(keyName), AttributeType: types.ScalarAttributeTypeS},
 			{AttributeName: aws.String(listName), AttributeType: types.ScalarAttributeTypeS},
-			{AttributeName: &Newest.index, AttributeType: types.ScalarAttributeTypeS},
-			{AttributeName: &Fullest.index, AttributeType: types.ScalarAttributeTypeS},
+			{AttributeName: &lobby.Newest.Name, AttributeType: types.ScalarAttributeTypeS},
+			{AttributeName: &lobby.Fullest.Name, AttributeType: types.ScalarAttributeTypeS},
 		},
-		GlobalSecondaryIndexes: []types.GlobalSecondaryIndex{indexOf(Newest), indexOf(Fullest)},
+		GlobalSecondaryIndexes: []types.GlobalSecondaryIndex{indexOf(lobby.Newest), indexOf(lobby.Fullest)},
 		BillingMode:            types.BillingModePayPerRequest,
 	})
 	var exists *types.ResourceInUseException

@@ -1,4 +1,4 @@
-package store
+package lobby
 
 import (
 	"fmt"
@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// A Listing is what anybody may know of a lobby.
+// A Listing is the public part of a lobby: what a list shows to everybody.
 type Listing struct {
 	Position    Position  `dynamodbav:"-"` // in the list that it was found in
 	ID          string    `dynamodbav:"lobby_id"`
@@ -23,32 +23,33 @@ type Listing struct {
 	ExpiresAt   time.Time `dynamodbav:"expires_at,unixtime"`
 }
 
-// Listing returns what anybody may know of l.
-func (l *Lobby) Listing() Listing { return l.listing("") }
-
-func (l *Lobby) listing(at Position) Listing {
+// Listing returns the public part of l.
+func (l *Lobby) Listing() Listing {
 	return Listing{
-		Position: at, ID: l.ID, Players: len(l.Members), MaxPlayers: l.MaxPlayers, Public: l.Public, Locked: l.Locked, HasPassword: l.Password != "",
+		ID: l.ID, Players: len(l.Members), MaxPlayers: l.MaxPlayers, Public: l.Public, Locked: l.Locked, HasPassword: l.Password != "",
 		AutoAccept: l.AutoAccept, Mesh: l.Mesh, Migrates: l.Migrates, Metadata: l.Metadata, CreatedAt: l.CreatedAt, ExpiresAt: l.ExpiresAt,
 	}
 }
 
-// Listed reports whether lists show l: it is public, and somebody may come in.
-func (l *Lobby) Listed() bool {
+// Discoverable reports whether lists show l: it is public, and a player can
+// join.
+func (l *Lobby) Discoverable() bool {
 	return l.Public && !l.Locked && !l.Closed && len(l.Members) < l.MaxPlayers && !l.Host().Away()
 }
 
-// An Order is one that lobbies are listed in.
+// An Order is an order in which lobbies are listed.
 type Order struct {
-	index    string // of DynamoDB's table, and the attribute that is its range key
+	Name     string // of the order; a store can name an index by it
 	position func(l *Lobby) Position
 }
 
-// A Position is where a lobby stands in a list. It is of use for that order alone; the empty one is before all.
+// A Position is the place of a lobby in one Order. Positions of different
+// orders do not compare. The empty Position comes before all others.
 type Position string
 
-// The orders. In Newest a lobby keeps its place for as long as it lives. In Fullest those with a password are left out; with
-// as many free places as others, the oldest comes first.
+// Newest keeps a lobby at its position for as long as it lives. Fullest leaves
+// out lobbies with a password; among lobbies with as many free places, the
+// oldest comes first.
 var (
 	Newest = &Order{"newest", func(l *Lobby) Position {
 		return Position(fmt.Sprintf("%016d#%s", 1e16-l.CreatedAt, strings.ToLower(l.ID)))
@@ -59,12 +60,14 @@ var (
 		}
 		return Position(fmt.Sprintf("%02d#%016d#%s", l.MaxPlayers-len(l.Members), l.CreatedAt, strings.ToLower(l.ID)))
 	}}
-	orders = []*Order{Newest, Fullest}
+	// Orders are all of them.
+	Orders = []*Order{Newest, Fullest}
 )
 
-// place returns where l stands in o, or "" if it is not in that list.
-func (o *Order) place(l *Lobby) Position {
-	if l == nil || !l.Listed() {
+// PositionOf returns the position of l in o, or "" if l is nil or not in that
+// list.
+func (o *Order) PositionOf(l *Lobby) Position {
+	if l == nil || !l.Discoverable() {
 		return ""
 	}
 	return o.position(l)

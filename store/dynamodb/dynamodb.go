@@ -1,4 +1,4 @@
-package store
+package dynamodb
 
 import (
 	"context"
@@ -18,14 +18,17 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/smithy-go"
+
+	"bellhop/lobby"
+	"bellhop/store"
 )
 
-// DynamoDB is a Store in one table, for any number of processes. Each call is one request for one item: a lobby, whose
+// A Store keeps lobbies and connections in one table, for any number of processes. Each call is one request for one item: a lobby, whose
 // key pk is "L#game#id", or a connection, "C#id". Reads are strongly consistent and writes conditional.
 //
 // What is deleted stays as an item that has expired, which DynamoDB takes away for nothing: so a write whose answer was
 // lost, and which the SDK has tried again, finds out that it was there before (see update).
-type DynamoDB struct {
+type Store struct {
 	client *dynamodb.Client
 	table  string
 	now    func() time.Time
@@ -39,9 +42,9 @@ const (
 	maxBackoff  = 200 * time.Millisecond
 )
 
-// NewDynamoDB returns a Store in table, which template.yaml makes, or CreateTable. It asks nothing yet. An endpoint that
+// New returns a Store in table, which template.yaml makes, or CreateTable. It asks nothing yet. An endpoint that
 // is not empty is called in the place of the region's own.
-func NewDynamoDB(c aws.Config, endpoint, table string, now func() time.Time) *DynamoDB {
+func New(c aws.Config, endpoint, table string, now func() time.Time) *Store {
 	if c.HTTPClient == nil {
 		c.HTTPClient = awshttp.NewBuildableClient().WithTimeout(attemptTime)
 	}
@@ -51,15 +54,15 @@ func NewDynamoDB(c aws.Config, endpoint, table string, now func() time.Time) *Dy
 			o.BaseEndpoint = &endpoint
 		}
 	})
-	return &DynamoDB{client: client, table: table, now: now}
+	return &Store{client: client, table: table, now: now}
 }
 
 // isFree is the condition that nothing is at a key, or that it has expired by :now.
 const isFree = "attribute_not_exists(pk) OR expires_at <= :now"
 
-// CreateLobby implements Store.
-func (d *DynamoDB) CreateLobby(ctx context.Context, l Lobby) error {
-	l.Version = firstVersion()
+// CreateLobby implements store.Store.
+func (d *Store) CreateLobby(ctx context.Context, l lobby.Lobby) error {
+	l.Version = store.FirstVersion()
 	it, err := encodeLobby(&l)
 	if err != nil {
 		return err
@@ -74,41 +77,42 @@ func (d *DynamoDB) CreateLobby(ctx context.Context, l Lobby) error {
 	})
 	if found, failed := conditionFailed(err); failed {
 		if !it.wrote(found) {
-			return ErrExists
+			return store.ErrExists
 		}
 		return nil
 	}
 	return d.explain(err)
 }
 
-// Lobby implements Store.
-func (d *DynamoDB) Lobby(ctx context.Context, key Key) (*Lobby, error) {
+// Lobby implements store.Store.
+func (d *Store) Lobby(ctx context.Context, key lobby.Key) (*lobby.Lobby, error) {
 	it, err := d.get(ctx, lobbyKey(key))
 	if err != nil {
 		return nil, err
 	}
-	l := &Lobby{kept: it}
+	l := &lobby.Lobby{Stored: it}
 	return l, attributevalue.UnmarshalMap(it, l)
 }
 
-// SwapLobby implements Store.
-func (d *DynamoDB) SwapLobby(ctx context.Context, l Lobby) error {
-	was := number(l.Version)
-	l.Version++
+// SwapLobby implements store.Store.
+func (d *Store) SwapLobby(ctx context.Context, old, new *lobby.Lobby) error {
+	l := *new
+	l.Version = old.Version + 1
 	it, err := encodeLobby(&l)
 	if err != nil {
 		return err
 	}
-	it.follow(l.kept)
-	if it.carry(l.kept); l.Closed {
+	read, _ := old.Stored.(item)
+	it.recordWrite(read)
+	if it.preserveUnknown(read); l.Closed {
 		it[expiryName] = d.ended()
 	}
-	_, err = d.update(ctx, lobbyKey(l.Key()), it, "#version = :was", item{":was": was}, types.ReturnValueNone)
+	_, err = d.update(ctx, lobbyKey(l.Key()), it, "#version = :was", item{":was": number(old.Version)}, types.ReturnValueNone)
 	return err
 }
 
-// PutConnection implements Store.
-func (d *DynamoDB) PutConnection(ctx context.Context, c Connection) error {
+// PutConnection implements store.Store.
+func (d *Store) PutConnection(ctx context.Context, c store.Connection) error {
 	it, err := encode(&c)
 	if err != nil {
 		return err
@@ -125,8 +129,8 @@ func (d *DynamoDB) PutConnection(ctx context.Context, c Connection) error {
 	return d.explain(err)
 }
 
-// Connection implements Store.
-func (d *DynamoDB) Connection(ctx context.Context, id string) (c Connection, err error) {
+// Connection implements store.Store.
+func (d *Store) Connection(ctx context.Context, id string) (c store.Connection, err error) {
 	it, err := d.get(ctx, connectionKey(id))
 	if err != nil {
 		return c, err
@@ -135,8 +139,8 @@ func (d *DynamoDB) Connection(ctx context.Context, id string) (c Connection, err
 	return c, attributevalue.UnmarshalMap(it, &c)
 }
 
-// Point implements Store.
-func (d *DynamoDB) Point(ctx context.Context, id string, from, to Pointer) (c Connection, err error) {
+// Point implements store.Store.
+func (d *Store) Claim(ctx context.Context, id string, from, to lobby.Claim) (c store.Connection, err error) {
 	it, err := encode(&to)
 	if err != nil {
 		return c, err
@@ -144,9 +148,9 @@ func (d *DynamoDB) Point(ctx context.Context, id string, from, to Pointer) (c Co
 	found, err := d.update(ctx, connectionKey(id), it, "#lobby_id = :id AND #since = :at",
 		item{":id": text(from.LobbyID), ":at": number(from.Since)}, types.ReturnValueAllNew)
 	switch {
-	case err == ErrConflict && !d.live(found):
-		return c, ErrNotFound
-	case err != nil && err != ErrConflict:
+	case err == store.ErrConflict && !d.live(found):
+		return c, store.ErrNotFound
+	case err != nil && err != store.ErrConflict:
 		return c, err
 	}
 	c.ID = id
@@ -156,13 +160,13 @@ func (d *DynamoDB) Point(ctx context.Context, id string, from, to Pointer) (c Co
 	return c, err
 }
 
-// DeleteConnection implements Store.
-func (d *DynamoDB) DeleteConnection(ctx context.Context, id string) (was Connection, err error) {
+// DeleteConnection implements store.Store.
+func (d *Store) DeleteConnection(ctx context.Context, id string) (was store.Connection, err error) {
 	it, _ := encode(struct{}{})
 	it[expiryName] = d.ended()
 	found, err := d.update(ctx, connectionKey(id), it, "", item{}, types.ReturnValueAllOld)
-	if err == ErrConflict {
-		return was, ErrNotFound
+	if err == store.ErrConflict {
+		return was, store.ErrNotFound
 	} else if err != nil {
 		return was, err
 	}
@@ -171,7 +175,7 @@ func (d *DynamoDB) DeleteConnection(ctx context.Context, id string) (was Connect
 }
 
 // get returns the item at key, or ErrNotFound.
-func (d *DynamoDB) get(ctx context.Context, key types.AttributeValue) (item, error) {
+func (d *Store) get(ctx context.Context, key types.AttributeValue) (item, error) {
 	out, err := d.client.GetItem(ctx, &dynamodb.GetItemInput{
 		TableName: &d.table, Key: item{keyName: key}, ConsistentRead: aws.Bool(true),
 	})
@@ -179,7 +183,7 @@ func (d *DynamoDB) get(ctx context.Context, key types.AttributeValue) (item, err
 		return nil, d.explain(err)
 	}
 	if !d.live(out.Item) {
-		return nil, ErrNotFound
+		return nil, store.ErrNotFound
 	}
 	return out.Item, nil
 }
@@ -192,7 +196,7 @@ func (d *DynamoDB) get(ctx context.Context, key types.AttributeValue) (item, err
 // alone begins that list anew. So a close whose answer is lost, and whose id somebody takes before the next attempt, meets
 // a lobby that it knows nothing of: who closed is refused, and the members find out by what they do next.
 // To keep the list it would have to update the item, and leave in it whatever a newer version wrote of the former lobby.
-func (d *DynamoDB) update(ctx context.Context, key types.AttributeValue, set item, condition string, values item, back types.ReturnValue) (item, error) {
+func (d *Store) update(ctx context.Context, key types.AttributeValue, set item, condition string, values item, back types.ReturnValue) (item, error) {
 	var sets, removes []string
 	names := make(map[string]string, len(set))
 	for name, value := range set {
@@ -221,7 +225,7 @@ func (d *DynamoDB) update(ctx context.Context, key types.AttributeValue, set ite
 	})
 	if found, failed := conditionFailed(err); failed {
 		if !set.wrote(found) {
-			return found, ErrConflict
+			return found, store.ErrConflict
 		}
 		return found, nil
 	}
@@ -232,7 +236,7 @@ func (d *DynamoDB) update(ctx context.Context, key types.AttributeValue, set ite
 }
 
 // live reports whether it is there and has not expired.
-func (d *DynamoDB) live(it item) bool {
+func (d *Store) live(it item) bool {
 	at, ok := it[expiryName].(*types.AttributeValueMemberN)
 	if !ok {
 		return false
@@ -243,12 +247,12 @@ func (d *DynamoDB) live(it item) bool {
 
 // ended is when what is over has expired: long enough ago for clocks that differ, and not so long that DynamoDB leaves it
 // (developer guide, "Using time to live": no more than five years).
-func (d *DynamoDB) ended() types.AttributeValue { return number(d.now().Add(-time.Hour).Unix()) }
+func (d *Store) ended() types.AttributeValue { return number(d.now().Add(-time.Hour).Unix()) }
 
-func (d *DynamoDB) seconds() types.AttributeValue { return number(d.now().Unix()) }
+func (d *Store) seconds() types.AttributeValue { return number(d.now().Unix()) }
 
 // explain says what to do about an error of DynamoDB's, where that can be known.
-func (d *DynamoDB) explain(err error) error {
+func (d *Store) explain(err error) error {
 	var none *types.ResourceNotFoundException
 	var api smithy.APIError
 	switch {
@@ -264,7 +268,7 @@ func (d *DynamoDB) explain(err error) error {
 		}
 		return fmt.Errorf("DynamoDB cannot use table %q: %w", d.table, err)
 	case "ProvisionedThroughputExceededException", "ThrottlingException", "RequestLimitExceeded":
-		return fmt.Errorf("%w: %w", ErrThrottled, err)
+		return fmt.Errorf("%w: %w", store.ErrThrottled, err)
 	}
 	return err
 }
@@ -292,7 +296,7 @@ const (
 // maxWrites is how many calls may have written since one whose answer was lost, and it still knows that it has.
 const maxWrites = 8
 
-func lobbyKey(key Key) types.AttributeValue        { return text("L#" + string(key)) }
+func lobbyKey(key lobby.Key) types.AttributeValue  { return text("L#" + string(key)) }
 func connectionKey(id string) types.AttributeValue { return text("C#" + id) }
 
 func text(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
@@ -312,12 +316,12 @@ func encode(v any) (item, error) {
 }
 
 // follow notes in it, which is about to be written, who wrote old.
-func (it item) follow(old item) {
-	all := append(it.writes(), old.writes()...)
+func (it item) recordWrite(old item) {
+	all := append(it.writeIDs(), old.writeIDs()...)
 	it[writesName] = &types.AttributeValueMemberL{Value: all[:min(len(all), maxWrites)]}
 }
 
-func (it item) writes() []types.AttributeValue {
+func (it item) writeIDs() []types.AttributeValue {
 	l, _ := it[writesName].(*types.AttributeValueMemberL)
 	if l == nil {
 		return nil
@@ -327,8 +331,8 @@ func (it item) writes() []types.AttributeValue {
 
 // wrote reports whether the call that was to write it has written found, or what was there shortly before.
 func (it item) wrote(found item) bool {
-	mine, _ := it.writes()[0].(*types.AttributeValueMemberN)
-	return slices.ContainsFunc(found.writes(), func(v types.AttributeValue) bool {
+	mine, _ := it.writeIDs()[0].(*types.AttributeValueMemberN)
+	return slices.ContainsFunc(found.writeIDs(), func(v types.AttributeValue) bool {
 		n, _ := v.(*types.AttributeValueMemberN)
 		return n != nil && n.Value == mine.Value
 	})

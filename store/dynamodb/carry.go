@@ -1,10 +1,12 @@
-package store
+package dynamodb
 
 import (
 	"maps"
 	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"bellhop/lobby"
 )
 
 // While a new version is being deployed the one before still runs, and both write the same items. What the older one
@@ -12,12 +14,12 @@ import (
 // of its members and requests are carried over here.
 
 // people are the attributes of a lobby's item that list members and requests.
-var people = []string{"members", "waiting"}
+var participants = []string{"members", "waiting"}
 
 // known has the names of the attributes of members and requests.
-var known = sync.OnceValue(func() map[string]bool {
+var knownAttributes = sync.OnceValue(func() map[string]bool {
 	names := map[string]bool{}
-	for _, v := range []any{Member{}, Request{}} {
+	for _, v := range []any{lobby.Member{}, lobby.JoinRequest{}} {
 		it, _ := encode(v)
 		for name := range it {
 			names[name] = true
@@ -28,11 +30,11 @@ var known = sync.OnceValue(func() map[string]bool {
 
 // carry gives everybody in it what old has of them and this version does not know: by connection, since one who waited
 // may be a member by now, and one before, since a member may have resumed.
-func (it item) carry(old item) {
+func (it item) preserveUnknown(old item) {
 	unknown := map[string]item{}
-	for _, person := range old.people() {
+	for _, person := range old.participants() {
 		for name, value := range person {
-			if conn := person.conn(); !known()[name] {
+			if conn := person.conn(); !knownAttributes()[name] {
 				if unknown[conn] == nil {
 					unknown[conn] = item{}
 				}
@@ -43,7 +45,7 @@ func (it item) carry(old item) {
 	if len(unknown) == 0 {
 		return
 	}
-	for _, person := range it.people() {
+	for _, person := range it.participants() {
 		for _, conn := range append(person.former(), person.conn()) {
 			maps.Copy(person, unknown[conn])
 		}
@@ -64,8 +66,8 @@ func (it item) former() (conns []string) {
 	return conns
 }
 
-func (it item) people() (all []item) {
-	for _, name := range people {
+func (it item) participants() (all []item) {
+	for _, name := range participants {
 		list, _ := it[name].(*types.AttributeValueMemberL)
 		if list == nil {
 			continue

@@ -19,7 +19,7 @@ func TestSlowWayElsewhere(t *testing.T) {
 	w := newWorld(func(s store.Store) store.Store {
 		return &faultyStore{s, func(method string) error {
 			switch do := atPoint; {
-			case method == "Point" && do != nil:
+			case method == "Claim" && do != nil:
 				atPoint = nil
 				do()
 			case method == "SwapLobby" && lost:
@@ -60,7 +60,7 @@ func TestRejectedLongAfter(t *testing.T) {
 		}}
 	})
 	w.openHen("ann")
-	w.wait(claimSettles)
+	w.wait(claimTTL)
 	w.meanwhile = func(string, string) error {
 		w.meanwhile = nil
 		atLobby = func() { w.say("ann", `{"action":"start_lobby","content":{"lobby_id":"own"}}`) }
@@ -82,7 +82,7 @@ func TestTwoWaysInOneMillisecond(t *testing.T) {
 		return &faultyStore{s, func(method string) error {
 			var do func() error
 			switch method {
-			case "Point":
+			case "Claim":
 				do, atPoint = atPoint, nil
 			case "SwapLobby":
 				do, atSwap = atSwap, nil
@@ -119,7 +119,7 @@ func TestTwoWaysInOneMillisecond(t *testing.T) {
 }
 
 // openHen has the lobby hen begin, and somebody wait for it.
-func (w *world) openHen(waits string) {
+func (w *fixture) openHen(waits string) {
 	w.connect("host", nil)
 	w.connect(waits, nil)
 	w.say("host", `{"action":"start_lobby","content":{"lobby_id":"hen"}}`)

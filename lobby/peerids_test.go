@@ -1,4 +1,4 @@
-package store_test
+package lobby_test
 
 import (
 	"errors"
@@ -10,20 +10,20 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
-	"bellhop/store"
+	"bellhop/lobby"
 )
 
 // visit lets somebody in as want, or as the next peer if that is zero, and out again.
-func visit(l *store.Lobby, want int) (int, error) {
-	if err := l.Request(store.Request{Conn: "visitor"}); err != nil {
+func visit(l *lobby.Lobby, want int) (int, error) {
+	if err := l.Request(lobby.JoinRequest{Conn: "visitor"}); err != nil {
 		return 0, err
 	}
 	m, _, err := l.Accept("host", "visitor", want, "")
 	if err != nil {
-		l.Withdraw("visitor")
+		l.CancelRequest("visitor")
 		return 0, err
 	}
-	l.Changes = nil
+	l.Events = nil
 	return m.PeerID, l.Leave("visitor")
 }
 
@@ -57,7 +57,7 @@ func TestPeerIDs(t *testing.T) {
 			if diff := cmp.Diff(tt.got, got); diff != "" {
 				t.Errorf("peer ids (-want +got):\n%s", diff)
 			}
-			if diff := cmp.Diff(tt.used, [][2]int(l.Used)); diff != "" {
+			if diff := cmp.Diff(tt.used, [][2]int(l.UsedPeerIDs)); diff != "" {
 				t.Errorf("used (-want +got):\n%s", diff)
 			}
 		})
@@ -79,14 +79,14 @@ func TestPromises(t *testing.T) {
 		_, err := visit(&l, tt.first)
 		wantErr(t, "visit", err, nil)
 		for i, want := range tt.want {
-			wantErr(t, "Request", l.Request(store.Request{Conn: fmt.Sprint("guest", i)}), nil)
+			wantErr(t, "Request", l.Request(lobby.JoinRequest{Conn: fmt.Sprint("guest", i)}), nil)
 			if got := l.Waiting[i].PeerID; got != want {
 				t.Errorf("%s: guest%d was promised %d, want %d", name, i, got, want)
 			}
 		}
 	}
 	l := lobbyOf("blue-fox")
-	wantErr(t, "Request", l.Request(store.Request{Conn: "ann"}), nil)
+	wantErr(t, "Request", l.Request(lobby.JoinRequest{Conn: "ann"}), nil)
 	wantErr(t, "Reject", reject("host", "ann")(&l), nil)
 	if id, err := visit(&l, 0); id != 3 || err != nil {
 		t.Errorf("after one that was rejected comes %d, %v, want 3", id, err)
@@ -102,11 +102,11 @@ func drawPeerID() *rapid.Generator[int] {
 // that as long as few are remembered every other is free.
 func TestPeerIDsNeverComeBack(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		l, had := lobbyOf("blue-fox"), map[int]bool{store.HostPeerID: true}
+		l, had := lobbyOf("blue-fox"), map[int]bool{lobby.FirstPeerID: true}
 		for _, want := range rapid.SliceOfN(drawPeerID(), 1, 100).Draw(t, "wants") {
 			id, err := visit(&l, want)
 			switch {
-			case had[want] && err != store.ErrPeerIDTaken:
+			case had[want] && err != lobby.ErrPeerIDTaken:
 				t.Fatalf("visit(%d) = %v, and it was taken", want, err)
 			case !had[want] && (err != nil || want != 0 && id != want):
 				t.Fatalf("visit(%d) = %d, %v, and it was free", want, id, err)
@@ -127,18 +127,18 @@ func TestManyPeerIDs(t *testing.T) {
 	var had []int
 	for i := range 1000 {
 		id, err := visit(&l, 2+i*7919%100_003*1000) // far apart, and in no order
-		if errors.Is(err, store.ErrPeerIDTaken) {
+		if errors.Is(err, lobby.ErrPeerIDTaken) {
 			continue // one of those that were given up to save room
 		}
 		wantErr(t, "visit", err, nil)
 		had = append(had, id)
 		checkInvariants(t, &l)
 	}
-	if len(l.Used) != 256 || len(had) < 500 {
-		t.Errorf("%d of 1000 numbers were free, in %d ranges", len(had), len(l.Used))
+	if len(l.UsedPeerIDs) != 256 || len(had) < 500 {
+		t.Errorf("%d of 1000 numbers were free, in %d ranges", len(had), len(l.UsedPeerIDs))
 	}
 	for _, id := range had {
-		if _, err := visit(&l, id); err != store.ErrPeerIDTaken {
+		if _, err := visit(&l, id); err != lobby.ErrPeerIDTaken {
 			t.Fatalf("visit(%d) = %v, and it was taken", id, err)
 		}
 	}
@@ -148,7 +148,7 @@ func TestManyPeerIDs(t *testing.T) {
 // used up the top, and scatters, must not be able to keep the server counting.
 func TestNextPeerIDIsFound(t *testing.T) {
 	l := lobbyOf("blue-fox")
-	l.Used, l.Promised = [][2]int{{1, top - 5}, {top, top}}, top
+	l.UsedPeerIDs, l.LastPeerID = [][2]int{{1, top - 5}, {top, top}}, top
 	start := time.Now()
 	for _, want := range []int{top - 4, top - 3} {
 		if id, err := visit(&l, 0); id != want || err != nil {

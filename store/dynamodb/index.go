@@ -1,4 +1,4 @@
-package store
+package dynamodb
 
 import (
 	"cmp"
@@ -14,11 +14,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/attributevalue"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"bellhop/lobby"
 )
 
-// List implements Store. It asks all shards at once, by an index, which is some milliseconds behind. Where all that it is given
+// List implements store.Store. It asks all shards at once, by an index, which is some milliseconds behind. Where all that it is given
 // has expired, and waits for DynamoDB to take it away, it reads on.
-func (d *DynamoDB) List(ctx context.Context, game string, o *Order, after Position, n int) (page []Listing, more bool, err error) {
+func (d *Store) List(ctx context.Context, game string, o *lobby.Order, after lobby.Position, n int) (page []lobby.Listing, more bool, err error) {
 	for more = true; more && len(page) == 0; {
 		var shards [listShards]shardPage
 		var errs [listShards]error
@@ -37,25 +39,25 @@ func (d *DynamoDB) List(ctx context.Context, game string, o *Order, after Positi
 
 // ListLag implements Store: an index follows its table within a fraction of a second (developer guide, "Using Global Secondary
 // Indexes in DynamoDB").
-func (d *DynamoDB) ListLag() time.Duration { return 200 * time.Millisecond }
+func (d *Store) ListLag() time.Duration { return 200 * time.Millisecond }
 
-func (d *DynamoDB) listShard(ctx context.Context, shard types.AttributeValue, o *Order, after Position, n int) (s shardPage, err error) {
+func (d *Store) listShard(ctx context.Context, shard types.AttributeValue, o *lobby.Order, after lobby.Position, n int) (s shardPage, err error) {
 	out, err := d.client.Query(ctx, &dynamodb.QueryInput{
-		TableName: &d.table, IndexName: &o.index, Limit: aws.Int32(int32(n)),
+		TableName: &d.table, IndexName: &o.Name, Limit: aws.Int32(int32(n)),
 		KeyConditionExpression:    aws.String("#listed = :listed AND #position > :after"),
-		ExpressionAttributeNames:  map[string]string{"#listed": listName, "#position": o.index},
+		ExpressionAttributeNames:  map[string]string{"#listed": listName, "#position": o.Name},
 		ExpressionAttributeValues: item{":listed": shard, ":after": text(cmp.Or(string(after), " "))}, // a space is before all
 	})
 	if err != nil {
 		return s, d.explain(err)
 	}
 	for _, it := range out.Items {
-		l := Listing{Public: true}
+		l := lobby.Listing{Public: true}
 		if err := attributevalue.UnmarshalMap(it, &l); err != nil {
 			return s, err
 		}
-		if at, ok := it[o.index].(*types.AttributeValueMemberS); ok {
-			l.Position = Position(at.Value)
+		if at, ok := it[o.Name].(*types.AttributeValueMemberS); ok {
+			l.Position = lobby.Position(at.Value)
 		}
 		if s.last = l.Position; d.live(it) {
 			s.listings = append(s.listings, l)
@@ -67,14 +69,14 @@ func (d *DynamoDB) listShard(ctx context.Context, shard types.AttributeValue, o 
 
 // A shardPage is what has been read of one shard of a list.
 type shardPage struct {
-	listings []Listing
-	last     Position // that was read
-	more     bool     // behind that
+	listings []lobby.Listing
+	last     lobby.Position // that was read
+	more     bool           // behind that
 }
 
 // merge puts what the shards of a list have into its order. Of a shard that has more than it has shown, nothing is known
 // behind the last that it has: what comes after the first such end is left for the next time.
-func merge(shards []shardPage) (page []Listing, more bool, end Position) {
+func merge(shards []shardPage) (page []lobby.Listing, more bool, end lobby.Position) {
 	end = "~" // after all
 	for _, s := range shards {
 		page = append(page, s.listings...)
@@ -82,15 +84,15 @@ func merge(shards []shardPage) (page []Listing, more bool, end Position) {
 			more, end = true, min(end, s.last)
 		}
 	}
-	slices.SortFunc(page, func(a, b Listing) int { return cmp.Compare(a.Position, b.Position) })
-	return slices.DeleteFunc(page, func(l Listing) bool { return l.Position > end }), more, end
+	slices.SortFunc(page, func(a, b lobby.Listing) int { return cmp.Compare(a.Position, b.Position) })
+	return slices.DeleteFunc(page, func(l lobby.Listing) bool { return l.Position > end }), more, end
 }
 
 // listShards is over how many hash keys a game's list is spread: each takes 1,000 writes a second, and whoever joins or
 // leaves a listed lobby makes one (developer guide, "Designing partition keys to distribute your workload").
 const listShards = 4
 
-func shardOf(key Key) int {
+func shardOf(key lobby.Key) int {
 	h := fnv.New32a()
 	h.Write([]byte(key))
 	return int(h.Sum32() % listShards)
@@ -102,15 +104,15 @@ func listKey(game string, shard int) types.AttributeValue {
 
 // encodeLobby returns l as an item to be written, all but its key, with what lists show. An attribute that l is to do without is
 // nil: one that is not listed has no place in the indexes.
-func encodeLobby(l *Lobby) (item, error) {
+func encodeLobby(l *lobby.Lobby) (item, error) {
 	it, err := encode(l)
 	if err != nil {
 		return nil, err
 	}
 	it[listName] = nil
-	for _, o := range orders {
-		if it[o.index] = nil; o.place(l) != "" {
-			it[listName], it[o.index] = listKey(l.Game, shardOf(l.Key())), text(string(o.place(l)))
+	for _, o := range lobby.Orders {
+		if it[o.Name] = nil; o.PositionOf(l) != "" {
+			it[listName], it[o.Name] = listKey(l.Game, shardOf(l.Key())), text(string(o.PositionOf(l)))
 		}
 	}
 	it["players"], it["has_password"] = number(int64(len(l.Members))), &types.AttributeValueMemberBOOL{Value: l.Password != ""}
@@ -122,12 +124,12 @@ var shown = []string{
 	"lobby_id", "players", "max_players", "has_password", "auto_accept", "mesh", "migrates", "metadata", "created_at", "expires_at",
 }
 
-func indexOf(o *Order) types.GlobalSecondaryIndex {
+func indexOf(o *lobby.Order) types.GlobalSecondaryIndex {
 	return types.GlobalSecondaryIndex{
-		IndexName: &o.index,
+		IndexName: &o.Name,
 		KeySchema: []types.KeySchemaElement{
 			{AttributeName: aws.String(listName), KeyType: types.KeyTypeHash},
-			{AttributeName: &o.index, KeyType: types.KeyTypeRange},
+			{AttributeName: &o.Name, KeyType: types.KeyTypeRange},
 		},
 		Projection: &types.Projection{ProjectionType: types.ProjectionTypeInclude, NonKeyAttributes: shown},
 	}

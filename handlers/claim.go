@@ -1,0 +1,176 @@
+package handlers
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+	"sync"
+	"time"
+
+	"bellhop/events"
+	"bellhop/lobby"
+	"bellhop/store"
+)
+
+// claimTTL is how long a claim counts while the lobby does not list the
+// connection. It is longer than any invocation runs, so by then the connection
+// has entered the lobby or never will.
+const claimTTL = 15 * time.Second
+
+// claim claims the lobby id of the sender's game, which keeps the sender out of
+// every other lobby. from is the claim that this action has made before, if
+// any. It returns the sender's connection with its new claim, or
+// lobby.ErrAlreadyIn.
+//
+// If meanwhile is not nil, claim calls it concurrently as soon as it knows the
+// sender's game, and waits for it before it returns.
+func (h *Handler) claim(ctx context.Context, req *action, from lobby.Claim, id string, meanwhile func(game string)) (store.Connection, error) {
+	to := lobby.Claim{LobbyID: strings.Clone(strings.ToLower(id)), Since: req.now.UnixMilli()}
+	var during sync.WaitGroup
+	defer during.Wait()
+	known := func(game string) {
+		if meanwhile != nil {
+			do := meanwhile
+			meanwhile = nil
+			during.Go(func() {
+				defer h.contain(ctx)
+				do(game)
+			})
+		}
+	}
+	c, hinted := req.session.hint()
+	if hinted {
+		known(c.Game)
+	}
+	// Who was in a lobby before points there still: to try from nowhere first would only tell so.
+	if hinted && from == (lobby.Claim{}) && c.Claim.LobbyID != "" && claimLeft(c.Claim, req.now) <= 0 {
+		if err := h.checkFree(ctx, c, req.now); err != nil {
+			return c, err
+		}
+		from = c.Claim
+	}
+	for range 3 {
+		if to == from.Settled() {
+			to.Since-- // or what is noted late of the way before, of the same millisecond, is taken for this one
+		}
+		c, err := h.Store.Claim(ctx, req.conn, from, to)
+		if errors.Is(err, store.ErrNotFound) {
+			return c, unknownConnection(err)
+		}
+		if !errors.Is(err, store.ErrConflict) {
+			req.session.learn(c)
+			return c, err
+		}
+		known(c.Game)
+		if err := h.checkFree(ctx, c, req.now); err != nil {
+			return c, err
+		}
+		from = c.Claim
+	}
+	return store.Connection{}, lobby.ErrAlreadyIn // the same client keeps moving it: it is on its way
+}
+
+// claimAndRead is claim, and reads the lobby at the same time. seen is nil if
+// the read failed or is out of date.
+func (h *Handler) claimAndRead(ctx context.Context, req *action, from lobby.Claim, id string) (at store.Connection, seen *lobby.Lobby, err error) {
+	at, err = h.claim(ctx, req, from, id, func(game string) {
+		seen, _ = h.Store.Lobby(ctx, lobby.KeyOf(game, id)) // who needs it reads it again, and hears what is wrong
+	})
+	if seen != nil && seen.Has(req.conn) { // as it was before the sender went there anew
+		seen = nil
+	}
+	return at, seen, err
+}
+
+// checkFree returns lobby.ErrAlreadyIn if c is in the lobby that it claims. If
+// c might still be entering it, the error says when to try again.
+func (h *Handler) checkFree(ctx context.Context, c store.Connection, now time.Time) error {
+	if c.Claim.LobbyID == "" {
+		return nil
+	}
+	wait := claimLeft(c.Claim, now)
+	l, err := h.Store.Lobby(ctx, c.Key())
+	if err == nil && l.Has(c.ID) && l.Due(now) { // it was there, so it is not on its way, and may be out by now
+		l, err = h.read(ctx, c.Key())
+		wait = 0
+	}
+	switch {
+	case err == nil && l.Has(c.ID):
+		return lobby.ErrAlreadyIn
+	case wait > 0:
+		return claimPending(wait)
+	case errors.Is(err, store.ErrNotFound):
+		return nil
+	}
+	return err
+}
+
+func claimPending(settles time.Duration) error {
+	return &events.Error{
+		Code: events.AlreadyInLobby, RetryAfterMS: settles.Milliseconds(),
+		Message: "Leave the lobby you are in; if your way into one has failed, try again after retry_after_ms milliseconds.",
+	}
+}
+
+// undoClaim handles an error after which nobody knows whether the sender has
+// entered the lobby that it claims. If the store was throttled it has written
+// nothing, so the claim is released. Otherwise the sender might be in the
+// lobby, and counts as in it until claimTTL. It returns cause.
+func (h *Handler) undoClaim(ctx context.Context, at store.Connection, cause error) error {
+	if !errors.Is(cause, store.ErrThrottled) {
+		return cause
+	}
+	l, err := h.Store.Lobby(ctx, at.Key())
+	if errors.Is(err, store.ErrNotFound) || err == nil && !l.Has(at.ID) {
+		h.releaseClaim(ctx, at.ID, at.Claim)
+	}
+	return cause
+}
+
+// claimLeft returns how long p still counts while its lobby does not list the
+// connection.
+func claimLeft(p lobby.Claim, now time.Time) time.Duration {
+	return time.UnixMilli(p.Since).Add(claimTTL).Sub(now)
+}
+
+// releaseClaim removes the claim of a sender that has not entered the lobby, so
+// that it can go elsewhere immediately. A claim older than claimTTL needs no
+// write, since nobody counts it any more. A failure does little harm.
+func (h *Handler) releaseClaim(ctx context.Context, conn string, p lobby.Claim) {
+	h.swapClaim(ctx, conn, p, lobby.Claim{})
+}
+
+// swapClaim replaces a claim that still counts.
+func (h *Handler) swapClaim(ctx context.Context, conn string, p, to lobby.Claim) {
+	if claimLeft(p, h.Now()) <= 0 {
+		return
+	}
+	c, err := h.Store.Claim(ctx, conn, p, to)
+	switch {
+	case err == nil:
+		h.sessions.learn(c)
+	case !errors.Is(err, store.ErrConflict) && !errors.Is(err, store.ErrNotFound):
+		h.Log.LogAttrs(ctx, slog.LevelWarn, "pointer not changed", slog.String("connection_id", conn), slog.Any("error", err))
+	}
+}
+
+// swapAndSettle writes a changed lobby. At the same time it settles the claims of
+// those who are out of the lobby by this change, so that they can go elsewhere as
+// soon as the lobby does not list them. Their claims have done their work, since
+// the lobby has listed them; so settling is right even if the write fails.
+func (h *Handler) swapAndSettle(ctx context.Context, old, new *lobby.Lobby) error {
+	var all []func()
+	for _, place := range lobby.Gone(old, new) {
+		from := lobby.Claim{LobbyID: strings.ToLower(old.ID), Since: place.ClaimedAt}
+		if claimLeft(from, h.Now()) > 0 {
+			all = append(all, func() { h.swapClaim(ctx, place.Conn, from, from.Settled()) })
+		}
+	}
+	if len(all) == 0 {
+		return h.Store.SwapLobby(ctx, old, new)
+	}
+	err := errors.New("the change of the lobby was not made") // if it panics
+	h.atOnce(ctx, append(all, func() { err = h.Store.SwapLobby(ctx, old, new) }))
+	return err
+}

@@ -1,0 +1,280 @@
+package lobby
+
+import (
+	"crypto/subtle"
+	"slices"
+	"time"
+)
+
+// An Event is a change that others are notified of.
+type Event struct {
+	Kind   EventKind
+	Conn   string    // who it happened to; with HostChanged the new host, with Resumed who they were before
+	New    string    // with Resumed: their connection now
+	PeerID int       // theirs, if they were a member
+	Term   int       // with HostChanged: theirs, which need not be the lobby's last
+	Until  time.Time // with Disconnected: until when the place is held
+	Reason string    // with Left, Removed and Closed
+	To     []Member  // who hears it
+	// With Closed, HostAway and Cancelled: the requests that have come to nothing. With HostChanged: those that wait for the
+	// new host. With Asked: the one that the host has not heard of.
+	Requests []JoinRequest
+}
+
+// An EventKind says what happened.
+type EventKind int
+
+// The kinds of events: docs/protocol.md, "Who hears what".
+const (
+	Left         EventKind = iota + 1 // a member gave up the place, or lost it
+	Removed                           // the host took it
+	Disconnected                      // a member's connection dropped
+	Resumed                           // a member has another connection
+	Replaced                          // so that the one before is to be closed
+	HostChanged                       // another member is the host
+	Updated                           // the lobby is set otherwise
+	Asked                             // somebody waits, of whom the host has not heard
+	Cancelled                         // a request was taken back
+	Closed                            // the lobby is no more
+	HostAway                          // requests come to nothing, since the host's connection is gone
+)
+
+// Reasons of Left and Closed.
+const (
+	ReasonLeft     = "left"
+	ReasonRemoved  = "removed"
+	ReasonTimedOut = "timed_out"
+	ReasonClosed   = "closed"
+	ReasonHostLeft = "host_left"
+)
+
+// A Claimant is a connection and the time of its claim on the lobby.
+type Claimant struct {
+	Conn      string
+	ClaimedAt int64
+}
+
+// Gone returns the connections that were in the lobby or waited for it before a
+// change, and are not after it. They might want to go elsewhere, so a
+// connection that dropped is left out.
+func Gone(before, after *Lobby) (gone []Claimant) {
+	for _, m := range before.Members {
+		if !after.Has(m.Conn) && m.Conn != after.dropped {
+			gone = append(gone, Claimant{m.Conn, m.ClaimedAt})
+		}
+	}
+	for _, r := range before.Waiting {
+		if !after.Has(r.Conn) && r.Conn != after.dropped {
+			gone = append(gone, Claimant{r.Conn, r.ClaimedAt})
+		}
+	}
+	return gone
+}
+
+// Leave removes conn or its request. If conn is the host, the lobby closes or
+// another member becomes the host. It returns ErrNotIn.
+func (l *Lobby) Leave(conn string) error {
+	if m, ok := l.Member(conn); ok {
+		l.remove(m, ReasonLeft)
+		return nil
+	}
+	if r, err := l.CancelRequest(conn); err == nil {
+		l.Events = append(l.Events, Event{Kind: Cancelled, Conn: conn, To: []Member{l.Host()}, Requests: []JoinRequest{r}})
+		return nil
+	}
+	return ErrNotIn
+}
+
+// Disconnect handles the loss of the connection conn. A member's slot is held
+// until the time given. A request is not held, nor is the slot of a member that
+// cannot resume. Nobody waits for a host that is away: if conn is the host, all
+// requests are turned away. It returns ErrNotIn, or nil if conn is away
+// already.
+func (l *Lobby) Disconnect(conn string, until time.Time) error {
+	l.dropped = conn
+	i := l.member(conn)
+	if i < 0 || l.Members[i].Original {
+		return l.Leave(conn)
+	}
+	m := &l.Members[i]
+	if m.Away() {
+		return nil
+	}
+	until = until.Add(time.Second - 1).Truncate(time.Second) // what clients are told has no more
+	m.AwayUntil = until
+	l.Events = append(l.Events, Event{Kind: Disconnected, Conn: conn, PeerID: m.PeerID, Until: until, To: l.Peers(*m)})
+	if m.PeerID == l.HostPeerID {
+		l.turnAway(l.Waiting)
+		l.Waiting = nil
+	}
+	return nil
+}
+
+// turnAway notifies those who wait that the host is away.
+func (l *Lobby) turnAway(requests []JoinRequest) {
+	if len(requests) > 0 {
+		l.Events = append(l.Events, Event{Kind: HostAway, Requests: requests})
+	}
+}
+
+// Resume gives the slot of peer id, whose token has this hash, to the
+// connection conn, which claimed the lobby at since. It returns the member; or
+// ErrNoSuchSlot, whatever is wrong.
+func (l *Lobby) Resume(id int, token, conn string, since int64) (Member, error) {
+	i := slices.IndexFunc(l.Members, func(m Member) bool { return m.PeerID == id })
+	if i < 0 || token == "" || subtle.ConstantTimeCompare([]byte(l.Members[i].Token), []byte(token)) != 1 || l.Has(conn) {
+		return Member{}, ErrNoSuchSlot
+	}
+	m := &l.Members[i]
+	was := *m
+	m.PreviousConns = append(m.PreviousConns, m.Conn)
+	if len(m.PreviousConns) > maxFormer {
+		m.PreviousConns = slices.Delete(m.PreviousConns, 0, len(m.PreviousConns)-maxFormer)
+	}
+	m.Conn, m.ClaimedAt, m.AwayUntil = conn, since, time.Time{}
+	l.dropped = was.Conn
+	l.Events = append(l.Events, Event{Kind: Resumed, Conn: was.Conn, New: conn, PeerID: m.PeerID, To: l.Peers(*m)})
+	if !was.Away() {
+		l.Events = append(l.Events, Event{Kind: Replaced, Conn: was.Conn, To: []Member{was}})
+	}
+	return *m, nil
+}
+
+// Kick removes conn from the lobby, and bans it if ban is set. It returns
+// ErrNotHost, ErrOneself, or ErrNotLinked if conn is no member.
+func (l *Lobby) Kick(host, conn, reason string, ban bool) error {
+	i := l.address(conn)
+	switch {
+	case l.Host().Conn != host:
+		return ErrNotHost
+	case i < 0:
+		return ErrNotLinked
+	case l.Members[i].PeerID == l.HostPeerID:
+		return ErrOneself
+	}
+	m := l.Members[i]
+	if ban {
+		l.Banned = append(l.Banned, append(slices.Clone(m.PreviousConns), m.Conn)...)
+		l.Banned = l.Banned[max(0, len(l.Banned)-maxBanned):]
+	}
+	l.Events = append(l.Events, Event{Kind: Removed, Conn: m.Conn, Reason: reason, To: []Member{m}})
+	l.remove(m, ReasonRemoved)
+	return nil
+}
+
+// Settings are what a host can change while the lobby is open. nil leaves a
+// setting as it is.
+type Settings struct {
+	MaxPlayers                 *int
+	Public, Locked, AutoAccept *bool
+	Password, Metadata         *string
+}
+
+// Set changes settings. It returns ErrNotHost or ErrTooFew.
+func (l *Lobby) Set(host string, s Settings) error {
+	switch {
+	case l.Host().Conn != host:
+		return ErrNotHost
+	case s.MaxPlayers != nil && *s.MaxPlayers < len(l.Members):
+		return ErrTooFew
+	}
+	set(&l.MaxPlayers, s.MaxPlayers)
+	set(&l.Public, s.Public)
+	set(&l.Locked, s.Locked)
+	set(&l.AutoAccept, s.AutoAccept)
+	set(&l.Password, s.Password)
+	set(&l.Metadata, s.Metadata)
+	l.Events = append(l.Events, Event{Kind: Updated, To: slices.Clone(l.Members)})
+	return nil
+}
+
+func set[T any](field, value *T) {
+	if value != nil {
+		*field = *value
+	}
+}
+
+// Close ends the lobby for everybody. It returns ErrNotHost.
+func (l *Lobby) Close(host string) error {
+	if l.Host().Conn != host {
+		return ErrNotHost
+	}
+	l.closeWith(l.Members, ReasonClosed)
+	return nil
+}
+
+// Due reports whether ExpireAway would change l.
+func (l *Lobby) Due(now time.Time) bool {
+	return slices.ContainsFunc(l.Members, func(m Member) bool { return m.lapsed(now) })
+}
+
+func (m Member) lapsed(now time.Time) bool { return m.Away() && !now.Before(m.AwayUntil) }
+
+// ExpireAway removes the members whose grace has ended, in the order in which
+// it ended. On AWS nothing runs between two messages, so every reader of a
+// lobby does this first.
+//
+// The order matters if the lobby migrates: a member that becomes the host is
+// not notified of those who left before.
+func (l *Lobby) ExpireAway(now time.Time) {
+	late := slices.DeleteFunc(slices.Clone(l.Members), func(m Member) bool { return !m.lapsed(now) })
+	slices.SortStableFunc(late, func(a, b Member) int { return a.AwayUntil.Compare(b.AwayUntil) })
+	for _, m := range late {
+		if !l.Closed {
+			l.remove(m, ReasonTimedOut)
+		}
+	}
+}
+
+// Lasts returns until when l must be kept: as long as a member can be connected
+// or come back.
+func (l *Lobby) Lasts(now time.Time) (until time.Time) {
+	for _, m := range l.Members {
+		if !m.Away() {
+			return now.Add(TTL)
+		}
+		if m.AwayUntil.After(until) {
+			until = m.AwayUntil
+		}
+	}
+	return until
+}
+
+// remove removes m. If m is the host, the lobby closes or another member
+// becomes the host.
+func (l *Lobby) remove(m Member, reason string) {
+	left := Event{Kind: Left, Conn: m.Conn, PeerID: m.PeerID, Reason: reason, To: l.Peers(m)}
+	l.Members = slices.DeleteFunc(l.Members, func(o Member) bool { return o.PeerID == m.PeerID })
+	heir := l.heir()
+	switch {
+	case m.PeerID != l.HostPeerID:
+		l.Events = append(l.Events, left)
+	case l.Migrates && heir.Conn != "":
+		left.To = slices.Clone(l.Members)
+		l.HostPeerID = heir.PeerID
+		l.Term++
+		l.Events = append(l.Events, left, Event{
+			Kind: HostChanged, Conn: heir.Conn, PeerID: heir.PeerID, Term: l.Term, To: left.To, Requests: slices.Clone(l.Waiting),
+		})
+	case reason == ReasonLeft:
+		l.closeWith(l.Members, ReasonHostLeft)
+	default:
+		l.closeWith(l.Members, reason)
+	}
+}
+
+// heir returns the connected member with the lowest peer id, or the zero
+// Member.
+func (l *Lobby) heir() (heir Member) {
+	for _, m := range l.Members {
+		if !m.Away() && (heir.Conn == "" || m.PeerID < heir.PeerID) {
+			heir = m
+		}
+	}
+	return heir
+}
+
+func (l *Lobby) closeWith(hear []Member, reason string) {
+	l.Events = append(l.Events, Event{Kind: Closed, Reason: reason, To: hear, Requests: l.Waiting})
+	l.Closed, l.Members, l.Waiting = true, nil, nil
+}

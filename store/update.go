@@ -1,0 +1,110 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"time"
+
+	"bellhop/lobby"
+)
+
+// maxAttempts bounds how often Apply tries to write while others write first.
+// With the waits below, a write among 64 simultaneous ones practically never
+// loses as often.
+const maxAttempts = 32
+
+// An Update is a change of one lobby. Set Store and Key, then call Apply.
+type Update struct {
+	Store Store
+	Key   lobby.Key
+	// Seen is the lobby, if the caller has just read it, which saves a read.
+	// nil means that Apply reads it.
+	Seen *lobby.Lobby
+	// Swap writes the changed lobby; nil means Store.SwapLobby. It lets a caller
+	// do more at the same time as the write. It returns what SwapLobby returns.
+	Swap func(ctx context.Context, old, new *lobby.Lobby) error
+}
+
+// Apply applies rule to a copy of the lobby and writes the result, as one step.
+// If somebody else writes first, it applies rule again to what they wrote, so
+// rule must only change its argument and set variables of its caller.
+//
+// Apply returns the lobby with its Changes. It returns ErrNotFound if there is
+// no such lobby; the error of rule, if rule returns one, and then nothing is
+// written; and ErrConflict if others wrote first at every attempt.
+func (u Update) Apply(ctx context.Context, rule func(*lobby.Lobby) error) (*lobby.Lobby, error) {
+	seen, swap := u.Seen, u.Swap
+	if swap == nil {
+		swap = u.Store.SwapLobby
+	}
+	for attempt := range maxAttempts {
+		began, old, err := time.Now(), seen, error(nil)
+		if seen = nil; old == nil {
+			old, err = u.Store.Lobby(ctx, u.Key)
+		}
+		if err != nil {
+			return nil, err
+		}
+		l := old.Clone()
+		if err := rule(&l); err != nil {
+			return nil, err
+		}
+		if err = swap(ctx, old, &l); err == nil {
+			l.Version++
+			return &l, nil
+		}
+		if !errors.Is(err, ErrConflict) {
+			return nil, err
+		}
+		if err := backoffOf(old, &l).pause(ctx, attempt, began); err != nil {
+			return nil, err
+		}
+	}
+	return nil, ErrConflict
+}
+
+// UpdateLobby is Apply of an Update that has a Store and a Key alone.
+func UpdateLobby(ctx context.Context, s Store, key lobby.Key, rule func(*lobby.Lobby) error) (*lobby.Lobby, error) {
+	return Update{Store: s, Key: key}.Apply(ctx, rule)
+}
+
+// A backoff is how long a write waits before another attempt: a random time. Its bound doubles with each attempt, from first
+// to most; with slowly it is counted from the time that the attempt took, so that a slow backend is not asked more often
+// than it can answer.
+type backoff struct {
+	first, most time.Duration
+	slowly      bool
+}
+
+// Players who want to come in wait longer than everybody else. Of 100 who ask at once each write makes 99 others fail, and
+// the host's, who lets them in, would have to be faster than all of them. So a burst of players spreads itself over as much
+// time as their writes take one after the other (some 5 ms each), and the host's writes go between them.
+var (
+	joining   = backoff{4 * time.Millisecond, time.Second, true}
+	otherwise = backoff{time.Millisecond, 16 * time.Millisecond, false}
+)
+
+// backoffOf returns how long to wait before the change from old to l is tried again.
+func backoffOf(old, l *lobby.Lobby) backoff {
+	if len(l.Members)+len(l.Waiting) > len(old.Members)+len(old.Waiting) {
+		return joining
+	}
+	return otherwise
+}
+
+// pause waits after an attempt that began at a time.
+func (b backoff) pause(ctx context.Context, attempt int, began time.Time) error {
+	bound, most := b.first, b.most
+	if took := time.Since(began); b.slowly {
+		bound, most = bound+took, max(most, took)
+	}
+	wait := time.NewTimer(rand.N(min(bound<<min(attempt, 8), most)))
+	defer wait.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-wait.C:
+		return nil
+	}
+}
