@@ -62,7 +62,7 @@ func openBuilt(t *testing.T, w *world) home {
 	}
 	function, err := lambda.Open(t.Context(), lambda.Config{File: file, Env: []string{
 		"TABLE=" + h.table, "DYNAMODB_ENDPOINT=" + h.proxy.URL, "CALLBACK_URL=" + h.callback + "/local",
-		"AWS_REGION=eu-west-1", "AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test",
+		"AWS_REGION=us-east-1", "AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test",
 	}})
 	if err != nil {
 		t.Fatal(err)

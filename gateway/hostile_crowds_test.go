@@ -131,6 +131,7 @@ func TestHostNeverAnswers(t *testing.T) {
 func TestSlowHost(t *testing.T) {
 	const relayed = 200
 	x := newTarget(t)
+	x.busy = 1
 	fox, hen, ann := x.pair(t, "fox"), x.pair(t, "hen"), dial(t, x.url)
 	var others sync.WaitGroup
 	others.Go(func() {

@@ -32,7 +32,8 @@ type target struct {
 	url      string
 	kept     *store.Memory
 	clock    atomic.Int64 // ms since 1970
-	welcomed atomic.Int64 // handshakes that have been dealt with
+	welcomed atomic.Int64 // handshakes that have been handled
+	busy     int          // receivers that can be too busy, for each of which the log may have one line
 }
 
 func newTarget(t *testing.T) *target {
@@ -62,7 +63,8 @@ func newTarget(t *testing.T) *target {
 			t.Errorf("the store is left with %d lobbies and %d connections", lobbies, connections)
 		}
 		await(t, "more goroutines than before", func() string { return fmt.Sprint(max(0, runtime.NumGoroutine()-before-2)) }, "0")
-		if log.String() != "" {
+		lines := strings.Count(log.String(), "\n")
+		if undelivered := strings.Count(log.String(), "event not delivered"); lines > undelivered || undelivered > x.busy {
 			t.Errorf("the log says\n%.2000s", log)
 		}
 	})

@@ -72,7 +72,7 @@ func startFunction(t *testing.T, env ...string) *gateway {
 		t.Fatal(err)
 	}
 	g := &gateway{t: t, address: "127.0.0.1:0", args: []string{"-bootstrap", file}, env: append(env, "TABLE="+table,
-		"DYNAMODB_ENDPOINT="+endpoint, "AWS_REGION=eu-west-1", "AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test")}
+		"DYNAMODB_ENDPOINT="+endpoint, "AWS_REGION=us-east-1", "AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test")}
 	g.start()
 	t.Cleanup(g.stop)
 	return g
