@@ -57,8 +57,8 @@ func TestGuesses(t *testing.T) {
 	want(t, "the guest", fox.guest.heard())
 }
 
-// TestPasswords guards that a crowd that guesses a lobby's password is told of at most 50 at once, all together; that who knows
-// it comes in when they have been slowed; and that the host hears of nobody else.
+// TestPasswords guards that a crowd that guesses a lobby's password gets at most 50 verdicts at once, all together; that a
+// player with the right password comes in all the same; and that the host is told of nobody else.
 func TestPasswords(t *testing.T) {
 	x := newTarget(t)
 	host, crowd, ann := dial(t, x.url), x.crowd(t, 20), dial(t, x.url)
@@ -88,8 +88,6 @@ func TestPasswords(t *testing.T) {
 	if n := verdicts.Load(); n < 1 || n > 50 { // fewer where hashing takes long: then it is given up
 		t.Errorf("a crowd heard %d verdicts on passwords, want at most 50", n)
 	}
-	want(t, "who knows it, while they guess", ann.ask(password("right")), "error rate_limited 1")
-	x.wait(100 * time.Millisecond)
-	want(t, "who knows it, a moment later", ann.ask(password("right")))
+	want(t, "who knows it", ann.ask(password("right")))
 	want(t, "the host", host.heard(), "request_to_join")
 }
