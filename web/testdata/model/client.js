@@ -46,9 +46,9 @@ function play(entered) {
   heard.clear();
   entered.addEventListener("request", ({ request }) => admit(entered, request));
   entered.addEventListener("message", ({ peer, data }) => heard.set(peer.peerId, Number(data)));
-  for (const name of ["join", "leave", "away", "back", "open", "failed", "host", "signalling"]) {
+  for (const name of ["join", "leave", "away", "back", "open", "failed", "host", "signalling", "error"]) {
     entered.addEventListener(name, ({ peer, state, reason, error }) => {
-      client.note(`lobby: ${name} ${[peer?.peerId, state, reason, error?.code].filter(Boolean)}`);
+      client.note(`lobby: ${name} ${[peer?.peerId, state, reason, error?.code ?? error?.message].filter(Boolean)}`);
       if (state === "gone" && lobby === entered) client.saved = null; // they play on, and cannot come back
     });
   }
