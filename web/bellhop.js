@@ -16,7 +16,7 @@
 
 import { BellhopError, MINUTE, SECOND, asError, backoff, camel, fire, startContent, within } from "./common.js";
 import { checkOptions } from "./ice.js";
-import { ENTERING, Line, REPEATS, away } from "./line.js";
+import { ENTERING, LONGEST_WAIT, Line, REPEATS, WAIT, away } from "./line.js";
 import { Lobby } from "./lobby.js";
 import { Doubts, Pauses } from "./pace.js";
 import { watch } from "./wake.js";
@@ -104,7 +104,7 @@ export class Bellhop extends EventTarget {
    */
   async request(action, content, { signal } = {}) {
     if (action === "leave_lobby" && (this.#token || this.#leaving || this.#line?.enters)) return within(this.#leave(), away());
-    for (let [tries, sent] = [0, false]; ; tries++) { // sent: a copy may have arrived
+    for (let [tries, sent, wait] = [0, false, WAIT]; ; tries++) { // sent: a copy may have arrived
       if (ENTERING.has(action) && !this.connected) this.#pauses.end(); // the player waits
       if (ENTERING.has(action) && this.#leaving) await within(this.#leaving, away());
       await within(this.connect(), away());
@@ -112,10 +112,11 @@ export class Bellhop extends EventTarget {
       const line = this.#line;
       if (!line) continue; // lost again since
       try {
-        return await line.call(action, content, { signal });
+        return await line.call(action, content, { signal, wait });
       } catch (error) {
         if (sent && REPEATS[action] === error?.code) return { event: "done", content: {} };
         sent ||= error?.uncertain || signal?.aborted;
+        if (error?.waited) [tries, wait] = [-1, Math.min(2 * wait, LONGEST_WAIT)]; // nothing has failed
         if (tries < 3 && !signal?.aborted && (await this.#helps(error, line, action))) continue;
         if (sent && error instanceof BellhopError) error.uncertain = true;
         if (sent && ENTERING.has(action) && action !== "resume" && !this.#token) this.#leave();
@@ -141,8 +142,7 @@ export class Bellhop extends EventTarget {
   }
 
   /**
-   * Asks to be let into a lobby, and resolves when the host has let this client in. A host may never answer: abort with
-   * options.signal, an AbortSignal.timeout(…), say.
+   * Asks to be let into a lobby, and resolves when the host has let this client in. An AbortSignal, options.signal, gives up.
    * @param {string} lobbyId @param {types.JoinOptions} [options] @returns {Promise<Lobby>}
    */
   join(lobbyId, options = {}) {
@@ -298,7 +298,7 @@ export class Bellhop extends EventTarget {
     else if (action === "resume" && (mistaken || code === "connection_lost")) {
       line.lose(); // it holds the place, perhaps, and the answer is lost
       await this.#pauses.take(backoff(1));
-    } else if (mistaken) await this.#leave();
+    } else if (mistaken) await this.#leave().then(() => this.#early.splice(0)); // for who was in
     else return code === "connection_lost" && this.connected && action in REPEATS && !ENTERING.has(action); // by a renewal
     return !this.#closed;
   }

@@ -137,7 +137,8 @@ const page = `<!doctype html><title>test</title>
   window.play = async (entering) => {
     window.heard = [];
     window.lobby = await entering;
-    lobby.addEventListener("request", ({ request }) => request.accept());
+    const gone = (error) => { if (error.code !== "request_not_found") throw error; }; // they no longer wait
+    lobby.addEventListener("request", ({ request }) => request.accept().catch(gone));
     lobby.addEventListener("message", ({ peer, data }) => heard.push(peer.peerId + ": " + data));
     for (const type of ["failed", "error"]) lobby.addEventListener(type, ({ error }) => { throw error; });
   };

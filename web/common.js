@@ -22,6 +22,7 @@ export const HELD = 256;
 export class BellhopError extends Error {
   /** @type {number | undefined} */ retryAfter;
   /** Whether Bellhop may have done it all the same. @type {boolean | undefined} */ uncertain;
+  /** Whether a host has been waited for, and long enough to ask it anew. @type {boolean | undefined} */ waited;
 
   /** @param {types.Code} code @param {string} message @param {object} [details] */
   constructor(code, message, details) {

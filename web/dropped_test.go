@@ -17,7 +17,6 @@ func TestLostMessage(t *testing.T) {
 			{"host", "set_session_description"},
 			{"guest", "send_ice_candidate"},
 			{"host", "send_ice_candidate"},
-			{"host", "accept_request"},
 		} {
 			t.Run(home.name+" "+test.who+" "+test.action, func(t *testing.T) {
 				tabs := map[string]*tab{}
@@ -36,6 +35,40 @@ func TestLostMessage(t *testing.T) {
 			})
 		}
 	}
+}
+
+// TestLostAccept guards that a host whose line breaks while it lets somebody in has them in when they ask once more: with
+// the line, Bellhop sends away who waits.
+func TestLostAccept(t *testing.T) {
+	t.Parallel()
+	for _, home := range homes {
+		t.Run(home.name, func(t *testing.T) {
+			g := home.start(t)
+			host, guest := openTab(t, g, "host", newLine(t, g).url()), openTab(t, g, "guest", g.url())
+			host.enter("bellhop.host({ lobbyId: 'fox' })")
+			host.run("lose = 'accept_request'; globalThis.back = next(lobby, 'signalling', ({ state }) => state === 'resumed')", nil)
+			var code string
+			if guest.run("return bellhop.join('fox').then(() => 'in', ({ code }) => code)", &code); code != "host_unavailable" {
+				t.Errorf("the guest is sent away by %s", code)
+			}
+			host.run("await back", nil)
+			guest.enter("bellhop.join('fox')")
+			talk(t, host, guest)
+		})
+	}
+}
+
+// TestLateResumed guards that somebody who joins while the answer to a host's
+// resume is under way is not taken for gone by that answer, which is older.
+func TestLateResumed(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t)
+	host, guest := openTab(t, g, "host", g.url()), openTab(t, g, "guest", g.url())
+	host.enter("bellhop.host({ lobbyId: 'fox', autoAccept: true })")
+	host.run("late = 'resumed'; sockets.at(-1).close(); await until(() => late === null)", nil)
+	guest.enter("bellhop.join('fox')")
+	talk(t, host, guest)
+	host.run("if (lobby.members.length !== 1) throw Error('it has ' + lobby.members.length)", nil)
 }
 
 // TestDropped guards that the game goes on while a player's signalling is down, and the lobby when it is back.

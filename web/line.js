@@ -9,7 +9,7 @@
  *
  * @import * as types from "./bellhop.d.ts"
  * @typedef {{socket?: WebSocket, action: string, content: any, patience: number, ids: Set<string>, sent: number, tries: number,
- *   done: boolean, timer: number, again: number, resolve: (answer: any) => void, reject: (error: any) => void}} Call
+ *   done: boolean, timer: number, again: number, due: number, checks: Set<string>, resolve: (answer: any) => void, reject: (error: any) => void}} Call
  * @typedef {{opens: (line: Line) => unknown, heard: (line: Line, event: string, content: any, late?: Call) => void,
  *   lost: (line: Line) => void, wire: (sent: boolean, message: any) => void, frame: (error: BellhopError) => void}} Wiring
  */
@@ -21,6 +21,19 @@ export const ENTERING = new Set(["start_lobby", "join_lobby", "quick_join", "res
 
 /** Those that a host answers, whenever it likes. */
 const HOSTS = new Set(["join_lobby", "quick_join"]);
+
+/**
+ * How often a call that a host answers is checked, by asking again. Its answer, or the request at the host, may have got lost
+ * on a line that is fine. Where nothing got lost, a check is answered by already_in_lobby, and no host hears of it.
+ */
+const CHECK = 30 * SECOND;
+/** Answers to a check that say nothing against waiting on. */
+const WAITS = new Set(["already_in_lobby", "rate_limited", "internal"]);
+/** For how long a call waits that Bellhop confirms to wait: the host may have missed it. The time doubles with each. */
+export const [WAIT, LONGEST_WAIT] = [MINUTE, 10 * MINUTE];
+/** What only members hear, and how long the answer to who hears it can be late. */
+const INSIDE = new Set(["received_session_description", "received_ice_candidate"]);
+const LATE = 5 * SECOND;
 
 /**
  * The actions that may be sent twice, each with the error by which Bellhop says that an earlier copy has done it. All but
@@ -47,6 +60,7 @@ export class Line {
   #keepAlive;
   #calls = /** @type {Map<string, Call>} */ (new Map()); // by request_id
   #count = 0;
+  #held = /** @type {any[]} */ ([]); // what has come before the answer to a resume, and is newer than what that shows
   #lost = false;
   #opened;
   #fail = /** @type {(() => void) | undefined} */ (undefined);
@@ -99,12 +113,13 @@ export class Line {
 
   /**
    * Sends an action, and resolves with {event, content} of its answer.
-   * @param {string} action @param {object} [content] @param {{patience?: number, signal?: AbortSignal}} [options] patience in
-   * milliseconds @returns {Promise<{event: string, content: any}>}
+   * @param {string} action @param {object} [content] @param {{patience?: number, signal?: AbortSignal, wait?: number}} [options] in
+   * milliseconds: patience, and wait for a host @returns {Promise<{event: string, content: any}>}
    */
-  call(action, content, { patience = HOSTS.has(action) ? Infinity : PATIENCE, signal } = {}) {
+  call(action, content, { patience = HOSTS.has(action) ? Infinity : PATIENCE, signal, wait = WAIT } = {}) {
     return new Promise((resolve, reject) => {
-      const call = { action, content, patience, ids: new Set(), sent: 0, tries: 0, done: false, timer: 0, again: 0, resolve, reject };
+      const due = performance.now() + wait;
+      const call = { action, content, patience, ids: new Set(), sent: 0, tries: 0, done: false, timer: 0, again: 0, due, checks: new Set(), resolve, reject };
       if (this.#lost) return reject(lostError());
       signal?.addEventListener("abort", () => this.#settle(call, signal.reason), { once: true });
       this.#send(call);
@@ -120,6 +135,7 @@ export class Line {
   /** Finds out whether the line is dead, as it can be without a word. @param {number} [patience] in milliseconds */
   probe(patience = PATIENCE) {
     if (this.#lost || patience >= this.#probing) return;
+    for (const call of this.#waiting()) this.#check(call); // what was sent before may be lost
     this.#probing = patience;
     this.call("ping", undefined, { patience }).catch((error) => {
       if (error.code === "timeout") this.lose();
@@ -153,8 +169,41 @@ export class Line {
     call.again = 0;
     clearTimeout(call.timer);
     if (call.patience < Infinity) call.timer = setTimeout(() => this.#settle(call, slowError(call.action)), call.patience);
+    else this.#checkIn(call, CHECK);
     this.#calls.set(id, call);
     this.say({ action: call.action, request_id: id, content: call.content });
+  }
+
+  /** The calls that wait for a host. */
+  #waiting() {
+    return new Set([...this.#calls.values()].filter(({ patience, done }) => patience === Infinity && !done));
+  }
+
+  /** @param {Call} call @param {number} ms */
+  #checkIn(call, ms) {
+    clearTimeout(call.timer);
+    call.timer = setTimeout(() => this.#check(call), ms);
+  }
+
+  /** Asks again what a host is to answer. It is no try: nothing has failed. @param {Call} call */
+  #check(call) {
+    if (call.again || !this.isOpen) return;
+    this.#send(call);
+    call.tries--;
+    call.checks.add(String(this.#count));
+  }
+
+  /** The host has let a call's sender in, it seems, and the answer is late, or lost. @param {Call} call */
+  #isIn(call) {
+    if (call.due > 0) this.#checkIn(call, LATE);
+    call.due = 0;
+  }
+
+  /** Whether a check has shown that a call waits, as it should. @param {Call} call @param {string} id @param {BellhopError} error */
+  #waitsOn(call, id, error) {
+    if (!call.checks.has(id) || !WAITS.has(error.code)) return false;
+    error.waited = error.code === "already_in_lobby" && performance.now() >= call.due;
+    return !error.waited;
   }
 
   /** @param {Call} call @param {any} error @param {any} [answer] */
@@ -174,15 +223,28 @@ export class Line {
     const heard = JSON.parse(data);
     this.#wiring.wire(false, heard);
     this.#rest();
-    const { event, content = {}, request_id: id } = heard;
-    if (!event) return this.#frame(heard);
+    if (!heard.event) return this.#frame(heard);
+    if (!heard.request_id && heard.event !== "replaced" && this.#resumes) return void this.#held.push(heard);
+    for (const next of [heard, ...this.#held.splice(0)]) this.#deal(next);
+  }
+
+  /** Whether a resume waits for its answer. */
+  get #resumes() {
+    return [...this.#calls.values()].some(({ action, done }) => action === "resume" && !done);
+  }
+
+  /** Deals with an event. @param {any} heard */
+  #deal({ event, content = {}, request_id: id }) {
+    if (this.#lost) return;
     const call = this.#calls.get(id);
     if (id && !call) return;
     this.#calls.delete(id);
     call?.ids.delete(id);
+    const error = event === "error" || event === "request_rejected" ? asError(content) : null;
+    if (call && error && !call.done && this.#waitsOn(call, id, error)) return;
+    if (INSIDE.has(event)) for (const waiting of this.#waiting()) this.#isIn(waiting);
     this.#wiring.heard(this, event, content, call?.done ? call : undefined);
     if (!call || call.done) return;
-    const error = event === "error" || event === "request_rejected" ? asError(content) : null;
     const done = error && call.tries > 1 && REPEATS[call.action] === error.code;
     if (done) this.#settle(call, null, { event: "done", content: {} });
     else this.#settle(call, error, { event, content });

@@ -48,7 +48,7 @@ function play(entered) {
   entered.addEventListener("message", ({ peer, data }) => heard.set(peer.peerId, Number(data)));
   for (const name of ["join", "leave", "away", "back", "open", "failed", "host", "signalling", "error"]) {
     entered.addEventListener(name, ({ peer, state, reason, error }) => {
-      client.note(`lobby: ${name} ${[peer?.peerId, state, reason, error?.code ?? error?.message].filter(Boolean)}`);
+      client.note(`lobby: ${name} ${[peer?.peerId, state, reason, error?.message].filter(Boolean)}`);
       if (state === "gone" && lobby === entered) client.saved = null; // they play on, and cannot come back
     });
   }
