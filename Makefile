@@ -1,7 +1,7 @@
 # All that is done to Bellhop, a line or two each. `make` alone lists it.
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help run test unit fuzz bench bench-peers soak model model-web golden fmt lint tools build build-Function validate test-sam
+.PHONY: help run test unit fuzz bench bench-peers soak model model-web golden fmt lint tools build build-Function validate test-sam stack
 
 # How long each fuzz test looks for something new in `make test`.
 FUZZTIME ?= 5s
@@ -113,6 +113,9 @@ build: ## the Lambda function's binary, ./bootstrap, for this machine or ARCH=ar
 	CGO_ENABLED=0 GOOS=linux GOARCH=$(ARCH:x86_64=amd64) go build -tags lambda.norpc -trimpath -ldflags "-s -w" -o $(or $(ARTIFACTS_DIR),.)/bootstrap .
 
 build-Function: build # what sam build asks for, by sam/$ARCH/Makefile and with ARTIFACTS_DIR set
+
+stack: $(AWS) $(MINISTACK) .cache/sam/bin/sam ## template.yaml with the built function, deployed to an emulated AWS, and a session through it
+	go test -race -v -count=1 -run TestStack ./e2e -stack
 
 # AWS's tools want a Region, though nothing here calls AWS.
 validate test-sam: export SAM_CLI_TELEMETRY = 0

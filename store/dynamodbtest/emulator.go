@@ -96,7 +96,7 @@ func ministack(port string) (*exec.Cmd, error) {
 // run starts a server, and returns its URL once it answers and what stops it. The server ends with this process at the
 // latest, however that ends: it is killed when nobody can write to its shell's standard input any more.
 func run(port string, server *exec.Cmd) (endpoint string, stop func(), err error) {
-	const untilEOF = `exec 3<&0; "$@" & server=$!; { cat <&3; kill -9 $server; } >/dev/null 2>&1 & wait $server`
+	const untilEOF = `exec 3<&0; "$@" & server=$!; { cat <&3; kill -9 $server; } >/dev/null 2>&1 & wait $server 2>/dev/null`
 	c := exec.Command("sh", append([]string{"-c", untilEOF, "sh"}, server.Args...)...)
 	c.Env, c.Stderr = server.Env, os.Stderr
 	input, err := c.StdinPipe()

@@ -1,0 +1,225 @@
+package e2e
+
+import (
+	"archive/zip"
+	"bytes"
+	"context"
+	"encoding/json"
+	"flag"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"testing"
+	"time"
+
+	"github.com/coder/websocket"
+
+	"bellhop/store/dynamodbtest"
+)
+
+var stack = flag.Bool("stack", false, "deploy template.yaml to an emulated AWS")
+
+// TestStack guards that template.yaml, deployed whole to an emulated AWS with
+// the built function, gives a WebSocket API through which two clients meet.
+// Template and function are as on AWS; the role allows all that they do.
+func TestStack(t *testing.T) {
+	if !*stack {
+		t.Skip("needs -stack: make stack")
+	}
+	for _, program := range []string{"aws/bin/aws", "sam/bin/python"} {
+		if _, err := os.Stat("../.cache/" + program); err != nil {
+			dynamodbtest.Missing(t, "the AWS CLI or the SAM CLI is not installed: run `make stack`")
+		}
+	}
+	a := startAWS(t)
+	url := deploy(t, a)
+
+	host, guest := a.connect(t, url), a.connect(t, url)
+	host.send(`{"action":"start_lobby","content":{"lobby_id":"fox","public":true}}`)
+	hostID := host.receive("lobby_started").ConnectionID
+	guest.send(`{"action":"list_lobbies"}`)
+	if l := guest.receive("lobby_list").Lobbies; len(l) != 1 || l[0].LobbyID != "fox" {
+		t.Fatalf("the list has %v, want fox", l)
+	}
+	guest.send(`{"action":"join_lobby","content":{"lobby_id":"fox"}}`)
+	guestID := host.receive("request_to_join").ConnectionID
+	host.send(`{"action":"accept_request","content":{"connection_id":"` + guestID + `"},"request_id":"a"}`)
+	token := guest.receive("request_accepted").ResumeToken
+	host.receive("done")
+
+	guest.describe(hostID)
+	host.receiveDescription(guestID)
+	host.describe(guestID)
+	guest.receiveDescription(hostID)
+
+	// A connection that drops runs $disconnect; one that is taken over is
+	// closed by the function.
+	guest.CloseNow()
+	host.receive("peer_disconnected")
+	guest = a.connect(t, url)
+	guest.send(`{"action":"resume","content":{"resume_token":"` + token + `"}}`)
+	guest.receive("resumed")
+	host.receive("peer_resumed")
+	again := a.connect(t, url)
+	again.send(`{"action":"resume","content":{"resume_token":"` + token + `"}}`)
+	again.receive("resumed")
+	guestID = host.receive("peer_resumed").NewConnectionID
+	guest.receive("replaced")
+	guest.receiveEnd()
+
+	again.send(`{"action":"leave_lobby"}`)
+	again.receive("lobby_left")
+	if c := host.receive("peer_left"); c.ConnectionID != guestID {
+		t.Fatalf("the host was told that %s left, want %s", c.ConnectionID, guestID)
+	}
+}
+
+// deploy builds the function, creates the stack, and returns its Url.
+func deploy(t *testing.T, a *emulatedAWS) string {
+	t.Helper()
+	architecture := map[string]string{"amd64": "x86_64", "arm64": "arm64"}[runtime.GOARCH]
+	translate := exec.Command(".cache/sam/bin/python", "sam/translate.py", "Architecture="+architecture)
+	translate.Dir = ".."
+	translate.Env = append(os.Environ(), "AWS_DEFAULT_REGION=us-east-1", "SAM_CLI_TELEMETRY=0")
+	text, err := translate.Output()
+	if err != nil {
+		t.Fatalf("sam/translate.py: %v", err)
+	}
+	var template struct {
+		Resources struct {
+			Function struct {
+				Properties struct {
+					Code struct{ S3Bucket, S3Key string }
+				}
+			}
+		}
+	}
+	if err := json.Unmarshal(text, &template); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "template.json")
+	if err := os.WriteFile(file, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	code := template.Resources.Function.Properties.Code
+	a.run(t, "s3api", "create-bucket", "--bucket", code.S3Bucket)
+	a.run(t, "s3api", "put-object", "--bucket", code.S3Bucket, "--key", code.S3Key, "--body", zipFunction(t))
+	a.run(t, "cloudformation", "deploy", "--stack-name", "bellhop", "--template-file", file,
+		"--capabilities", "CAPABILITY_IAM", "--parameter-overrides", "Architecture="+architecture)
+	return a.run(t, "cloudformation", "describe-stacks", "--stack-name", "bellhop", "--output", "text",
+		"--query", "Stacks[0].Outputs[?OutputKey=='Url'].OutputValue")
+}
+
+// zipFunction returns an archive of the function as it is built and deployed.
+func zipFunction(t *testing.T) (file string) {
+	t.Helper()
+	bootstrap, err := buildFunction()
+	if err != nil {
+		t.Fatal(err)
+	}
+	binary, err := os.ReadFile(bootstrap)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var archive bytes.Buffer
+	z := zip.NewWriter(&archive)
+	header := &zip.FileHeader{Name: "bootstrap", Method: zip.Deflate}
+	header.SetMode(0o755)
+	w, err := z.CreateHeader(header)
+	if err == nil {
+		_, err = w.Write(binary)
+	}
+	if err == nil {
+		err = z.Close()
+	}
+	file = filepath.Join(t.TempDir(), "function.zip")
+	if err == nil {
+		err = os.WriteFile(file, archive.Bytes(), 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+// A stackClient is one end of a WebSocket to a deployed stack.
+type stackClient struct {
+	t *testing.T
+	*websocket.Conn
+}
+
+// connect opens a connection to a stack, by its own Url.
+func (a *emulatedAWS) connect(t *testing.T, url string) stackClient {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute) // the function might start first
+	defer cancel()
+	c, _, err := websocket.Dial(ctx, url, &websocket.DialOptions{HTTPClient: a.client})
+	if err != nil {
+		t.Fatalf("no connection to %s: %v", url, err)
+	}
+	t.Cleanup(func() { c.CloseNow() })
+	return stackClient{t, c}
+}
+
+func (c stackClient) send(text string) {
+	c.t.Helper()
+	if err := c.Write(c.t.Context(), websocket.MessageText, []byte(text)); err != nil {
+		c.t.Fatalf("%s is not sent: %v", text, err)
+	}
+}
+
+// describe sends a session description to a peer.
+func (c stackClient) describe(peer string) {
+	c.t.Helper()
+	c.send(`{"action":"set_session_description","content":{"connection_id":"` + peer +
+		`","type":"offer","sdp":"v=0\r\n"}}`)
+}
+
+func (c stackClient) receiveDescription(sender string) {
+	c.t.Helper()
+	if got := c.receive("received_session_description"); got.SDP != "v=0\r\n" || got.ConnectionID != sender {
+		c.t.Fatalf("received %+v, want the description of %s", got, sender)
+	}
+}
+
+// receiveEnd returns once the other side has closed the connection.
+func (c stackClient) receiveEnd() {
+	c.t.Helper()
+	ctx, cancel := context.WithTimeout(c.t.Context(), time.Minute)
+	defer cancel()
+	_, data, err := c.Read(ctx)
+	if websocket.CloseStatus(err) == -1 {
+		c.t.Fatalf("received %s, %v; want the end", data, err)
+	}
+}
+
+// stackContent has the content of the events that TestStack reads.
+type stackContent struct {
+	ConnectionID    string `json:"connection_id"`
+	NewConnectionID string `json:"new_connection_id"`
+	ResumeToken     string `json:"resume_token"`
+	SDP             string `json:"sdp"`
+	Lobbies         []struct {
+		LobbyID string `json:"lobby_id"`
+	} `json:"lobbies"`
+}
+
+// receive returns the content of the next event, which must be the named one.
+func (c stackClient) receive(name string) stackContent {
+	c.t.Helper()
+	ctx, cancel := context.WithTimeout(c.t.Context(), time.Minute)
+	defer cancel()
+	_, data, err := c.Read(ctx)
+	if err != nil {
+		c.t.Fatalf("no %s: %v", name, err)
+	}
+	var event struct {
+		Event   string
+		Content stackContent
+	}
+	if err := json.Unmarshal(data, &event); err != nil || event.Event != name {
+		c.t.Fatalf("received %s, want %s", data, name)
+	}
+	return event.Content
+}
