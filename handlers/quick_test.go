@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+
 	"bellhop/lobby"
 	"bellhop/store"
 	"bellhop/store/dynamodbtest"
@@ -73,9 +75,10 @@ func TestQuickJoinAtOnce(t *testing.T) {
 		quickly(t, *quickRounds, func(w *fixture) store.Store { return w.Store })
 	})
 	t.Run("dynamodb", func(t *testing.T) {
-		endpoint := dynamodbtest.Start(t)
+		endpoint, config := dynamodbtest.Start(t), dynamodbtest.Config()
+		config.HTTPClient = awshttp.NewBuildableClient().WithTimeout(time.Minute) // an emulator serves 64 players slowly
 		quickly(t, *quickDynamoDB, func(w *fixture) store.Store {
-			return dynamodbtest.Open(t, endpoint, w.clock)
+			return dynamodbtest.OpenTable(t, config, endpoint, dynamodbtest.Table(), w.clock)
 		})
 	})
 }
@@ -154,7 +157,7 @@ func quickRound(t *testing.T, w *fixture) (sizes map[lobby.Key]int) {
 		}
 		c, err := w.Store.Connection(context.Background(), conn)
 		if err != nil || c.Claim.LobbyID == "" {
-			t.Errorf("%s is nowhere (%v)", conn, err)
+			t.Errorf("%s is nowhere (%v), and was answered %q", conn, err, answersTo(heard[conn], "q"))
 			continue
 		}
 		l, err := w.Store.Lobby(context.Background(), c.Key())

@@ -9,10 +9,10 @@ import (
 	"bellhop/lobby"
 )
 
-// maxAttempts bounds how often Apply tries to write while others write first.
-// With the waits below, a write among 64 simultaneous ones practically never
-// loses as often.
-const maxAttempts = 32
+// maxAttempts bounds how often Apply tries to write while others write first. A
+// host that lets in players while 100 others ask can lose some 40 times on a slow
+// store. The context bounds the time.
+const maxAttempts = 128
 
 // An Update is a change of one lobby. Set Store and Key, then call Apply.
 type Update struct {

@@ -49,8 +49,8 @@ func TestUpdateGivesUp(t *testing.T) {
 	}{
 		"the first wins":        {0, 1, nil, 0},
 		"the second, soon":      {1, 2, nil, 4 * time.Millisecond},
-		"the 32nd":              {31, 32, nil, 31 * time.Second},
-		"never more than these": {1000, 32, store.ErrConflict, 31 * time.Second},
+		"the 128th":             {127, 128, nil, 127 * time.Second},
+		"never more than these": {1000, 128, store.ErrConflict, 127 * time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
