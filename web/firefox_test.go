@@ -150,6 +150,9 @@ func (f *firefox) read() {
 	}
 }
 
+// refused begins what Firefox logs, as if it were an exception, of a WebSocket that does not come about.
+const refused = "Firefox can’t establish a connection to the server at ws://"
+
 // log passes on an exception that nothing in a page has caught.
 func (f *firefox) log(m bidiMessage) {
 	var entry struct {
@@ -157,6 +160,9 @@ func (f *firefox) log(m bidiMessage) {
 		Source            struct{ Context string }
 	}
 	if json.Unmarshal(m.Params, &entry) != nil || entry.Type != "javascript" || entry.Level != "error" {
+		return
+	}
+	if strings.HasPrefix(entry.Text, refused) {
 		return
 	}
 	f.mu.Lock()
