@@ -103,10 +103,11 @@ tools: $(TSC) $(AWS) $(MINISTACK) ## install what the tests need and is missing:
 fmt: ## format the code
 	gofmt -w .
 
-lint: $(TSC) ## formatting, go vet for each system, staticcheck, and TypeScript's compiler for web
+lint: $(TSC) ## formatting, go vet for each system, staticcheck, the prose check, and TypeScript's compiler for web
 	@test -z "$$(gofmt -l .)" || { echo "not formatted (make fmt):"; gofmt -l .; exit 1; }
 	for os in linux windows darwin; do GOOS=$$os go vet ./... && GOOS=$$os go -C bench vet ./... || exit; done
 	go tool staticcheck ./...
+	go run ./internal/prose
 	@[ ! -x $(TSC) ] || $(TSC) -p web
 
 build: ## the Lambda function's binary, ./bootstrap, for this machine or ARCH=arm64|x86_64
