@@ -116,7 +116,7 @@ build: ## the Lambda function's binary, ./bootstrap, for this machine or ARCH=ar
 build-Function: build # what sam build asks for, by sam/$ARCH/Makefile and with ARTIFACTS_DIR set
 
 stack: $(AWS) $(MINISTACK) .cache/sam/bin/sam ## template.yaml with the built function, deployed to an emulated AWS, and a session through it
-	go test -race -v -count=1 -run TestStack ./e2e -stack
+	go test -race -v -count=1 -run TestStack ./e2e
 
 # AWS's tools want a Region, though nothing here calls AWS.
 validate test-sam: export SAM_CLI_TELEMETRY = 0

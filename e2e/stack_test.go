@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"flag"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -18,15 +17,10 @@ import (
 	"bellhop/store/dynamodbtest"
 )
 
-var stack = flag.Bool("stack", false, "deploy template.yaml to an emulated AWS")
-
 // TestStack guards that template.yaml, deployed whole to an emulated AWS with
 // the built function, gives a WebSocket API through which two clients meet.
 // Template and function are as on AWS; the role allows all that they do.
 func TestStack(t *testing.T) {
-	if !*stack {
-		t.Skip("needs -stack: make stack")
-	}
 	for _, program := range []string{"aws/bin/aws", "sam/bin/python"} {
 		if _, err := os.Stat("../.cache/" + program); err != nil {
 			dynamodbtest.Missing(t, "the AWS CLI or the SAM CLI is not installed: run `make stack`")
