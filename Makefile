@@ -33,7 +33,7 @@ model: ## the model of whole handlers: 10,000 sequences on Memory, 300 on Dynamo
 	go test -race -v -count=1 -timeout 30m -run TestLives ./handlers -lives.rounds 1 -rapid.checks 10000 -lives.dynamodb 300
 
 model-web: tools ## the model of clients in Chromium and Firefox: 1,000 sequences, in some fifteen minutes
-	go test -v -count=1 -timeout 90m -run 'TestModel' ./web -model.rounds 1000 -model.plants 500
+	go test -v -count=1 -timeout 90m -run 'TestModel' ./web -model.rounds 1000 -model.first 0 -model.plants 500
 
 # Go would make each input that shows something new as short as it can, for up to a minute, and try nothing else meanwhile.
 # Where it stops in the middle of an input because the time is over, it may take that for a failure (go.dev/issue/75804): with

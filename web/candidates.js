@@ -80,6 +80,15 @@ export function isHopeless(pc) {
 }
 
 /**
+ * Whether no new way helps a connection: its channels are gone, or what would describe a way is too large to be sent.
+ * @param {RTCPeerConnection} pc @param {RTCDataChannel | null} reliable @param {boolean} tooLarge
+ */
+export function isOver({ connectionState, sctp }, reliable, tooLarge) {
+  if (reliable?.readyState === "closed") return true;
+  return connectionState === "failed" && (tooLarge || ["failed", "closed"].includes(sctp?.transport?.state ?? ""));
+}
+
+/**
  * Whether this browser goes on looking for a way out and finds none at all: Chromium may, where it took an offer back as
  * soon as it was made, and then for ever. Relays alone may take their time.
  * @param {RTCPeerConnection} pc

@@ -13,6 +13,7 @@ import (
 
 var (
 	modelRounds = flag.Int("model.rounds", 100, "how many sequences TestModel plays, in all browsers together")
+	modelFirst  = flag.Uint64("model.first", 1, "the seed of the first of these sequences; 0 draws one")
 	modelSeed   = flag.Uint64("model.seed", 0, "the one sequence that TestModel plays")
 	modelShow   = flag.Bool("model.show", false, "show what happens in sequences that end well, too")
 	modelTabs   = flag.Int("model.tabs", 4, "how many worlds there are at once in each browser")
@@ -25,7 +26,10 @@ const settleTime = 30_000 // ms
 // nobody waits for ever, that what a client shows is what Bellhop has, that a token is kept only for a place that is wanted,
 // and that all who can be connected are, within 30 seconds. What happens is drawn from a seed; -model.seed plays it again.
 func TestModel(t *testing.T) {
-	first, rounds := rand.Uint64N(1<<40), *modelRounds/len(browsers)
+	first, rounds := *modelFirst, *modelRounds/len(browsers)
+	if first == 0 {
+		first = rand.Uint64N(1 << 40)
+	}
 	if *modelSeed != 0 {
 		first, rounds = *modelSeed, 1
 	}

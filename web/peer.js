@@ -5,7 +5,7 @@
  * @import * as types from "./bellhop.d.ts"
  */
 
-import { Candidates, gathered, isHopeless, isStuck, whyNot } from "./candidates.js";
+import { Candidates, gathered, isHopeless, isOver, isStuck, whyNot } from "./candidates.js";
 import { BellhopError, SECOND, fire } from "./common.js";
 import { Direct, NEGOTIATION_CHANNEL } from "./direct.js";
 import { InOrder, sessionOf } from "./order.js";
@@ -53,6 +53,7 @@ export class Peer extends EventTarget {
   #refusals = /** @type {RTCPeerConnectionIceErrorEvent[]} */ ([]); // of STUN and TURN servers
   #watch = 0; // a timer
   #looks = 0; // at this connection since it last stood
+  #disagreed = -1; // the look at which a description could not be applied
 
   /** @param {types.PeerWiring} options */
   constructor(options) {
@@ -211,6 +212,11 @@ export class Peer extends EventTarget {
     this.#make();
   }
 
+  #startOver() {
+    this.#renew();
+    this.#open();
+  }
+
   // Negotiation
 
   /** @param {() => any} work */
@@ -303,12 +309,20 @@ export class Peer extends EventTarget {
     const pc = this.#pc;
     // Both have offered, and the other gives way; or it answers an offer that is no more.
     if (type === "offer" ? pc.signalingState !== "stable" && !this.#options.polite : pc.signalingState === "stable") return;
-    await pc.setRemoteDescription({ type, sdp });
+    await pc.setRemoteDescription({ type, sdp }).catch((error) => this.#disagree(pc, error));
     if (channel === NEGOTIATION_CHANNEL) this.#direct.make(pc, () => this.#offerAgain());
     await this.#candidates.add(pc, [], (error) => fire(this, "error", { error }));
     if (type !== "offer") return;
     this.#isDirect = direct;
     await this.#describe("answer");
+  }
+
+  /** Starts over, at most once a look: the two disagree, after lost answers say. @param {RTCPeerConnection} pc @param {Error} error */
+  #disagree(pc, error) {
+    const again = pc === this.#pc && this.state !== "open" && this.#disagreed !== this.#looks;
+    this.#disagreed = this.#looks;
+    if (again) this.#startOver();
+    throw error;
   }
 
   // When it does not stand
@@ -337,18 +351,9 @@ export class Peer extends EventTarget {
   #tend() {
     const looks = this.#looks++;
     if (looks === LOOKS || (looks >= 4 && looks < LOOKS && isHopeless(this.#pc))) return this.#fail();
-    if (looks > 0 && isStuck(this.#pc)) {
-      this.#renew();
-      this.#open();
-    } else if (looks > LOOKS) this.#again(true, true);
+    if (looks > 0 && isStuck(this.#pc)) this.#startOver();
+    else if (looks > LOOKS) this.#again(true, true);
     else if (looks % 2 === (this.#options.offers ? 0 : 1)) this.#again(looks >= 6 && looks % 6 < 2);
-  }
-
-  /** Whether no new way helps: the channels are gone, or what would describe one is too large to be sent. */
-  get #over() {
-    if (this.#reliable?.readyState === "closed") return true;
-    const { connectionState, sctp } = this.#pc;
-    return connectionState === "failed" && (this.#refused || ["failed", "closed"].includes(sctp?.transport?.state ?? ""));
   }
 
   /**
@@ -359,10 +364,8 @@ export class Peer extends EventTarget {
     const { connectionState, signalingState } = this.#pc;
     const offered = signalingState === "have-local-offer";
     this.#isDirect = false; // it may not get through
-    if (this.#over) {
-      this.#renew();
-      this.#open();
-    } else if (offered && offersAnew && this.state !== "open") this.#step(() => this.#takeBack());
+    if (isOver(this.#pc, this.#reliable, this.#refused)) this.#startOver();
+    else if (offered && offersAnew && this.state !== "open") this.#step(() => this.#takeBack());
     else if (offered) this.#step(() => this.#describe());
     else if (!this.#pc.remoteDescription) this.#open();
     else if (connectionState === "failed" || connectionState === "disconnected" || anew) this.#restartIce();
