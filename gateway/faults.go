@@ -11,7 +11,7 @@ import (
 	"bellhop/gateway/faults"
 )
 
-// trouble is what the flags say of what AWS may do.
+// faultFlags are the flags for faults of AWS.
 type faultFlags struct{ faults.Config }
 
 func (o *faultFlags) flags(f *flag.FlagSet) {

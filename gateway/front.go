@@ -12,7 +12,7 @@ import (
 	"strings"
 )
 
-// A front is what the flags say of the way in: who may connect, and how.
+// listenFlags are the flags that say who can connect, and how.
 type listenFlags struct {
 	certificate string
 	key         string

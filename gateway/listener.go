@@ -34,7 +34,7 @@ func isAny(err error, targets []error) bool {
 	return slices.ContainsFunc(targets, func(target error) bool { return errors.Is(err, target) })
 }
 
-// A patient listener lets clients wait while the system has no file descriptor for them. Whoever is connected notices
+// A retryingListener lets clients wait while the system has no file descriptor for them. Whoever is connected notices
 // nothing.
 type retryingListener struct {
 	net.Listener

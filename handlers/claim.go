@@ -151,7 +151,7 @@ func (h *Handler) swapClaim(ctx context.Context, conn string, p, to lobby.Claim)
 	case err == nil:
 		h.sessions.learn(c)
 	case !errors.Is(err, store.ErrConflict) && !errors.Is(err, store.ErrNotFound):
-		h.Log.LogAttrs(ctx, slog.LevelWarn, "pointer not changed", slog.String("connection_id", conn), slog.Any("error", err))
+		h.Log.LogAttrs(ctx, slog.LevelWarn, "claim not changed", slog.String("connection_id", conn), slog.Any("error", err))
 	}
 }
 

@@ -83,7 +83,7 @@ func (h *Handler) notify(ctx context.Context, req *action, l *lobby.Lobby, lapse
 func (h *Handler) dropAll(ctx context.Context, key lobby.Key, gone []string) {
 	for _, conn := range gone {
 		if _, err := h.drop(ctx, key, conn); err != nil {
-			h.logFault(ctx, conn, "", "announce", err)
+			h.logFault(ctx, conn, "", "notify", err)
 		}
 	}
 }

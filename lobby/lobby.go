@@ -3,7 +3,7 @@
 //
 // A Lobby is a plain value, and its methods are the rules. They know no clock,
 // no storage and no network. Start with New, then Join, Accept and Leave; read
-// Changes for what others are to be told.
+// Events for what others must be told.
 package lobby
 
 import (
@@ -42,7 +42,7 @@ var (
 	ErrNeedsNewer     = errors.New("the original dialect lacks what the lobby does")
 	ErrTooFew         = errors.New("more places are taken than there would be")
 	ErrOneself        = errors.New("the host cannot be removed")
-	ErrNoSuchSlot     = errors.New("token is of no seat")
+	ErrNoSuchSlot     = errors.New("token owns no slot")
 	ErrWrongPassword  = errors.New("password is not the lobby's")
 )
 
@@ -61,7 +61,7 @@ type Lobby struct {
 	AutoAccept  bool          `dynamodbav:"auto_accept"` // who asks is let in at once
 	Public      bool          `dynamodbav:"public"`      // lists show it
 	Locked      bool          `dynamodbav:"locked"`      // nobody is let in
-	Password    string        `dynamodbav:"password"`    // a hash, which a Request has to prove; empty: none
+	Password    string        `dynamodbav:"password"`    // a hash that a JoinRequest must match; empty: none
 	Metadata    string        `dynamodbav:"metadata"`    // a JSON object, or empty
 	Mesh        bool          `dynamodbav:"mesh"`        // every member is linked with every other
 	Migrates    bool          `dynamodbav:"migrates"`    // when the host leaves another member becomes it; else the lobby closes
@@ -86,7 +86,7 @@ type Member struct {
 	PeerID        int       `dynamodbav:"peer_id"`
 	Player        string    `dynamodbav:"player"`              // what it says of itself: a JSON object, or empty
 	Original      bool      `dynamodbav:"original"`            // speaks the original dialect: hears its names, and cannot resume
-	ClaimedAt     int64     `dynamodbav:"since"`               // when its connection was pointed at this lobby: Claim.Since
+	ClaimedAt     int64     `dynamodbav:"since"`               // when its connection claimed this lobby: Claim.Since
 	Token         string    `dynamodbav:"token"`               // hash of what its owner comes back with; empty: nothing does
 	PreviousConns []string  `dynamodbav:"former"`              // connections that it had before: what is sent to them still arrives
 	AwayUntil     time.Time `dynamodbav:"away_until,unixtime"` // its connection dropped, and the place is held until then; zero if it is there

@@ -14,7 +14,7 @@ import (
 	"bellhop/store"
 )
 
-// exactly compares all of a lobby that can be seen, its Changes too.
+// exactly compares all of a lobby that can be seen, its Events too.
 var exactly = cmp.Options{cmpopts.IgnoreUnexported(lobby.Lobby{}), cmpopts.EquateEmpty()}
 
 // Those in party's lobby. Old cannot resume, and wes and xia wait.
@@ -305,7 +305,7 @@ func TestClone(t *testing.T) {
 	l.Events = []lobby.Event{{Kind: lobby.Left}}
 	want := l.Clone()
 	if want.Events != nil {
-		t.Error("a copy has Changes")
+		t.Error("a copy has Events")
 	}
 	c := l.Clone()
 	scribble(&c)

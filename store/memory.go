@@ -77,7 +77,7 @@ func (m *Memory) Connection(ctx context.Context, id string) (Connection, error) 
 	return m.connections.get(ctx, id)
 }
 
-// Point implements Store.
+// Claim implements Store.
 func (m *Memory) Claim(ctx context.Context, id string, from, to lobby.Claim) (is Connection, err error) {
 	err = m.connections.update(ctx, id, func(c Connection, found bool) (Connection, bool, error) {
 		is = c

@@ -74,7 +74,8 @@ type Store interface {
 	// ListLag is how long a write can be missing from List.
 	ListLag() time.Duration
 
-	// PutConnection adds c or replaces it.
+	// PutConnection adds c. If there is a connection with its ID, it changes
+	// nothing: API Gateway can repeat $connect.
 	PutConnection(ctx context.Context, c Connection) error
 
 	// Connection returns the connection, or ErrNotFound.

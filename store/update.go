@@ -30,7 +30,7 @@ type Update struct {
 // If somebody else writes first, it applies rule again to what they wrote, so
 // rule must only change its argument and set variables of its caller.
 //
-// Apply returns the lobby with its Changes. It returns ErrNotFound if there is
+// Apply returns the lobby with its Events. It returns ErrNotFound if there is
 // no such lobby; the error of rule, if rule returns one, and then nothing is
 // written; and ErrConflict if others wrote first at every attempt.
 func (u Update) Apply(ctx context.Context, rule func(*lobby.Lobby) error) (*lobby.Lobby, error) {

@@ -215,7 +215,7 @@ export class Bellhop extends EventTarget {
     if (before !== line) before?.lose();
     clearTimeout(this.#renewal);
     this.#doubts.settle();
-    this.#renewal = setTimeout(() => this.#renew(), (this.#options.renewAfter ?? RENEW) * (0.95 + Math.random() / 20));
+    this.#renewal = setTimeout(() => this.renew(), (this.#options.renewAfter ?? RENEW) * (0.95 + Math.random() / 20));
     fire(this, "connected");
   }
 
@@ -298,7 +298,7 @@ export class Bellhop extends EventTarget {
     else if (action === "resume" && (mistaken || code === "connection_lost")) {
       line.lose(); // it holds the place, perhaps, and the answer is lost
       await this.#pauses.take(backoff(1));
-    } else if (mistaken) await this.#leave().then(() => this.#early.splice(0)); // for who was in
+    } else if (mistaken) await this.#leave();
     else return code === "connection_lost" && this.connected && action in REPEATS && !ENTERING.has(action); // by a renewal
     return !this.#closed;
   }
@@ -312,7 +312,7 @@ export class Bellhop extends EventTarget {
     if (content.resume_token) this.#token = content.resume_token;
     const failed = event === "error" || event === "request_rejected";
     fire(this, event, failed ? { content, error: asError(content) } : { content });
-    if (event === "lobby_left") this.#leaving || this.#forget(event, content);
+    if (event === "lobby_left") this.#forget(event, content);
     else if (this.#entering) this.#early.push([event, content]);
     else this.#receive(event, content);
   }
@@ -376,7 +376,7 @@ export class Bellhop extends EventTarget {
     this.#unwanted = this.#token;
     this.#leaving ??= this.#goOut().finally(() => {
       if (this.#token === this.#unwanted) this.#token = null;
-      this.#leaving = this.#unwanted = null;
+      [this.#leaving, this.#unwanted, this.#early] = [null, null, []]; // events were of the place that was left
     });
     this.#lobby?.receive("lobby_left", {});
     this.#lobby = null;

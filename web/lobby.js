@@ -38,7 +38,7 @@ export class Lobby extends EventTarget {
   #term = 1;
   #online = true;
   #gone = /** @type {BellhopError | null} */ (null); // why Bellhop no longer knows of this lobby
-  #closed = false;
+  #over = new AbortController(); // aborted when the lobby has ended
   #again = false; // whether those who are made now are peers that another page has left
   #absences;
   #servers;
@@ -63,7 +63,7 @@ export class Lobby extends EventTarget {
     this.#again = !content.resume_token;
     this.#enter(content);
     this.#again = false;
-    bellhop.addEventListener("closed", () => this.#end("left"), { once: true });
+    bellhop.addEventListener("closed", () => this.#end("left"), { signal: this.#over.signal });
   }
 
   /** Those linked with this client: in a star the host has all, and they the host alone. */
@@ -125,7 +125,7 @@ export class Lobby extends EventTarget {
 
   /** Gives up this client's place. It is over at once; whether Bellhop knows shows by the promise. */
   async leave() {
-    if (this.#closed) return;
+    if (this.#over.signal.aborted) return;
     this.#end("left");
     await this.#bellhop.request("leave_lobby").catch((error) => {
       if (error.code !== "not_in_lobby") throw error; // it has ended meanwhile
@@ -135,12 +135,12 @@ export class Lobby extends EventTarget {
   /** Ends the lobby for all. */
   async close() {
     await this.#bellhop.request("close_lobby");
-    if (!this.#closed) this.#bellhop.renew(); // it is, and the news got lost
+    if (!this.#over.signal.aborted) this.#bellhop.renew(); // it is, and the news got lost
   }
 
   /** Takes in an event of Bellhop's. A Bellhop calls it. @param {string} event @param {any} content */
   receive(event, content) {
-    if (this.#closed || !Object.hasOwn(Lobby.#heard, event)) return;
+    if (this.#over.signal.aborted || !Object.hasOwn(Lobby.#heard, event)) return;
     Lobby.#heard[event](this, content);
     if (this.#fits || this.#doubting) return;
     this.#doubting = true;
@@ -179,6 +179,7 @@ export class Lobby extends EventTarget {
       if (!old && !lobby.#left.has(peer_id)) lobby.#isAway(lobby.#link(connection_id, peer_id));
     },
     peer_resumed: (lobby, { connection_id, new_connection_id, peer_id }) => {
+      if (lobby.#left.has(peer_id)) return;
       const known = lobby.#addresses.get(connection_id);
       if (known) lobby.#addresses.set(new_connection_id, known);
       const moved = lobby.peer(peer_id)?.connectionId !== new_connection_id;
@@ -227,6 +228,7 @@ export class Lobby extends EventTarget {
     },
     resume_failed: (lobby, { error }) => {
       lobby.#gone = error;
+      lobby.#absences.end(); // nobody answers any more
       fire(lobby, "signalling", { state: "gone", error });
       for (const peer of lobby.members) lobby.#forsake(peer, "timed_out");
       lobby.#endIfAlone();
@@ -305,7 +307,7 @@ export class Lobby extends EventTarget {
     peer.addEventListener("lost", () => this.#gone && this.#forsake(peer, "disconnected"));
     peer.addEventListener("close", () => {
       if (this.#gone) this.#unlink(peer, "disconnected"); // else Bellhop says what has become of them
-      else if (!this.#closed && this.#online && this.#members.has(peer) && !peer.away) this.#absences.watch(peer, [LATE]);
+      else if (!this.#over.signal.aborted && this.#online && this.#members.has(peer) && !peer.away) this.#absences.watch(peer, [LATE]);
       this.#endIfAlone();
     });
     this.#members.add(peer);
@@ -316,7 +318,7 @@ export class Lobby extends EventTarget {
 
   /** Whether what this lobby says of its host can be so. */
   get #fits() {
-    if (this.isHost || this.#gone || this.#closed || !this.#online) return true;
+    if (this.isHost || this.#gone || this.#over.signal.aborted || !this.#online) return true;
     const others = this.members.some(({ peerId }) => peerId !== undefined && peerId !== this.hostPeerId);
     return !!this.host && (!others || this.info.topology === "mesh");
   }
@@ -349,7 +351,7 @@ export class Lobby extends EventTarget {
 
   /** Bellhop has been asked about a peer. Returns whether to ask again. @param {Peer} peer @param {BellhopError | null} error */
   #answered(peer, error) {
-    if (this.#closed || !this.#members.has(peer)) return false;
+    if (this.#over.signal.aborted || !this.#members.has(peer)) return false;
     if (error ? error.code === "peer_not_found" : peer.away) this.#bellhop.renew(); // the news got lost
     if (!error && peer.away) this.#isBack(peer);
     return error !== null;
@@ -386,14 +388,13 @@ export class Lobby extends EventTarget {
 
   /** @param {string} reason @param {object} [details] */
   #end(reason, details) {
-    if (this.#closed) return;
-    this.#closed = true;
+    if (this.#over.signal.aborted) return;
+    this.#over.abort();
     this.#absences.end();
     this.#servers.end();
     for (const timer of this.#late) clearTimeout(timer);
     for (const peer of this.#members) peer.close();
-    this.#members.clear();
-    this.#requests.clear();
+    for (const all of [this.#members, this.#addresses, this.#requests]) all.clear();
     fire(this, "close", { reason, ...details });
   }
 }

@@ -24,7 +24,10 @@ export class InOrder {
     const { seq, sdp } = content;
     const session = sessionOf(sdp) || this.#session;
     if (!Number.isInteger(seq)) return this.#take(content, direct);
-    if (this.#session && session !== this.#session) this.#next = 1;
+    if (this.#session && session !== this.#session) {
+      this.#next = 1;
+      this.#early.clear(); // they are of a connection that is no more
+    }
     this.#session = session;
     this.#next ||= seq;
     if (seq < this.#next) return;

@@ -24,7 +24,6 @@ export class Outbox {
 
   /** Watches a channel. @param {RTCDataChannel} channel */
   watch(channel) {
-    channel.bufferedAmountLowThreshold = this.#most(channel) / 2;
     channel.onbufferedamountlow = () => {
       if (!this.#full) return;
       this.#full = false;
@@ -44,6 +43,7 @@ export class Outbox {
     }
     if (channel.bufferedAmount > 0 && channel.bufferedAmount + size > this.#most(channel)) {
       this.#full = true;
+      channel.bufferedAmountLowThreshold = Math.max(0, this.#most(channel) - size); // when this one has room
       return false;
     }
     channel.send(data);

@@ -13,10 +13,11 @@ import (
 // does not know it must not erase. Attributes of an item stay by themselves, since an update names those it sets; those
 // of its members and requests are carried over here.
 
-// people are the attributes of a lobby's item that list members and requests.
+// participants are the attributes of a lobby's item that list members and
+// requests.
 var participants = []string{"members", "waiting"}
 
-// known has the names of the attributes of members and requests.
+// knownAttributes returns the names of the attributes of members and requests.
 var knownAttributes = sync.OnceValue(func() map[string]bool {
 	names := map[string]bool{}
 	for _, v := range []any{lobby.Member{}, lobby.JoinRequest{}} {
@@ -28,8 +29,10 @@ var knownAttributes = sync.OnceValue(func() map[string]bool {
 	return names
 })
 
-// carry gives everybody in it what old has of them and this version does not know: by connection, since one who waited
-// may be a member by now, and one before, since a member may have resumed.
+// preserveUnknown copies what this version does not know about members and
+// requests from old to it. People are matched by connection, current or
+// previous: one who waited might be a member by now, and a member might have
+// resumed.
 func (it item) preserveUnknown(old item) {
 	unknown := map[string]item{}
 	for _, person := range old.participants() {

@@ -139,7 +139,7 @@ func (d *Store) Connection(ctx context.Context, id string) (c store.Connection, 
 	return c, attributevalue.UnmarshalMap(it, &c)
 }
 
-// Point implements store.Store.
+// Claim implements store.Store.
 func (d *Store) Claim(ctx context.Context, id string, from, to lobby.Claim) (c store.Connection, err error) {
 	it, err := encode(&to)
 	if err != nil {
@@ -285,7 +285,8 @@ func conditionFailed(err error) (found item, failed bool) {
 // An item is one in DynamoDB: attributes by their names.
 type item map[string]types.AttributeValue
 
-// Attributes that conditions name; the others are in the tags of Lobby, Member, Request, Connection and Listing.
+// Attributes that conditions name. All others are in the tags of Lobby, Member,
+// JoinRequest, Connection and Listing.
 const (
 	keyName    = "pk"
 	expiryName = "expires_at" // Unix seconds: DynamoDB's time to live goes by them
@@ -315,7 +316,7 @@ func encode(v any) (item, error) {
 	return it, nil
 }
 
-// follow notes in it, which is about to be written, who wrote old.
+// recordWrite notes in it, which is about to be written, which calls wrote old.
 func (it item) recordWrite(old item) {
 	all := append(it.writeIDs(), old.writeIDs()...)
 	it[writesName] = &types.AttributeValueMemberL{Value: all[:min(len(all), maxWrites)]}

@@ -12,7 +12,7 @@ import (
 	"bellhop/lobby"
 )
 
-// A sight is what an inspector shows. Times are in whole seconds before, or after, At.
+// A snapshot is what an inspector shows. Times are in whole seconds before, or after, At.
 type snapshot struct {
 	At          time.Time        `json:"at"`
 	Messages    rate             `json:"messages"`
