@@ -215,7 +215,8 @@ export class Bellhop extends EventTarget {
     if (before !== line) before?.lose();
     clearTimeout(this.#renewal);
     this.#doubts.settle();
-    this.#renewal = setTimeout(() => this.renew(), (this.#options.renewAfter ?? RENEW) * (0.95 + Math.random() / 20));
+    const renew = () => this.#renew().then((done) => done || this.renew());
+    this.#renewal = setTimeout(renew, (this.#options.renewAfter ?? RENEW) * (0.95 + Math.random() / 20));
     fire(this, "connected");
   }
 

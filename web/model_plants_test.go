@@ -23,12 +23,11 @@ var plants = []plant{
 	{"a place that was left while the line was cut is kept", "bellhop.js", []string{
 		"if (this.#token) await this.connect(); // which resumes", "",
 	}},
-	{"a late answer is thrown away", "bellhop.js", []string{
-		"if (late) return this.#undo(line, event, content);", "if (late) return;",
-		"if (sent && ENTERING.has(action) && action !== \"resume\" && !this.#token) this.#leave();", "",
+	{"a page that wakes does not ask whether its line is dead", "bellhop.js", []string{
+		"this.#line?.probe(SHORT);\n    this.#pauses.end();", "this.#pauses.end();",
 	}},
-	{"a peer_left that got lost is not made up for", "lobby.js", []string{
-		"this.#absences.watch(peer, [LATE]);", ";",
+	{"what does not fit is not made up for by a renewal", "bellhop.js", []string{
+		"if (this.#token && !this.#leaving) this.#doubts.raise();", "",
 	}},
 	{"a join that API Gateway throttles hangs", "line.js", []string{
 		"else call.again = setTimeout(() => this.#send(call), backoff(call.tries));",
