@@ -72,13 +72,19 @@ func Open(t testing.TB, endpoint string, now func() time.Time) *dynamodb.Store {
 	return OpenTable(t, Config(), endpoint, Table(), now)
 }
 
-// OpenTable returns a Store in a table at endpoint, which it makes if it is missing.
+// OpenTable returns a Store in a table at endpoint, which it makes if it is
+// missing. The table is deleted when the test ends, since tests share a DynamoDB.
 func OpenTable(t testing.TB, c aws.Config, endpoint, table string, now func() time.Time) *dynamodb.Store {
 	t.Helper()
 	d := dynamodb.New(c, endpoint, table, now)
 	if err := d.CreateTable(context.Background()); err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second) // a test might have left a fault in the way
+		defer cancel()
+		Client(endpoint).DeleteTable(ctx, &awsdynamodb.DeleteTableInput{TableName: &table})
+	})
 	return d
 }
 
