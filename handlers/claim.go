@@ -77,7 +77,7 @@ func (h *Handler) claimAndRead(ctx context.Context, req *action, from lobby.Clai
 	at, err = h.claim(ctx, req, from, id, func(game string) {
 		seen, _ = h.Store.Lobby(ctx, lobby.KeyOf(game, id)) // who needs it reads it again, and hears what is wrong
 	})
-	if seen != nil && seen.Has(req.conn) { // as it was before the sender went there anew
+	if seen != nil && seen.Has(req.conn) { // read before the sender left it
 		seen = nil
 	}
 	return at, seen, err

@@ -19,7 +19,7 @@ import (
 // incoming is what a route needs to know of an event of API Gateway.
 type incoming struct {
 	conn      string
-	reference string // of the event, for the log and for who asks about it
+	reference string // of the event, for the log and for support
 	body      string
 	query     map[string]string
 }

@@ -90,7 +90,7 @@ func (l *simulation) checkLeft(t rapid.TB, conn string, a *acquaintance, events 
 	}
 }
 
-// checkAcquaintance checks that m has heard of those with whom it is linked, and of nobody else.
+// checkAcquaintance checks that m was told of the members linked with it, and of nobody else.
 func (l *simulation) checkAcquaintance(t rapid.TB, k *lobby.Lobby, m lobby.Member, a *acquaintance) {
 	t.Helper()
 	l.seen["acquaintances"]++
@@ -102,7 +102,7 @@ func (l *simulation) checkAcquaintance(t rapid.TB, k *lobby.Lobby, m lobby.Membe
 			knows = knows || a.asked[former]
 		}
 		if !knows {
-			l.fatal(t, "%s was never told of %s, peer %d, with whom it is linked", m.Conn, p.Conn, p.PeerID)
+			l.fatal(t, "%s was never told of %s, peer %d, which is linked with it", m.Conn, p.Conn, p.PeerID)
 		}
 	}
 	for peer := range a.joined {

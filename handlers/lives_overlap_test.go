@@ -15,9 +15,9 @@ import (
 
 // Half of the sequences have processes that die. In the others steps overlap: while one is handled, between any two of
 // its calls, others are handled whole by the other process. No order of the steps explains what comes of that, since
-// a step that was overtaken may undo what it did. So the rules begin anew with what the store holds then, and what
+// a step that was overtaken may undo what it did. So the rules start again from what the store then holds, and what
 // must be so whatever happens is checked: each request_id is answered exactly once, nobody is in two lobbies, and
-// everybody knows just those with whom they are linked (checkAcquaintance).
+// everybody knows exactly the members linked with them (checkAcquaintance).
 
 // overlaps reports whether steps overlap in a sequence that begins so.
 func overlaps(script []step) bool { return len(script) > 0 && script[0].N%2 == 0 }
@@ -173,7 +173,7 @@ func (l *simulation) moment(s step, process int, sensible bool, number int) func
 	}
 }
 
-// adoptStore has the rules begin anew with what the store holds, and checks what must be so all the same.
+// adoptStore makes the rules start again from what the store holds, and checks what must be so all the same.
 func (l *simulation) adoptStore(t rapid.TB) {
 	t.Helper()
 	l.look(t)

@@ -210,8 +210,7 @@ export class Bellhop extends EventTarget {
   /** Makes a line the one in use. @param {Line} line */
   #use(line) {
     const before = this.#line;
-    this.#line = line;
-    this.#ready = Promise.resolve();
+    [this.#line, this.#ready] = [line, Promise.resolve()];
     if (before !== line) before?.lose();
     clearTimeout(this.#renewal);
     this.#doubts.settle();
