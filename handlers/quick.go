@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"hash/fnv"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -14,17 +16,26 @@ import (
 	"bellhop/store"
 )
 
-// Limits of quick_join: how often it reads the list, how many lobbies it then
-// knows, and how many it tries.
+// Limits of quick_join: how many lobbies of its own it starts; for each, how
+// often it reads the list, how many lobbies it then knows, and how many of
+// these it tries.
 const (
-	maxLooks = 4
-	maxKnown = 100
-	maxTries = 8
+	maxStarts = 4
+	maxLooks  = 4
+	maxKnown  = 100
+	maxTries  = 8
 )
 
 // startLag bounds how long a lobby takes to appear that another player starts
-// at the same moment.
-const startLag = 20 * time.Millisecond
+// at the same moment. A slow store is given more time, up to maxPause.
+const (
+	startLag = 20 * time.Millisecond
+	maxPause = 500 * time.Millisecond
+)
+
+// maxMoving is how long a player moves from one lobby to another. A claim counts
+// for claimTTL.
+const maxMoving = 5 * time.Second
 
 // quickJoin brings the sender into an open lobby or, if there is none, into one
 // of its own.
@@ -54,26 +65,22 @@ func (h *Handler) quickJoin(ctx context.Context, req *action) error {
 // opened. It returns that claim if it still holds.
 func (h *Handler) quick(ctx context.Context, req *action, at store.Connection, own string, c events.QuickJoin) (store.Connection, error) {
 	var nowhere store.Connection
+	began := h.Now()
 	open, err := h.open(ctx, req, c, maxTries)
-	for look := 1; err == nil; look++ {
+	for starts := 1; err == nil; starts++ {
 		var in bool
 		if in, at, err = h.joinAny(ctx, req, at, open, c); in || err != nil {
 			return at, err
 		}
 		if c.OrStart == nil {
-			if len(open) == 0 || look == maxLooks {
-				return at, rejection("", errNoMatch)
-			}
-			req.session.pay(guessCost)
-			open, err = h.open(ctx, req, c, maxKnown)
-			continue
+			return at, rejection("", errNoMatch)
 		}
 		l, s, err := h.openOwn(ctx, req, at, own, *c.OrStart)
 		if err != nil {
 			return nowhere, err
 		}
-		if open, at = nil, nowhere; look < maxLooks {
-			open = h.elsewhere(ctx, req, l, c)
+		if open, at = nil, nowhere; starts < maxStarts && h.Now().Sub(began) < maxMoving {
+			open = h.elsewhere(ctx, req, l, c, began)
 		}
 		if open == nil {
 			return nowhere, h.started(ctx, req, l, s)
@@ -110,11 +117,23 @@ func (h *Handler) open(ctx context.Context, req *action, c events.QuickJoin, n i
 	return open, nil
 }
 
-// joinAny joins the first of the lobbies. If somebody else takes the last place
-// there, it tries a random other one, so that players who arrive together
-// spread out. It reports whether the sender is in a lobby or waits for one, and
-// returns at if that claim still holds.
-func (h *Handler) joinAny(ctx context.Context, req *action, at store.Connection, open []lobby.Listing, c events.QuickJoin) (bool, store.Connection, error) {
+// joinAny joins one of the lobbies or, if others were faster everywhere, one
+// that it finds in the list then. It reports whether the sender is in a lobby
+// or waits for one, and returns at if that claim still holds.
+func (h *Handler) joinAny(ctx context.Context, req *action, at store.Connection, open []lobby.Listing, c events.QuickJoin) (in bool, _ store.Connection, err error) {
+	for look := 1; len(open) > 0 && err == nil; look++ {
+		if in, at, err = h.joinOneOf(ctx, req, at, open, c); in || err != nil || look == maxLooks {
+			break
+		}
+		req.session.pay(guessCost)
+		open, err = h.open(ctx, req, c, maxKnown)
+	}
+	return in, at, err
+}
+
+// joinOneOf is joinAny for what is in the list. It tries the first lobby and
+// then random other ones, so that players who arrive together spread out.
+func (h *Handler) joinOneOf(ctx context.Context, req *action, at store.Connection, open []lobby.Listing, c events.QuickJoin) (bool, store.Connection, error) {
 	open = slices.Clone(open)
 	for try := 0; try < maxTries && len(open) > 0; try++ {
 		i := 0
@@ -135,38 +154,42 @@ func (h *Handler) joinAny(ctx context.Context, req *action, at store.Connection,
 }
 
 // elsewhere decides between players who all found no lobby at the same moment
-// and started one each. From the same list they agree on who stays. For a
-// player that moves, it closes the player's lobby l and returns where to go.
-// For a player that stays, it returns nil.
+// and started one each. For a player that moves, it closes the player's lobby l
+// and returns where to go. For a player that stays, it returns nil.
 //
 // A player stays once somebody has joined it, or if no other lobby has a place.
-// Until then it looks again, since whoever should come might find a place
-// elsewhere.
-func (h *Handler) elsewhere(ctx context.Context, req *action, l *lobby.Lobby, c events.QuickJoin) []lobby.Listing {
+// Until then it looks again, later each time.
+func (h *Handler) elsewhere(ctx context.Context, req *action, l *lobby.Lobby, c events.QuickJoin, began time.Time) []lobby.Listing {
 	if !l.AutoAccept || !l.Discoverable() {
 		return nil // others are not let in by it, or do not find it
 	}
-	own := func(o lobby.Listing) bool { return o.ID == l.ID }
-	var open []lobby.Listing
-	var err error
-	target, moves := 0, false
-	for look := 1; !moves; look++ {
+	var there []lobby.Listing
+	crowded := false
+	for look := 1; len(there) == 0; look++ {
 		select {
-		case <-h.After(max(h.Store.ListLag(), startLag)):
+		case <-h.After(max(h.Store.ListLag(), startLag, min(h.Now().Sub(began), maxPause))):
 		case <-ctx.Done():
 			return nil
 		}
-		if open, err = h.open(ctx, req, c, maxKnown); err != nil {
+		open, err := h.open(ctx, req, c, maxKnown)
+		if err != nil {
 			return nil // this one is as good
 		}
 		open = slices.DeleteFunc(open, func(o lobby.Listing) bool { return !o.AutoAccept })
-		i := slices.IndexFunc(open, own)
-		if i < 0 || open[i].Players > 1 || len(open) == 1 || look > maxLooks {
+		i := slices.IndexFunc(open, func(o lobby.Listing) bool { return o.ID == l.ID })
+		if i < 0 || open[i].Players > 1 {
 			return nil
 		}
-		target, moves = lobbyFor(open, l.ID)
+		others := slices.Delete(slices.Clone(open), i, i+1)
+		if len(others) == 0 && !crowded {
+			return nil
+		}
+		crowded = len(others) > 0
+		if there = better(open[i], others, look); look > maxLooks && len(there) == 0 {
+			there = others // whoever should have come is slow, or waits there for others to come
+		}
 	}
-	_, err = h.update(ctx, nil, l.Key(), func(l *lobby.Lobby) error {
+	_, err := h.update(ctx, nil, l.Key(), func(l *lobby.Lobby) error {
 		if len(l.Members) > 1 || len(l.Waiting) > 0 {
 			return lobby.ErrAlreadyIn // somebody was faster
 		}
@@ -175,38 +198,42 @@ func (h *Handler) elsewhere(ctx context.Context, req *action, l *lobby.Lobby, c 
 	if err != nil {
 		return nil
 	}
-	best := open[target] // before it is taken out of open
-	return append([]lobby.Listing{best}, slices.DeleteFunc(slices.Delete(open, target, target+1), own)...)
+	rand.Shuffle(len(there), func(i, j int) { there[i], there[j] = there[j], there[i] })
+	return there
 }
 
-// lobbyFor goes through the lobbies with one player in the order in which they
-// began. It gives each of these players the next free place in a fuller lobby,
-// or in an earlier one whose player stays. It returns that lobby for the player
-// of own, unless that player stays.
-func lobbyFor(open []lobby.Listing, own string) (target int, moves bool) {
-	var seats, alone []int // indexes into open, a seat's as often as it has places
-	for i, l := range open {
-		if l.Players == 1 {
-			alone = append(alone, i)
-		} else {
-			seats = append(seats, slices.Repeat([]int{i}, l.MaxPlayers-l.Players)...)
+// better returns the lobbies that are better for the only player of own than
+// staying, after so many looks at the list. They have more players, or a player
+// who stays longer. Among those who stay equally long, one is better than all.
+//
+// This does not depend on the rest of the list, so players agree although they
+// see it at different moments, when some are in no lobby and on their way.
+func better(own lobby.Listing, others []lobby.Listing, look int) (there []lobby.Listing) {
+	if looksToStay(own) >= look {
+		return nil
+	}
+	best := own
+	for _, l := range others {
+		if l.Players > 1 || looksToStay(l) >= look {
+			there = append(there, l)
+		}
+		if cmp.Or(cmp.Compare(looksToStay(l), looksToStay(best)), strings.Compare(l.ID, best.ID)) > 0 {
+			best = l
 		}
 	}
-	slices.SortFunc(alone, func(i, j int) int {
-		return cmp.Or(cmp.Compare(open[i].CreatedAt, open[j].CreatedAt), strings.Compare(open[i].ID, open[j].ID))
-	})
-	for _, i := range alone {
-		if len(seats) == 0 {
-			seats = slices.Repeat([]int{i}, open[i].MaxPlayers-1)
-			if open[i].ID == own {
-				return 0, false
-			}
-			continue
-		}
-		if open[i].ID == own {
-			return seats[0], true
-		}
-		seats = seats[1:]
+	if len(there) == 0 && best.ID != own.ID {
+		there = append(there, best)
 	}
-	return 0, false
+	return there
+}
+
+// looksToStay draws from a lobby's id for how many looks at the list its only
+// player waits for others to come: of lobbies for four, three in four do not
+// wait, and one in four waits for one look, of those one in four for a second,
+// and so on.
+func looksToStay(l lobby.Listing) int {
+	id := fnv.New32a()
+	id.Write([]byte(l.ID))
+	drawn := (float64(id.Sum32()) + 1) / (1 << 32)
+	return int(-math.Log(drawn) / math.Log(float64(max(l.MaxPlayers, 2))))
 }

@@ -105,8 +105,11 @@ func quickly(t *testing.T, rounds int, open func(w *fixture) store.Store) {
 	for range rounds {
 		w := newWorld(unwrapped)
 		w.Config.Store = counted{open(w), &calls, &conflicts}
+		began := time.Now()
 		var ticks atomic.Int64 // lobbies begin one after the other
-		w.Config.Now = func() time.Time { return w.clock().Add(time.Duration(ticks.Add(1)) * time.Microsecond) }
+		w.Config.Now = func() time.Time {
+			return w.clock().Add(time.Since(began) + time.Duration(ticks.Add(1))*time.Microsecond)
+		}
 		w.Handler = New(w.Config)
 		sizes := quickRound(t, w)
 		ones, free := 0, 0
@@ -162,7 +165,7 @@ func quickRound(t *testing.T, w *fixture) (sizes map[lobby.Key]int) {
 		}
 		l, err := w.Store.Lobby(context.Background(), c.Key())
 		if err != nil || !l.Has(conn) || len(l.Members) > quickPlaces {
-			t.Errorf("%s is not in its lobby (%v)", conn, err)
+			t.Errorf("%s is not in its lobby (%v), and was answered %q", conn, err, answersTo(heard[conn], "q"))
 			continue
 		}
 		sizes[c.Key()] = len(l.Members)
