@@ -1,8 +1,10 @@
 package web_test
 
 import (
+	"fmt"
 	"net"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -34,7 +36,7 @@ func newLine(t *testing.T, g *gateway) *line {
 
 func newLineTo(t *testing.T, address string) *line {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := listenAlone()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -44,6 +46,21 @@ func newLineTo(t *testing.T, address string) *line {
 	go l.serve()
 	t.Cleanup(l.end)
 	return l
+}
+
+// lastAlone numbers the addresses that listenAlone has tried.
+var lastAlone atomic.Uint32
+
+// listenAlone listens on an address of its own, where the system has more than
+// one for itself. Firefox opens one WebSocket to an address at a time, so a
+// line that stalls would hold up the others.
+func listenAlone() (net.Listener, error) {
+	n := lastAlone.Add(1)
+	l, err := net.Listen("tcp", fmt.Sprintf("127.0.%d.%d:0", 1+n/250%250, 2+n%250))
+	if err != nil {
+		return net.Listen("tcp", "127.0.0.1:0")
+	}
+	return l, nil
 }
 
 // end closes the line for good.
