@@ -2,19 +2,22 @@
 // knows few patterns: clauses that begin with a headless who, whom or whoever,
 // words that this project avoids, and comments of Go code that are too wide.
 //
-// Old findings stand in known.txt, a count for each file. A file with more
-// findings than that fails, so new prose stays clean. After a clean-up, -update
-// lowers the counts.
+// A fingerprint of each old finding stands in known.txt. Any other finding
+// fails, so new prose stays clean, and a file can move with its old findings.
+// The flag -all lists the old ones too. After a clean-up, -update deletes the
+// fingerprints of lines that are gone; it adds none.
 package main
 
 import (
-	"bufio"
+	"crypto/sha256"
 	"flag"
 	"fmt"
 	"log"
+	"maps"
 	"os"
 	"os/exec"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -30,71 +33,86 @@ var patterns = []*regexp.Regexp{
 	regexp.MustCompile(`\b(anew|in the place of|so that it is true)\b`),
 }
 
+// A finding is one fault of one line.
+type finding struct{ line, message string }
+
+// fingerprint identifies a line by its words, in whichever file it stands.
+func (f finding) fingerprint() string {
+	return fmt.Sprintf("%x", sha256.Sum256([]byte(strings.TrimSpace(f.line))))[:12]
+}
+
 func main() {
 	log.SetFlags(0)
-	update := flag.Bool("update", false, "write the counts of today to "+knownFile)
+	update := flag.Bool("update", false, "delete the fingerprints of lines that are gone from "+knownFile)
+	all := flag.Bool("all", false, "report old findings too")
 	flag.Parse()
-	known, counts := readKnown(), map[string]int{}
-	out, err := exec.Command("git", "ls-files", "--cached", "--others", "--exclude-standard", "*.go", "*.js", "*.ts", "*.gd", "*.md", "*.yaml", "Makefile").Output()
+	data, err := os.ReadFile(knownFile)
 	if err != nil {
-		log.Fatalf("git ls-files: %v; run this in Bellhop's folder", err)
+		log.Fatalf("%v; run this in Bellhop's folder", err)
 	}
-	var findings []string
-	var list strings.Builder
-	for _, file := range strings.Fields(string(out)) {
-		found := check(file)
-		if counts[file] = len(found); len(found) > 0 {
-			fmt.Fprintln(&list, file, len(found))
-		}
-		if len(found) > known[file] {
-			findings = append(findings, found...)
-		}
+	known := strings.Fields(string(data))
+	if *all {
+		known = nil
 	}
-	if *update {
-		if err := os.WriteFile(knownFile, []byte(list.String()), 0o644); err != nil {
+	fresh, old := sift(checkAll(), known)
+	if *update && !*all {
+		data := strings.Join(old, "\n") + "\n"
+		if err := os.WriteFile(knownFile, []byte(data), 0o644); err != nil {
 			log.Fatal(err)
 		}
-	} else if len(findings) > 0 {
-		log.Fatal(strings.Join(findings, "\n"))
+	}
+	if len(fresh) > 0 {
+		log.Fatal(strings.Join(fresh, "\n"))
 	}
 }
 
-// check returns what is wrong in a file, a line each.
-func check(file string) (found []string) {
-	data, err := os.ReadFile(file)
-	if err != nil {
-		return nil // deleted, and not committed yet
+// sift returns the messages of findings that are not known, and the known
+// fingerprints that findings still have.
+func sift(findings []finding, known []string) (fresh, old []string) {
+	still := map[string]bool{}
+	for _, f := range findings {
+		if print := f.fingerprint(); slices.Contains(known, print) {
+			still[print] = true
+		} else {
+			fresh = append(fresh, f.message)
+		}
 	}
-	for i, line := range strings.Split(string(data), "\n") {
-		_, comment, isComment := strings.Cut(line, "//")
-		if strings.HasSuffix(file, ".md") {
-			comment, isComment = line, true
-		}
-		for _, pattern := range patterns {
-			if isComment && pattern.MatchString(strings.TrimSpace(comment)) {
-				found = append(found, fmt.Sprintf("%s:%d: %q: name the subject, in plain words", file, i+1, pattern.FindString(strings.TrimSpace(comment))))
-			}
-		}
-		if strings.HasSuffix(file, ".go") && strings.HasPrefix(strings.TrimSpace(line), "//") && utf8.RuneCountInString(line) > maxWidth {
-			found = append(found, fmt.Sprintf("%s:%d: a comment of more than %d characters: wrap it at 80", file, i+1, maxWidth))
+	return fresh, slices.Sorted(maps.Keys(still))
+}
+
+// checkAll returns the findings of every file that git does not ignore.
+func checkAll() (found []finding) {
+	out, err := exec.Command("git", "ls-files", "--cached", "--others", "--exclude-standard",
+		"*.go", "*.js", "*.ts", "*.gd", "*.md", "*.yaml", "Makefile").Output()
+	if err != nil {
+		log.Fatalf("git ls-files: %v; run this in Bellhop's folder", err)
+	}
+	for _, file := range strings.Fields(string(out)) {
+		if data, err := os.ReadFile(file); err == nil { // git still lists a file that was just deleted
+			found = append(found, check(file, string(data))...)
 		}
 	}
 	return found
 }
 
-func readKnown() map[string]int {
-	known := map[string]int{}
-	f, err := os.Open(knownFile)
-	if err != nil {
-		return known
-	}
-	defer f.Close()
-	for lines := bufio.NewScanner(f); lines.Scan(); {
-		var file string
-		var n int
-		if _, err := fmt.Sscan(lines.Text(), &file, &n); err == nil {
-			known[file] = n
+// check returns the findings of a file's text.
+func check(file, text string) (found []finding) {
+	for i, line := range strings.Split(text, "\n") {
+		report := func(format string, args ...any) {
+			found = append(found, finding{line, fmt.Sprintf("%s:%d: ", file, i+1) + fmt.Sprintf(format, args...)})
+		}
+		_, comment, isComment := strings.Cut(line, "//")
+		if strings.HasSuffix(file, ".md") {
+			comment, isComment = line, true
+		}
+		for _, pattern := range patterns {
+			if words := pattern.FindString(strings.TrimSpace(comment)); isComment && words != "" {
+				report("%q: name the subject, in plain words", words)
+			}
+		}
+		if strings.HasSuffix(file, ".go") && strings.HasPrefix(strings.TrimSpace(line), "//") && utf8.RuneCountInString(line) > maxWidth {
+			report("a comment of more than %d characters: wrap it at 80", maxWidth)
 		}
 	}
-	return known
+	return found
 }
