@@ -26,18 +26,17 @@ func (p *process) serveNext(w http.ResponseWriter, r *http.Request) {
 	p.asking.Do(func() { close(p.ready) })
 	select {
 	case inv := <-p.next:
-		p.deliver(w, r, inv)
+		p.deliver(w, inv)
 	case <-p.gone:
 	case <-r.Context().Done():
 	}
 }
 
-// deliver sends an event. Who asks whether it was taken waits until it has been sent.
-func (p *process) deliver(w http.ResponseWriter, r *http.Request, inv *invocation) {
+// deliver writes an event to the process. took waits until that has ended.
+func (p *process) deliver(w http.ResponseWriter, inv *invocation) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.current, p.sent, p.socket = inv, inv, socketOf(r)
-	p.socket.spoke.Store(false)
+	p.current, p.sent = inv, inv
 	h := w.Header()
 	h.Set("Content-Type", "application/json")
 	h.Set("Content-Length", strconv.Itoa(len(inv.event))) // so that nothing follows the event
