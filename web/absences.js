@@ -12,12 +12,12 @@
 import { BellhopError, SECOND } from "./common.js";
 
 /** When it is asked about somebody who is away: most are back within seconds, and the place is given up after a minute. */
-const KNOCKS = [10 * SECOND, 20 * SECOND, 31 * SECOND];
+const FIRST_AWAY_POLLS_MS = [10 * SECOND, 20 * SECOND, 31 * SECOND];
 /** How often afterwards. */
-const KNOCK = 30 * SECOND;
+const AWAY_POLL_MS = 30 * SECOND;
 
 export class Absences {
-  #ask;
+  #poll;
   #timers = /** @type {Map<Peer, number>} */ (new Map());
 
   /**
@@ -25,7 +25,7 @@ export class Absences {
    * @param {(peer: Peer, error: BellhopError | null) => boolean} heard is told the answer, and returns whether to ask again
    */
   constructor(bellhop, heard) {
-    this.#ask = async (/** @type {Peer} */ peer) => {
+    this.#poll = async (/** @type {Peer} */ peer) => {
       const { connectionId: connection_id } = peer;
       const ask = bellhop.request("send_ice_candidate", { connection_id, candidate: "", knock: true });
       return heard(peer, await ask.then(() => null, (error) => error));
@@ -33,11 +33,11 @@ export class Absences {
   }
 
   /** Asks about a peer until that is settled. @param {Peer} peer @param {number[]} [waits] in milliseconds */
-  watch(peer, waits = KNOCKS) {
-    const [wait = KNOCK, ...rest] = waits;
+  watch(peer, waits = FIRST_AWAY_POLLS_MS) {
+    const [wait = AWAY_POLL_MS, ...rest] = waits;
     this.forget(peer);
     const timer = setTimeout(async () => {
-      if ((await this.#ask(peer)) && this.#timers.get(peer) === timer) this.watch(peer, rest);
+      if ((await this.#poll(peer)) && this.#timers.get(peer) === timer) this.watch(peer, rest);
     }, wait);
     this.#timers.set(peer, timer);
   }

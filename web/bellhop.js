@@ -14,11 +14,11 @@
  * @import * as types from "./bellhop.d.ts"
  */
 
-import { BellhopError, MINUTE, SECOND, asError, backoff, camel, fire, startContent, within } from "./common.js";
+import { BellhopError, MINUTE, SECOND, asError, backoff, camel, fire, startContent, withTimeout } from "./common.js";
 import { checkOptions } from "./ice.js";
-import { ENTERING, LONGEST_WAIT, Line, REPEATS, WAIT, away } from "./line.js";
+import { ENTERING, HOST_WAIT_MS, LONGEST_HOST_WAIT_MS, Line, REPEATABLE, unreachableError } from "./line.js";
 import { Lobby } from "./lobby.js";
-import { Doubts, Pauses } from "./pace.js";
+import { Pauses, RenewalPacer } from "./pace.js";
 import { watch } from "./wake.js";
 
 export { BellhopError } from "./common.js";
@@ -26,11 +26,11 @@ export { Lobby } from "./lobby.js";
 export { Peer } from "./peer.js";
 
 /** API Gateway closes every connection after 2 hours. */
-const RENEW = 115 * MINUTE;
+const RENEW_AFTER_MS = 115 * MINUTE;
 /** How long a line that may have died in sleep has for a pong. */
-const SHORT = 4 * SECOND;
+const WAKE_PROBE_MS = 4 * SECOND;
 /** For how long a resume that was given up may still be carried out: API Gateway gives up after 29 s, and posts may wait. */
-const STALE = MINUTE;
+const LATE_RESUME_MS = MINUTE;
 
 /**
  * The connection to Bellhop. It connects when it is first needed, resumes its place by itself when it drops and before
@@ -45,20 +45,20 @@ export class Bellhop extends EventTarget {
   #closed = false;
   /** The line in use, and the promise of one. */
   #line = /** @type {Line | null} */ (null);
-  #ready = /** @type {Promise<void> | null} */ (null);
+  #connecting = /** @type {Promise<void> | null} */ (null);
   #lines = /** @type {Set<Line>} */ (new Set()); // every one that is not lost, in use or not
   /** What has the place in the lobby back on another line; null in no lobby. */
-  #token = /** @type {string | null} */ (null);
+  #resumeToken = /** @type {string | null} */ (null);
   /** Giving up a place, or a request that Bellhop may know of, and a token that is for that alone. */
   #leaving = /** @type {Promise<any> | null} */ (null);
-  #unwanted = /** @type {string | null} */ (null);
+  #abandonedToken = /** @type {string | null} */ (null);
   #renewing = /** @type {Promise<void> | null} */ (null);
-  #givenUp = -Infinity; // when a resume of our own was given up that may be carried out yet
+  #resumeGivenUpAt = -Infinity; // when a resume of our own was given up that may be carried out yet
   #lobby = /** @type {Lobby | null} */ (null);
-  #entering = 0; // actions under way that lead into a lobby
-  #early = /** @type {[string, any][]} */ ([]); // events for the lobby that they lead to
-  #renewal = 0; // timer
-  #doubts = new Doubts(() => this.#renew().then((done) => done || this.renew()));
+  #entriesPending = 0; // actions under way that lead into a lobby
+  #earlyEvents = /** @type {[string, any][]} */ ([]); // events for the lobby that they lead to
+  #renewTimer = 0;
+  #renewals = new RenewalPacer(() => this.#renew().then((done) => done || this.renew()));
   #pauses = new Pauses();
   #stopWatching;
 
@@ -69,7 +69,7 @@ export class Bellhop extends EventTarget {
     this.#url.protocol = this.#url.protocol.replace("http", "ws");
     if (options.game !== undefined) this.#url.searchParams.set("game", options.game);
     this.#options = options;
-    this.#stopWatching = watch((changed) => this.#woke(changed));
+    this.#stopWatching = watch((changed) => this.#onWake(changed));
   }
 
   /** Whether actions go out at once. */
@@ -83,17 +83,17 @@ export class Bellhop extends EventTarget {
 
   /** What `resume` takes to have this place back, on a page that was loaded anew, say. Whoever has it has the place. */
   get resumeToken() {
-    return this.#token === this.#unwanted ? null : this.#token;
+    return this.#resumeToken === this.#abandonedToken ? null : this.#resumeToken;
   }
 
   /** Connects, unless that is done or under way. Actions do it by themselves. */
   connect() {
     if (this.#closed) return Promise.reject(new BellhopError("closed", "This Bellhop was closed; make a new one."));
-    this.#ready ??= this.#dial().then((line) => this.#use(line)).catch((error) => {
-      this.#ready = null;
+    this.#connecting ??= this.#openLine().then((line) => this.#adoptLine(line)).catch((error) => {
+      this.#connecting = null;
       throw error;
     });
-    return this.#ready;
+    return this.#connecting;
   }
 
   /**
@@ -103,23 +103,23 @@ export class Bellhop extends EventTarget {
    * @returns {Promise<{event: string, content: any}>}
    */
   async request(action, content, { signal } = {}) {
-    if (action === "leave_lobby" && (this.#token || this.#leaving || this.#line?.enters)) return within(this.#leave(), away());
-    for (let [tries, sent, wait] = [0, false, WAIT]; ; tries++) { // sent: a copy may have arrived
+    if (action === "leave_lobby" && (this.#resumeToken || this.#leaving || this.#line?.pendingEntries)) return withTimeout(this.#leave(), unreachableError());
+    for (let [tries, sent, wait] = [0, false, HOST_WAIT_MS]; ; tries++) { // sent: a copy may have arrived
       if (ENTERING.has(action) && !this.connected) this.#pauses.end(); // the player waits
-      if (ENTERING.has(action) && this.#leaving) await within(this.#leaving, away());
-      await within(this.connect(), away());
+      if (ENTERING.has(action) && this.#leaving) await withTimeout(this.#leaving, unreachableError());
+      await withTimeout(this.connect(), unreachableError());
       signal?.throwIfAborted();
       const line = this.#line;
       if (!line) continue; // lost again since
       try {
         return await line.call(action, content, { signal, wait });
       } catch (error) {
-        if (sent && REPEATS[action] === error?.code) return { event: "done", content: {} };
+        if (sent && REPEATABLE[action] === error?.code) return { event: "done", content: {} };
         sent ||= error?.uncertain || signal?.aborted;
-        if (error?.waited) [tries, wait] = [-1, Math.min(2 * wait, LONGEST_WAIT)]; // nothing has failed
-        if (tries < 3 && !signal?.aborted && (await this.#helps(error, line, action))) continue;
+        if (error?.waited) [tries, wait] = [-1, Math.min(2 * wait, LONGEST_HOST_WAIT_MS)]; // nothing has failed
+        if (tries < 3 && !signal?.aborted && (await this.#recover(error, line, action))) continue;
         if (sent && error instanceof BellhopError) error.uncertain = true;
-        if (sent && ENTERING.has(action) && action !== "resume" && !this.#token) this.#leave();
+        if (sent && ENTERING.has(action) && action !== "resume" && !this.#resumeToken) this.#leave();
         else if (sent && !ENTERING.has(action)) this.renew(); // it may be done all the same
         throw error;
       }
@@ -132,7 +132,7 @@ export class Bellhop extends EventTarget {
    */
   send(action, content) {
     if (!this.#line || !this.connected) return false;
-    this.#line.say({ action, content });
+    this.#line.sendRaw({ action, content });
     return true;
   }
 
@@ -165,7 +165,7 @@ export class Bellhop extends EventTarget {
    */
   async resume(token, options = {}) {
     const lobby = await this.#enter("resume", { resume_token: token }, options);
-    this.#token = token;
+    this.#resumeToken = token;
     return lobby;
   }
 
@@ -180,70 +180,70 @@ export class Bellhop extends EventTarget {
    * It comes soon, and less often the more often it is asked for.
    */
   renew() {
-    if (this.#token && !this.#leaving) this.#doubts.raise();
+    if (this.#resumeToken && !this.#leaving) this.#renewals.request();
   }
 
   /** Leaves the lobby, closes all connections, and stops everything. */
   close() {
     if (this.#closed) return;
-    if (this.#token || this.#line?.enters) this.send("leave_lobby");
+    if (this.#resumeToken || this.#line?.pendingEntries) this.send("leave_lobby");
     this.#closed = true;
-    this.#lobby = this.#token = null;
+    this.#lobby = this.#resumeToken = null;
     this.#stopWatching();
-    clearTimeout(this.#renewal);
-    this.#doubts.settle();
+    clearTimeout(this.#renewTimer);
+    this.#renewals.cancel();
     for (const line of this.#lines) line.lose(new BellhopError("closed", "Bellhop was closed."));
     this.#pauses.end();
     fire(this, "closed");
   }
 
-  #dial() {
+  #openLine() {
     return Line.open(this.#url, this.#options, {
-      opens: (line) => !this.#closed && this.#lines.add(line),
-      heard: (line, event, content, late) => this.#hear(line, event, content, late),
-      lost: (line) => this.#lost(line),
-      wire: (sent, message) => fire(this, "wire", { sent, message }),
-      frame: (error) => fire(this, "error", { content: {}, error }),
+      onOpen: (line) => !this.#closed && this.#lines.add(line),
+      onEvent: (line, event, content, late) => this.#onMessage(line, event, content, late),
+      onLost: (line) => this.#onLost(line),
+      onWire: (sent, message) => fire(this, "wire", { sent, message }),
+      onFrame: (error) => fire(this, "error", { content: {}, error }),
     });
   }
 
   /** Makes a line the one in use. @param {Line} line */
-  #use(line) {
+  #adoptLine(line) {
     const before = this.#line;
-    [this.#line, this.#ready] = [line, Promise.resolve()];
+    [this.#line, this.#connecting] = [line, Promise.resolve()];
     if (before !== line) before?.lose();
-    clearTimeout(this.#renewal);
-    this.#doubts.settle();
+    clearTimeout(this.#renewTimer);
+    this.#renewals.cancel();
     const renew = () => this.#renew().then((done) => done || this.renew());
-    this.#renewal = setTimeout(renew, (this.#options.renewAfter ?? RENEW) * (0.95 + Math.random() / 20));
+    this.#renewTimer = setTimeout(renew, (this.#options.renewAfter ?? RENEW_AFTER_MS) * (0.95 + Math.random() / 20));
     fire(this, "connected");
   }
 
   /** This computer or the page has slept, perhaps. @param {boolean} changed whether the network is another one */
-  #woke(changed) {
-    this.#line?.probe(SHORT);
+  #onWake(changed) {
+    this.#line?.probe(WAKE_PROBE_MS);
     this.#pauses.end();
     if (changed) this.#lobby?.receive("network_changed", {});
   }
 
   /** @param {Line} line */
-  #lost(line) {
+  #onLost(line) {
     this.#lines.delete(line);
     if (line !== this.#line) return;
     this.#line = null;
-    this.#ready = this.#renewing;
-    clearTimeout(this.#renewal);
-    this.#doubts.settle();
-    if (!this.#renewing) this.#dropped();
+    this.#connecting = this.#renewing;
+    clearTimeout(this.#renewTimer);
+    this.#renewals.cancel();
+    if (!this.#renewing) this.#onDisconnected();
   }
 
-  #dropped() {
-    this.#ready = null;
+  #onDisconnected() {
+    this.#connecting = null;
     const lobby = this.#lobby;
-    const resumes = this.#token && !this.#closed;
+    const resumes = this.#resumeToken && !this.#closed;
     if (resumes) {
-      this.#ready = this.#reconnect();
-      this.#ready.catch(() => {});
+      this.#connecting = this.#reconnect();
+      this.#connecting.catch(() => {});
     }
     fire(this, "disconnected"); // whoever connects by that waits for the place, too
     if (resumes) lobby?.receive("disconnected", {});
@@ -251,26 +251,26 @@ export class Bellhop extends EventTarget {
 
   /** Connects and resumes until that succeeds or the place is gone. */
   async #reconnect() {
-    for (let tries = 0; this.#token; tries++) {
+    for (let tries = 0; this.#resumeToken; tries++) {
       await this.#pauses.take(backoff(tries + 1));
       try {
-        if (this.#token) return await this.#takeOver();
+        if (this.#resumeToken) return await this.#resumeOnNewLine();
       } catch (error) {
-        if (error.code === "resume_failed") this.#forget("resume_failed", { error });
+        if (error.code === "resume_failed") this.#loseSlot("resume_failed", { error });
       }
     }
-    this.#ready = null;
+    this.#connecting = null;
     return this.connect(); // without a place
   }
 
   /** Has the place on a new line. An old one goes on until then. */
-  async #takeOver() {
-    const line = await this.#dial();
+  async #resumeOnNewLine() {
+    const line = await this.#openLine();
     try {
-      if (!this.#token) throw new BellhopError("not_in_lobby", "The place was given up.");
-      await line.call("resume", { resume_token: this.#token });
+      if (!this.#resumeToken) throw new BellhopError("not_in_lobby", "The place was given up.");
+      await line.call("resume", { resume_token: this.#resumeToken });
     } catch (error) {
-      if (error.uncertain) this.#givenUp = performance.now();
+      if (error.uncertain) this.#resumeGivenUpAt = performance.now();
       line.lose();
       throw error;
     }
@@ -278,75 +278,75 @@ export class Bellhop extends EventTarget {
 
   /** Returns whether there is nothing to renew any more. */
   async #renew() {
-    if (!this.#token || this.#leaving || this.#renewing || !this.#line) return true; // in no lobby there is nothing to lose
+    if (!this.#resumeToken || this.#leaving || this.#renewing || !this.#line) return true; // in no lobby there is nothing to lose
     let done = true;
-    this.#renewing = this.#takeOver();
+    this.#renewing = this.#resumeOnNewLine();
     await this.#renewing.catch((error) => {
-      if (error.code === "resume_failed") this.#forget("resume_failed", { error });
+      if (error.code === "resume_failed") this.#loseSlot("resume_failed", { error });
       else done = false; // the old one goes on
     });
     this.#renewing = null;
-    if (!this.#line) this.#dropped(); // or does not
+    if (!this.#line) this.#onDisconnected(); // or does not
     return done;
   }
 
   /** Does what helps an action that has failed, and returns whether to repeat it. @param {any} error @param {Line} line @param {string} action */
-  async #helps(error, line, action) {
+  async #recover(error, line, action) {
     const { code, retryAfter } = error;
-    const mistaken = code === "already_in_lobby" && ENTERING.has(action) && (!this.#token || this.#leaving) && !line.enters;
+    const mistaken = code === "already_in_lobby" && ENTERING.has(action) && (!this.#resumeToken || this.#leaving) && !line.pendingEntries;
     if (retryAfter >= 0) await this.#pauses.take(retryAfter);
     else if (action === "resume" && (mistaken || code === "connection_lost")) {
       line.lose(); // it holds the place, perhaps, and the answer is lost
       await this.#pauses.take(backoff(1));
     } else if (mistaken) await this.#leave();
-    else return code === "connection_lost" && this.connected && action in REPEATS && !ENTERING.has(action); // by a renewal
+    else return code === "connection_lost" && this.connected && action in REPEATABLE && !ENTERING.has(action); // by a renewal
     return !this.#closed;
   }
 
   /** @param {Line} line @param {string} event @param {any} content @param {{action: string}} [late] of a call that was given up */
-  #hear(line, event, content, late) {
+  #onMessage(line, event, content, late) {
     if (this.#closed) return;
-    if (event === "replaced") return this.#replaced(line, content);
-    if (late) return this.#undo(line, event, content);
-    if (event === "resumed") this.#use(line);
-    if (content.resume_token) this.#token = content.resume_token;
+    if (event === "replaced") return this.#onReplaced(line, content);
+    if (late) return this.#undoLateAnswer(line, event, content);
+    if (event === "resumed") this.#adoptLine(line);
+    if (content.resume_token) this.#resumeToken = content.resume_token;
     const failed = event === "error" || event === "request_rejected";
     fire(this, event, failed ? { content, error: asError(content) } : { content });
-    if (event === "lobby_left") this.#forget(event, content);
-    else if (this.#entering) this.#early.push([event, content]);
-    else this.#receive(event, content);
+    if (event === "lobby_left") this.#loseSlot(event, content);
+    else if (this.#entriesPending) this.#earlyEvents.push([event, content]);
+    else this.#passToLobby(event, content);
   }
 
   /** @param {string} event @param {any} content */
-  #receive(event, content) {
+  #passToLobby(event, content) {
     const ends = ["lobby_closed", "removed"].includes(event);
     const ours = !content.lobby_id || !this.#lobby || this.#lobby.id === content.lobby_id;
     if (!ends) this.#lobby?.receive(event, content);
-    else if (ours) this.#forget(event, content);
+    else if (ours) this.#loseSlot(event, content);
   }
 
   /** Another line has the place. It may be one that was given up too soon. @param {Line} line @param {any} content */
-  #replaced(line, content) {
+  #onReplaced(line, content) {
     if (this.#renewing || line !== this.#line) return;
-    const own = performance.now() - this.#givenUp < STALE;
-    this.#givenUp = -Infinity;
+    const own = performance.now() - this.#resumeGivenUpAt < LATE_RESUME_MS;
+    this.#resumeGivenUpAt = -Infinity;
     if (own) return line.lose(); // and resume
     fire(this, "replaced", { content });
-    this.#forget("replaced", content);
+    this.#loseSlot("replaced", content);
   }
 
   /** The place is gone. @param {string} event @param {any} content */
-  #forget(event, content) {
+  #loseSlot(event, content) {
     const lobby = this.#lobby;
-    this.#lobby = this.#token = null;
+    this.#lobby = this.#resumeToken = null;
     lobby?.receive(event, content);
   }
 
   /** Nobody waits any more for what has come: it is undone. @param {Line} line @param {string} event @param {any} content */
-  #undo(line, event, content) {
+  #undoLateAnswer(line, event, content) {
     if (event === "resumed") return line.lose(); // the place waits for who resumes it again
     if (!content.resume_token) return;
-    this.#token = content.resume_token;
+    this.#resumeToken = content.resume_token;
     this.#leave();
   }
 
@@ -356,43 +356,43 @@ export class Bellhop extends EventTarget {
   async #enter(action, content, options) {
     const all = { ...this.#options, ...options };
     checkOptions(all);
-    this.#entering++;
+    this.#entriesPending++;
     try {
       const answer = await this.request(action, content, options);
       return (this.#lobby = new Lobby(this, answer.content, all));
     } finally {
-      this.#entering--;
-      setTimeout(() => this.#drain()); // once who called has the lobby, and listens
+      this.#entriesPending--;
+      setTimeout(() => this.#passEarlyEvents()); // once who called has the lobby, and listens
     }
   }
 
   /** What came before the answer that explains it: API Gateway promises no order. */
-  #drain() {
-    if (!this.#entering) for (const [event, content] of this.#early.splice(0)) this.#receive(event, content);
+  #passEarlyEvents() {
+    if (!this.#entriesPending) for (const [event, content] of this.#earlyEvents.splice(0)) this.#passToLobby(event, content);
   }
 
   /** Sees to it that Bellhop has this client in no lobby, nor waiting for one, however long that takes. */
   #leave() {
-    this.#unwanted = this.#token;
-    this.#leaving ??= this.#goOut().finally(() => {
-      if (this.#token === this.#unwanted) this.#token = null;
-      [this.#leaving, this.#unwanted, this.#early] = [null, null, []]; // events were of the place that was left
+    this.#abandonedToken = this.#resumeToken;
+    this.#leaving ??= this.#retryLeave().finally(() => {
+      if (this.#resumeToken === this.#abandonedToken) this.#resumeToken = null;
+      [this.#leaving, this.#abandonedToken, this.#earlyEvents] = [null, null, []]; // events were of the place that was left
     });
     this.#lobby?.receive("lobby_left", {});
     this.#lobby = null;
     return this.#leaving;
   }
 
-  async #goOut() {
+  async #retryLeave() {
     for (let tries = 0; ; tries++) {
       try {
         await this.#renewing?.catch(() => {}); // or the new line would keep the place
-        if (this.#token) await this.connect(); // which resumes
+        if (this.#resumeToken) await this.connect(); // which resumes
         if (!this.#line) return { event: "done", content: {} }; // who has no place is gone with the line
         return await this.#line.call("leave_lobby");
       } catch (error) {
         if (error.code === "not_in_lobby" || this.#closed) return { event: "done", content: {} };
-        if (error.code === "timeout") this.#line?.probe(SHORT);
+        if (error.code === "timeout") this.#line?.probe(WAKE_PROBE_MS);
         await this.#pauses.take(error.retryAfter ?? backoff(tries + 1));
       }
     }

@@ -1,27 +1,27 @@
 // @ts-check
 /** What an RTCPeerConnection has found of addresses, and why it has no way to the other side. Import from bellhop.js. */
 
-import { HELD } from "./common.js";
+import { MAX_HELD } from "./common.js";
 
 /** What one send_ice_candidate may hold. */
-const BATCH = 64;
+const MAX_BATCH = 64;
 
 /** The candidates of a connection: the other side's that came too early, and those of this side that are to be sent. */
 export class Candidates {
-  #batch;
+  #batchMs;
   #send;
   #held = /** @type {any[]} */ ([]);
-  #found = /** @type {RTCIceCandidateInit[]} */ ([]);
+  #unsent = /** @type {RTCIceCandidateInit[]} */ ([]);
   #timer = 0;
 
   /** @param {number} batch milliseconds @param {(content: any) => void} send */
   constructor(batch, send) {
-    this.#batch = batch;
+    this.#batchMs = batch;
     this.#send = send;
   }
 
   /** Begins anew, with another connection. */
-  forget() {
+  reset() {
     this.#held = [];
   }
 
@@ -34,7 +34,7 @@ export class Candidates {
       const { candidate = given.name, sdpMid = given.media, sdpMLineIndex = given.index, usernameFragment } = given;
       const remote = pc.remoteDescription?.sdp;
       if (!remote || (usernameFragment && !remote.includes(`a=ice-ufrag:${usernameFragment}`))) {
-        if (this.#held.push(given) > HELD) this.#held.shift();
+        if (this.#held.push(given) > MAX_HELD) this.#held.shift();
       } else await pc.addIceCandidate({ candidate, sdpMid, sdpMLineIndex, usernameFragment }).catch(fail);
     }
   }
@@ -46,16 +46,16 @@ export class Candidates {
    */
   find(candidate, describing) {
     const last = !candidate?.candidate;
-    if (!last) this.#found.push(candidate.toJSON());
-    if (describing || this.#found.length === 0) return; // not worth a message of its own
-    if (last) this.#found.push({ candidate: "" });
-    if (last || !this.#batch || this.#found.length >= BATCH) this.#flush();
-    else this.#timer ||= setTimeout(() => this.#flush(), this.#batch);
+    if (!last) this.#unsent.push(candidate.toJSON());
+    if (describing || this.#unsent.length === 0) return; // not worth a message of its own
+    if (last) this.#unsent.push({ candidate: "" });
+    if (last || !this.#batchMs || this.#unsent.length >= MAX_BATCH) this.#flush();
+    else this.#timer ||= setTimeout(() => this.#flush(), this.#batchMs);
   }
 
   /** All that were found are in a description. */
-  sent() {
-    this.#found = [];
+  markSent() {
+    this.#unsent = [];
   }
 
   stop() {
@@ -65,7 +65,7 @@ export class Candidates {
 
   #flush() {
     this.stop();
-    while (this.#found.length) this.#send({ candidates: this.#found.splice(0, BATCH) });
+    while (this.#unsent.length) this.#send({ candidates: this.#unsent.splice(0, MAX_BATCH) });
   }
 }
 
@@ -119,7 +119,7 @@ export function gathered(pc, ms) {
  * Says what most probably keeps two peers apart, and what helps.
  * @param {RTCPeerConnection} pc @param {RTCPeerConnectionIceErrorEvent[]} refusals of STUN and TURN servers
  */
-export function whyNot(pc, refusals) {
+export function explainFailure(pc, refusals) {
   const { iceServers = [], iceTransportPolicy } = pc.getConfiguration();
   const turn = iceServers.flatMap(({ urls }) => urls).filter((url) => url.startsWith("turn")).join(", ");
   const refused = refusals.find(({ url, errorCode }) => url?.startsWith("turn") && errorCode < 700);

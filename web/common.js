@@ -10,9 +10,9 @@ export const MINUTE = 60 * SECOND;
 export const HOUR = 60 * MINUTE;
 
 /** A handshake or an answer that takes longer will not come: API Gateway gives up after 29 s, Bellhop after 10. */
-export const PATIENCE = 15 * SECOND;
+export const TIMEOUT_MS = 15 * SECOND;
 /** How many early messages are kept until the news that explains them comes. */
-export const HELD = 256;
+export const MAX_HELD = 256;
 
 /**
  * What goes wrong: `code` is the protocol's (lobby_full, not_host, …), or one of this client's: `unreachable`,
@@ -38,10 +38,10 @@ export function fire(target, type, fields) {
   target.dispatchEvent(Object.assign(new Event(type), fields));
 }
 
-/** @template T @param {Promise<T>} promise @param {Error} error rejects with it after PATIENCE @returns {Promise<T>} */
-export function within(promise, error) {
+/** @template T @param {Promise<T>} promise @param {Error} error rejects with it after TIMEOUT_MS @returns {Promise<T>} */
+export function withTimeout(promise, error) {
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(error), PATIENCE);
+    const timer = setTimeout(() => reject(error), TIMEOUT_MS);
     promise.then(resolve, reject).finally(() => clearTimeout(timer));
   });
 }

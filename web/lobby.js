@@ -15,9 +15,9 @@ import { IceServers } from "./servers.js";
 /** Bytes that a relay takes: 28 KiB of content, less what is put beside it here. */
 const MAX_RELAYED = (28 << 10) - 512;
 /** For how long a place is held, from when it is heard of: resume_until is of a clock that may not be this one's. */
-const GRACE = MINUTE;
+const GRACE_MS = MINUTE;
 /** How long news that would explain what does not fit has to come. */
-const LATE = 3 * SECOND;
+const LATE_NEWS_MS = 3 * SECOND;
 
 /**
  * Who is in a game. Its events:
@@ -32,38 +32,38 @@ export class Lobby extends EventTarget {
   #bellhop;
   #options;
   #members = /** @type {Set<Peer>} */ (new Set());
-  #addresses = /** @type {Map<string, Peer>} */ (new Map()); // by connection id, former ones too
-  #left = new Set(); // connection and peer ids of those who are gone, whose late messages are no news
+  #peersByConn = /** @type {Map<string, Peer>} */ (new Map()); // by connection id, former ones too
+  #leftIds = new Set(); // connection and peer ids of those who are gone, whose late messages are no news
   #requests = /** @type {Map<string, types.JoinRequest>} */ (new Map());
   #term = 1;
-  #online = true;
-  #gone = /** @type {BellhopError | null} */ (null); // why Bellhop no longer knows of this lobby
-  #over = new AbortController(); // aborted when the lobby has ended
-  #again = false; // whether those who are made now are peers that another page has left
+  #isOnline = true;
+  #resumeError = /** @type {BellhopError | null} */ (null); // why Bellhop no longer knows of this lobby
+  #ended = new AbortController(); // aborted when the lobby has ended
+  #reloaded = false; // whether those who are made now are peers that another page has left
   #absences;
   #servers;
-  #doubting = false;
-  #late = new Set(); // timers
-  #stale = new Set(); // who waited before a resume, and has not been said to since
+  #checksHost = false;
+  #timers = new Set();
+  #unconfirmed = new Set(); // who waited before a resume, and has not been said to since
 
   /** @param {Bellhop} bellhop @param {any} content of the event that led here @param {types.Options} options */
   constructor(bellhop, content, options) {
     super();
     this.#bellhop = bellhop;
     this.#options = options;
-    this.#absences = new Absences(bellhop, (peer, error) => this.#answered(peer, error));
+    this.#absences = new Absences(bellhop, (peer, error) => this.#onPollAnswer(peer, error));
     this.#servers = new IceServers(bellhop, options.iceServers, (all, error) => {
-      if (error) this.#later(() => fire(this, "error", { error }), 0); // once somebody listens
+      if (error) this.#after(() => fire(this, "error", { error }), 0); // once somebody listens
       for (const peer of this.#members) peer.setIceServers(all);
     });
     /** @type {string} */
     this.id = content.lobby_id;
     this.me = { peerId: content.peer_id, connectionId: content.connection_id, player: options.player };
     this.hostPeerId = 1;
-    this.#again = !content.resume_token;
-    this.#enter(content);
-    this.#again = false;
-    bellhop.addEventListener("closed", () => this.#end("left"), { signal: this.#over.signal });
+    this.#reloaded = !content.resume_token;
+    this.#applySnapshot(content);
+    this.#reloaded = false;
+    bellhop.addEventListener("closed", () => this.#end("left"), { signal: this.#ended.signal });
   }
 
   /** Those linked with this client: in a star the host has all, and they the host alone. */
@@ -101,9 +101,9 @@ export class Lobby extends EventTarget {
   /** Lets in somebody who waits. @param {types.JoinRequest} request @param {{peerId?: number}} [options] */
   async accept(request, { peerId } = {}) {
     const { connectionId: connection_id } = request;
-    const known = () => this.#addresses.get(connection_id);
+    const known = () => this.#peersByConn.get(connection_id);
     const content = await decide(this.#bellhop, this, "accept_request", { connection_id, peer_id: peerId }, known);
-    return this.#link(content.connection_id, content.peer_id, request.player);
+    return this.#addPeer(content.connection_id, content.peer_id, request.player);
   }
 
   /** Sends away somebody who waits. @param {types.JoinRequest} request @param {string} [reason] */
@@ -125,7 +125,7 @@ export class Lobby extends EventTarget {
 
   /** Gives up this client's place. It is over at once; whether Bellhop knows shows by the promise. */
   async leave() {
-    if (this.#over.signal.aborted) return;
+    if (this.#ended.signal.aborted) return;
     this.#end("left");
     await this.#bellhop.request("leave_lobby").catch((error) => {
       if (error.code !== "not_in_lobby") throw error; // it has ended meanwhile
@@ -135,29 +135,29 @@ export class Lobby extends EventTarget {
   /** Ends the lobby for all. */
   async close() {
     await this.#bellhop.request("close_lobby");
-    if (!this.#over.signal.aborted) this.#bellhop.renew(); // it is, and the news got lost
+    if (!this.#ended.signal.aborted) this.#bellhop.renew(); // it is, and the news got lost
   }
 
   /** Takes in an event of Bellhop's. A Bellhop calls it. @param {string} event @param {any} content */
   receive(event, content) {
-    if (this.#over.signal.aborted || !Object.hasOwn(Lobby.#heard, event)) return;
-    Lobby.#heard[event](this, content);
-    if (this.#fits || this.#doubting) return;
-    this.#doubting = true;
-    this.#later(() => (this.#doubting = false, this.#fits || this.#bellhop.renew()));
+    if (this.#ended.signal.aborted || !Object.hasOwn(Lobby.#handlers, event)) return;
+    Lobby.#handlers[event](this, content);
+    if (this.#isConsistent || this.#checksHost) return;
+    this.#checksHost = true;
+    this.#after(() => (this.#checksHost = false, this.#isConsistent || this.#bellhop.renew()));
   }
 
   /** What is done with each event. @type {Record<string, (lobby: Lobby, content: any) => void>} */
-  static #heard = {
+  static #handlers = {
     request_to_join: (lobby, { connection_id, peer_id, player }) => {
-      lobby.#stale.delete(connection_id);
+      lobby.#unconfirmed.delete(connection_id);
       if (lobby.#requests.has(connection_id)) return; // it is said again after a resume
       const request = {
         connectionId: connection_id, peerId: peer_id, player,
         accept: (/** @type {{peerId?: number}} */ options) => lobby.accept(request, options),
         reject: (/** @type {string} */ reason) => lobby.reject(request, reason),
       };
-      lobby.#left.delete(connection_id);
+      lobby.#leftIds.delete(connection_id);
       lobby.#requests.set(connection_id, request);
       fire(lobby, "request", { request });
     },
@@ -166,71 +166,71 @@ export class Lobby extends EventTarget {
       if (lobby.#requests.delete(connection_id)) fire(lobby, "cancel", { request });
     },
     peer_joined: (lobby, { connection_id, peer_id, player }) => {
-      if (!lobby.#left.has(peer_id)) lobby.#link(connection_id, peer_id, player);
+      if (!lobby.#leftIds.has(peer_id)) lobby.#addPeer(connection_id, peer_id, player);
     },
     peer_left: (lobby, { connection_id, peer_id, reason }) => {
-      const peer = lobby.peer(peer_id) ?? lobby.#addresses.get(connection_id);
-      lobby.#left.add(peer_id);
-      if (peer && (peer.peerId ?? peer_id) === peer_id) lobby.#unlink(peer, reason); // and not one who came back since
+      const peer = lobby.peer(peer_id) ?? lobby.#peersByConn.get(connection_id);
+      lobby.#leftIds.add(peer_id);
+      if (peer && (peer.peerId ?? peer_id) === peer_id) lobby.#dropPeer(peer, reason); // and not one who came back since
     },
     peer_disconnected: (lobby, { connection_id, peer_id }) => {
       const known = lobby.peer(peer_id);
-      const old = known && known.connectionId !== connection_id && lobby.#addresses.has(connection_id); // back already
-      if (!old && !lobby.#left.has(peer_id)) lobby.#isAway(lobby.#link(connection_id, peer_id));
+      const old = known && known.connectionId !== connection_id && lobby.#peersByConn.has(connection_id); // back already
+      if (!old && !lobby.#leftIds.has(peer_id)) lobby.#markAway(lobby.#addPeer(connection_id, peer_id));
     },
     peer_resumed: (lobby, { connection_id, new_connection_id, peer_id }) => {
-      if (lobby.#left.has(peer_id)) return;
-      const known = lobby.#addresses.get(connection_id);
-      if (known) lobby.#addresses.set(new_connection_id, known);
+      if (lobby.#leftIds.has(peer_id)) return;
+      const known = lobby.#peersByConn.get(connection_id);
+      if (known) lobby.#peersByConn.set(new_connection_id, known);
       const moved = lobby.peer(peer_id)?.connectionId !== new_connection_id;
-      lobby.#isBack(lobby.#link(new_connection_id, peer_id), moved);
+      lobby.#markBack(lobby.#addPeer(new_connection_id, peer_id), moved);
     },
     host_changed: (lobby, { host_connection_id, peer_id, term }) => {
       if (term <= lobby.#term) return;
       lobby.#term = term;
       lobby.hostPeerId = peer_id;
-      if (!lobby.isHost) lobby.#link(host_connection_id, peer_id);
+      if (!lobby.isHost) lobby.#addPeer(host_connection_id, peer_id);
       fire(lobby, "host", { peer: lobby.host });
     },
     lobby_updated: (lobby, content) => {
       lobby.info = camel(content.lobby);
       fire(lobby, "update");
     },
-    received_session_description: (lobby, content) => lobby.#hear("description", content),
-    received_ice_candidate: (lobby, content) => lobby.#hear("candidates", content),
+    received_session_description: (lobby, content) => lobby.#onSignal("description", content),
+    received_ice_candidate: (lobby, content) => lobby.#onSignal("candidates", content),
     error: (lobby, { code, connection_id, resume_until }) => {
       const peer = lobby.members.find((peer) => peer.connectionId === connection_id);
-      if (peer && code === "peer_unreachable" && resume_until) lobby.#isAway(peer);
+      if (peer && code === "peer_unreachable" && resume_until) lobby.#markAway(peer);
       else if (peer ? code.startsWith("peer_") : code === "not_in_lobby" || (code === "not_host" && lobby.isHost)) {
         lobby.#bellhop.renew();
       }
     },
     resumed: (lobby, content) => {
       const here = new Set(content.peers.map((/** @type {any} */ peer) => peer.peer_id));
-      for (const peer of lobby.members) if (!here.has(peer.peerId)) lobby.#unlink(peer, "left");
-      lobby.#online = true;
+      for (const peer of lobby.members) if (!here.has(peer.peerId)) lobby.#dropPeer(peer, "left");
+      lobby.#isOnline = true;
       const before = lobby.hostPeerId;
-      lobby.#enter(content);
-      lobby.#stale = new Set(lobby.#requests.keys()); // Bellhop says again who waits
-      lobby.#later(() => {
-        for (const connection_id of lobby.#stale) lobby.receive("request_cancelled", { connection_id });
+      lobby.#applySnapshot(content);
+      lobby.#unconfirmed = new Set(lobby.#requests.keys()); // Bellhop says again who waits
+      lobby.#after(() => {
+        for (const connection_id of lobby.#unconfirmed) lobby.receive("request_cancelled", { connection_id });
       });
       fire(lobby, "signalling", { state: "resumed" });
       if (lobby.hostPeerId !== before) fire(lobby, "host", { peer: lobby.host });
       for (const peer of lobby.members) peer.restart();
     },
     disconnected: (lobby) => {
-      lobby.#online = false;
+      lobby.#isOnline = false;
       fire(lobby, "signalling", { state: "lost" });
     },
     network_changed: (lobby) => {
       for (const peer of lobby.members) peer.restart(true);
     },
     resume_failed: (lobby, { error }) => {
-      lobby.#gone = error;
+      lobby.#resumeError = error;
       lobby.#absences.end(); // nobody answers any more
       fire(lobby, "signalling", { state: "gone", error });
-      for (const peer of lobby.members) lobby.#forsake(peer, "timed_out");
+      for (const peer of lobby.members) lobby.#giveUp(peer, "timed_out");
       lobby.#endIfAlone();
     },
     lobby_left: (lobby) => lobby.#end("left"),
@@ -240,7 +240,7 @@ export class Lobby extends EventTarget {
   };
 
   /** What lobby_started, request_accepted and resumed have in common. @param {any} content */
-  #enter(content) {
+  #applySnapshot(content) {
     this.info = camel(content.lobby);
     this.me.connectionId = content.connection_id;
     if (content.ice_servers) this.#servers.take(content.ice_servers);
@@ -250,21 +250,21 @@ export class Lobby extends EventTarget {
     if (term >= this.#term) this.hostPeerId = host ? host.peer_id : this.me.peerId;
     this.#term = Math.max(term, this.#term);
     for (const { connection_id, peer_id, player, away = false } of peers) {
-      const peer = this.#link(connection_id, peer_id, player);
-      if (away) this.#isAway(peer);
-      else if (peer.away) this.#isBack(peer);
+      const peer = this.#addPeer(connection_id, peer_id, player);
+      if (away) this.#markAway(peer);
+      else if (peer.away) this.#markBack(peer);
     }
   }
 
   /** A peer has sent something. @param {"description" | "candidates"} what @param {any} content */
-  #hear(what, content) {
+  #onSignal(what, content) {
     const { connection_id: id, peer_id, player, knock } = content;
-    if (!this.#addresses.has(id)) {
-      if (this.#left.has(id) || this.#left.has(peer_id)) return;
+    if (!this.#peersByConn.has(id)) {
+      if (this.#leftIds.has(id) || this.#leftIds.has(peer_id)) return;
       // At another address: Bellhop says whose it is.
-      if (this.peer(peer_id)) this.#isBack(this.#link(id, peer_id, player), true);
+      if (this.peer(peer_id)) this.#markBack(this.#addPeer(id, peer_id, player), true);
     }
-    const peer = this.#link(id, peer_id, player);
+    const peer = this.#addPeer(id, peer_id, player);
     if (!knock) peer.receive(what, content);
   }
 
@@ -273,28 +273,28 @@ export class Lobby extends EventTarget {
    * message may outrun the news of its sender.
    * @param {string} connectionId @param {number} [peerId] @param {any} [player]
    */
-  #link(connectionId, peerId, player) {
-    const known = (peerId !== undefined && this.peer(peerId)) || this.#addresses.get(connectionId);
-    const peer = known || this.#make(peerId);
-    this.#left.delete(connectionId);
+  #addPeer(connectionId, peerId, player) {
+    const known = (peerId !== undefined && this.peer(peerId)) || this.#peersByConn.get(connectionId);
+    const peer = known || this.#createPeer(peerId);
+    this.#leftIds.delete(connectionId);
     this.#requests.delete(connectionId);
-    this.#addresses.set(connectionId, peer);
+    this.#peersByConn.set(connectionId, peer);
     Object.assign(peer, { connectionId, peerId: peerId ?? peer.peerId, player: player ?? peer.player });
     if (!known) fire(this, "join", { peer });
     return peer;
   }
 
   /** @param {number} [peerId] */
-  #make(peerId = Infinity) {
+  #createPeer(peerId = Infinity) {
     const higher = this.me.peerId > peerId;
     const byHost = this.#options.offerer === "host" && this.#term === 1 && this.info.topology === "star";
     const peer = new Peer({
       ...this.#options,
       iceServers: this.#servers.all,
       polite: higher,
-      offers: this.#again || (byHost ? this.isHost : higher),
+      offers: this.#reloaded || (byHost ? this.isHost : higher),
       maxRelayed: MAX_RELAYED,
-      reachable: () => this.#online && !this.#gone && !peer.away,
+      reachable: () => this.#isOnline && !this.#resumeError && !peer.away,
       relay: (action, content) => { // a host that took over learns by it whom it is linked with
         const { peerId: peer_id, player } = this.me;
         this.#bellhop.send(action, { connection_id: peer.connectionId, peer_id, player, ...content });
@@ -304,10 +304,10 @@ export class Lobby extends EventTarget {
       const pass = (/** @type {any} */ { data, reliable, error }) => fire(this, name, { peer, data, reliable, error });
       peer.addEventListener(name, pass);
     }
-    peer.addEventListener("lost", () => this.#gone && this.#forsake(peer, "disconnected"));
+    peer.addEventListener("lost", () => this.#resumeError && this.#giveUp(peer, "disconnected"));
     peer.addEventListener("close", () => {
-      if (this.#gone) this.#unlink(peer, "disconnected"); // else Bellhop says what has become of them
-      else if (!this.#over.signal.aborted && this.#online && this.#members.has(peer) && !peer.away) this.#absences.watch(peer, [LATE]);
+      if (this.#resumeError) this.#dropPeer(peer, "disconnected"); // else Bellhop says what has become of them
+      else if (!this.#ended.signal.aborted && this.#isOnline && this.#members.has(peer) && !peer.away) this.#absences.watch(peer, [LATE_NEWS_MS]);
       this.#endIfAlone();
     });
     this.#members.add(peer);
@@ -317,31 +317,31 @@ export class Lobby extends EventTarget {
   // When something does not fit
 
   /** Whether what this lobby says of its host can be so. */
-  get #fits() {
-    if (this.isHost || this.#gone || this.#over.signal.aborted || !this.#online) return true;
+  get #isConsistent() {
+    if (this.isHost || this.#resumeError || this.#ended.signal.aborted || !this.#isOnline) return true;
     const others = this.members.some(({ peerId }) => peerId !== undefined && peerId !== this.hostPeerId);
     return !!this.host && (!others || this.info.topology === "mesh");
   }
 
   /** @param {() => void} act unless it is over by then @param {number} [ms] */
-  #later(act, ms = LATE) {
+  #after(act, ms = LATE_NEWS_MS) {
     const timer = setTimeout(() => {
-      this.#late.delete(timer);
+      this.#timers.delete(timer);
       act();
     }, ms);
-    this.#late.add(timer);
+    this.#timers.add(timer);
   }
 
   /** @param {Peer} peer */
-  #isAway(peer) {
+  #markAway(peer) {
     if (peer.away) return;
     peer.away = true;
     this.#absences.watch(peer);
-    fire(this, "away", { peer, resumeUntil: new Date(Date.now() + GRACE) });
+    fire(this, "away", { peer, resumeUntil: new Date(Date.now() + GRACE_MS) });
   }
 
   /** @param {Peer} peer @param {boolean} [moved] whether it has another address now, though it was not said to be away */
-  #isBack(peer, moved = false) {
+  #markBack(peer, moved = false) {
     this.#absences.forget(peer);
     const back = peer.away || moved;
     peer.away = false;
@@ -350,10 +350,10 @@ export class Lobby extends EventTarget {
   }
 
   /** Bellhop has been asked about a peer. Returns whether to ask again. @param {Peer} peer @param {BellhopError | null} error */
-  #answered(peer, error) {
-    if (this.#over.signal.aborted || !this.#members.has(peer)) return false;
+  #onPollAnswer(peer, error) {
+    if (this.#ended.signal.aborted || !this.#members.has(peer)) return false;
     if (error ? error.code === "peer_not_found" : peer.away) this.#bellhop.renew(); // the news got lost
-    if (!error && peer.away) this.#isBack(peer);
+    if (!error && peer.away) this.#markBack(peer);
     return error !== null;
   }
 
@@ -362,19 +362,19 @@ export class Lobby extends EventTarget {
    * come back by itself.
    * @param {Peer} peer @param {"timed_out" | "disconnected"} reason
    */
-  #forsake(peer, reason) {
+  #giveUp(peer, reason) {
     if (peer.state === "open") return;
-    if (peer.connection.connectionState !== "disconnected") return this.#unlink(peer, reason);
-    this.#later(() => {
-      this.#forsake(peer, reason);
+    if (peer.connection.connectionState !== "disconnected") return this.#dropPeer(peer, reason);
+    this.#after(() => {
+      this.#giveUp(peer, reason);
       this.#endIfAlone();
     }, 5 * SECOND);
   }
 
   /** @param {Peer} peer @param {string} reason */
-  #unlink(peer, reason) {
+  #dropPeer(peer, reason) {
     if (!this.#members.delete(peer)) return;
-    for (const [id, at] of this.#addresses) if (at === peer && this.#addresses.delete(id)) this.#left.add(id);
+    for (const [id, at] of this.#peersByConn) if (at === peer && this.#peersByConn.delete(id)) this.#leftIds.add(id);
     this.#absences.forget(peer);
     peer.close();
     fire(this, "leave", { peer, reason });
@@ -383,18 +383,18 @@ export class Lobby extends EventTarget {
 
   /** Once Bellhop no longer knows of it, a lobby lasts as long as somebody can be talked to. */
   #endIfAlone() {
-    if (this.#gone && this.#members.size === 0) this.#end("resume_failed", { error: this.#gone });
+    if (this.#resumeError && this.#members.size === 0) this.#end("resume_failed", { error: this.#resumeError });
   }
 
   /** @param {string} reason @param {object} [details] */
   #end(reason, details) {
-    if (this.#over.signal.aborted) return;
-    this.#over.abort();
+    if (this.#ended.signal.aborted) return;
+    this.#ended.abort();
     this.#absences.end();
     this.#servers.end();
-    for (const timer of this.#late) clearTimeout(timer);
+    for (const timer of this.#timers) clearTimeout(timer);
     for (const peer of this.#members) peer.close();
-    for (const all of [this.#members, this.#addresses, this.#requests]) all.clear();
+    for (const all of [this.#members, this.#peersByConn, this.#requests]) all.clear();
     fire(this, "close", { reason, ...details });
   }
 }

@@ -21,21 +21,21 @@ type plant struct {
 
 var plants = []plant{
 	{"a place that was left while the line was cut is kept", "bellhop.js", []string{
-		"if (this.#token) await this.connect(); // which resumes", "",
+		"if (this.#resumeToken) await this.connect(); // which resumes", "",
 	}},
 	{"a page that wakes does not ask whether its line is dead", "bellhop.js", []string{
-		"this.#line?.probe(SHORT);\n    this.#pauses.end();", "this.#pauses.end();",
+		"this.#line?.probe(WAKE_PROBE_MS);\n    this.#pauses.end();", "this.#pauses.end();",
 	}},
 	{"what does not fit is not made up for by a renewal", "bellhop.js", []string{
-		"if (this.#token && !this.#leaving) this.#doubts.raise();", "",
+		"if (this.#resumeToken && !this.#leaving) this.#renewals.request();", "",
 	}},
 	{"a join that API Gateway throttles hangs", "line.js", []string{
-		"else call.again = setTimeout(() => this.#send(call), backoff(call.tries));",
-		"else if (call.action !== \"join_lobby\") call.again = setTimeout(() => this.#send(call), backoff(call.tries));",
+		"else call.resendTimer = setTimeout(() => this.#sendCall(call), backoff(call.tries));",
+		"else if (call.action !== \"join_lobby\") call.resendTimer = setTimeout(() => this.#sendCall(call), backoff(call.tries));",
 	}},
 	{"any error gives a place up", "bellhop.js", []string{
-		"        if (error.code === \"resume_failed\") this.#forget(\"resume_failed\", { error });",
-		"        this.#forget(\"resume_failed\", { error });",
+		"        if (error.code === \"resume_failed\") this.#loseSlot(\"resume_failed\", { error });",
+		"        this.#loseSlot(\"resume_failed\", { error });",
 	}},
 }
 

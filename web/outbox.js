@@ -12,22 +12,22 @@ const MAX_UNRELIABLE = 64 << 10;
  * it will never have.
  */
 export class Outbox {
-  #limit;
-  #drained;
-  #full = false; // whether something was refused
+  #maxBuffered;
+  #onDrain;
+  #refusedOne = false; // whether something was refused
 
   /** @param {number} limit in bytes @param {() => void} drained is called when there is room again */
   constructor(limit, drained) {
-    this.#limit = limit;
-    this.#drained = drained;
+    this.#maxBuffered = limit;
+    this.#onDrain = drained;
   }
 
   /** Watches a channel. @param {RTCDataChannel} channel */
   watch(channel) {
     channel.onbufferedamountlow = () => {
-      if (!this.#full) return;
-      this.#full = false;
-      this.#drained();
+      if (!this.#refusedOne) return;
+      this.#refusedOne = false;
+      this.#onDrain();
     };
   }
 
@@ -41,9 +41,9 @@ export class Outbox {
     if (size > most) {
       throw new BellhopError("message_too_large", `A message holds at most ${most} bytes here; send this one in parts.`);
     }
-    if (channel.bufferedAmount > 0 && channel.bufferedAmount + size > this.#most(channel)) {
-      this.#full = true;
-      channel.bufferedAmountLowThreshold = Math.max(0, this.#most(channel) - size); // when this one has room
+    if (channel.bufferedAmount > 0 && channel.bufferedAmount + size > this.#limitFor(channel)) {
+      this.#refusedOne = true;
+      channel.bufferedAmountLowThreshold = Math.max(0, this.#limitFor(channel) - size); // when this one has room
       return false;
     }
     channel.send(data);
@@ -51,8 +51,8 @@ export class Outbox {
   }
 
   /** @param {RTCDataChannel} channel */
-  #most(channel) {
-    return channel.ordered ? this.#limit : Math.min(this.#limit, MAX_UNRELIABLE);
+  #limitFor(channel) {
+    return channel.ordered ? this.#maxBuffered : Math.min(this.#maxBuffered, MAX_UNRELIABLE);
   }
 }
 

@@ -5,19 +5,19 @@
  * @import * as types from "./bellhop.d.ts"
  */
 
-import { Candidates, gathered, isHopeless, isOver, isStuck, whyNot } from "./candidates.js";
+import { Candidates, explainFailure, gathered, isHopeless, isOver, isStuck } from "./candidates.js";
 import { BellhopError, SECOND, fire } from "./common.js";
 import { Direct, NEGOTIATION_CHANNEL } from "./direct.js";
 import { InOrder, sessionOf } from "./order.js";
 import { MAX_BUFFERED, Outbox, sizeOf } from "./outbox.js";
 
 /** How often a connection that does not stand is looked at, and after how many looks it has failed. */
-const LOOK = 2 * SECOND;
-const LOOKS = 15;
-/** A connection that has failed is looked at more and more rarely, down to once in this many times LOOK. */
-const RAREST = 10;
+const WATCHDOG_MS = 2 * SECOND;
+const MAX_CHECKS = 15;
+/** A connection that has failed is looked at more and more rarely, down to once in this many times WATCHDOG_MS. */
+const MAX_SLOWDOWN = 10;
 /** Bytes by which the candidates of this side make a description longer. */
-const SPARE = 2 << 10;
+const CANDIDATES_RESERVE = 2 << 10;
 
 /**
  * A WebRTC connection to one other player, with a reliable data channel and an unreliable one. It negotiates perfectly, as
@@ -36,35 +36,35 @@ export class Peer extends EventTarget {
   #reliable = /** @type {RTCDataChannel | null} */ (null);
   #unreliable = /** @type {RTCDataChannel | null} */ (null);
   #outbox;
-  #asked = false; // whether this side has made channels
-  #opened = false;
+  #hasChannels = false; // whether this side has made channels
+  #hasOpened = false;
   #lost = false; // whether it was open, and has no way at the moment
   #failed = false;
   #closed = false;
-  #steps = Promise.resolve(); // of the negotiation, one after the other
-  #sent = 0; // descriptions, of this RTCPeerConnection
-  #order = new InOrder((content, direct) => this.#step(() => this.#take(content, direct)));
-  #direct = new Direct((action, content) => this.#receive(action !== "send_ice_candidate", content, true));
-  #isDirect = false; // whether what is negotiated goes over the connection that there is
-  #hurries = false; // whether the next offer must not, since the connection may have no way any more
-  #refused = false; // whether a description was too large, and that was said
+  #queue = Promise.resolve(); // of the negotiation, one after the other
+  #lastSeq = 0; // descriptions, of this RTCPeerConnection
+  #inOrder = new InOrder((content, direct) => this.#enqueue(() => this.#applyDescription(content, direct)));
+  #direct = new Direct((action, content) => this.#onSignal(action !== "send_ice_candidate", content, true));
+  #answersDirectly = false; // whether what is negotiated goes over the connection that there is
+  #avoidsDirect = false; // whether the next offer must not, since the connection may have no way any more
+  #reportedTooLarge = false; // whether a description was too large, and that was said
   #candidates;
   #describing = false;
-  #refusals = /** @type {RTCPeerConnectionIceErrorEvent[]} */ ([]); // of STUN and TURN servers
-  #watch = 0; // a timer
-  #looks = 0; // at this connection since it last stood
-  #disagreed = -1; // the look at which a description could not be applied
+  #iceErrors = /** @type {RTCPeerConnectionIceErrorEvent[]} */ ([]); // of STUN and TURN servers
+  #watchdog = 0; // a timer
+  #checks = 0; // at this connection since it last stood
+  #restartedAtCheck = -1; // the look at which a description could not be applied
 
   /** @param {types.PeerWiring} options */
   constructor(options) {
     super();
-    const defaults = { batch: 100, retryEvery: LOOK, maxBuffered: MAX_BUFFERED, maxRelayed: Infinity, reachable: () => true };
+    const defaults = { batch: 100, retryEvery: WATCHDOG_MS, maxBuffered: MAX_BUFFERED, maxRelayed: Infinity, reachable: () => true };
     this.#options = { ...defaults, ...options };
     this.#outbox = new Outbox(this.#options.maxBuffered, () => fire(this, "drain"));
-    this.#candidates = new Candidates(this.#options.batch, (content) => this.#send("send_ice_candidate", content));
-    this.#make();
-    if (options.offers) this.#open();
-    this.#look();
+    this.#candidates = new Candidates(this.#options.batch, (content) => this.#sendSignal("send_ice_candidate", content));
+    this.#createConnection();
+    if (options.offers) this.#createChannels();
+    this.#armWatchdog();
   }
 
   /** The RTCPeerConnection, to add sound or video to, say. It is another one after the other side's page was loaded anew. */
@@ -98,20 +98,20 @@ export class Peer extends EventTarget {
 
   /** Takes in what the other side's relay was given. @param {"description" | "candidates"} what @param {any} content */
   receive(what, content) {
-    this.#receive(what === "description", content, false);
+    this.#onSignal(what === "description", content, false);
   }
 
   /** Tries again unless it stands; with `anyway` it looks for a new way even then, since the network has changed. */
   restart(anyway = false) {
     if (this.#closed) return;
     this.#failed = false;
-    this.#looks = 0;
+    this.#checks = 0;
     if (anyway && this.#pc.remoteDescription) this.#restartIce();
-    else if (!this.#stands) {
-      this.#order.skip();
-      if (this.#options.offers) this.#again(true);
+    else if (!this.#isStable) {
+      this.#inOrder.skip();
+      if (this.#options.offers) this.#retry(true);
     }
-    this.#look();
+    this.#armWatchdog();
   }
 
   /** Exchanges the STUN and TURN servers, whose credentials expire. @param {RTCIceServer[]} iceServers */
@@ -119,52 +119,52 @@ export class Peer extends EventTarget {
     if (this.#closed || JSON.stringify(iceServers) === JSON.stringify(this.#options.iceServers)) return;
     this.#options.iceServers = iceServers;
     this.#pc.setConfiguration({ ...this.#pc.getConfiguration(), iceServers });
-    this.#refusals = [];
+    this.#iceErrors = [];
     if (this.#pc.remoteDescription) this.#pc.restartIce();
   }
 
   close() {
     if (this.#closed) return;
     this.#closed = true;
-    clearTimeout(this.#watch);
+    clearTimeout(this.#watchdog);
     this.#candidates.stop();
-    this.#order.stop();
+    this.#inOrder.stop();
     this.#pc.close();
     fire(this, "close");
   }
 
-  get #stands() {
+  get #isStable() {
     return this.state === "open" && this.#pc.connectionState === "connected" && this.#pc.signalingState === "stable";
   }
 
   // Its parts
 
-  #make() {
+  #createConnection() {
     const { iceServers, rtc } = this.#options;
     const pc = new RTCPeerConnection({ iceServers, ...rtc });
     this.#pc = pc;
     this.#reliable = this.#unreliable = null;
-    this.#asked = this.#opened = this.#lost = this.#isDirect = false;
-    this.#refusals = [];
-    this.#sent = 0;
-    pc.onnegotiationneeded = () => this.#step(() => pc === this.#pc && this.#offer());
+    this.#hasChannels = this.#hasOpened = this.#lost = this.#answersDirectly = false;
+    this.#iceErrors = [];
+    this.#lastSeq = 0;
+    pc.onnegotiationneeded = () => this.#enqueue(() => pc === this.#pc && this.#offer());
     pc.onicecandidate = ({ candidate }) => pc === this.#pc && this.#candidates.find(candidate, this.#describing);
-    pc.onicecandidateerror = (error) => pc === this.#pc && this.#refusals.push(error);
-    pc.onsignalingstatechange = () => pc === this.#pc && this.#look();
-    pc.onconnectionstatechange = () => pc === this.#pc && this.#changed();
-    pc.ondatachannel = ({ channel }) => this.#adopt(channel);
+    pc.onicecandidateerror = (error) => pc === this.#pc && this.#iceErrors.push(error);
+    pc.onsignalingstatechange = () => pc === this.#pc && this.#armWatchdog();
+    pc.onconnectionstatechange = () => pc === this.#pc && this.#onConnectionState();
+    pc.ondatachannel = ({ channel }) => this.#adoptChannel(channel);
   }
 
   /** Makes the channels, and by that an offer. */
-  #open() {
-    if (this.#asked) return;
-    this.#asked = true;
-    this.#adopt(this.#pc.createDataChannel("reliable"));
-    this.#adopt(this.#pc.createDataChannel("unreliable", { ordered: false, maxRetransmits: 0 }));
+  #createChannels() {
+    if (this.#hasChannels) return;
+    this.#hasChannels = true;
+    this.#adoptChannel(this.#pc.createDataChannel("reliable"));
+    this.#adoptChannel(this.#pc.createDataChannel("unreliable", { ordered: false, maxRetransmits: 0 }));
   }
 
   /** Both may have made channels: each sends by the first that is open, and listens to all. @param {RTCDataChannel} channel */
-  #adopt(channel) {
+  #adoptChannel(channel) {
     const pc = this.#pc;
     const reliable = channel.ordered && channel.maxRetransmits === null && channel.maxPacketLifeTime === null;
     channel.binaryType = "arraybuffer";
@@ -174,74 +174,74 @@ export class Peer extends EventTarget {
       if (pc !== this.#pc) return;
       if (reliable) this.#reliable ??= channel;
       else this.#unreliable ??= channel;
-      if (!reliable || this.#opened) return;
-      this.#opened = true;
+      if (!reliable || this.#hasOpened) return;
+      this.#hasOpened = true;
       this.#failed = false;
       fire(this, "open");
     };
     channel.onclose = () => {
       if (channel !== this.#reliable || this.#closed) return;
-      this.#lose();
+      this.#markLost();
       if (!this.#closed) fire(this, "close");
-      this.#look();
+      this.#armWatchdog();
     };
   }
 
-  #changed() {
+  #onConnectionState() {
     const { connectionState } = this.#pc;
-    if (connectionState === "disconnected" || connectionState === "failed") this.#lose();
+    if (connectionState === "disconnected" || connectionState === "failed") this.#markLost();
     else if (connectionState === "connected" && this.#lost && this.#reliable?.readyState === "open") {
       this.#lost = this.#failed = false;
       fire(this, "restored");
-      this.#offerAgain();
+      this.#retryOffer();
     }
-    this.#look();
+    this.#armWatchdog();
   }
 
-  #lose() {
-    if (!this.#opened || this.#lost) return;
+  #markLost() {
+    if (!this.#hasOpened || this.#lost) return;
     this.#lost = true;
     fire(this, "lost");
   }
 
   /** Both sides start anew: the other side's connection is another one, or has closed. */
-  #renew() {
-    this.#lose();
+  #replaceConnection() {
+    this.#markLost();
     this.#pc.close();
-    this.#candidates.forget();
-    this.#make();
+    this.#candidates.reset();
+    this.#createConnection();
   }
 
   #startOver() {
-    this.#renew();
-    this.#open();
+    this.#replaceConnection();
+    this.#createChannels();
   }
 
   // Negotiation
 
   /** @param {() => any} work */
-  #step(work) {
-    this.#steps = this.#steps.then(() => !this.#closed && work()).catch((error) => {
+  #enqueue(work) {
+    this.#queue = this.#queue.then(() => !this.#closed && work()).catch((error) => {
       if (!this.#closed) fire(this, "error", { error });
     });
   }
 
   /** @param {boolean} isDescription @param {any} content @param {boolean} direct whether it came over the connection */
-  #receive(isDescription, content, direct) {
-    if (isDescription) this.#order.arrive(content, direct);
-    else this.#step(() => this.#candidates.add(this.#pc, content.candidates ?? [content], (error) => fire(this, "error", { error })));
+  #onSignal(isDescription, content, direct) {
+    if (isDescription) this.#inOrder.receive(content, direct);
+    else this.#enqueue(() => this.#candidates.add(this.#pc, content.candidates ?? [content], (error) => fire(this, "error", { error })));
   }
 
   async #offer() {
     if (this.#pc.signalingState !== "stable") return;
-    this.#isDirect = !this.#hurries;
-    this.#hurries = false;
+    this.#answersDirectly = !this.#avoidsDirect;
+    this.#avoidsDirect = false;
     await this.#describe("offer");
   }
 
   /** Offers what could not be sent before. */
-  #offerAgain() {
-    if (this.#refused) this.#step(() => this.#offer());
+  #retryOffer() {
+    if (this.#reportedTooLarge) this.#enqueue(() => this.#offer());
   }
 
   /**
@@ -254,7 +254,7 @@ export class Peer extends EventTarget {
     this.#describing = true;
     try {
       const made = type && await (type === "offer" ? pc.createOffer() : pc.createAnswer());
-      if (made && !this.#passes(sizeOf(JSON.stringify(made)) + SPARE)) return await this.#refuse(type);
+      if (made && !this.#canCarry(sizeOf(JSON.stringify(made)) + CANDIDATES_RESERVE)) return await this.#reportTooLarge(type);
       if (made) await pc.setLocalDescription(made);
       const { iceServers } = pc.getConfiguration(); // without any, all candidates are there in no time
       await gathered(pc, iceServers?.length ? this.#options.batch : this.#options.batch / 4);
@@ -264,11 +264,11 @@ export class Peer extends EventTarget {
       this.#describing = false;
     }
     if (pc !== this.#pc || !pc.localDescription) return;
-    this.#candidates.sent();
+    this.#candidates.markSent();
     const { type: session_type, sdp } = pc.localDescription;
-    const content = { session_type, sdp, seq: ++this.#sent, negotiation_channel: NEGOTIATION_CHANNEL };
-    if (!this.#send("set_session_description", content)) return await this.#refuse();
-    this.#refused = false;
+    const content = { session_type, sdp, seq: ++this.#lastSeq, negotiation_channel: NEGOTIATION_CHANNEL };
+    if (!this.#sendSignal("set_session_description", content)) return await this.#reportTooLarge();
+    this.#reportedTooLarge = false;
   }
 
   get #hasDirect() {
@@ -276,51 +276,51 @@ export class Peer extends EventTarget {
   }
 
   /** Whether so many bytes get to the other side. @param {number} size */
-  #passes(size) {
+  #canCarry(size) {
     return this.#hasDirect || size <= this.#options.maxRelayed;
   }
 
   /** Sends to the other side, and returns whether it could. @param {types.RelayAction} action @param {any} content */
-  #send(action, content) {
+  #sendSignal(action, content) {
     const fits = this.#options.maxRelayed === Infinity || sizeOf(JSON.stringify(content)) <= this.#options.maxRelayed;
-    if (this.#hasDirect && (this.#isDirect || !fits || !this.#options.reachable())) this.#direct.send(action, content);
+    if (this.#hasDirect && (this.#answersDirectly || !fits || !this.#options.reachable())) this.#direct.send(action, content);
     else if (fits) this.#options.relay(action, content);
     else return false;
     return true;
   }
 
   /** Says once that a description is too large, until one is sent. @param {"offer" | "answer"} [type] */
-  async #refuse(type) {
+  async #reportTooLarge(type) {
     if (type === "answer") await this.#pc.setRemoteDescription({ type: "rollback" });
-    if (this.#refused) return;
-    this.#refused = true;
+    if (this.#reportedTooLarge) return;
+    this.#reportedTooLarge = true;
     const why = `The description of this connection is over ${this.#options.maxRelayed} bytes: use fewer tracks`;
     throw new BellhopError("message_too_large", `${why}, or add them once it is open.`);
   }
 
   /** @param {any} content @param {boolean} direct */
-  async #take({ session_type: type, sdp, negotiation_channel: channel }, direct) {
+  async #applyDescription({ session_type: type, sdp, negotiation_channel: channel }, direct) {
     const before = sessionOf(this.#pc.remoteDescription?.sdp);
     if (type === "rollback") return; // of an offer that has been answered
     if (before && before !== sessionOf(sdp)) {
-      this.#renew();
-      if (type !== "offer") return this.#open();
+      this.#replaceConnection();
+      if (type !== "offer") return this.#createChannels();
     }
     const pc = this.#pc;
     // Both have offered, and the other gives way; or it answers an offer that is no more.
     if (type === "offer" ? pc.signalingState !== "stable" && !this.#options.polite : pc.signalingState === "stable") return;
-    await pc.setRemoteDescription({ type, sdp }).catch((error) => this.#disagree(pc, error));
-    if (channel === NEGOTIATION_CHANNEL) this.#direct.make(pc, () => this.#offerAgain());
+    await pc.setRemoteDescription({ type, sdp }).catch((error) => this.#onMismatch(pc, error));
+    if (channel === NEGOTIATION_CHANNEL) this.#direct.open(pc, () => this.#retryOffer());
     await this.#candidates.add(pc, [], (error) => fire(this, "error", { error }));
     if (type !== "offer") return;
-    this.#isDirect = direct;
+    this.#answersDirectly = direct;
     await this.#describe("answer");
   }
 
   /** Starts over, at most once a look: the two disagree, after lost answers say. @param {RTCPeerConnection} pc @param {Error} error */
-  #disagree(pc, error) {
-    const again = pc === this.#pc && this.state !== "open" && this.#disagreed !== this.#looks;
-    this.#disagreed = this.#looks;
+  #onMismatch(pc, error) {
+    const again = pc === this.#pc && this.state !== "open" && this.#restartedAtCheck !== this.#checks;
+    this.#restartedAtCheck = this.#checks;
     if (again) this.#startOver();
     throw error;
   }
@@ -328,57 +328,57 @@ export class Peer extends EventTarget {
   // When it does not stand
 
   /** Looks after a connection until it stands, and does again what may have got lost, the two sides in turns. */
-  #look() {
-    if (this.#stands) this.#looks = 0;
-    else if (this.#watch && this.#looks > LOOKS) return; // changes put off the first looks alone
-    clearTimeout(this.#watch);
-    this.#watch = 0;
-    if (this.#closed || this.#stands) return;
-    this.#watch = setTimeout(() => {
-      this.#watch = 0;
-      if (this.#options.reachable() || this.#hasDirect) this.#tend(); // else nothing gets through for now
-      this.#look();
-    }, this.#pause);
+  #armWatchdog() {
+    if (this.#isStable) this.#checks = 0;
+    else if (this.#watchdog && this.#checks > MAX_CHECKS) return; // changes put off the first looks alone
+    clearTimeout(this.#watchdog);
+    this.#watchdog = 0;
+    if (this.#closed || this.#isStable) return;
+    this.#watchdog = setTimeout(() => {
+      this.#watchdog = 0;
+      if (this.#options.reachable() || this.#hasDirect) this.#onWatchdog(); // else nothing gets through for now
+      this.#armWatchdog();
+    }, this.#watchdogDelay);
   }
 
   /** Milliseconds until the next look. Once it has failed they grow, and are random: the two sides offer at other times. */
-  get #pause() {
+  get #watchdogDelay() {
     const { retryEvery } = this.#options;
-    if (this.#looks <= LOOKS) return retryEvery;
-    return retryEvery * Math.min(2 ** (this.#looks - LOOKS), RAREST) * (0.5 + Math.random() / 2);
+    if (this.#checks <= MAX_CHECKS) return retryEvery;
+    return retryEvery * Math.min(2 ** (this.#checks - MAX_CHECKS), MAX_SLOWDOWN) * (0.5 + Math.random() / 2);
   }
 
-  #tend() {
-    const looks = this.#looks++;
-    if (looks === LOOKS || (looks >= 4 && looks < LOOKS && isHopeless(this.#pc))) return this.#fail();
+  #onWatchdog() {
+    const looks = this.#checks++;
+    if (looks === MAX_CHECKS || (looks >= 4 && looks < MAX_CHECKS && isHopeless(this.#pc))) return this.#fail();
     if (looks > 0 && isStuck(this.#pc)) this.#startOver();
-    else if (looks > LOOKS) this.#again(true, true);
-    else if (looks % 2 === (this.#options.offers ? 0 : 1)) this.#again(looks >= 6 && looks % 6 < 2);
+    else if (looks > MAX_CHECKS) this.#retry(true, true);
+    else if (looks % 2 === (this.#options.offers ? 0 : 1)) this.#retry(looks >= 6 && looks % 6 < 2);
   }
 
   /**
    * @param {boolean} anew whether to look for a way anew also where that seems to be under way
    * @param {boolean} [offersAnew] whether to do so even with an offer that has no answer
    */
-  #again(anew, offersAnew = false) {
+  #retry(anew, offersAnew = false) {
     const { connectionState, signalingState } = this.#pc;
     const offered = signalingState === "have-local-offer";
-    this.#isDirect = false; // it may not get through
-    if (isOver(this.#pc, this.#reliable, this.#refused)) this.#startOver();
-    else if (offered && offersAnew && this.state !== "open") this.#step(() => this.#takeBack());
-    else if (offered) this.#step(() => this.#describe());
-    else if (!this.#pc.remoteDescription) this.#open();
+    this.#answersDirectly = false; // it may not get through
+    if (isOver(this.#pc, this.#reliable, this.#reportedTooLarge)) this.#startOver();
+    else if (offered && offersAnew && this.state !== "open") this.#enqueue(() => this.#rollBackOffer());
+    else if (offered) this.#enqueue(() => this.#describe());
+    else if (!this.#pc.remoteDescription) this.#createChannels();
     else if (connectionState === "failed" || connectionState === "disconnected" || anew) this.#restartIce();
   }
 
   /** Has an offer made that does not go by a way which may be none any more. */
   #restartIce() {
-    this.#hurries = true;
+    this.#avoidsDirect = true;
     this.#pc.restartIce();
   }
 
   /** Takes an offer back that has no answer, and makes another with what this side is reached by now. */
-  async #takeBack() {
+  async #rollBackOffer() {
     const pc = this.#pc;
     if (pc.signalingState === "have-local-offer") await pc.setLocalDescription({ type: "rollback" });
     if (pc === this.#pc) this.#restartIce();
@@ -386,14 +386,14 @@ export class Peer extends EventTarget {
 
   /** What cannot be agreed on while the connection stands is a change. */
   #fail() {
-    this.#looks = LOOKS + 1;
+    this.#checks = MAX_CHECKS + 1;
     if (this.state === "open") {
       const error = new BellhopError("timeout", "The other player has not answered a change of this connection.");
       return fire(this, "error", { error });
     }
     this.#failed = true;
     const gone = this.away && "The other player's connection to Bellhop is gone, and they have not come back.";
-    const why = gone || whyNot(this.#pc, this.#refusals);
+    const why = gone || explainFailure(this.#pc, this.#iceErrors);
     fire(this, "failed", { error: new BellhopError("connection_failed", why) });
   }
 }

@@ -12,8 +12,8 @@ import { freshFor, usable } from "./ice.js";
 export class IceServers {
   #bellhop;
   #own;
-  #given = /** @type {RTCIceServer[]} */ ([]);
-  #changed;
+  #fromBellhop = /** @type {RTCIceServer[]} */ ([]);
+  #onChange;
   #timer = 0;
   #ended = false;
 
@@ -24,18 +24,18 @@ export class IceServers {
   constructor(bellhop, own = [], changed) {
     this.#bellhop = bellhop;
     this.#own = own;
-    this.#changed = changed;
+    this.#onChange = changed;
   }
 
   get all() {
-    return [...this.#own, ...this.#given];
+    return [...this.#own, ...this.#fromBellhop];
   }
 
   /** Takes servers of Bellhop's, and asks for others in time. @param {RTCIceServer[]} given @param {string} [expiresAt] */
   take(given, expiresAt) {
     const { servers, error } = usable(given);
-    this.#given = servers;
-    this.#changed(this.all, error);
+    this.#fromBellhop = servers;
+    this.#onChange(this.all, error);
     clearTimeout(this.#timer);
     const ms = freshFor(servers, expiresAt);
     if (ms < Infinity) this.#timer = setTimeout(() => this.#refresh(), ms);

@@ -7,9 +7,9 @@
 import { SECOND } from "./common.js";
 
 /** How often the clock is looked at: it goes on while a phone sleeps, and timers do not. */
-const TICK = SECOND;
+const TICK_MS = SECOND;
 /** How late a look may be before it counts as a sleep. Browsers let timers of a page that is not seen ring once a minute. */
-const LATE = { visible: 4 * SECOND, hidden: 70 * SECOND };
+const SLEPT_MS = { visible: 4 * SECOND, hidden: 70 * SECOND };
 
 /**
  * Calls woke when that may be, several times for one waking perhaps, with whether the browser says that the network has
@@ -23,10 +23,10 @@ export function watch(woke) {
   let last = Date.now();
   const timer = setInterval(() => {
     const now = Date.now();
-    const late = Math.abs(now - last - TICK); // a clock that was set back counts, too
+    const late = Math.abs(now - last - TICK_MS); // a clock that was set back counts, too
     last = now;
-    if (late > LATE[page?.visibilityState ?? "visible"]) woke(false);
-  }, TICK);
+    if (late > SLEPT_MS[page?.visibilityState ?? "visible"]) woke(false);
+  }, TICK_MS);
   const listeners = /** @type {[EventTarget | undefined, string, () => void][]} */ ([
     [globalThis, "online", online], [globalThis, "pageshow", again], [globalThis, "focus", again],
     [page, "visibilitychange", seen], [page, "resume", again],
