@@ -160,13 +160,13 @@ func (c *conversation) replayWithFaults(t *testing.T) (names []string, internal 
 		}
 	}
 	for _, s := range c.steps {
-		if m := sendLine.FindStringSubmatch(s.text); m != nil && !w.store.failing.Load() {
+		if m := sendLine.FindStringSubmatch(s.text); m != nil && !w.failing.Load() {
 			if !slices.Contains(present, m[1]) {
 				present = w.connect(t, h, s, present, m[1], "", 101)
 			}
-			w.store.failing.Store(true)
+			w.failing.Store(true)
 			do(s)
-			w.store.failing.Store(false)
+			w.failing.Store(false)
 		}
 		name, _, _ := strings.Cut(strings.ReplaceAll(s.text, ">", " "), " ")
 		names = append(names, name)

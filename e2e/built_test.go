@@ -82,7 +82,7 @@ func newBuiltHome(t *testing.T, w *world, callback, database, table string) (h *
 	}
 	h.proxy = dynamodbtest.NewProxyAt(t, database, dynamodbtest.Start(t))
 	h.proxy.Set(func(operation string, rw http.ResponseWriter, r *http.Request, forward http.Handler) {
-		if w.store.failing.Load() {
+		if w.failing.Load() {
 			dynamodbtest.Broken(operation, rw, r, forward)
 			return
 		}

@@ -213,12 +213,12 @@ func (w *world) do(t *testing.T, h home, s step, present []string) []string {
 		if err != nil {
 			t.Fatalf("line %d: %v", s.number, err)
 		}
-		w.clock.advance(d)
+		w.clock.Move(d)
 		if w.elapses != nil {
 			w.elapses(t, d)
 		}
 	} else if m := storeLine.FindStringSubmatch(s.text); m != nil {
-		w.store.failing.Store(m[1] == "fails")
+		w.failing.Store(m[1] == "fails")
 	} else if m := burstLine.FindStringSubmatch(s.text); m != nil {
 		w.handler.Burst, _ = strconv.ParseFloat(m[1], 64)
 	} else if m := idLine.FindStringSubmatch(s.text); m != nil {

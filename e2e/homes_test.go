@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/url"
 	"regexp"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -15,14 +16,15 @@ import (
 	awsevents "github.com/aws/aws-lambda-go/events"
 
 	"bellhop/handlers"
-	"bellhop/lobby"
 	"bellhop/store"
+	"bellhop/store/storetest"
 )
 
 // A world is what a conversation needs to be the same each time: its clock, its ids, its faults.
 type world struct {
-	clock   *clock
-	store   *faultyStore
+	clock   *storetest.Clock
+	store   store.Store
+	failing atomic.Bool // whether the store is cut off
 	handler *handlers.Handler
 	ids     []string // that stand for those of lobbies yet to be made
 	// elapses, if set, is told of time that passes: by a home whose clock is another.
@@ -30,8 +32,13 @@ type world struct {
 }
 
 func newWorld() *world {
-	w := &world{clock: &clock{now: time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)}, ids: []string{"BCDFGH", "JKLMNP", "QRSTVW", "XZ2345"}}
-	w.store = &faultyStore{Store: store.NewMemory(w.clock.Now)}
+	w := &world{clock: storetest.NewClock(), ids: []string{"BCDFGH", "JKLMNP", "QRSTVW", "XZ2345"}}
+	w.store = storetest.Failing(store.NewMemory(w.clock.Now), func(method string) error {
+		if w.failing.Load() && slices.Contains([]string{"Lobby", "Claim", "PutConnection"}, method) {
+			return errors.New("store: connection refused")
+		}
+		return nil
+	})
 	return w
 }
 
@@ -46,58 +53,6 @@ func (w *world) handle(p handlers.Poster) *handlers.Handler {
 func (w *world) nextID() (id string) {
 	id, w.ids = w.ids[0], w.ids[1:]
 	return id
-}
-
-// A clock stands still until it is told to go on.
-type clock struct {
-	mu  sync.Mutex
-	now time.Time
-}
-
-func (c *clock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.now
-}
-
-func (c *clock) advance(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.now = c.now.Add(d)
-}
-
-// A faultyStore is a real store that can be cut off.
-type faultyStore struct {
-	store.Store
-	failing atomic.Bool
-}
-
-func (s *faultyStore) fault() error {
-	if s.failing.Load() {
-		return errors.New("store: connection refused")
-	}
-	return nil
-}
-
-func (s *faultyStore) Lobby(ctx context.Context, key lobby.Key) (*lobby.Lobby, error) {
-	if err := s.fault(); err != nil {
-		return nil, err
-	}
-	return s.Store.Lobby(ctx, key)
-}
-
-func (s *faultyStore) Claim(ctx context.Context, id string, from, to lobby.Claim) (store.Connection, error) {
-	if err := s.fault(); err != nil {
-		return store.Connection{}, err
-	}
-	return s.Store.Claim(ctx, id, from, to)
-}
-
-func (s *faultyStore) PutConnection(ctx context.Context, c store.Connection) error {
-	if err := s.fault(); err != nil {
-		return err
-	}
-	return s.Store.PutConnection(ctx, c)
 }
 
 // memoryHome calls the Handler, and keeps what it posts.

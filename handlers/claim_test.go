@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"bellhop/store"
+	"bellhop/store/storetest"
 )
 
 // TestSlowWayElsewhere guards that nobody is in two lobbies who asks for both at once: one action has seen that they are out of
@@ -17,7 +18,7 @@ func TestSlowWayElsewhere(t *testing.T) {
 	var atPoint func()
 	var lost bool // writes of lobbies are
 	w := newWorld(func(s store.Store) store.Store {
-		return &faultyStore{s, func(method string) error {
+		return storetest.Failing(s, func(method string) error {
 			switch do := atPoint; {
 			case method == "Claim" && do != nil:
 				atPoint = nil
@@ -26,7 +27,7 @@ func TestSlowWayElsewhere(t *testing.T) {
 				return errors.New("no store")
 			}
 			return nil
-		}}
+		})
 	})
 	w.openHen("ann")
 	w.say("host", reject)
@@ -51,13 +52,13 @@ func TestSlowWayElsewhere(t *testing.T) {
 func TestRejectedLongAfter(t *testing.T) {
 	var atLobby func()
 	w := newWorld(func(s store.Store) store.Store {
-		return &faultyStore{s, func(method string) error {
+		return storetest.Failing(s, func(method string) error {
 			if do := atLobby; method == "Lobby" && do != nil {
 				atLobby = nil
 				do()
 			}
 			return nil
-		}}
+		})
 	})
 	w.openHen("ann")
 	w.wait(claimTTL)
@@ -79,7 +80,7 @@ func TestRejectedLongAfter(t *testing.T) {
 func TestTwoWaysInOneMillisecond(t *testing.T) {
 	var atPoint, atSwap func() error
 	w := newWorld(func(s store.Store) store.Store {
-		return &faultyStore{s, func(method string) error {
+		return storetest.Failing(s, func(method string) error {
 			var do func() error
 			switch method {
 			case "Claim":
@@ -91,7 +92,7 @@ func TestTwoWaysInOneMillisecond(t *testing.T) {
 				return nil
 			}
 			return do()
-		}}
+		})
 	})
 	w.openHen("ann")
 	lost, noting, late, noted := make(chan bool), make(chan bool), make(chan bool), make(chan bool)

@@ -1,7 +1,6 @@
 package handlers
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -13,71 +12,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"bellhop/lobby"
 	"bellhop/store"
+	"bellhop/store/storetest"
 )
-
-// A faultyStore is a real store. What fault returns, its methods return; they panic if fault does.
-type faultyStore struct {
-	store.Store
-	fault func(method string) error
-}
-
-func (s *faultyStore) CreateLobby(ctx context.Context, l lobby.Lobby) error {
-	if err := s.fault("CreateLobby"); err != nil {
-		return err
-	}
-	return s.Store.CreateLobby(ctx, l)
-}
-
-func (s *faultyStore) Lobby(ctx context.Context, key lobby.Key) (*lobby.Lobby, error) {
-	if err := s.fault("Lobby"); err != nil {
-		return nil, err
-	}
-	return s.Store.Lobby(ctx, key)
-}
-
-func (s *faultyStore) SwapLobby(ctx context.Context, old, new *lobby.Lobby) error {
-	if err := s.fault("SwapLobby"); err != nil {
-		return err
-	}
-	return s.Store.SwapLobby(ctx, old, new)
-}
-
-func (s *faultyStore) PutConnection(ctx context.Context, c store.Connection) error {
-	if err := s.fault("PutConnection"); err != nil {
-		return err
-	}
-	return s.Store.PutConnection(ctx, c)
-}
-
-func (s *faultyStore) Connection(ctx context.Context, id string) (store.Connection, error) {
-	if err := s.fault("Connection"); err != nil {
-		return store.Connection{}, err
-	}
-	return s.Store.Connection(ctx, id)
-}
-
-func (s *faultyStore) Claim(ctx context.Context, id string, from, to lobby.Claim) (store.Connection, error) {
-	if err := s.fault("Claim"); err != nil {
-		return store.Connection{}, err
-	}
-	return s.Store.Claim(ctx, id, from, to)
-}
-
-func (s *faultyStore) DeleteConnection(ctx context.Context, id string) (store.Connection, error) {
-	if err := s.fault("DeleteConnection"); err != nil {
-		return store.Connection{}, err
-	}
-	return s.Store.DeleteConnection(ctx, id)
-}
-
-func (s *faultyStore) List(ctx context.Context, game string, o *lobby.Order, after lobby.Position, n int) ([]lobby.Listing, bool, error) {
-	if err := s.fault("List"); err != nil {
-		return nil, false, err
-	}
-	return s.Store.List(ctx, game, o, after, n)
-}
 
 // wishes are an action each, by somebody in the lobby that openFox opens, whom it would succeed for.
 var validActions = map[string]struct{ by, text, answer string }{
@@ -122,7 +59,7 @@ func TestFaults(t *testing.T) {
 func testFault(t *testing.T, method, kind, action string) {
 	faulty := false
 	w := newWorld(func(s store.Store) store.Store {
-		return &faultyStore{s, func(m string) error {
+		return storetest.Failing(s, func(m string) error {
 			switch {
 			case !faulty || method != m && method != "all":
 				return nil
@@ -130,7 +67,7 @@ func testFault(t *testing.T, method, kind, action string) {
 				panic("no store")
 			}
 			return errors.New("no store")
-		}}
+		})
 	})
 	w.openFox(t)
 	w.Handler = New(w.Config) // another process, which knows nobody
@@ -174,7 +111,7 @@ func isAnswer(answers []string, name string) bool {
 // for it, is told the reference that it is asked to pass on.
 func TestReferenceInTheOriginalDialect(t *testing.T) {
 	w := newWorld(func(s store.Store) store.Store {
-		return &faultyStore{s, func(method string) error { return map[string]error{"CreateLobby": errors.New("no store")}[method] }}
+		return storetest.Failing(s, func(method string) error { return map[string]error{"CreateLobby": errors.New("no store")}[method] })
 	})
 	w.connect("ann", map[string]string{"protocol": "original"})
 	w.invoke("ann", "$default", `{"action":"start_lobby"}`, "reference-1", nil)
@@ -191,12 +128,12 @@ func TestFaultyHandshakes(t *testing.T) {
 		} {
 			t.Run(method+" "+kind, func(t *testing.T) {
 				w := newWorld(func(s store.Store) store.Store {
-					return &faultyStore{s, func(m string) error {
+					return storetest.Failing(s, func(m string) error {
 						if m == method {
 							return fault()
 						}
 						return nil
-					}}
+					})
 				})
 				if status := w.invoke("ann", route, "", "reference-1", nil); status != 500 {
 					t.Errorf("status %d, want 500", status)

@@ -180,7 +180,7 @@ func (l *simulation) stranger() {
 func (l *simulation) begin(i int) {
 	l.mortals[i] = &crashingProcess{}
 	c := l.Config
-	c.Store, c.Poster, c.Rate, c.Burst = crashingStore{l.store, l.mortals[i]}, crashingPoster{l.fixture, l.mortals[i]}, 1e12, 1e12
+	c.Store, c.Poster, c.Rate, c.Burst = crashingStore(l.store, l.mortals[i]), crashingPoster{l.fixture, l.mortals[i]}, 1e12, 1e12
 	c.NewID, c.Now = l.newID, l.ticking
 	c.After = func(time.Duration) <-chan time.Time { return elapsed }
 	c.Log = slog.New(slog.NewTextHandler(&l.log, nil))

@@ -6,8 +6,8 @@ import (
 	"slices"
 	"sync"
 
-	"bellhop/lobby"
 	"bellhop/store"
+	"bellhop/store/storetest"
 )
 
 // errDead is what a process hears that has died: whatever it does from then on, nobody sees.
@@ -78,48 +78,14 @@ func (m *crashingProcess) tries(lobby string) {
 	m.tried = append(m.tried, lobby)
 }
 
-// A crashingStore is a real store as a mortal process reaches it.
-type crashingStore struct {
-	store.Store
-	*crashingProcess
-}
-
-func (s crashingStore) CreateLobby(ctx context.Context, l lobby.Lobby) error {
-	return s.call(func() error { return s.Store.CreateLobby(ctx, l) })
-}
-
-func (s crashingStore) Lobby(ctx context.Context, key lobby.Key) (l *lobby.Lobby, err error) {
-	err = s.call(func() (err error) { l, err = s.Store.Lobby(ctx, key); return err })
-	return l, err
-}
-
-func (s crashingStore) SwapLobby(ctx context.Context, old, new *lobby.Lobby) error {
-	return s.call(func() error { return s.Store.SwapLobby(ctx, old, new) })
-}
-
-func (s crashingStore) PutConnection(ctx context.Context, c store.Connection) error {
-	return s.call(func() error { return s.Store.PutConnection(ctx, c) })
-}
-
-func (s crashingStore) Connection(ctx context.Context, id string) (c store.Connection, err error) {
-	err = s.call(func() (err error) { c, err = s.Store.Connection(ctx, id); return err })
-	return c, err
-}
-
-func (s crashingStore) List(ctx context.Context, game string, o *lobby.Order, after lobby.Position, n int) (page []lobby.Listing, more bool, err error) {
-	err = s.call(func() (err error) { page, more, err = s.Store.List(ctx, game, o, after, n); return err })
-	return page, more, err
-}
-
-func (s crashingStore) Claim(ctx context.Context, id string, from, to lobby.Claim) (c store.Connection, err error) {
-	s.tries(to.LobbyID)
-	err = s.call(func() (err error) { c, err = s.Store.Claim(ctx, id, from, to); return err })
-	return c, err
-}
-
-func (s crashingStore) DeleteConnection(ctx context.Context, id string) (c store.Connection, err error) {
-	err = s.call(func() (err error) { c, err = s.Store.DeleteConnection(ctx, id); return err })
-	return c, err
+// crashingStore returns a real store as a crashing process reaches it.
+func crashingStore(s store.Store, m *crashingProcess) store.Store {
+	return storetest.Intercept(s, func(c storetest.Call) error {
+		if c.Method == "Claim" {
+			m.tries(c.LobbyID)
+		}
+		return m.call(c.Do)
+	})
 }
 
 // A crashingPoster reaches the world's clients for a mortal process.

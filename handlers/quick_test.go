@@ -17,6 +17,7 @@ import (
 	"bellhop/lobby"
 	"bellhop/store"
 	"bellhop/store/dynamodbtest"
+	"bellhop/store/storetest"
 )
 
 var (
@@ -30,40 +31,16 @@ const (
 	quickPlaces  = 4
 )
 
-// counted is a Store that counts what is asked of it, and how often somebody else wrote first.
-type counted struct {
-	store.Store
-	calls, conflicts *atomic.Int64
-}
-
-func (c counted) note(err error) error {
-	if c.calls.Add(1); err == store.ErrConflict {
-		c.conflicts.Add(1)
-	}
-	return err
-}
-
-func (c counted) CreateLobby(ctx context.Context, l lobby.Lobby) error {
-	return c.note(c.Store.CreateLobby(ctx, l))
-}
-
-func (c counted) Lobby(ctx context.Context, key lobby.Key) (*lobby.Lobby, error) {
-	l, err := c.Store.Lobby(ctx, key)
-	return l, c.note(err)
-}
-
-func (c counted) SwapLobby(ctx context.Context, old, new *lobby.Lobby) error {
-	return c.note(c.Store.SwapLobby(ctx, old, new))
-}
-
-func (c counted) List(ctx context.Context, game string, o *lobby.Order, after lobby.Position, n int) ([]lobby.Listing, bool, error) {
-	page, more, err := c.Store.List(ctx, game, o, after, n)
-	return page, more, c.note(err)
-}
-
-func (c counted) Claim(ctx context.Context, id string, from, to lobby.Claim) (store.Connection, error) {
-	at, err := c.Store.Claim(ctx, id, from, to)
-	return at, c.note(err)
+// counted returns a Store that counts the calls of s, and how often another
+// write came first.
+func counted(s store.Store, calls, conflicts *atomic.Int64) store.Store {
+	return storetest.Intercept(s, func(c storetest.Call) error {
+		err := c.Do()
+		if calls.Add(1); err == store.ErrConflict {
+			conflicts.Add(1)
+		}
+		return err
+	})
 }
 
 // TestQuickJoinAtOnce guards that 64 players who look for a game at the same moment, when there is none, are each answered once
@@ -104,7 +81,7 @@ func quickly(t *testing.T, rounds int, open func(w *fixture) store.Store) {
 	var calls, conflicts atomic.Int64
 	for range rounds {
 		w := newWorld(unwrapped)
-		w.Config.Store = counted{open(w), &calls, &conflicts}
+		w.Config.Store = counted(open(w), &calls, &conflicts)
 		began := time.Now()
 		var ticks atomic.Int64 // lobbies begin one after the other
 		w.Config.Now = func() time.Time {

@@ -13,28 +13,28 @@ import (
 	"bellhop/store/storetest"
 )
 
-// A contested store has somebody else write before each swap, losses times.
-type contested struct {
+// A contest has another writer write before each swap of its store, losses times.
+type contest struct {
 	store.Store
 	losses   int
 	attempts int
 	onLoss   func()
 }
 
-func (c *contested) SwapLobby(ctx context.Context, old, new *lobby.Lobby) error {
-	c.attempts++
-	if c.losses == 0 {
-		return c.Store.SwapLobby(ctx, old, new)
-	}
-	c.losses--
-	c.onLoss()
-	return fmt.Errorf("somebody was faster: %w", store.ErrConflict)
-}
-
-// contest opens a lobby in a store that is contested so often.
-func contest(t *testing.T, losses int) (*contested, lobby.Key) {
+func newContest(t *testing.T, losses int) (*contest, lobby.Key) {
 	l := storetest.LobbyOf("blue-fox")
-	c := &contested{Store: store.NewMemory(storetest.NewClock().Now), losses: losses, onLoss: func() {}}
+	c := &contest{losses: losses, onLoss: func() {}}
+	c.Store = storetest.Failing(store.NewMemory(storetest.NewClock().Now), func(method string) error {
+		if method != "SwapLobby" {
+			return nil
+		}
+		if c.attempts++; c.losses == 0 {
+			return nil
+		}
+		c.losses--
+		c.onLoss()
+		return fmt.Errorf("another writer was faster: %w", store.ErrConflict)
+	})
 	storetest.Create(t, c, l)
 	return c, l.Key()
 }
@@ -54,7 +54,7 @@ func TestUpdateGivesUp(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				s, key := contest(t, tt.losses)
+				s, key := newContest(t, tt.losses)
 				start := time.Now()
 				_, err := store.UpdateLobby(t.Context(), s, key, func(l *lobby.Lobby) error { return l.Request(lobby.JoinRequest{Conn: "guest"}) })
 				storetest.WantErr(t, "UpdateLobby", err, tt.err)
@@ -72,7 +72,7 @@ func TestUpdateEndsWithContext(t *testing.T) {
 	for name, wait := range map[string]time.Duration{"before": 0, "meanwhile": time.Nanosecond} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				s, key := contest(t, 1000)
+				s, key := newContest(t, 1000)
 				ctx, end := context.WithCancel(t.Context())
 				defer end()
 				s.onLoss = func() {
@@ -95,22 +95,17 @@ func TestUpdateEndsWithContext(t *testing.T) {
 
 // TestUpdateBackendFails guards that an error with no name comes back at once.
 func TestUpdateBackendFails(t *testing.T) {
-	s, key := contest(t, 0)
-	broken := &failing{Store: s, err: errors.New("the disk is on fire")}
+	s, key := newContest(t, 0)
+	fire, calls := errors.New("the disk is on fire"), 0
+	broken := storetest.Failing(s, func(method string) error {
+		if method != "SwapLobby" {
+			return nil
+		}
+		calls++
+		return fire
+	})
 	_, err := store.UpdateLobby(t.Context(), broken, key, func(l *lobby.Lobby) error { return l.Request(lobby.JoinRequest{Conn: "guest"}) })
-	if storetest.WantErr(t, "UpdateLobby", err, broken.err); broken.calls != 1 {
-		t.Errorf("%d attempts, want 1", broken.calls)
+	if storetest.WantErr(t, "UpdateLobby", err, fire); calls != 1 {
+		t.Errorf("%d attempts, want 1", calls)
 	}
-}
-
-// A failing store cannot write.
-type failing struct {
-	store.Store
-	err   error
-	calls int
-}
-
-func (f *failing) SwapLobby(context.Context, *lobby.Lobby, *lobby.Lobby) error {
-	f.calls++
-	return f.err
 }
