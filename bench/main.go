@@ -40,12 +40,12 @@ var (
 	length = flag.Duration("time", 3*time.Second, "`time` that each measurement sends, after a sixth of it to warm up")
 	rounds = flag.Int("rounds", 3, "`number` of times that the floor and Bellhop take turns")
 	idle   = flag.Int("idle", 10000, "`number` of connections for the measurement of idle memory; 0 skips it")
-	fill   = flag.Int("drop", 10000, "`number` of connections in lobbies, whose hosts then drop at once; 0 skips it")
+	fill   = flag.Int("drop", 10000, "`number` of connections in lobbies, whose hosts then drop together; 0 skips it")
 	cold   = flag.Int("cold", 41, "`number` of times that each function is started; 0 skips it")
-	peers  = flag.String("peers", "", "measure only relays and idle memory, beside the signalling servers that are installed in `folder`")
+	peers  = flag.String("peers", "", "`folder` with other signalling servers, to compare relays and idle memory alone")
 	write  = flag.String("write", "../docs", "`folder` for performance.json, .svg and .md, which -peers writes")
-	draw   = flag.String("draw", "", "measure nothing, and write performance.svg and .md from performance.json in `folder`")
-	floor  = flag.Bool("serve-floor", false, "be the floor's server, as bench starts it, and measure nothing")
+	draw   = flag.String("draw", "", "`folder` with performance.json, from which performance.svg and .md are written; nothing is measured")
+	floor  = flag.Bool("serve-floor", false, "only the server that the floor is measured with, as bench itself starts it")
 )
 
 // depths are the numbers of messages that each pair keeps in flight: many let a server do several at once, one does not.

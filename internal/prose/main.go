@@ -43,8 +43,8 @@ func (f finding) fingerprint() string {
 
 func main() {
 	log.SetFlags(0)
-	update := flag.Bool("update", false, "delete the fingerprints of lines that are gone from "+knownFile)
-	all := flag.Bool("all", false, "report old findings too")
+	update := flag.Bool("update", false, "deletion of lines that are gone from "+knownFile)
+	all := flag.Bool("all", false, "old findings too")
 	flag.Parse()
 	data, err := os.ReadFile(knownFile)
 	if err != nil {
