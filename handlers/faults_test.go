@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"bellhop/internal/sharded"
 	"bellhop/store"
 	"bellhop/store/storetest"
 )
@@ -179,11 +180,11 @@ func TestBusyReceivers(t *testing.T) {
 // forgets who has left.
 func TestSessionsAreForgotten(t *testing.T) {
 	var s sessions
-	for i := range maxSessions * len(s.shards) {
+	for i := range maxSessions * sharded.N {
 		s.of(fmt.Sprint(i))
 	}
-	for i := range s.shards {
-		if n := len(s.shards[i].of); n > maxSessions {
+	for shard := range s.shards.All() {
+		if n := len(shard.of); n > maxSessions {
 			t.Fatalf("a shard holds %d sessions", n)
 		}
 	}
@@ -199,8 +200,8 @@ func TestSessionsAreForgotten(t *testing.T) {
 	w.invoke("ann", "$default", `{"action":"ping"}`, "", nil)
 	w.wait(time.Second)
 	w.invoke("ann", "$disconnect", "", "", nil)
-	for i := range w.sessions.shards {
-		if n := len(w.sessions.shards[i].of); n > 0 {
+	for shard := range w.sessions.shards.All() {
+		if n := len(shard.of); n > 0 {
 			t.Errorf("%d sessions outlive their connections", n)
 		}
 	}

@@ -2,10 +2,10 @@ package handlers
 
 import (
 	"context"
-	"hash/maphash"
 	"sync"
 	"time"
 
+	"bellhop/internal/sharded"
 	"bellhop/store"
 )
 
@@ -44,7 +44,7 @@ func (s *session) wasBusy() (before bool) {
 
 // sessions holds the sessions of a process. On AWS another process might handle
 // a connection's end, so a full shard is thrown away.
-type sessions struct{ shards [64]sessionShard }
+type sessions struct{ shards sharded.Parts[sessionShard] }
 
 type sessionShard struct {
 	mu sync.RWMutex
@@ -55,12 +55,6 @@ type sessionShard struct {
 // in all.
 const maxSessions = 4096
 
-var sessionSeed = maphash.MakeSeed()
-
-func (s *sessions) shard(conn string) *sessionShard {
-	return &s.shards[maphash.String(sessionSeed, conn)%uint64(len(s.shards))]
-}
-
 // find returns conn's session, or nil.
 func (sh *sessionShard) find(conn string) *session {
 	sh.mu.RLock()
@@ -70,7 +64,7 @@ func (sh *sessionShard) find(conn string) *session {
 
 // of returns conn's session, making it if there is none.
 func (s *sessions) of(conn string) *session {
-	sh := s.shard(conn)
+	sh := s.shards.Of(conn)
 	if found := sh.find(conn); found != nil {
 		return found
 	}
@@ -88,13 +82,13 @@ func (s *sessions) of(conn string) *session {
 
 // learn updates c's session, if this process has one.
 func (s *sessions) learn(c store.Connection) {
-	if found := s.shard(c.ID).find(c.ID); found != nil {
+	if found := s.shards.Of(c.ID).find(c.ID); found != nil {
 		found.learn(c)
 	}
 }
 
 func (s *sessions) forget(conn string) {
-	sh := s.shard(conn)
+	sh := s.shards.Of(conn)
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	delete(sh.of, conn)

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"hash/maphash"
 	"iter"
 	"maps"
 	"slices"
@@ -11,15 +10,16 @@ import (
 
 	"github.com/google/btree"
 
+	"bellhop/internal/sharded"
 	"bellhop/lobby"
 )
 
 // A Memory is a Store for one process. It forgets everything when the process
 // ends.
 type Memory struct {
-	lobbies     sharded[lobby.Key, *lobby.Lobby]
+	lobbies     expiring[lobby.Key, *lobby.Lobby]
 	index       lobbyIndex
-	connections sharded[string, Connection]
+	connections expiring[string, Connection]
 }
 
 // NewMemory returns an empty Memory that reads the time from now.
@@ -122,13 +122,12 @@ func (m *Memory) Sweep() {
 // that no sweep has deleted yet.
 func (m *Memory) Len() (lobbies, connections int) { return m.lobbies.len(), m.connections.len() }
 
-// sharded is a map whose values expire, in parts with a lock each.
-type sharded[K ~string, V any] struct {
+// expiring is a map whose values expire, in parts with a lock each.
+type expiring[K ~string, V any] struct {
 	now     func() time.Time
 	expires func(V) time.Time
 	changed func(was, is V) // called under the lock of a shard; the zero value is none
-	seed    maphash.Seed
-	shards  [64]shard[K, V]
+	shards  sharded.Parts[shard[K, V]]
 }
 
 type shard[K ~string, V any] struct {
@@ -138,20 +137,16 @@ type shard[K ~string, V any] struct {
 	kept   int // by the last sweep
 }
 
-func (s *sharded[K, V]) init(now func() time.Time, expires func(V) time.Time) {
-	s.now, s.expires, s.seed = now, expires, maphash.MakeSeed()
-	for i := range s.shards {
-		s.shards[i].values = map[K]V{}
+func (s *expiring[K, V]) init(now func() time.Time, expires func(V) time.Time) {
+	s.now, s.expires = now, expires
+	for sh := range s.shards.All() {
+		sh.values = map[K]V{}
 	}
-}
-
-func (s *sharded[K, V]) shard(key K) *shard[K, V] {
-	return &s.shards[maphash.String(s.seed, string(key))%uint64(len(s.shards))]
 }
 
 // live returns the value at key unless it has expired. The caller holds the
 // shard's lock.
-func (s *sharded[K, V]) live(sh *shard[K, V], key K) (v V, found bool) {
+func (s *expiring[K, V]) live(sh *shard[K, V], key K) (v V, found bool) {
 	v, found = sh.values[key]
 	if found && !s.now().Before(s.expires(v)) {
 		var none V
@@ -160,11 +155,11 @@ func (s *sharded[K, V]) live(sh *shard[K, V], key K) (v V, found bool) {
 	return v, found
 }
 
-func (s *sharded[K, V]) get(ctx context.Context, key K) (v V, err error) {
+func (s *expiring[K, V]) get(ctx context.Context, key K) (v V, err error) {
 	if err := ctx.Err(); err != nil {
 		return v, err
 	}
-	sh := s.shard(key)
+	sh := s.shards.Of(string(key))
 	sh.mu.RLock()
 	defer sh.mu.RUnlock()
 	v, found := s.live(sh, key)
@@ -176,11 +171,11 @@ func (s *sharded[K, V]) get(ctx context.Context, key K) (v V, err error) {
 
 // update replaces the value at key with the result of change, or deletes it if
 // keep is false. If change returns an error, it does neither.
-func (s *sharded[K, V]) update(ctx context.Context, key K, change func(v V, found bool) (next V, keep bool, err error)) error {
+func (s *expiring[K, V]) update(ctx context.Context, key K, change func(v V, found bool) (next V, keep bool, err error)) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	sh := s.shard(key)
+	sh := s.shards.Of(string(key))
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	next, keep, err := change(s.live(sh, key))
@@ -202,7 +197,7 @@ func (s *sharded[K, V]) update(ctx context.Context, key K, change func(v V, foun
 
 // sweep deletes expired values once a shard has seen as many writes as the last
 // sweep left values. So a write costs the same, however many values there are.
-func (s *sharded[K, V]) sweep(sh *shard[K, V]) {
+func (s *expiring[K, V]) sweep(sh *shard[K, V]) {
 	if sh.writes++; sh.writes < sh.kept+64 {
 		return
 	}
@@ -210,7 +205,7 @@ func (s *sharded[K, V]) sweep(sh *shard[K, V]) {
 }
 
 // forget deletes expired values.
-func (s *sharded[K, V]) forget(sh *shard[K, V]) {
+func (s *expiring[K, V]) forget(sh *shard[K, V]) {
 	now := s.now()
 	for k, v := range sh.values {
 		if !now.Before(s.expires(v)) {
@@ -223,12 +218,12 @@ func (s *sharded[K, V]) forget(sh *shard[K, V]) {
 }
 
 // all yields every value that has not expired. Nothing is locked while a value is looked at.
-func (s *sharded[K, V]) all() iter.Seq[V] {
+func (s *expiring[K, V]) all() iter.Seq[V] {
 	return func(yield func(V) bool) {
-		for i := range s.shards {
-			s.shards[i].mu.RLock()
-			values := slices.Collect(maps.Values(s.shards[i].values))
-			s.shards[i].mu.RUnlock()
+		for sh := range s.shards.All() {
+			sh.mu.RLock()
+			values := slices.Collect(maps.Values(sh.values))
+			sh.mu.RUnlock()
 			for _, v := range values {
 				if s.now().Before(s.expires(v)) && !yield(v) {
 					return
@@ -238,19 +233,19 @@ func (s *sharded[K, V]) all() iter.Seq[V] {
 	}
 }
 
-func (s *sharded[K, V]) sweepAll() {
-	for i := range s.shards {
-		s.shards[i].mu.Lock()
-		s.forget(&s.shards[i])
-		s.shards[i].mu.Unlock()
+func (s *expiring[K, V]) sweepAll() {
+	for sh := range s.shards.All() {
+		sh.mu.Lock()
+		s.forget(sh)
+		sh.mu.Unlock()
 	}
 }
 
-func (s *sharded[K, V]) len() (n int) {
-	for i := range s.shards {
-		s.shards[i].mu.RLock()
-		n += len(s.shards[i].values)
-		s.shards[i].mu.RUnlock()
+func (s *expiring[K, V]) len() (n int) {
+	for sh := range s.shards.All() {
+		sh.mu.RLock()
+		n += len(sh.values)
+		sh.mu.RUnlock()
 	}
 	return n
 }

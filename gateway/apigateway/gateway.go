@@ -24,6 +24,8 @@ import (
 	"unicode/utf8"
 
 	awsevents "github.com/aws/aws-lambda-go/events"
+
+	"bellhop/internal/sharded"
 )
 
 // Quotas of API Gateway, which cannot be raised ("Quotas for configuring and
@@ -112,7 +114,7 @@ type Config struct {
 // A Gateway holds the connections of one API. It is safe for concurrent use.
 type Gateway struct {
 	Config
-	shards   [64]shard
+	registry sharded.Parts[shard]
 	open     atomic.Int64
 	entrance sync.RWMutex   // between coming in and Shutdown
 	draining bool           // nobody comes in any more
@@ -150,9 +152,6 @@ func New(c Config) *Gateway {
 	}
 	c.Routes, g.choice = routesOf(c)
 	g.Config = c
-	for i := range g.shards {
-		g.shards[i].connections = map[string]*connection{}
-	}
 	return g
 }
 
@@ -280,25 +279,19 @@ func (g *Gateway) enter() bool {
 	return true
 }
 
-func (g *Gateway) shard(id string) *shard {
-	// FNV-1a over an id that is random already.
-	h := uint32(2166136261)
-	for i := range len(id) {
-		h = (h ^ uint32(id[i])) * 16777619
-	}
-	return &g.shards[h%uint32(len(g.shards))]
-}
-
 func (g *Gateway) find(id string) *connection {
-	s := g.shard(id)
+	s := g.registry.Of(id)
 	s.RLock()
 	defer s.RUnlock()
 	return s.connections[id]
 }
 
 func (g *Gateway) register(c *connection) {
-	s := g.shard(c.id)
+	s := g.registry.Of(c.id)
 	s.Lock()
+	if s.connections == nil {
+		s.connections = map[string]*connection{}
+	}
 	s.connections[c.id] = c
 	s.Unlock()
 	g.open.Add(1)
@@ -310,7 +303,7 @@ func (g *Gateway) register(c *connection) {
 }
 
 func (g *Gateway) unregister(c *connection) {
-	s := g.shard(c.id)
+	s := g.registry.Of(c.id)
 	s.Lock()
 	delete(s.connections, c.id)
 	s.Unlock()
@@ -321,8 +314,8 @@ func (g *Gateway) unregister(c *connection) {
 // loop must not unregister any.
 func (g *Gateway) all() iter.Seq[*connection] {
 	return func(yield func(*connection) bool) {
-		for i := range g.shards {
-			if !g.shards[i].all(yield) {
+		for s := range g.registry.All() {
+			if !s.all(yield) {
 				return
 			}
 		}
