@@ -12,12 +12,12 @@ import (
 // write. It is the context of those invocations.
 type cork struct {
 	context.Context
-	now   atomic.Int64 // ms since 1970, when the message that is dealt with came
-	since int64        // the same, at the last flush
-	mu    sync.Mutex
-	held  []*connection
-	one   [1]*connection // most messages go to one
-	drawn bool           // nothing is held any more
+	now      atomic.Int64 // ms since 1970, when the message that is dealt with came
+	since    int64        // the same, at the last flush
+	mu       sync.Mutex
+	held     []*connection
+	one      [1]*connection // most messages go to one
+	released bool           // nothing is held any more
 }
 
 // corkTime is how long, in ms, a message can be held while others are handled,
@@ -39,7 +39,7 @@ func (k *cork) Value(key any) any {
 func (k *cork) add(c *connection) bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if k.drawn {
+	if k.released {
 		return false
 	}
 	if slices.Contains(k.held, c) {
@@ -62,10 +62,10 @@ func (k *cork) flush() {
 	k.held = nil
 }
 
-// draw flushes what is held, and holds nothing from now on.
-func (k *cork) draw() {
+// release flushes the held connections. From now on it holds none.
+func (k *cork) release() {
 	k.mu.Lock()
-	k.drawn = true
+	k.released = true
 	k.mu.Unlock()
 	k.flush()
 }

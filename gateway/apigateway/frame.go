@@ -2,7 +2,6 @@ package apigateway
 
 import (
 	"encoding/binary"
-	"unicode/utf8"
 )
 
 // Opcodes of RFC 6455, section 5.2.
@@ -13,38 +12,6 @@ const (
 	opClose        = 0x8
 	opPing         = 0x9
 	opPong         = 0xA
-)
-
-// An ending is how a connection ends: a status code of RFC 6455, section 7.4, and a reason.
-type closeStatus struct {
-	code   int
-	reason string
-	byPeer bool // by a close frame of the client's, after which it sends nothing
-}
-
-// The endings that a client brings upon itself.
-var (
-	endBinary      = &closeStatus{code: 1003, reason: "Binary messages are not supported"}
-	endLongFrame   = &closeStatus{code: 1009, reason: "A frame is over 32 KiB"}
-	endLongMessage = &closeStatus{code: 1009, reason: "A message is over 128 KiB"}
-	endText        = &closeStatus{code: 1007, reason: "A text message is not UTF-8"}
-	endReason      = &closeStatus{code: 1007, reason: "The close reason is not UTF-8"}
-)
-
-// endLost is when a connection ends without a close frame. Its code is never sent.
-var endLost = closeStatus{code: 1006, reason: "Connection lost"}
-
-func violation(reason string) *closeStatus { return &closeStatus{code: 1002, reason: reason} }
-
-var (
-	endReserved     = violation("A reserved bit is set")
-	endOpcode       = violation("Unknown opcode")
-	endUnmasked     = violation("A client's frame must be masked")
-	endControl      = violation("A control frame is fragmented or over 125 bytes")
-	endLength       = violation("A frame's length is not in its shortest form")
-	endContinuation = violation("A continuation without a message")
-	endInterleaved  = violation("A message within a message")
-	endCloseCode    = violation("The close frame's status code is not one to be sent")
 )
 
 // A decoder makes messages of a client's bytes, however they are cut. It checks all that RFC 6455 demands of frames,
@@ -212,26 +179,6 @@ func unmask(b []byte, mask [4]byte, offset int) {
 	}
 }
 
-// readClose takes a client's close frame apart. Without a code it is 1005, which is never sent.
-func readClose(payload []byte) (e closeStatus, wrong *closeStatus) {
-	if len(payload) == 0 {
-		return closeStatus{1005, "Client-side close frame status not set", true}, nil
-	}
-	if len(payload) == 1 {
-		return e, endCloseCode
-	}
-	e = closeStatus{int(binary.BigEndian.Uint16(payload)), string(payload[2:]), true}
-	switch {
-	case e.code >= 3000 && e.code < 5000, e.code >= 1000 && e.code <= 1003, e.code >= 1007 && e.code <= 1014:
-	default:
-		return e, endCloseCode
-	}
-	if !utf8.ValidString(e.reason) {
-		return e, endReason
-	}
-	return e, nil
-}
-
 // appendMessage appends data as text frames of at most MaxFrame.
 func appendMessage(b, data []byte) []byte {
 	opcode := byte(opText)
@@ -253,12 +200,4 @@ func appendFrame(b []byte, first byte, payload []byte) []byte {
 		b = binary.BigEndian.AppendUint64(append(b, first, 127), uint64(n))
 	}
 	return append(b, payload...)
-}
-
-// appendClose appends the frame that says how a connection ends.
-func appendClose(b []byte, e closeStatus) []byte {
-	if e.code == 1005 {
-		return appendFrame(b, 0x80|opClose, nil)
-	}
-	return appendFrame(b, 0x80|opClose, append(binary.BigEndian.AppendUint16(nil, uint16(e.code)), e.reason...))
 }

@@ -36,10 +36,6 @@ const (
 	maxURL     = 4096      // characters
 )
 
-// maxOutbox is how many bytes wait for a client that does not read. AWS
-// documents that there is a limit, but not its size.
-const maxOutbox = 256 << 10
-
 var (
 	// ErrGone says that there is no such connection, or not yet, or no more. API Gateway's GoneException, 410.
 	ErrGone = errors.New("apigateway: the connection is gone")
@@ -162,8 +158,8 @@ func (g *Gateway) Connections() int { return int(g.open.Load()) }
 // ErrPayloadTooLarge; nil means that the message was accepted, not that it was
 // received.
 func (g *Gateway) Post(ctx context.Context, connectionID string, data []byte) error {
-	if err := g.ask(ctx, connectionID); err != nil {
-		return g.posted(connectionID, data, err)
+	if err := g.checkPosting(ctx, connectionID); err != nil {
+		return g.notePost(connectionID, data, err)
 	}
 	return g.send(ctx, connectionID, data)
 }
@@ -172,7 +168,7 @@ func (g *Gateway) Post(ctx context.Context, connectionID string, data []byte) er
 // before its client can read it.
 func (g *Gateway) send(ctx context.Context, connectionID string, data []byte) error {
 	c, err := g.post(ctx, connectionID, data)
-	g.posted(connectionID, data, err)
+	g.notePost(connectionID, data, err)
 	if c != nil {
 		c.flush()
 	}
@@ -208,7 +204,7 @@ func (g *Gateway) post(ctx context.Context, connectionID string, data []byte) (*
 // Disconnect closes a connection as a DELETE of @connections does. It returns
 // ErrGone, or the error of Hooks.Posting.
 func (g *Gateway) Disconnect(connectionID string) error {
-	if err := g.ask(context.Background(), connectionID); err != nil {
+	if err := g.checkPosting(context.Background(), connectionID); err != nil {
 		return err
 	}
 	c := g.find(connectionID)
@@ -227,9 +223,9 @@ func (g *Gateway) Sweep() {
 		quiet := now - c.active.Load()
 		switch {
 		case now-c.connectedAt >= g.Lifetime.Milliseconds():
-			c.close(closeStatus{code: 1001, reason: "Connection duration exceeded"})
+			c.close(endLifetime)
 		case quiet >= g.Idle.Milliseconds():
-			c.close(closeStatus{code: 1001, reason: "Going away"})
+			c.close(endGoingAway)
 		case g.isPingDue(quiet, now-last):
 			c.ping()
 		}
@@ -251,7 +247,7 @@ func (g *Gateway) Shutdown(ctx context.Context) error {
 	g.draining = true
 	g.entrance.Unlock()
 	for c := range g.all() {
-		c.close(closeStatus{code: 1001, reason: "Going away"})
+		c.close(endGoingAway)
 	}
 	done := make(chan struct{})
 	go func() { g.running.Wait(); close(done) }()
@@ -298,7 +294,7 @@ func (g *Gateway) register(c *connection) {
 	g.entrance.RLock()
 	defer g.entrance.RUnlock()
 	if g.draining { // Shutdown may have looked before
-		c.close(closeStatus{code: 1001, reason: "Going away"})
+		c.close(endGoingAway)
 	}
 }
 

@@ -104,7 +104,7 @@ func (c *connection) upgrade(w http.ResponseWriter, r *http.Request, protocol st
 	if err != nil {
 		return nil, err
 	}
-	c.take(conn)
+	c.attach(conn)
 	if tcp, ok := conn.(*net.TCPConn); ok {
 		tcp.SetWriteBuffer(sendBuffer)
 	}

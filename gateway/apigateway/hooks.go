@@ -22,23 +22,9 @@ type Hooks struct {
 	Closed func(connectionID string)
 }
 
-// arrive has a message dealt with.
-func (g *Gateway) arrive(held *cork, c *connection, body string) {
-	if g.Hooks.Arrive == nil {
-		g.message(held, c, body)
-		return
-	}
-	g.running.Add(1) // which cannot be over: the connection is counted until it has been read to its end
-	g.Hooks.Arrive(c.id, body, func() {
-		defer g.running.Done()
-		held := &cork{Context: context.Background()} // what came along may be dealt with already
-		defer held.draw()
-		g.message(held, c, body)
-	})
-}
-
-// ask returns what the hook says to a call of @connections.
-func (g *Gateway) ask(ctx context.Context, connectionID string) error {
+// checkPosting returns the error of Hooks.Posting for a call of @connections. If
+// that is ErrGone, it cuts the connection.
+func (g *Gateway) checkPosting(ctx context.Context, connectionID string) error {
 	if g.Hooks.Posting == nil {
 		return nil
 	}
@@ -49,8 +35,9 @@ func (g *Gateway) ask(ctx context.Context, connectionID string) error {
 	return err
 }
 
-// posted tells of a message to a client, and returns its error.
-func (g *Gateway) posted(connectionID string, data []byte, err error) error {
+// notePost counts a message to a client and reports it to Hooks.Posted. It
+// returns the message's error.
+func (g *Gateway) notePost(connectionID string, data []byte, err error) error {
 	g.counts.countPost(err)
 	if g.Hooks.Posted != nil {
 		g.Hooks.Posted(connectionID, bytes.Clone(data), err) // or what is posted would always have to live on the heap

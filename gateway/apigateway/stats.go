@@ -43,7 +43,7 @@ func (c *counters) countPost(err error) {
 	}
 }
 
-func (c *counters) countEnd(code int) { c.ended[min(code-1000, len(c.ended)-1)].Add(1) }
+func (c *counters) countEnd(code int) { c.ended[min(code-codeNormal, len(c.ended)-1)].Add(1) }
 
 // Stats returns what has been counted. It looks at every connection: it is for who watches, not for each message.
 func (g *Gateway) Stats() Stats {
@@ -61,7 +61,7 @@ func (g *Gateway) Stats() Stats {
 		}
 	}
 	for i := range c.ended {
-		code := 1000 + i
+		code := codeNormal + i
 		if i == len(c.ended)-1 {
 			code = 3000
 		}
@@ -70,7 +70,7 @@ func (g *Gateway) Stats() Stats {
 		}
 	}
 	for c := range g.all() {
-		s.Queued += c.waiting()
+		s.Queued += c.queuedBytes()
 	}
 	return s
 }
@@ -97,7 +97,7 @@ func (g *Gateway) Clients() (clients []Client) {
 
 func (c *connection) client() Client {
 	return Client{
-		ID: c.id, SourceIP: c.sourceIP, UserAgent: c.userAgent, Queued: c.waiting(),
+		ID: c.id, SourceIP: c.sourceIP, UserAgent: c.userAgent, Queued: c.queuedBytes(),
 		ConnectedAt: time.UnixMilli(c.connectedAt).UTC(), ActiveAt: time.UnixMilli(c.active.Load()).UTC(),
 	}
 }

@@ -1,0 +1,124 @@
+package apigateway
+
+import (
+	"context"
+	"errors"
+	"io"
+	"sync"
+	"syscall"
+	"unicode/utf8"
+)
+
+// chunkSize is the most that is read at a time. A goroutine holds a chunk only
+// while there is something in it, so an idle connection has none.
+const chunkSize = 16 << 10
+
+type chunk [chunkSize]byte
+
+// bufferSize is the read buffer of a connection that cannot be asked whether
+// there is something to read, as with TLS. It holds the buffer while it waits.
+const bufferSize = 2 << 10
+
+var chunks = sync.Pool{New: func() any { return new(chunk) }}
+
+// receive handles messages until the connection ends. It returns how the client
+// or the network ended it, or nil if this side did.
+func (c *connection) receive(early []byte) *closeStatus {
+	for {
+		data, err := early, error(nil)
+		if early = nil; len(data) == 0 {
+			data, err = c.wait()
+		}
+		if len(data) > 0 {
+			if end := c.handle(data); end != nil {
+				return end
+			}
+		}
+		c.release()
+		switch {
+		case c.isEnding():
+			return nil
+		case err != nil:
+			return &endLost
+		}
+	}
+}
+
+// handle handles the messages in data.
+func (c *connection) handle(data []byte) *closeStatus {
+	held := &cork{Context: context.Background()}
+	defer held.release()
+	for len(data) > 0 {
+		opcode, payload, rest, end := c.decoder.next(data)
+		if end != nil {
+			return end
+		}
+		data = rest
+		switch opcode {
+		case opText:
+			if !c.gateway.AnyText && !utf8.Valid(payload) {
+				return endText
+			}
+			c.gateway.arrive(held, c, string(payload))
+			if c.isEnding() {
+				return nil
+			}
+		case opPing:
+			c.pong(payload)
+			held.add(c)
+		case opClose:
+			e, wrong := readClose(payload)
+			if wrong != nil {
+				return wrong
+			}
+			return &e
+		}
+	}
+	return nil
+}
+
+// wait returns what the client sends next. The bytes are valid until release.
+func (c *connection) wait() ([]byte, error) {
+	if c.raw == nil {
+		n, err := c.net.Read(c.buffer)
+		return c.buffer[:n], err
+	}
+	if err := c.raw.Read(c.isReadable); err != nil {
+		return nil, err
+	}
+	if c.readErr == nil && c.read == 0 {
+		return nil, io.EOF
+	}
+	return c.chunk[:max(c.read, 0)], c.readErr
+}
+
+// readNow reads what is there. It returns false if there is nothing.
+func (c *connection) readNow(fd uintptr) bool {
+	if c.chunk == nil {
+		c.chunk = chunks.Get().(*chunk)
+	}
+	c.read, c.readErr = readFD(fd, c.chunk[:])
+	if errors.Is(c.readErr, syscall.EAGAIN) {
+		c.release()
+		return false
+	}
+	return true
+}
+
+func (c *connection) release() {
+	if c.chunk != nil {
+		chunks.Put(c.chunk)
+		c.chunk = nil
+	}
+}
+
+// awaitHangup discards what still arrives, so that a TCP reset does not destroy
+// the close frame. It returns how the connection ends.
+func (c *connection) awaitHangup() error {
+	defer c.release()
+	for {
+		if _, err := c.wait(); err != nil {
+			return err
+		}
+	}
+}
