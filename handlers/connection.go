@@ -65,7 +65,7 @@ func (h *Handler) gone(ctx context.Context, conn string) error {
 // drop tells a lobby that conn is gone. It returns until when conn's slot is
 // held, or the zero time if it is not.
 func (h *Handler) drop(ctx context.Context, key lobby.Key, conn string) (until time.Time, err error) {
-	l, err := h.update(ctx, nil, key, func(l *lobby.Lobby) error {
+	l, err := h.update(ctx, change{key: key}, func(l *lobby.Lobby) error {
 		if m, _ := l.Member(conn); m.Away() {
 			until = m.AwayUntil
 			return lobby.ErrNotIn // so that nothing is written that is so already

@@ -34,7 +34,7 @@ func (h *Handler) join(ctx context.Context, req *action, at store.Connection, se
 		Conn: req.conn, Player: strings.Clone(c.Player), Original: at.Original, ClaimedAt: at.Claim.Since, RequestID: strings.Clone(req.RequestID),
 	}
 	var m lobby.Member
-	l, lapsed, err := h.apply(ctx, at.Key(), seen, func(l *lobby.Lobby) (err error) {
+	l, err := h.update(ctx, change{key: at.Key(), seen: seen, silent: true}, func(l *lobby.Lobby) (err error) {
 		id = l.ID
 		if m, in, err = l.Join(r, s.hash()); errors.Is(err, lobby.ErrWrongPassword) {
 			if err = h.prove(ctx, req, at.Key(), l.Password, c.Password); err == nil {
@@ -51,7 +51,7 @@ func (h *Handler) join(ctx context.Context, req *action, at store.Connection, se
 		err = h.undoClaim(ctx, at, err)
 	}
 	if l != nil { // who is found gone by it is dropped when the sender has its answer, which is of before
-		defer h.dropAll(ctx, l.Key(), h.notifyChanges(ctx, nil, l, lapsed))
+		defer h.dropAll(ctx, l.Key(), h.notifyChanges(ctx, nil, l))
 	}
 	switch {
 	case err == nil && in:
@@ -124,7 +124,7 @@ func (h *Handler) notifyHost(ctx context.Context, l *lobby.Lobby, m lobby.Member
 func (h *Handler) removeUnseen(ctx context.Context, l *lobby.Lobby, conn, told string) error {
 	ctx, cancel := lastTime(ctx)
 	defer cancel()
-	_, err := h.update(ctx, nil, l.Key(), func(now *lobby.Lobby) error {
+	_, err := h.update(ctx, change{key: l.Key()}, func(now *lobby.Lobby) error {
 		if !now.UndoAccept(l, conn, told) {
 			return lobby.ErrNotIn
 		}
@@ -164,7 +164,7 @@ func (h *Handler) hostGone(ctx context.Context, key lobby.Key, host lobby.Member
 	ctx, cancel := lastTime(ctx)
 	defer cancel()
 	var out bool
-	l, err := h.update(ctx, nil, key, func(l *lobby.Lobby) error {
+	l, err := h.update(ctx, change{key: key}, func(l *lobby.Lobby) error {
 		if out = false; l.Host().Conn != host.Conn {
 			return nil
 		}
@@ -211,7 +211,7 @@ func (h *Handler) askHost(ctx context.Context, req *action, l *lobby.Lobby) erro
 	ctx, cancel := lastTime(ctx)
 	defer cancel()
 	var out bool
-	_, undo := h.update(ctx, nil, l.Key(), func(l *lobby.Lobby) error {
+	_, undo := h.update(ctx, change{key: l.Key()}, func(l *lobby.Lobby) error {
 		out = l.Host().Conn == host.Conn && withdraw(l)
 		return nil
 	})

@@ -48,7 +48,7 @@ func (h *Handler) undoAccept(ctx context.Context, req *action, accepted *lobby.L
 		return lobby.ErrNotWaiting
 	}
 	var out bool
-	l, err := h.update(ctx, nil, accepted.Key(), func(l *lobby.Lobby) error {
+	l, err := h.update(ctx, change{key: accepted.Key()}, func(l *lobby.Lobby) error {
 		if out = l.UndoAccept(accepted, r.Conn); out {
 			l.Requeue(req.conn, r)
 		}
@@ -117,7 +117,7 @@ func (h *Handler) undoReject(ctx context.Context, req *action, rejected *lobby.L
 	case err != nil:
 		return err
 	}
-	l, lapsed, err := h.apply(ctx, rejected.Key(), nil, func(l *lobby.Lobby) error {
+	l, err := h.update(ctx, change{key: rejected.Key(), silent: true}, func(l *lobby.Lobby) error {
 		if l.CreatedAt != rejected.CreatedAt {
 			return store.ErrNotFound // another has taken its id
 		}
@@ -129,7 +129,7 @@ func (h *Handler) undoReject(ctx context.Context, req *action, rejected *lobby.L
 		h.releaseClaim(ctx, r.Conn, to)
 	}
 	if l != nil {
-		h.notify(ctx, nil, l, lapsed)
+		h.notify(ctx, nil, l)
 	}
 	if isOver {
 		answer = lobbyClosed(rejected, r)

@@ -73,10 +73,10 @@ func (h *Handler) done(ctx context.Context, req *action, e events.Done) error {
 	return h.reply(ctx, req, e)
 }
 
-// notify sends the lobby's events to those concerned. The first expired events
-// are not the action's doing, so they are no answer to it.
-func (h *Handler) notify(ctx context.Context, req *action, l *lobby.Lobby, lapsed int) {
-	h.dropAll(ctx, l.Key(), h.notifyChanges(ctx, req, l, lapsed))
+// notify sends the lobby's events to those concerned. req is the action that
+// they answer, or nil.
+func (h *Handler) notify(ctx context.Context, req *action, l *lobby.Lobby) {
+	h.dropAll(ctx, l.Key(), h.notifyChanges(ctx, req, l))
 }
 
 // dropAll drops connections that turned out to be gone.
@@ -90,12 +90,13 @@ func (h *Handler) dropAll(ctx context.Context, key lobby.Key, gone []string) {
 
 // notifyChanges is notify, but returns the connections that turned out to be
 // gone.
-func (h *Handler) notifyChanges(ctx context.Context, req *action, l *lobby.Lobby, lapsed int) (gone []string) {
+func (h *Handler) notifyChanges(ctx context.Context, req *action, l *lobby.Lobby) (gone []string) {
 	var all []outgoing
-	for i, c := range l.Events {
+	for _, c := range l.Events {
+		// No action closes a lobby for which the time is over.
+		isAnswer := c.Kind == lobby.Updated || c.Kind == lobby.Closed && c.Reason != lobby.ReasonTimedOut
 		for _, o := range notifications(l, c) {
-			isAnswer := c.Kind == lobby.Closed || c.Kind == lobby.Updated
-			if req != nil && o.to == req.conn && i >= lapsed && isAnswer {
+			if req != nil && o.to == req.conn && isAnswer {
 				o.requestID = req.RequestID
 			}
 			all = append(all, o)

@@ -189,7 +189,7 @@ func (h *Handler) elsewhere(ctx context.Context, req *action, l *lobby.Lobby, c 
 			there = others // whoever should have come is slow, or waits there for others to come
 		}
 	}
-	_, err := h.update(ctx, nil, l.Key(), func(l *lobby.Lobby) error {
+	_, err := h.update(ctx, change{key: l.Key()}, func(l *lobby.Lobby) error {
 		if len(l.Members) > 1 || len(l.Waiting) > 0 {
 			return lobby.ErrAlreadyIn // somebody was faster
 		}

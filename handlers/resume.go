@@ -24,7 +24,7 @@ func (h *Handler) resume(ctx context.Context, req *action) error {
 		return err
 	}
 	var m lobby.Member
-	l, err := h.updateSeen(ctx, nil, at.Key(), seen, func(l *lobby.Lobby) (err error) {
+	l, err := h.update(ctx, change{key: at.Key(), seen: seen}, func(l *lobby.Lobby) (err error) {
 		if at.Original || l.ID != s.lobbyID {
 			return lobby.ErrNoSuchSlot
 		}
