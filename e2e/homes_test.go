@@ -8,14 +8,12 @@ import (
 	"net/url"
 	"regexp"
 	"slices"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
-	awsevents "github.com/aws/aws-lambda-go/events"
-
 	"bellhop/handlers"
+	"bellhop/handlers/handlerstest"
 	"bellhop/store"
 	"bellhop/store/storetest"
 )
@@ -57,26 +55,17 @@ func (w *world) nextID() (id string) {
 
 // memoryHome calls the Handler, and keeps what it posts.
 type memoryHome struct {
+	*handlerstest.Inbox
 	handler *handlers.Handler
-	mu      sync.Mutex
-	inbox   map[string][]string // of those that are connected
-	hungUp  map[string][]string // what those have heard who were hung up on and have not looked since
 }
 
 func openMemory(_ *testing.T, w *world) home {
-	h := &memoryHome{inbox: map[string][]string{}, hungUp: map[string][]string{}}
-	h.handler = w.handle(h)
-	return h
+	inbox := handlerstest.NewInbox()
+	return &memoryHome{inbox, w.handle(inbox)}
 }
 
 func (h *memoryHome) event(name, route, body string, query map[string]string) int {
-	e := awsevents.APIGatewayWebsocketProxyRequest{Body: body, QueryStringParameters: query}
-	e.RequestContext.ConnectionID, e.RequestContext.RouteKey, e.RequestContext.RequestID = name, route, "a-reference"
-	r, err := h.handler.Handle(context.Background(), e)
-	if err != nil {
-		return 502
-	}
-	return r.StatusCode
+	return handlerstest.Invoke(context.Background(), h.handler, name, route, body, "a-reference", query)
 }
 
 func (h *memoryHome) connect(name, query string) int {
@@ -88,7 +77,7 @@ func (h *memoryHome) connect(name, query string) int {
 	status := h.event(name, "$connect", "", single)
 	if status == 200 {
 		status = 101
-		h.inbox[name] = []string{}
+		h.Open(name)
 	}
 	return status
 }
@@ -96,46 +85,22 @@ func (h *memoryHome) connect(name, query string) int {
 func (h *memoryHome) send(name, text string) { h.event(name, "$default", text, nil) }
 
 func (h *memoryHome) drop(name string, silent bool) {
-	delete(h.inbox, name)
+	h.Lose(name)
 	if !silent {
 		h.event(name, "$disconnect", "", nil)
 	}
 }
 
 func (h *memoryHome) heard(name string) []string {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if events, ok := h.hungUp[name]; ok {
-		delete(h.hungUp, name)
-		h.mu.Unlock()
+	events, gone := h.HeardBy(name)
+	for i := range events {
+		events[i] = withoutReference(events[i])
+	}
+	if gone {
 		h.event(name, "$disconnect", "", nil)
-		h.mu.Lock()
-		return append(events, hungUp)
+		events = append(events, hungUp)
 	}
-	events := h.inbox[name]
-	h.inbox[name] = []string{}
 	return events
-}
-
-func (h *memoryHome) Post(_ context.Context, name string, data []byte) error {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.inbox[name] == nil {
-		return handlers.ErrGone
-	}
-	h.inbox[name] = append(h.inbox[name], withoutReference(string(data)))
-	return nil
-}
-
-func (h *memoryHome) Hangup(_ context.Context, name string) error {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.inbox[name] == nil {
-		return handlers.ErrGone
-	}
-	h.hungUp[name] = h.inbox[name]
-	delete(h.inbox, name)
-	return nil
 }
 
 var reference = regexp.MustCompile(`"reference":"[^"]+"`)

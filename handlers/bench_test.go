@@ -1,4 +1,4 @@
-package handlers
+package handlers_test
 
 import (
 	"context"
@@ -10,6 +10,7 @@ import (
 
 	awsevents "github.com/aws/aws-lambda-go/events"
 
+	"bellhop/handlers"
 	"bellhop/store"
 	"bellhop/store/dynamodbtest"
 )
@@ -26,7 +27,7 @@ func BenchmarkActions(b *testing.B) {
 }
 
 func benchmarkActions(b *testing.B, s store.Store) {
-	h := New(Config{Store: s, Poster: discard{}, Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Rate: 1e12})
+	h := handlers.New(handlers.Config{Store: s, Poster: discard{}, Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Rate: 1e12})
 	took, round := map[string]time.Duration{}, 0
 	do := func(what, conn, route, text string) {
 		e := awsevents.APIGatewayWebsocketProxyRequest{Body: text}

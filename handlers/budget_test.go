@@ -1,4 +1,4 @@
-package handlers
+package handlers_test
 
 import (
 	"context"
@@ -13,6 +13,8 @@ import (
 	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
 	"github.com/aws/smithy-go/middleware"
 
+	"bellhop/handlers"
+	"bellhop/handlers/handlerstest"
 	"bellhop/store/dynamodb"
 	"bellhop/store/dynamodbtest"
 )
@@ -77,14 +79,13 @@ func (m *meter) expect(t trips) {
 }
 
 // metered returns a world over DynamoDB.
-func metered(t *testing.T, endpoint string) (*fixture, *meter) {
+func metered(t *testing.T, endpoint string) (*handlerstest.World, *meter) {
 	m, c := new(meter), dynamodbtest.Config()
 	table := dynamodbtest.Table()
 	dynamodbtest.OpenTable(t, c, endpoint, table, time.Now)
 	c.APIOptions = append(c.APIOptions, func(s *middleware.Stack) error { return s.Initialize.Add(m, middleware.After) })
-	w := newWorld(unwrapped)
-	w.Config.Store = dynamodb.New(c, endpoint, table, w.clock)
-	w.Handler = New(w.Config)
+	w := handlerstest.New()
+	w.Use(dynamodb.New(c, endpoint, table, w.Clock.Now))
 	return w, m
 }
 
@@ -137,30 +138,30 @@ func TestBudget(t *testing.T) {
 		for kind, budget := range map[string]trips{"known": tt.known, "cold": tt.cold} {
 			t.Run(tt.what+"/"+kind, func(t *testing.T) {
 				w, m := metered(t, endpoint)
-				w.openFox(t)
+				openFox(t, w)
 				if tt.what == "quick_join, into a lobby" {
-					w.invoke("host", "$default", `{"action":"update_lobby","content":{"public":true}}`, "", nil)
+					w.Invoke("host", "$default", `{"action":"update_lobby","content":{"public":true}}`, "", nil)
 				}
 				if strings.HasSuffix(tt.what, "host is gone") {
-					w.lose("host")
+					w.Lose("host")
 				}
 				if tt.conn == "leaver" {
-					w.connect("leaver", nil)
-					w.say("leaver", `{"action":"start_lobby","content":{"lobby_id":"owl"}}`)
+					w.Connect("leaver", nil)
+					w.Say("leaver", `{"action":"start_lobby","content":{"lobby_id":"owl"}}`)
 					if !strings.HasSuffix(tt.what, "within 15 s") {
-						w.wait(claimTTL)
+						w.Clock.Move(handlers.ClaimTTL)
 					}
-					w.say("leaver", `{"action":"leave_lobby"}`)
+					w.Say("leaver", `{"action":"leave_lobby"}`)
 				}
 				if !strings.HasSuffix(tt.what, "within 15 s") {
-					w.wait(claimTTL)
+					w.Clock.Move(handlers.ClaimTTL)
 				}
-				w.invoke(tt.conn, "$default", `{"action":"ping"}`, "", nil)
+				w.Invoke(tt.conn, "$default", `{"action":"ping"}`, "", nil)
 				if kind == "cold" {
-					w.Handler = New(w.Config)
+					w.Restart()
 				}
 				m.expect(budget)
-				w.invoke(tt.conn, orMessage(tt.route), tt.text, "reference", nil)
+				w.Invoke(tt.conn, orMessage(tt.route), tt.text, "reference", nil)
 				t.Logf("%-40s %-5s  %d round trips: %s", tt.what, kind, len(budget), strings.Join(m.calls, ", "))
 				if len(m.calls) != budget.calls() {
 					t.Errorf("%d calls, want %d", len(m.calls), budget.calls())
@@ -171,7 +172,7 @@ func TestBudget(t *testing.T) {
 						t.Errorf("%s is not among those that the function may make, %v", call, dynamodbtest.ItemCalls())
 					}
 				}
-				for conn, events := range w.heard() {
+				for conn, events := range w.Heard() {
 					if strings.Contains(fmt.Sprint(events), `"internal"`) {
 						t.Errorf("%s hears %v", conn, events)
 					}
@@ -196,19 +197,19 @@ func orMessage(route string) string {
 // TestPostsGoOutTogether guards that telling many takes no longer than telling one: each post waits until all others are
 // under way too.
 func TestPostsGoOutTogether(t *testing.T) {
-	w := newWorld(unwrapped)
+	w := handlerstest.New()
 	const guests = 7
-	w.connect("host", nil)
-	w.say("host", `{"action":"start_lobby","content":{"lobby_id":"fox"}}`)
+	w.Connect("host", nil)
+	w.Say("host", `{"action":"start_lobby","content":{"lobby_id":"fox"}}`)
 	for i := range guests {
 		conn := fmt.Sprint("guest", i)
-		w.connect(conn, nil)
-		w.say(conn, `{"action":"join_lobby","content":{"lobby_id":"fox"}}`)
-		w.say("host", `{"action":"accept_request"}`)
+		w.Connect(conn, nil)
+		w.Say(conn, `{"action":"join_lobby","content":{"lobby_id":"fox"}}`)
+		w.Say("host", `{"action":"accept_request"}`)
 	}
 	var together sync.WaitGroup
 	together.Add(guests + 1)
-	w.meanwhile = func(string, string) error {
+	w.Meanwhile = func(string, string) error {
 		together.Done()
 		together.Wait()
 		return nil
@@ -216,7 +217,7 @@ func TestPostsGoOutTogether(t *testing.T) {
 	done := make(chan bool)
 	go func() {
 		defer close(done)
-		w.say("host", `{"action":"close_lobby"}`)
+		w.Say("host", `{"action":"close_lobby"}`)
 	}()
 	select {
 	case <-done:

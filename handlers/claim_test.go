@@ -1,4 +1,4 @@
-package handlers
+package handlers_test
 
 import (
 	"errors"
@@ -8,6 +8,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"bellhop/handlers"
+	"bellhop/handlers/handlerstest"
 	"bellhop/store"
 	"bellhop/store/storetest"
 )
@@ -17,7 +19,7 @@ import (
 func TestSlowWayElsewhere(t *testing.T) {
 	var atPoint func()
 	var lost bool // writes of lobbies are
-	w := newWorld(func(s store.Store) store.Store {
+	w := handlerstest.NewOver(func(s store.Store) store.Store {
 		return storetest.Failing(s, func(method string) error {
 			switch do := atPoint; {
 			case method == "Claim" && do != nil:
@@ -29,29 +31,29 @@ func TestSlowWayElsewhere(t *testing.T) {
 			return nil
 		})
 	})
-	w.openHen("ann")
-	w.say("host", reject)
-	w.heard()
-	w.wait(time.Millisecond)
+	openHen(w, "ann")
+	w.Say("host", reject)
+	w.Heard()
+	w.Clock.Move(time.Millisecond)
 	atPoint = func() {
-		w.say("ann", join)
+		w.Say("ann", join)
 		lost = true
-		w.say("host", reject)
+		w.Say("host", reject)
 		lost = false
 	}
-	w.say("ann", `{"action":"start_lobby","content":{"lobby_id":"own"}}`)
+	w.Say("ann", `{"action":"start_lobby","content":{"lobby_id":"own"}}`)
 	want := map[string][]string{"ann": {"error already_in_lobby"}, "host": {"request_to_join", "error internal X"}}
-	if diff := cmp.Diff(want, brief(w.heard())); diff != "" {
+	if diff := cmp.Diff(want, brief(w.Heard())); diff != "" {
 		t.Errorf("heard (-want +got):\n%s", diff)
 	}
-	w.wantListed(t, []string{"host", "ann"}, false)
+	wantListed(t, w, []string{"host", "ann"}, false)
 }
 
 // TestRejectedLongAfter guards the same of one who has waited for long, could not be told that they are rejected, and goes
 // elsewhere while that is undone.
 func TestRejectedLongAfter(t *testing.T) {
 	var atLobby func()
-	w := newWorld(func(s store.Store) store.Store {
+	w := handlerstest.NewOver(func(s store.Store) store.Store {
 		return storetest.Failing(s, func(method string) error {
 			if do := atLobby; method == "Lobby" && do != nil {
 				atLobby = nil
@@ -60,26 +62,26 @@ func TestRejectedLongAfter(t *testing.T) {
 			return nil
 		})
 	})
-	w.openHen("ann")
-	w.wait(claimTTL)
-	w.meanwhile = func(string, string) error {
-		w.meanwhile = nil
-		atLobby = func() { w.say("ann", `{"action":"start_lobby","content":{"lobby_id":"own"}}`) }
-		return ErrBusy
+	openHen(w, "ann")
+	w.Clock.Move(handlers.ClaimTTL)
+	w.Meanwhile = func(string, string) error {
+		w.Meanwhile = nil
+		atLobby = func() { w.Say("ann", `{"action":"start_lobby","content":{"lobby_id":"own"}}`) }
+		return handlers.ErrBusy
 	}
-	w.say("host", reject)
+	w.Say("host", reject)
 	want := map[string][]string{"ann": {"error already_in_lobby"}, "host": {"error rate_limited X"}}
-	if diff := cmp.Diff(want, brief(w.heard())); diff != "" {
+	if diff := cmp.Diff(want, brief(w.Heard())); diff != "" {
 		t.Errorf("heard (-want +got):\n%s", diff)
 	}
-	w.wantListed(t, []string{"host", "ann"}, false)
+	wantListed(t, w, []string{"host", "ann"}, false)
 }
 
 // TestTwoWaysInOneMillisecond guards the same of one who asks a lobby twice in one millisecond: that they are out of it again
 // by the first time, which is noted late, says nothing of the second.
 func TestTwoWaysInOneMillisecond(t *testing.T) {
 	var atPoint, atSwap func() error
-	w := newWorld(func(s store.Store) store.Store {
+	w := handlerstest.NewOver(func(s store.Store) store.Store {
 		return storetest.Failing(s, func(method string) error {
 			var do func() error
 			switch method {
@@ -94,36 +96,36 @@ func TestTwoWaysInOneMillisecond(t *testing.T) {
 			return do()
 		})
 	})
-	w.openHen("ann")
+	openHen(w, "ann")
 	lost, noting, late, noted := make(chan bool), make(chan bool), make(chan bool), make(chan bool)
 	atSwap = func() error { close(lost); return errors.New("no store") }
 	atPoint = func() error { <-lost; close(noting); <-late; return nil }
 	go func() {
 		defer close(noted)
-		w.say("host", strings.Replace(reject, "X", "lost", 1))
+		w.Say("host", strings.Replace(reject, "X", "lost", 1))
 	}()
 	<-noting
-	w.say("host", reject)
-	w.heard()
+	w.Say("host", reject)
+	w.Heard()
 	atSwap = func() error {
 		close(late)
 		<-noted
-		w.say("ann", `{"action":"start_lobby","content":{"lobby_id":"own"}}`)
+		w.Say("ann", `{"action":"start_lobby","content":{"lobby_id":"own"}}`)
 		return nil
 	}
-	w.say("ann", join)
+	w.Say("ann", join)
 	want := map[string][]string{"ann": {"error already_in_lobby"}, "host": {"error internal lost", "request_to_join"}}
-	if diff := cmp.Diff(want, brief(w.heard())); diff != "" {
+	if diff := cmp.Diff(want, brief(w.Heard())); diff != "" {
 		t.Errorf("heard (-want +got):\n%s", diff)
 	}
-	w.wantListed(t, []string{"host", "ann"}, false)
+	wantListed(t, w, []string{"host", "ann"}, false)
 }
 
 // openHen has the lobby hen begin, and somebody wait for it.
-func (w *fixture) openHen(waits string) {
-	w.connect("host", nil)
-	w.connect(waits, nil)
-	w.say("host", `{"action":"start_lobby","content":{"lobby_id":"hen"}}`)
-	w.say(waits, join)
-	w.heard()
+func openHen(w *handlerstest.World, waits string) {
+	w.Connect("host", nil)
+	w.Connect(waits, nil)
+	w.Say("host", `{"action":"start_lobby","content":{"lobby_id":"hen"}}`)
+	w.Say(waits, join)
+	w.Heard()
 }

@@ -1,4 +1,4 @@
-package handlers
+package handlers_test
 
 import (
 	"context"
@@ -17,6 +17,8 @@ import (
 	"pgregory.net/rapid"
 
 	"bellhop/events"
+	"bellhop/handlers"
+	"bellhop/handlers/handlerstest"
 	"bellhop/lobby"
 	"bellhop/store/dynamodbtest"
 )
@@ -37,7 +39,7 @@ func FuzzConversation(f *testing.F) {
 		}
 		f.Add(script(string(data)))
 	}
-	f.Fuzz(func(t *testing.T, script []byte) { converse(t, newWorld(unwrapped), script) })
+	f.Fuzz(func(t *testing.T, script []byte) { converse(t, handlerstest.New(), script) })
 }
 
 // TestConversationsAtRandom guards the same where fuzzing takes long to get, in a lobby of three with one who waits; and
@@ -54,14 +56,13 @@ func TestConversationsAtRandom(t *testing.T) {
 	}
 	script := rapid.SliceOfN(rapid.SampledFrom(likely), maxSteps/2, maxSteps/2)
 	t.Run("memory", func(t *testing.T) {
-		rapid.Check(t, func(t *rapid.T) { converse(t, newWorld(unwrapped), append(lobby, script.Draw(t, "script")...)) })
+		rapid.Check(t, func(t *rapid.T) { converse(t, handlerstest.New(), append(lobby, script.Draw(t, "script")...)) })
 	})
 	t.Run("dynamodb", func(t *testing.T) {
 		endpoint := dynamodbtest.Start(t)
 		for seed := range 10 {
-			w := newWorld(unwrapped)
-			w.Config.Store = dynamodbtest.Open(t, endpoint, w.clock)
-			w.Handler = New(w.Config)
+			w := handlerstest.New()
+			w.Use(dynamodbtest.Open(t, endpoint, w.Clock.Now))
 			converse(t, w, append(lobby, script.Example(seed)...))
 		}
 	})
@@ -156,8 +157,8 @@ func script(golden string) (script []byte) {
 
 // A conversation is four clients and what is still to be said to them.
 type conversation struct {
-	*fixture
-	processes [2]*Handler
+	*handlerstest.World
+	processes [2]*handlers.Handler
 	ids       [4]string // of the clients' connections, or of their last
 	tokens    [4]string // that the clients heard last
 	opened    int       // connections so far
@@ -165,12 +166,12 @@ type conversation struct {
 	owed      map[string]map[string]int // of each connection, by request_id: answers that are still to come
 }
 
-func converse(t rapid.TB, w *fixture, script []byte) {
-	c := &conversation{fixture: w, owed: map[string]map[string]int{}}
+func converse(t rapid.TB, w *handlerstest.World, script []byte) {
+	c := &conversation{World: w, owed: map[string]map[string]int{}}
 	c.Burst = 100
 	made := 0
 	c.NewID = func() string { made++; return fmt.Sprint("made-", made) }
-	c.processes = [2]*Handler{c.Handler, New(c.Config)}
+	c.processes = [2]*handlers.Handler{c.Handler, handlers.New(c.Config)}
 	for ; len(script) > 0 && c.step < maxSteps; c.step++ {
 		client, step := int(script[0]%4), steps[int(script[0]/4)%len(steps)]
 		if script = script[1:]; step == "says" && len(script) >= 2 {
@@ -192,16 +193,16 @@ func (c *conversation) do(t rapid.TB, client int, step string) {
 	case "connects chess":
 		c.open(t, client, map[string]string{"game": "chess"})
 	case "clock +1s":
-		c.wait(time.Second)
+		c.Clock.Move(time.Second)
 	case "clock +16s":
-		c.wait(16 * time.Second)
+		c.Clock.Move(16 * time.Second)
 	case "clock +61s":
-		c.wait(61 * time.Second)
+		c.Clock.Move(61 * time.Second)
 	case "other process":
 		c.processes[0], c.processes[1] = c.processes[1], c.processes[0]
 		c.Handler = c.processes[0]
 	default:
-		if !c.connected(c.ids[client]) {
+		if !c.Connected(c.ids[client]) {
 			c.open(t, client, nil)
 		}
 		replace := []string{"#", fmt.Sprint(c.step)}
@@ -215,7 +216,7 @@ func (c *conversation) do(t rapid.TB, client int, step string) {
 func (c *conversation) open(t rapid.TB, client int, query map[string]string) {
 	c.drop(t, client, true)
 	conn := fmt.Sprintf("%c%d", 'a'+client, c.opened) // ids are never used again
-	if c.opened++; c.connect(conn, query) != 200 {
+	if c.opened++; c.Connect(conn, query) != 200 {
 		t.Fatalf("step %d: the connection is refused", c.step)
 	}
 	c.ids[client], c.owed[conn] = conn, map[string]int{}
@@ -223,22 +224,14 @@ func (c *conversation) open(t rapid.TB, client int, query map[string]string) {
 
 func (c *conversation) drop(t rapid.TB, client int, noticed bool) {
 	conn := c.ids[client]
-	if !c.connected(conn) {
+	if !c.Connected(conn) {
 		return
 	}
 	before := c.places(t)
-	c.mu.Lock()
-	delete(c.inbox, conn)
-	c.mu.Unlock()
+	c.Lose(conn)
 	if noticed {
 		c.check(t, conn, "$disconnect", "", before, "")
 	}
-}
-
-func (c *conversation) connected(conn string) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.inbox[conn] != nil
 }
 
 func (c *conversation) say(t rapid.TB, conn, text string) {
@@ -250,8 +243,7 @@ func (c *conversation) say(t rapid.TB, conn, text string) {
 		c.owed[conn][m.RequestID]++
 	}
 	if m.Content.Read(&r); r.ResumeToken != "" {
-		s, _ := parseResumeToken(r.ResumeToken)
-		j.LobbyID = s.lobbyID
+		j.LobbyID = r.ResumeToken[strings.LastIndex(r.ResumeToken, ".")+1:]
 	}
 	c.check(t, conn, "$default", text, c.places(t), j.LobbyID)
 }
@@ -278,7 +270,7 @@ func (p place) is(key lobby.Key) bool { return p.lobby != nil && p.lobby.Key() =
 func (c *conversation) places(t rapid.TB) map[string]place {
 	all := map[string]place{}
 	for _, conn := range c.ids {
-		if !c.connected(conn) {
+		if !c.Connected(conn) {
 			continue
 		}
 		at, err := c.Store.Connection(context.Background(), conn)
@@ -312,7 +304,7 @@ func (c *conversation) check(t rapid.TB, sender, route, text string, before map[
 		t.Helper()
 		t.Fatalf("step %d, %s by %s: %.300s\n%s", c.step, route, sender, text, fmt.Sprintf(format, args...))
 	}
-	if status := c.invoke(sender, route, text, "reference", nil); status != 200 {
+	if status := c.Invoke(sender, route, text, "reference", nil); status != 200 {
 		fail("status %d", status)
 	}
 	after := c.places(t)
@@ -323,11 +315,11 @@ func (c *conversation) check(t rapid.TB, sender, route, text string, before map[
 		}
 	}
 	for _, p := range before {
-		if p.lobby != nil && p.lobby.Due(c.clock()) { // whoever comes by lets it lapse
+		if p.lobby != nil && p.lobby.Due(c.Clock.Now()) { // its next reader ends the grace
 			keys = append(keys, p.lobby.Key())
 		}
 	}
-	for conn, inbox := range c.heard() {
+	for conn, inbox := range c.Heard() {
 		for _, data := range inbox {
 			var e line
 			if err := json.Unmarshal([]byte(data), &e); err != nil || !jsontext.Value(data).IsValid() || e.Event == "" || len(data) > events.MaxEvent {
@@ -355,7 +347,7 @@ func (c *conversation) check(t rapid.TB, sender, route, text string, before map[
 			fail("%s lacks an answer: %v", conn, c.owed[conn])
 		}
 	}
-	if lines := c.logged(); len(lines) > 0 {
+	if lines := c.Logged(); len(lines) > 0 {
 		fail("the log says %q", lines)
 	}
 }

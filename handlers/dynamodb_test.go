@@ -1,4 +1,4 @@
-package handlers
+package handlers_test
 
 import (
 	"fmt"
@@ -9,6 +9,8 @@ import (
 	awsdynamodb "github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/google/go-cmp/cmp"
 
+	"bellhop/handlers"
+	"bellhop/handlers/handlerstest"
 	"bellhop/store/dynamodb"
 	"bellhop/store/dynamodbtest"
 )
@@ -32,24 +34,23 @@ func TestDynamoDBFaults(t *testing.T) {
 			}
 			t.Run(name+"/"+action, func(t *testing.T) {
 				t.Parallel()
-				w := newWorld(unwrapped)
+				w := handlerstest.New()
 				p := dynamodbtest.NewProxy(t, endpoint)
-				w.Config.Store = dynamodbtest.Open(t, p.URL, w.clock)
-				w.Handler = New(w.Config)
-				w.openFox(t)
-				w.limit = 10 * time.Second
+				w.Use(dynamodbtest.Open(t, p.URL, w.Clock.Now))
+				openFox(t, w)
+				w.Limit = 10 * time.Second
 				if name == "too slow" {
-					w.limit = answerTime + 50*time.Millisecond
+					w.Limit = handlers.AnswerTime + 50*time.Millisecond
 				}
 				body := fmt.Sprintf(`{"action":%q,"content":%s,"request_id":"r1"}`, action, wish.text)
 
 				p.Set(tt.fault)
-				w.invoke(wish.by, "$default", body, "reference-1", nil)
-				answers := answersTo(w.heard()[wish.by], "r1")
+				w.Invoke(wish.by, "$default", body, "reference-1", nil)
+				answers := answersTo(w.Heard()[wish.by], "r1")
 				if len(answers) != 1 || !strings.Contains(answers[0], `"code":"`+tt.code+`"`) {
 					t.Fatalf("the sender hears %q, want %s", answers, tt.code)
 				}
-				lines := w.logged()
+				lines := w.Logged()
 				if tt.log != "" && (len(lines) != 1 || !strings.Contains(lines[0], "reference-1") || !strings.Contains(lines[0], tt.log)) {
 					t.Errorf("the log says %q, want a line with the reference and %s", lines, tt.log)
 				} else if tt.log == "" && len(lines) > 0 {
@@ -57,10 +58,10 @@ func TestDynamoDBFaults(t *testing.T) {
 				}
 
 				p.Set(nil)
-				w.limit = 0
-				w.wait(claimTTL) // a start or join that got halfway is forgotten by then
-				w.invoke(wish.by, "$default", strings.Replace(body, "r1", "r2", 1), "reference-2", nil)
-				if again := answersTo(w.heard()[wish.by], "r2"); !isAnswer(again, wish.answer) {
+				w.Limit = 0
+				w.Clock.Move(handlers.ClaimTTL) // a start or join that got halfway is forgotten by then
+				w.Invoke(wish.by, "$default", strings.Replace(body, "r1", "r2", 1), "reference-2", nil)
+				if again := answersTo(w.Heard()[wish.by], "r2"); !isAnswer(again, wish.answer) {
 					t.Errorf("when DynamoDB is well again the sender hears %q, want %s", again, wish.answer)
 				}
 			})
@@ -74,21 +75,20 @@ func TestThrottledMayTryAgain(t *testing.T) {
 	p := dynamodbtest.NewProxy(t, dynamodbtest.Start(t))
 	for action, operation := range map[string]string{"start_lobby": "PutItem", "join_lobby": "GetItem", "resume": "GetItem"} {
 		t.Run(action, func(t *testing.T) {
-			w, wish := newWorld(unwrapped), validActions[action]
-			w.Config.Store = dynamodbtest.Open(t, p.URL, w.clock)
-			w.Handler = New(w.Config)
-			w.openFox(t)
+			w, wish := handlerstest.New(), validActions[action]
+			w.Use(dynamodbtest.Open(t, p.URL, w.Clock.Now))
+			openFox(t, w)
 			p.Set(dynamodbtest.Times(3, operation, dynamodbtest.Throttled)) // as often as is tried
 			for _, id := range []string{"r1", "r2"} {
-				w.invoke(wish.by, "$default", fmt.Sprintf(`{"action":%q,"content":%s,"request_id":%q}`, action, wish.text, id), "reference", nil)
-				answers := answersTo(w.heard()[wish.by], id)
+				w.Invoke(wish.by, "$default", fmt.Sprintf(`{"action":%q,"content":%s,"request_id":%q}`, action, wish.text, id), "reference", nil)
+				answers := answersTo(w.Heard()[wish.by], id)
 				if id == "r1" && (len(answers) != 1 || !strings.Contains(answers[0], `"code":"rate_limited"`)) {
 					t.Errorf("the sender hears %q, want rate_limited", answers)
 				}
 				if id == "r2" && !isAnswer(answers, wish.answer) {
 					t.Errorf("then the sender hears %q, want %s", answers, wish.answer)
 				}
-				w.wait(busyRetry)
+				w.Clock.Move(handlers.BusyRetry)
 			}
 		})
 	}
@@ -98,16 +98,15 @@ func TestThrottledMayTryAgain(t *testing.T) {
 // once.
 func TestListsTooSlow(t *testing.T) {
 	p := dynamodbtest.NewProxy(t, dynamodbtest.Start(t))
-	w := newWorld(unwrapped)
-	w.Config.Store = dynamodbtest.Open(t, p.URL, w.clock)
-	w.Handler = New(w.Config)
-	w.connect("ann", nil)
+	w := handlerstest.New()
+	w.Use(dynamodbtest.Open(t, p.URL, w.Clock.Now))
+	w.Connect("ann", nil)
 	p.Set(dynamodbtest.Times(100, "Query", dynamodbtest.Hangs))
-	w.limit = answerTime + 500*time.Millisecond
-	w.say("ann", `{"action":"quick_join","request_id":"Q"}`)
-	w.limit = 0
-	w.say("ann", `{"action":"start_lobby","request_id":"S"}`)
-	if diff := cmp.Diff(map[string][]string{"ann": {"error internal Q", "lobby_started S"}}, brief(w.heard())); diff != "" {
+	w.Limit = handlers.AnswerTime + 500*time.Millisecond
+	w.Say("ann", `{"action":"quick_join","request_id":"Q"}`)
+	w.Limit = 0
+	w.Say("ann", `{"action":"start_lobby","request_id":"S"}`)
+	if diff := cmp.Diff(map[string][]string{"ann": {"error internal Q", "lobby_started S"}}, brief(w.Heard())); diff != "" {
 		t.Errorf("heard (-want +got):\n%s", diff)
 	}
 }
@@ -121,13 +120,12 @@ func TestUnusableTables(t *testing.T) {
 		"nothing-here": `no table \"nothing-here\" here; check its name (TABLE`,
 		other:          `table \"` + other + `\" is not one of Bellhop's, whose only key is pk, a string`,
 	} {
-		w := newWorld(unwrapped)
-		w.Config.Store = dynamodb.New(dynamodbtest.Config(), endpoint, table, w.clock)
-		w.Handler = New(w.Config)
-		if status := w.connect("ann", nil); status != 500 {
+		w := handlerstest.New()
+		w.Use(dynamodb.New(dynamodbtest.Config(), endpoint, table, w.Clock.Now))
+		if status := w.Connect("ann", nil); status != 500 {
 			t.Errorf("%s: status %d, want 500", table, status)
 		}
-		if lines := w.logged(); len(lines) != 1 || !strings.Contains(lines[0], says) {
+		if lines := w.Logged(); len(lines) != 1 || !strings.Contains(lines[0], says) {
 			t.Errorf("the log says %q, want %s", lines, says)
 		}
 	}
@@ -142,20 +140,19 @@ func TestVanishedTable(t *testing.T) {
 			continue
 		}
 		t.Run(action, func(t *testing.T) {
-			w, table := newWorld(unwrapped), dynamodbtest.Table()
-			w.Config.Store = dynamodbtest.OpenTable(t, dynamodbtest.Config(), endpoint, table, w.clock)
-			w.Handler = New(w.Config)
-			w.openFox(t)
+			w, table := handlerstest.New(), dynamodbtest.Table()
+			w.Use(dynamodbtest.OpenTable(t, dynamodbtest.Config(), endpoint, table, w.Clock.Now))
+			openFox(t, w)
 			if _, err := dynamodbtest.Client(endpoint).DeleteTable(t.Context(), &awsdynamodb.DeleteTableInput{TableName: &table}); err != nil {
 				t.Fatal(err)
 			}
-			w.limit = 10 * time.Second // later than that nothing can be posted
-			w.invoke(wish.by, "$default", fmt.Sprintf(`{"action":%q,"content":%s,"request_id":"r1"}`, action, wish.text), "reference-1", nil)
-			answers := answersTo(w.heard()[wish.by], "r1")
+			w.Limit = 10 * time.Second // later than that nothing can be posted
+			w.Invoke(wish.by, "$default", fmt.Sprintf(`{"action":%q,"content":%s,"request_id":"r1"}`, action, wish.text), "reference-1", nil)
+			answers := answersTo(w.Heard()[wish.by], "r1")
 			if len(answers) != 1 || !strings.Contains(answers[0], `"code":"internal"`) || !strings.Contains(answers[0], `"reference":"reference-1"`) {
 				t.Errorf("the sender hears %q, want internal with the reference", answers)
 			}
-			lines := w.logged()
+			lines := w.Logged()
 			if len(lines) != 1 || !strings.Contains(lines[0], "reference-1") || !strings.Contains(lines[0], "; check its name (TABLE") {
 				t.Errorf("the log says %q, want a line with the reference that says what to do", lines)
 			}

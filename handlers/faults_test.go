@@ -1,4 +1,4 @@
-package handlers
+package handlers_test
 
 import (
 	"errors"
@@ -8,11 +8,11 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
-	"bellhop/internal/sharded"
+	"bellhop/handlers"
+	"bellhop/handlers/handlerstest"
 	"bellhop/store"
 	"bellhop/store/storetest"
 )
@@ -45,7 +45,7 @@ var storeless = map[string]bool{"get_ice_servers": true, "ping": true}
 // that stands in exactly one line of the log; and that the same action works once the store does, in this process or
 // another.
 func TestFaults(t *testing.T) {
-	if diff := cmp.Diff(slices.Sorted(maps.Keys(actions)), slices.Sorted(maps.Keys(validActions))); diff != "" {
+	if diff := cmp.Diff(handlers.ActionNames(), slices.Sorted(maps.Keys(validActions))); diff != "" {
 		t.Fatalf("the actions that are tried (-all +tried):\n%s", diff)
 	}
 	for _, method := range []string{"CreateLobby", "Lobby", "SwapLobby", "Connection", "Claim", "List", "all"} {
@@ -59,7 +59,7 @@ func TestFaults(t *testing.T) {
 
 func testFault(t *testing.T, method, kind, action string) {
 	faulty := false
-	w := newWorld(func(s store.Store) store.Store {
+	w := handlerstest.NewOver(func(s store.Store) store.Store {
 		return storetest.Failing(s, func(m string) error {
 			switch {
 			case !faulty || method != m && method != "all":
@@ -70,16 +70,16 @@ func testFault(t *testing.T, method, kind, action string) {
 			return errors.New("no store")
 		})
 	})
-	w.openFox(t)
-	w.Handler = New(w.Config) // another process, which knows nobody
+	openFox(t, w)
+	w.Restart() // another process, which knows nobody
 	wish := validActions[action]
 	body := fmt.Sprintf(`{"action":%q,"content":%s,"request_id":"r1"}`, action, wish.text)
 
 	faulty = true
-	w.invoke(wish.by, "$default", body, "reference-1", nil)
+	w.Invoke(wish.by, "$default", body, "reference-1", nil)
 	faulty = false
-	answers := answersTo(w.heard()[wish.by], "r1")
-	lines := slices.DeleteFunc(w.logged(), func(line string) bool { return !strings.Contains(line, "reference=reference-1") })
+	answers := answersTo(w.Heard()[wish.by], "r1")
+	lines := slices.DeleteFunc(w.Logged(), func(line string) bool { return !strings.Contains(line, "reference=reference-1") })
 	switch told := len(answers) == 1 && strings.Contains(answers[0], `"code":"internal"`); {
 	case told && !strings.Contains(answers[0], `"reference":"reference-1"`), told != (len(lines) == 1), len(lines) > 1:
 		t.Errorf("the sender hears %q, and the log says %.120q", answers, lines)
@@ -89,12 +89,12 @@ func testFault(t *testing.T, method, kind, action string) {
 		return // this action does without that method
 	}
 
-	w.wait(claimTTL) // a start or join that got halfway is forgotten by then
-	w.invoke(wish.by, "$default", strings.Replace(body, "r1", "r2", 1), "reference-2", nil)
-	if again := answersTo(w.heard()[wish.by], "r2"); !isAnswer(again, wish.answer) {
+	w.Clock.Move(handlers.ClaimTTL) // a start or join that got halfway is forgotten by then
+	w.Invoke(wish.by, "$default", strings.Replace(body, "r1", "r2", 1), "reference-2", nil)
+	if again := answersTo(w.Heard()[wish.by], "r2"); !isAnswer(again, wish.answer) {
 		t.Errorf("once the store works, the sender hears %q, want %s", again, wish.answer)
 	}
-	if lines := w.logged(); len(lines) > 0 {
+	if lines := w.Logged(); len(lines) > 0 {
 		t.Errorf("once the store works, the log says %q", lines)
 	}
 }
@@ -111,12 +111,12 @@ func isAnswer(answers []string, name string) bool {
 // TestReferenceInTheOriginalDialect guards that a client of the original dialect, whose lobby_creation_failed has no key
 // for it, is told the reference that it is asked to pass on.
 func TestReferenceInTheOriginalDialect(t *testing.T) {
-	w := newWorld(func(s store.Store) store.Store {
+	w := handlerstest.NewOver(func(s store.Store) store.Store {
 		return storetest.Failing(s, func(method string) error { return map[string]error{"CreateLobby": errors.New("no store")}[method] })
 	})
-	w.connect("ann", map[string]string{"protocol": "original"})
-	w.invoke("ann", "$default", `{"action":"start_lobby"}`, "reference-1", nil)
-	if heard := w.heard()["ann"]; len(heard) != 1 || !strings.Contains(heard[0], "reference-1") {
+	w.Connect("ann", map[string]string{"protocol": "original"})
+	w.Invoke("ann", "$default", `{"action":"start_lobby"}`, "reference-1", nil)
+	if heard := w.Heard()["ann"]; len(heard) != 1 || !strings.Contains(heard[0], "reference-1") {
 		t.Errorf("the sender hears %q, want the reference", heard)
 	}
 }
@@ -128,7 +128,7 @@ func TestFaultyHandshakes(t *testing.T) {
 			"fails": func() error { return errors.New("no store") }, "panics": func() error { panic("no store") },
 		} {
 			t.Run(method+" "+kind, func(t *testing.T) {
-				w := newWorld(func(s store.Store) store.Store {
+				w := handlerstest.NewOver(func(s store.Store) store.Store {
 					return storetest.Failing(s, func(m string) error {
 						if m == method {
 							return fault()
@@ -136,10 +136,10 @@ func TestFaultyHandshakes(t *testing.T) {
 						return nil
 					})
 				})
-				if status := w.invoke("ann", route, "", "reference-1", nil); status != 500 {
+				if status := w.Invoke("ann", route, "", "reference-1", nil); status != 500 {
 					t.Errorf("status %d, want 500", status)
 				}
-				if lines := w.logged(); len(lines) != 1 || !strings.Contains(lines[0], "no store") {
+				if lines := w.Logged(); len(lines) != 1 || !strings.Contains(lines[0], "no store") {
 					t.Errorf("the log says %q, want one line", lines)
 				}
 			})
@@ -155,12 +155,12 @@ func TestBusyReceivers(t *testing.T) {
 		"set_session_description": "guest", "send_ice_candidate": "host",
 	} {
 		t.Run(action, func(t *testing.T) {
-			w, wish := newWorld(unwrapped), validActions[action]
-			w.openFox(t)
+			w, wish := handlerstest.New(), validActions[action]
+			openFox(t, w)
 			for i, id := range []string{"r1", "r2"} {
-				w.busy = map[int]string{0: busy}[i]
-				w.invoke(wish.by, "$default", fmt.Sprintf(`{"action":%q,"content":%s,"request_id":%q}`, action, wish.text, id), "reference", nil)
-				heard := w.heard()
+				w.Busy = map[int]string{0: busy}[i]
+				w.Invoke(wish.by, "$default", fmt.Sprintf(`{"action":%q,"content":%s,"request_id":%q}`, action, wish.text, id), "reference", nil)
+				heard := w.Heard()
 				answers := answersTo(heard[wish.by], id)
 				switch tooFast := regexp.MustCompile(`"code":"rate_limited".*"retry_after_ms":1000\b`); {
 				case i == 0 && (len(answers) != 1 || !tooFast.MatchString(answers[0]) || len(heard[busy]) > 0):
@@ -169,40 +169,9 @@ func TestBusyReceivers(t *testing.T) {
 					t.Errorf("when %s is busy no longer, they hear %q", busy, heard)
 				}
 			}
-			if lines := w.logged(); len(lines) > 0 {
+			if lines := w.Logged(); len(lines) > 0 {
 				t.Errorf("the log says %q", lines)
 			}
 		})
-	}
-}
-
-// TestSessionsAreForgotten guards that a process that runs for long remembers no more than so many connections, and
-// forgets who has left.
-func TestSessionsAreForgotten(t *testing.T) {
-	var s sessions
-	for i := range maxSessions * sharded.N {
-		s.of(fmt.Sprint(i))
-	}
-	for shard := range s.shards.All() {
-		if n := len(shard.of); n > maxSessions {
-			t.Fatalf("a shard holds %d sessions", n)
-		}
-	}
-	first := s.of("ann")
-	if s.of("ann") != first {
-		t.Error("a session is forgotten at once")
-	}
-	if s.forget("ann"); s.of("ann") == first {
-		t.Error("a session outlives its connection")
-	}
-	w := newWorld(unwrapped)
-	w.connect("ann", nil)
-	w.invoke("ann", "$default", `{"action":"ping"}`, "", nil)
-	w.wait(time.Second)
-	w.invoke("ann", "$disconnect", "", "", nil)
-	for shard := range w.sessions.shards.All() {
-		if n := len(shard.of); n > 0 {
-			t.Errorf("%d sessions outlive their connections", n)
-		}
 	}
 }

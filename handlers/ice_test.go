@@ -1,9 +1,12 @@
-package handlers
+package handlers_test
 
 import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"bellhop/handlers"
+	"bellhop/handlers/handlerstest"
 )
 
 // What providers answer, as their documentation shows it.
@@ -85,18 +88,18 @@ func TestReadICEServers(t *testing.T) {
 		{"https://a.example", "", "is not a URL such as"},
 		{strings.Repeat("stun:a.example,", 300) + "stun:a.example", "", "name fewer"},
 	} {
-		servers, err := ReadICEServers(test.list, test.secret)
+		servers, err := handlers.ReadICEServers(test.list, test.secret)
 		if err != nil {
 			if !strings.Contains(err.Error(), test.want) || strings.Contains(err.Error(), secret) {
 				t.Errorf("%.80q with %q: %v; want %s", test.list, test.secret, err, test.want)
 			}
 			continue
 		}
-		w := newWorld(unwrapped)
+		w := handlerstest.New()
 		w.ICE = servers
-		w.connect("guest", nil)
-		w.say("guest", `{"action":"get_ice_servers"}`)
-		if heard := strings.Join(w.heard()["guest"], "\n"); heard != `{"event":"ice_servers","content":`+test.want+`}` {
+		w.Connect("guest", nil)
+		w.Say("guest", `{"action":"get_ice_servers"}`)
+		if heard := strings.Join(w.Heard()["guest"], "\n"); heard != `{"event":"ice_servers","content":`+test.want+`}` {
 			t.Errorf("%.80q with %q: heard %s\nwant %s", test.list, test.secret, heard, test.want)
 		}
 	}
@@ -105,30 +108,30 @@ func TestReadICEServers(t *testing.T) {
 // TestICEServersOnTheWay guards that who comes into a lobby hears of the servers with that, with credentials of their own,
 // and who speaks the original dialect does not.
 func TestICEServersOnTheWay(t *testing.T) {
-	w := newWorld(unwrapped)
+	w := handlerstest.New()
 	var err error
-	if w.ICE, err = ReadICEServers("turn:a.example", "s3cret"); err != nil {
+	if w.ICE, err = handlers.ReadICEServers("turn:a.example", "s3cret"); err != nil {
 		t.Fatal(err)
 	}
 	of := func(conn string) string {
-		servers, _ := w.ICE.forClient(conn, w.clock())
+		servers := w.ICE.ForClient(conn, w.Clock.Now())
 		return `"ice_servers":[{"urls":["turn:a.example"],"username":"1893564245:` + conn + `","credential":"` + servers[0].Credential + `"}]`
 	}
 	for _, conn := range []string{"host", "guest", "again"} {
-		w.connect(conn, nil)
+		w.Connect(conn, nil)
 	}
-	w.connect("old", map[string]string{"protocol": "original"})
-	w.say("host", `{"action":"start_lobby","content":{"lobby_id":"fox"}}`)
-	w.say("guest", `{"action":"join_lobby","content":{"lobby_id":"fox"}}`)
-	w.say("host", `{"action":"accept_request"}`)
-	w.say("old", `{"action":"join_lobby","content":{"lobby_id":"fox"}}`)
-	w.say("host", `{"action":"accept_request"}`)
-	w.say("old", `{"action":"get_ice_servers","request_id":"r1"}`)
-	heard := w.heard()
-	w.drop("guest")
+	w.Connect("old", map[string]string{"protocol": "original"})
+	w.Say("host", `{"action":"start_lobby","content":{"lobby_id":"fox"}}`)
+	w.Say("guest", `{"action":"join_lobby","content":{"lobby_id":"fox"}}`)
+	w.Say("host", `{"action":"accept_request"}`)
+	w.Say("old", `{"action":"join_lobby","content":{"lobby_id":"fox"}}`)
+	w.Say("host", `{"action":"accept_request"}`)
+	w.Say("old", `{"action":"get_ice_servers","request_id":"r1"}`)
+	heard := w.Heard()
+	w.Drop("guest")
 	token := regexp.MustCompile(`"resume_token":"[^"]+"`).FindString(strings.Join(heard["guest"], "\n"))
-	w.say("again", `{"action":"resume","content":{`+token+`}}`)
-	heard["again"] = w.heard()["again"]
+	w.Say("again", `{"action":"resume","content":{`+token+`}}`)
+	heard["again"] = w.Heard()["again"]
 	for conn, event := range map[string]string{"host": "lobby_started", "guest": "request_accepted", "again": "resumed"} {
 		all := strings.Join(heard[conn], "\n")
 		if !strings.Contains(all, `"event":"`+event+`"`) || strings.Count(all, of(conn)) != 1 {
@@ -138,7 +141,7 @@ func TestICEServersOnTheWay(t *testing.T) {
 	if all := strings.Join(heard["old"], "\n"); !strings.Contains(all, "join_request_accepted") || strings.Contains(all, "ice_servers") {
 		t.Errorf("the original dialect hears %s", all)
 	}
-	if w.say("host", `{"action":"leave_lobby"}`); strings.Contains(w.log.String(), "s3cret") {
+	if w.Say("host", `{"action":"leave_lobby"}`); strings.Contains(w.Log.String(), "s3cret") {
 		t.Error("the log has the secret")
 	}
 }

@@ -1,4 +1,4 @@
-package handlers
+package handlers_test
 
 import (
 	"context"
@@ -17,6 +17,7 @@ import (
 
 	awsevents "github.com/aws/aws-lambda-go/events"
 
+	"bellhop/handlers"
 	"bellhop/store"
 	"bellhop/store/dynamodbtest"
 )
@@ -173,7 +174,7 @@ func (s *tableState) refuses(d operation) string {
 // A table is where clients meet in one game, and writes down who did what when.
 type table struct {
 	game      string
-	processes [2]*Handler
+	processes [2]*handlers.Handler
 	deeds     atomic.Int64
 	hosts     [sitters]bool        // each its client's own
 	asked     [sitters]atomic.Bool // who has joined, and neither left nor come in since
@@ -194,7 +195,7 @@ type answerHeard struct {
 func newTable(s store.Store, game string) *table {
 	t := &table{game: game, answers: map[string]answerHeard{}}
 	for i := range t.processes {
-		t.processes[i] = New(Config{Store: s, Poster: t, Rate: 1e12, Burst: 1e12, Log: slog.New(slog.NewTextHandler(io.Discard, nil))})
+		t.processes[i] = handlers.New(handlers.Config{Store: s, Poster: t, Rate: 1e12, Burst: 1e12, Log: slog.New(slog.NewTextHandler(io.Discard, nil))})
 	}
 	return t
 }

@@ -1,4 +1,4 @@
-package handlers
+package handlers_test
 
 import (
 	"context"
@@ -15,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/smithy-go/middleware"
 
+	"bellhop/handlers"
 	"bellhop/lobby"
 	"bellhop/store"
 	"bellhop/store/dynamodb"
@@ -99,7 +100,7 @@ func crowd(b *testing.B, s store.Store, n int) (do func(conn, action, content st
 			b.Fatal(err)
 		}
 	}
-	h := New(Config{Store: s, Poster: discard{}, Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Rate: 1e12})
+	h := handlers.New(handlers.Config{Store: s, Poster: discard{}, Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Rate: 1e12})
 	event := func(conn, route, text string) {
 		e := awsevents.APIGatewayWebsocketProxyRequest{Body: text}
 		e.RequestContext.ConnectionID, e.RequestContext.RouteKey = conn, route

@@ -1,4 +1,4 @@
-package handlers
+package handlers_test
 
 import (
 	"fmt"
@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"bellhop/events"
+	"bellhop/handlers"
+	"bellhop/handlers/handlerstest"
 )
 
 // TestListCost guards what looking for lobbies costs its sender's bucket: one action, whether or not the list ends there,
@@ -23,25 +25,25 @@ func TestListCost(t *testing.T) {
 		"a page, and the list ends":                {20, fmt.Sprintf(list, ""), 1},
 		"a page, and the list goes on":             {40, fmt.Sprintf(list, ""), 1},
 		"a filter that picks none of one page":     {20, fmt.Sprintf(list, none), 1},
-		"a filter that picks none of two reads":    {40, fmt.Sprintf(list, none), 1 + guessCost},
-		"a filter that picks none of three reads":  {110, fmt.Sprintf(list, none), 1 + 2*guessCost},
+		"a filter that picks none of two reads":    {40, fmt.Sprintf(list, none), 1 + handlers.GuessCost},
+		"a filter that picks none of three reads":  {110, fmt.Sprintf(list, none), 1 + 2*handlers.GuessCost},
 		"quick_join in an empty game":              {0, fmt.Sprintf(quick, ""), 1},
 		"quick_join by a filter that picks none":   {4, fmt.Sprintf(quick, none), 1},
-		"quick_join that finds nothing and starts": {0, fmt.Sprintf(quick, `"or_start":{}`), guessCost},
+		"quick_join that finds nothing and starts": {0, fmt.Sprintf(quick, `"or_start":{}`), handlers.GuessCost},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(unwrapped)
+			w := handlerstest.New()
 			for i := range tt.lobbies {
 				host := fmt.Sprint("host", i)
-				w.connect(host, nil)
-				w.say(host, fmt.Sprintf(`{"action":"start_lobby","content":{"lobby_id":"l%d","public":true}}`, i))
+				w.Connect(host, nil)
+				w.Say(host, fmt.Sprintf(`{"action":"start_lobby","content":{"lobby_id":"l%d","public":true}}`, i))
 			}
-			w.connect("ann", nil)
-			w.say("ann", tt.says)
-			if heard := w.heard()["ann"]; len(heard) != 1 || member(heard[0], "code") == string(events.RateLimited) {
+			w.Connect("ann", nil)
+			w.Say("ann", tt.says)
+			if heard := w.Heard()["ann"]; len(heard) != 1 || member(heard[0], "code") == string(events.RateLimited) {
 				t.Fatalf("heard %q", heard)
 			}
-			if got := w.Burst - w.sessions.of("ann").tokens; got != tt.want {
+			if got := w.Paid("ann"); got != tt.want {
 				t.Errorf("%s costs %v actions, want %v", strings.TrimSpace(tt.says), got, tt.want)
 			}
 		})

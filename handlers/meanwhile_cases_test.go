@@ -1,6 +1,11 @@
-package handlers
+package handlers_test
 
-import "time"
+import (
+	"time"
+
+	"bellhop/handlers"
+	"bellhop/handlers/handlerstest"
+)
 
 // What is said in meanwhiles.
 const (
@@ -19,113 +24,113 @@ var meanwhiles = map[string]struct {
 	bob       bool // is in the lobby too
 	by, says  string
 	to, event string // while this is on its way to them
-	then      func(w *fixture) error
+	then      func(w *handlerstest.World) error
 	want      map[string][]string // the events that each hears, with their request_id
 	in        []string            // who the lobby lists after that
 	elsewhere bool                // ann is in another
 }{
 	"the host of an original lobby drops while asked": {
 		dialect: "original", by: "ann", says: join, to: "host", event: "received_join_request",
-		then: func(w *fixture) error { w.drop("host"); return nil },
+		then: func(w *handlerstest.World) error { w.Drop("host"); return nil },
 		want: map[string][]string{"ann": {"request_rejected lobby_closed J"}},
 	},
 	"the host leaves and drops while asked": {
 		by: "ann", says: join, to: "host", event: "request_to_join",
-		then: func(w *fixture) error { w.say("host", leave); w.drop("host"); return nil },
+		then: func(w *handlerstest.World) error { w.Say("host", leave); w.Drop("host"); return nil },
 		want: map[string][]string{"ann": {"request_rejected lobby_closed J"}},
 	},
 	"the host drops while asked": {
 		by: "ann", says: join, to: "host", event: "request_to_join",
-		then: func(w *fixture) error { w.drop("host"); return nil },
+		then: func(w *handlerstest.World) error { w.Drop("host"); return nil },
 		want: map[string][]string{"ann": {"request_rejected host_unavailable J"}}, in: []string{"host"},
 	},
 	"the host accepts, and being asked gets no answer": {
 		by: "ann", says: join, to: "host", event: "request_to_join",
-		then: func(w *fixture) error { w.say("host", accept); return errLost },
+		then: func(w *handlerstest.World) error { w.Say("host", accept); return errLost },
 		want: map[string][]string{"ann": {"request_accepted J"}, "host": {"done A"}}, in: []string{"host", "ann"},
 	},
 	"the host rejects, and is too busy to be asked": {
 		by: "ann", says: join, to: "host", event: "request_to_join",
-		then: func(w *fixture) error { w.say("host", reject); return ErrBusy },
+		then: func(w *handlerstest.World) error { w.Say("host", reject); return handlers.ErrBusy },
 		want: map[string][]string{"ann": {"request_rejected rejected_by_host J"}, "host": {"done X"}}, in: []string{"host"},
 	},
 	"the host resumes elsewhere while asked": {
 		by: "ann", says: join, to: "host", event: "request_to_join",
-		then: func(w *fixture) error { w.resumeHost(); return ErrGone },
+		then: func(w *handlerstest.World) error { resumeHost(w); return handlers.ErrGone },
 		want: map[string][]string{"host": {"replaced"}, "again": {"resumed", "request_to_join"}}, in: []string{"ann"},
 	},
 	"the host resumes elsewhere while it accepts one who is too busy to be told": {
 		by: "host", says: accept, to: "ann", event: "request_accepted",
-		then: func(w *fixture) error { w.resumeHost(); return ErrBusy },
+		then: func(w *handlerstest.World) error { resumeHost(w); return handlers.ErrBusy },
 		want: map[string][]string{
 			"host": {"replaced"}, "again": {"resumed", "peer_left", "request_to_join"}, "ann": {"peer_resumed"},
 		}, in: []string{"ann"},
 	},
 	"the host is gone when it is to hear of one let in": {
 		auto: true, by: "ann", says: join, to: "host", event: "peer_joined",
-		then: func(*fixture) error { return ErrGone },
+		then: func(*handlerstest.World) error { return handlers.ErrGone },
 		want: map[string][]string{"ann": {"request_rejected host_unavailable J"}}, in: []string{"host"},
 	},
 	"one let in leaves while told": {
 		auto: true, by: "ann", says: join, to: "ann", event: "request_accepted",
-		then: func(w *fixture) error { w.say("ann", leave); return nil },
+		then: func(w *handlerstest.World) error { w.Say("ann", leave); return nil },
 		want: map[string][]string{"ann": {"lobby_left L", "request_accepted J"}, "host": {"peer_joined", "peer_left"}}, in: []string{"host"},
 	},
 	"the joiner drops while accepted": {
 		by: "host", says: accept, to: "ann", event: "request_accepted",
-		then: func(w *fixture) error { w.drop("ann"); return nil },
+		then: func(w *handlerstest.World) error { w.Drop("ann"); return nil },
 		want: map[string][]string{"host": {"peer_disconnected", "peer_left", "error request_not_found A"}}, in: []string{"host"},
 	},
 	"the joiner leaves while accepted, and is too busy to be told": {
 		by: "host", says: accept, to: "ann", event: "request_accepted",
-		then: func(w *fixture) error { w.say("ann", leave); return ErrBusy },
+		then: func(w *handlerstest.World) error { w.Say("ann", leave); return handlers.ErrBusy },
 		want: map[string][]string{"ann": {"lobby_left L", "error not_in_lobby J"}, "host": {"peer_left", "error rate_limited A"}}, in: []string{"host"},
 	},
 	"the joiner is too busy to be told that it is accepted": {
 		by: "host", says: accept, to: "ann", event: "request_accepted",
-		then: func(*fixture) error { return ErrBusy },
+		then: func(*handlerstest.World) error { return handlers.ErrBusy },
 		want: map[string][]string{"host": {"error rate_limited A"}}, in: []string{"host", "ann"},
 	},
 	"the host leaves while it accepts one who is too busy to be told, and is the host by that": {
 		migrates: true, by: "host", says: accept, to: "ann", event: "request_accepted",
-		then: func(w *fixture) error { w.say("host", leave); return ErrBusy },
+		then: func(w *handlerstest.World) error { w.Say("host", leave); return handlers.ErrBusy },
 		want: map[string][]string{
 			"ann": {"peer_left", "host_changed", "request_accepted J"}, "host": {"lobby_left L", "error rate_limited A"},
 		}, in: []string{"ann"},
 	},
 	"the host leaves while it accepts one who is too busy to be told": {
 		by: "host", says: accept, to: "ann", event: "request_accepted",
-		then: func(w *fixture) error { w.say("host", leave); return ErrBusy },
+		then: func(w *handlerstest.World) error { w.Say("host", leave); return handlers.ErrBusy },
 		want: map[string][]string{
 			"ann": {"lobby_closed", "request_rejected lobby_closed J"}, "host": {"lobby_left L", "error rate_limited A"},
 		},
 	},
 	"the host leaves while it rejects one who is too busy to be told": {
 		by: "host", says: reject, to: "ann", event: "request_rejected",
-		then: func(w *fixture) error { w.say("host", leave); return ErrBusy },
+		then: func(w *handlerstest.World) error { w.Say("host", leave); return handlers.ErrBusy },
 		want: map[string][]string{"ann": {"request_rejected lobby_closed J"}, "host": {"lobby_left L", "error rate_limited X"}},
 	},
 	"the host drops while it accepts one who is too busy to be told": {
 		by: "host", says: accept, to: "ann", event: "request_accepted",
-		then: func(w *fixture) error { w.drop("host"); return ErrBusy },
+		then: func(w *handlerstest.World) error { w.Drop("host"); return handlers.ErrBusy },
 		want: map[string][]string{"ann": {"peer_disconnected", "request_rejected host_unavailable J"}}, in: []string{"host"},
 	},
 	"a resume is replaced before its answer went out": {
 		bob: true, by: "ann", says: `{"action":"resume","content":{"resume_token":"s1.1.hen"},"request_id":"R"}`, to: "bob", event: "peer_resumed",
-		then: func(w *fixture) error { w.resumeHost(); return nil },
+		then: func(w *handlerstest.World) error { resumeHost(w); return nil },
 		want: map[string][]string{"host": {"replaced"}, "ann": {"replaced"}, "again": {"resumed"}, "bob": {"peer_resumed", "peer_resumed"}},
 	},
 	"the host drops while it rejects one who is too busy to be told": {
 		by: "host", says: reject, to: "ann", event: "request_rejected",
-		then: func(w *fixture) error { w.drop("host"); return ErrBusy },
+		then: func(w *handlerstest.World) error { w.Drop("host"); return handlers.ErrBusy },
 		want: map[string][]string{"ann": {"request_rejected host_unavailable J"}}, in: []string{"host"},
 	},
 	"the host drops while another asks": {
 		bob: true, by: "ann", says: join, to: "host", event: "request_to_join",
-		then: func(w *fixture) error {
-			w.connect("cat", nil)
-			w.say("cat", join)
-			w.drop("host")
+		then: func(w *handlerstest.World) error {
+			w.Connect("cat", nil)
+			w.Say("cat", join)
+			w.Drop("host")
 			return errLost
 		},
 		want: map[string][]string{
@@ -134,12 +139,12 @@ var meanwhiles = map[string]struct {
 	},
 	"another takes the lobby's id while the host rejects one who is too busy to be told": {
 		by: "host", says: reject, to: "ann", event: "request_rejected",
-		then: func(w *fixture) error {
-			w.say("host", leave)
-			w.wait(time.Millisecond)
-			w.connect("other", nil)
-			w.say("other", `{"action":"start_lobby","content":{"lobby_id":"hen"},"request_id":"S"}`)
-			return ErrBusy
+		then: func(w *handlerstest.World) error {
+			w.Say("host", leave)
+			w.Clock.Move(time.Millisecond)
+			w.Connect("other", nil)
+			w.Say("other", `{"action":"start_lobby","content":{"lobby_id":"hen"},"request_id":"S"}`)
+			return handlers.ErrBusy
 		},
 		want: map[string][]string{
 			"ann": {"request_rejected lobby_closed J"}, "host": {"lobby_left L", "error rate_limited X"}, "other": {"lobby_started S"},
@@ -147,25 +152,25 @@ var meanwhiles = map[string]struct {
 	},
 	"the joiner goes elsewhere while rejected, and is too busy to be told": {
 		by: "host", says: reject, to: "ann", event: "request_rejected",
-		then: func(w *fixture) error {
-			w.say("ann", `{"action":"start_lobby","content":{"lobby_id":"own"},"request_id":"S"}`)
-			return ErrBusy
+		then: func(w *handlerstest.World) error {
+			w.Say("ann", `{"action":"start_lobby","content":{"lobby_id":"own"},"request_id":"S"}`)
+			return handlers.ErrBusy
 		},
 		want: map[string][]string{"ann": {"lobby_started S", "request_rejected rejected_by_host J"}, "host": {"error rate_limited X"}}, in: []string{"host"}, elsewhere: true,
 	},
 	"the host resumes elsewhere while it is to hear of one let in": {
 		auto: true, by: "ann", says: join, to: "host", event: "peer_joined",
-		then: func(w *fixture) error { w.drop("host"); w.resumeHost(); return nil },
+		then: func(w *handlerstest.World) error { w.Drop("host"); resumeHost(w); return nil },
 		want: map[string][]string{"again": {"resumed"}, "ann": {"peer_disconnected", "peer_resumed", "request_accepted J"}}, in: []string{"ann"},
 	},
 	"another connection takes the host's place over while it is to hear of one let in": {
 		auto: true, by: "ann", says: join, to: "host", event: "peer_joined",
-		then: func(w *fixture) error { w.resumeHost(); return nil },
+		then: func(w *handlerstest.World) error { resumeHost(w); return nil },
 		want: map[string][]string{"host": {"replaced"}, "again": {"resumed"}, "ann": {"peer_resumed", "request_accepted J"}}, in: []string{"ann"},
 	},
 	"another becomes the host while the host is to hear of one let in": {
 		auto: true, migrates: true, bob: true, by: "ann", says: join, to: "host", event: "peer_joined",
-		then: func(w *fixture) error { w.say("host", leave); return ErrGone },
+		then: func(w *handlerstest.World) error { w.Say("host", leave); return handlers.ErrGone },
 		want: map[string][]string{
 			"host": {"lobby_left L"}, "bob": {"peer_left", "host_changed", "peer_joined"},
 			"ann": {"peer_left", "host_changed", "request_accepted J"},
@@ -173,38 +178,38 @@ var meanwhiles = map[string]struct {
 	},
 	"one let in is the host by the time the host is to hear of it": {
 		auto: true, migrates: true, by: "ann", says: join, to: "host", event: "peer_joined",
-		then: func(w *fixture) error { w.say("host", leave); return ErrGone },
+		then: func(w *handlerstest.World) error { w.Say("host", leave); return handlers.ErrGone },
 		want: map[string][]string{"host": {"lobby_left L"}, "ann": {"peer_left", "host_changed", "request_accepted J"}}, in: []string{"ann"},
 	},
 	"the lobby closes while the host is to hear of one let in": {
 		auto: true, by: "ann", says: join, to: "host", event: "peer_joined",
-		then: func(w *fixture) error { w.say("host", leave); return ErrGone },
+		then: func(w *handlerstest.World) error { w.Say("host", leave); return handlers.ErrGone },
 		want: map[string][]string{"host": {"lobby_left L"}, "ann": {"lobby_closed", "request_rejected lobby_closed J"}},
 	},
 	"one let in is removed while the host is to hear of it, and the host drops": {
 		auto: true, by: "ann", says: join, to: "host", event: "peer_joined",
-		then: func(w *fixture) error {
-			w.say("host", `{"action":"remove_player","content":{"connection_id":"ann"},"request_id":"X"}`)
-			return ErrGone
+		then: func(w *handlerstest.World) error {
+			w.Say("host", `{"action":"remove_player","content":{"connection_id":"ann"},"request_id":"X"}`)
+			return handlers.ErrGone
 		},
 		want: map[string][]string{"host": {"peer_left", "done X"}, "ann": {"removed", "error not_in_lobby J"}}, in: []string{"host"},
 	},
 	"one let into a mesh is gone when told": {
 		auto: true, mesh: true, bob: true, by: "ann", says: join, to: "ann", event: "request_accepted",
-		then: func(*fixture) error { return ErrGone },
+		then: func(*handlerstest.World) error { return handlers.ErrGone },
 		want: map[string][]string{"host": {"peer_joined", "peer_left"}}, in: []string{"host"},
 	},
 	"one let into a mesh drops while told": {
 		auto: true, mesh: true, bob: true, by: "ann", says: join, to: "ann", event: "request_accepted",
-		then: func(w *fixture) error { w.drop("ann"); return nil },
+		then: func(w *handlerstest.World) error { w.Drop("ann"); return nil },
 		want: map[string][]string{"host": {"peer_joined", "peer_disconnected", "peer_left"}, "bob": {"peer_disconnected"}}, in: []string{"host"},
 	},
 	"another comes into a mesh while one let in is told and gone": {
 		auto: true, mesh: true, bob: true, by: "ann", says: join, to: "ann", event: "request_accepted",
-		then: func(w *fixture) error {
-			w.connect("cat", nil)
-			w.say("cat", join)
-			w.lose("ann")
+		then: func(w *handlerstest.World) error {
+			w.Connect("cat", nil)
+			w.Say("cat", join)
+			w.Lose("ann")
 			return nil
 		},
 		want: map[string][]string{
@@ -213,16 +218,16 @@ var meanwhiles = map[string]struct {
 	},
 	"the joiner is gone while accepted into a mesh": {
 		mesh: true, bob: true, by: "host", says: accept, to: "ann", event: "request_accepted",
-		then: func(w *fixture) error { w.drop("ann"); return nil },
+		then: func(w *handlerstest.World) error { w.Drop("ann"); return nil },
 		want: map[string][]string{
 			"host": {"peer_disconnected", "peer_left", "error request_not_found A"}, "bob": {"peer_disconnected"},
 		}, in: []string{"host"},
 	},
 	"the host removes one whom it accepts, and who is too busy to be told": {
 		by: "host", says: accept, to: "ann", event: "request_accepted",
-		then: func(w *fixture) error {
-			w.say("host", `{"action":"remove_player","content":{"connection_id":"ann"},"request_id":"X"}`)
-			return ErrBusy
+		then: func(w *handlerstest.World) error {
+			w.Say("host", `{"action":"remove_player","content":{"connection_id":"ann"},"request_id":"X"}`)
+			return handlers.ErrBusy
 		},
 		want: map[string][]string{"host": {"peer_left", "done X", "error rate_limited A"}, "ann": {"removed", "error not_in_lobby J"}}, in: []string{"host"},
 	},

@@ -1,4 +1,4 @@
-package handlers
+package handlers_test
 
 import (
 	"context"
@@ -12,7 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"bellhop/events"
+	"bellhop/handlers/handlerstest"
 	"bellhop/lobby"
 	"bellhop/store"
 )
@@ -25,82 +25,73 @@ var errLost = errors.New("no answer")
 func TestMeanwhile(t *testing.T) {
 	for name, tt := range meanwhiles {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(unwrapped)
-			w.connect("host", map[string]string{"protocol": map[string]string{"": "bellhop"}[tt.dialect] + tt.dialect})
-			w.connect("ann", nil)
+			w := handlerstest.New()
+			w.Connect("host", map[string]string{"protocol": map[string]string{"": "bellhop"}[tt.dialect] + tt.dialect})
+			w.Connect("ann", nil)
 			onLeave := map[bool]string{false: "close", true: "migrate"}[tt.migrates]
 			topology := map[bool]string{false: "star", true: "mesh"}[tt.mesh]
-			w.say("host", fmt.Sprintf(`{"action":"start_lobby","content":{"lobby_id":"hen","auto_accept":%v,"on_host_leave":%q,"topology":%q}}`, tt.auto, onLeave, topology))
+			w.Say("host", fmt.Sprintf(`{"action":"start_lobby","content":{"lobby_id":"hen","auto_accept":%v,"on_host_leave":%q,"topology":%q}}`, tt.auto, onLeave, topology))
 			if tt.bob {
-				w.connect("bob", nil)
-				w.say("bob", join)
+				w.Connect("bob", nil)
+				w.Say("bob", join)
 				if !tt.auto {
-					w.say("host", accept)
+					w.Say("host", accept)
 				}
 			}
 			if tt.by == "host" {
-				w.say("ann", join)
+				w.Say("ann", join)
 			}
-			w.heard()
+			w.Heard()
 			var met atomic.Bool // letters go out at the same time
-			w.meanwhile = func(conn, event string) error {
+			w.Meanwhile = func(conn, event string) error {
 				if conn != tt.to || !strings.Contains(event, `"event":"`+tt.event+`"`) || met.Swap(true) {
 					return nil
 				}
 				return tt.then(w)
 			}
-			w.say(tt.by, tt.says)
+			w.Say(tt.by, tt.says)
 			if !met.Load() {
 				t.Fatal("it did not come to that")
 			}
-			if diff := cmp.Diff(tt.want, brief(w.heard())); diff != "" {
+			if diff := cmp.Diff(tt.want, brief(w.Heard())); diff != "" {
 				t.Errorf("heard (-want +got):\n%s", diff)
 			}
-			w.wantListed(t, tt.in, tt.elsewhere)
+			wantListed(t, w, tt.in, tt.elsewhere)
 		})
 	}
 }
 
 // resumeHost gives the place of the lobby hen's host to a new connection, again.
-func (w *fixture) resumeHost() {
-	w.connect("again", nil)
-	w.say("again", `{"action":"resume","content":{"resume_token":"s1.1.hen"}}`)
+func resumeHost(w *handlerstest.World) {
+	w.Connect("again", nil)
+	w.Say("again", `{"action":"resume","content":{"resume_token":"s1.1.hen"}}`)
 }
 
 // TestRelayToOneWhoResumes guards that what is under way to somebody who takes another connection arrives there.
 func TestRelayToOneWhoResumes(t *testing.T) {
-	w := newWorld(unwrapped)
-	w.openFox(t)
+	w := handlerstest.New()
+	openFox(t, w)
 	met := false
-	w.meanwhile = func(conn, event string) error {
+	w.Meanwhile = func(conn, event string) error {
 		if met || conn != "guest" || member(event, "event") != "received_ice_candidate" {
 			return nil
 		}
 		met = true
-		w.say("stranger", `{"action":"resume","content":{"resume_token":"s3.2.fox"}}`)
+		w.Say("stranger", `{"action":"resume","content":{"resume_token":"s3.2.fox"}}`)
 		return nil
 	}
-	w.say("host", `{"action":"send_ice_candidate","content":{"connection_id":"guest","candidate":""},"request_id":"R"}`)
+	w.Say("host", `{"action":"send_ice_candidate","content":{"connection_id":"guest","candidate":""},"request_id":"R"}`)
 	want := map[string][]string{
 		"guest": {"replaced"}, "stranger": {"resumed", "received_ice_candidate"}, "host": {"peer_resumed", "done R"},
 	}
-	if diff := cmp.Diff(want, brief(w.heard())); diff != "" {
+	if diff := cmp.Diff(want, brief(w.Heard())); diff != "" {
 		t.Errorf("heard (-want +got):\n%s", diff)
 	}
 }
 
-// lose ends a connection's socket, and nobody is told.
-func (w *fixture) lose(conn string) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	delete(w.inbox, conn)
-}
-
-func (w *fixture) say(conn, text string) { w.invoke(conn, "$default", text, "reference", nil) }
-
 // wantListed checks who is in the lobby hen, or waits for it; and that just those may not start another, nor ann if she is
 // elsewhere.
-func (w *fixture) wantListed(t *testing.T, want []string, elsewhere bool) {
+func wantListed(t *testing.T, w *handlerstest.World, want []string, elsewhere bool) {
 	t.Helper()
 	l, err := w.Store.Lobby(context.Background(), lobby.KeyOf("default", "hen"))
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
@@ -111,11 +102,11 @@ func (w *fixture) wantListed(t *testing.T, want []string, elsewhere bool) {
 		if listed != slices.Contains(want, conn) {
 			t.Errorf("%s is listed: %v, want %v", conn, listed, !listed)
 		}
-		if w.inbox[conn] == nil {
+		if !w.Connected(conn) {
 			continue // is not there any more
 		}
-		w.say(conn, fmt.Sprintf(`{"action":"start_lobby","content":{"lobby_id":"%s-next"}}`, conn))
-		heard := brief(w.heard())[conn]
+		w.Say(conn, fmt.Sprintf(`{"action":"start_lobby","content":{"lobby_id":"%s-next"}}`, conn))
+		heard := brief(w.Heard())[conn]
 		busy := listed || elsewhere && conn == "ann"
 		if refused := len(heard) == 1 && heard[0] == "error already_in_lobby"; refused != busy {
 			t.Errorf("%s, in a lobby %v, starts another and hears %v", conn, busy, heard)
@@ -150,36 +141,36 @@ func member(message, name string) string {
 // TestWhoDoesNotRead guards that a client which sends and does not read leaves one line in the log, can not fill it, and can
 // not make an action that was done look as if it were not.
 func TestWhoDoesNotRead(t *testing.T) {
-	w := newWorld(unwrapped)
-	w.openFox(t)
-	w.busy = "stranger"
+	w := handlerstest.New()
+	openFox(t, w)
+	w.Busy = "stranger"
 	for _, text := range []string{`{}`, `{"action":"ping"}`, `{"action":"leave_lobby"}`, `{"action":"start_lobby","content":{"lobby_id":"hen"}}`} {
-		w.say("stranger", text)
+		w.Say("stranger", text)
 	}
-	if lines := w.logged(); len(lines) != 1 || !strings.Contains(lines[0], `"event not delivered" connection_id=stranger`) {
+	if lines := w.Logged(); len(lines) != 1 || !strings.Contains(lines[0], `"event not delivered" connection_id=stranger`) {
 		t.Errorf("the log says %q, want one line of who does not read", lines)
 	}
-	w.busy = ""
-	w.say("stranger", `{"action":"close_lobby"}`)
-	if diff := cmp.Diff(map[string][]string{"stranger": {"lobby_closed"}}, brief(w.heard())); diff != "" {
+	w.Busy = ""
+	w.Say("stranger", `{"action":"close_lobby"}`)
+	if diff := cmp.Diff(map[string][]string{"stranger": {"lobby_closed"}}, brief(w.Heard())); diff != "" {
 		t.Errorf("heard (-want +got):\n%s", diff)
 	}
 }
 
 // TestRetryAfter guards that who waits for as long as it was told may go on.
 func TestRetryAfter(t *testing.T) {
-	w := newWorld(unwrapped)
+	w := handlerstest.New()
 	w.Rate, w.Burst = 300, 1
-	w.connect("ann", nil)
-	w.say("ann", `{"action":"ping"}`)
-	w.heard()
-	w.say("ann", `{"action":"ping"}`)
-	if heard := w.heard()["ann"]; len(heard) != 1 || !strings.Contains(heard[0], `"retry_after_ms":4`) {
+	w.Connect("ann", nil)
+	w.Say("ann", `{"action":"ping"}`)
+	w.Heard()
+	w.Say("ann", `{"action":"ping"}`)
+	if heard := w.Heard()["ann"]; len(heard) != 1 || !strings.Contains(heard[0], `"retry_after_ms":4`) {
 		t.Fatalf("heard %q, want to wait 4 ms: a 300th of a second is more than 3", heard)
 	}
-	w.wait(4e6)
-	w.say("ann", `{"action":"ping"}`)
-	if diff := cmp.Diff(map[string][]string{"ann": {"pong"}}, brief(w.heard())); diff != "" {
+	w.Clock.Move(4e6)
+	w.Say("ann", `{"action":"ping"}`)
+	if diff := cmp.Diff(map[string][]string{"ann": {"pong"}}, brief(w.Heard())); diff != "" {
 		t.Errorf("heard (-want +got):\n%s", diff)
 	}
 }
@@ -189,20 +180,20 @@ func TestRetryAfter(t *testing.T) {
 func TestStartAfterLostHost(t *testing.T) {
 	for dialect, freed := range map[string]time.Duration{"bellhop": 61 * time.Second, "original": 0} {
 		t.Run(dialect, func(t *testing.T) {
-			w := newWorld(unwrapped)
-			w.connect("host", map[string]string{"protocol": dialect})
-			w.connect("ann", nil)
-			w.say("host", `{"action":"start_lobby","content":{"lobby_id":"hen"}}`)
+			w := handlerstest.New()
+			w.Connect("host", map[string]string{"protocol": dialect})
+			w.Connect("ann", nil)
+			w.Say("host", `{"action":"start_lobby","content":{"lobby_id":"hen"}}`)
 			if _, err := w.Store.DeleteConnection(context.Background(), "host"); err != nil {
 				t.Fatal(err)
 			}
-			delete(w.inbox, "host")
+			w.Lose("host")
 			if freed > 0 {
-				w.say("ann", `{"action":"start_lobby","content":{"lobby_id":"hen"}}`)
-				w.wait(freed)
+				w.Say("ann", `{"action":"start_lobby","content":{"lobby_id":"hen"}}`)
+				w.Clock.Move(freed)
 			}
-			w.say("ann", `{"action":"start_lobby","content":{"lobby_id":"hen"}}`)
-			heard := brief(w.heard())["ann"]
+			w.Say("ann", `{"action":"start_lobby","content":{"lobby_id":"hen"}}`)
+			heard := brief(w.Heard())["ann"]
 			if len(heard) == 0 || heard[len(heard)-1] != "lobby_started" {
 				t.Errorf("heard %v", heard)
 			}
@@ -223,20 +214,20 @@ func TestFreeBeforeToldSo(t *testing.T) {
 		"one whose host is gone":        {"stranger", `{"action":"join_lobby","content":{"lobby_id":"fox"}}`, "stranger", "request_rejected"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(unwrapped)
-			w.openFox(t)
+			w := handlerstest.New()
+			openFox(t, w)
 			if tt.by != "host" {
-				delete(w.inbox, "host")
+				w.Lose("host")
 			}
-			w.meanwhile = func(conn, event string) error {
+			w.Meanwhile = func(conn, event string) error {
 				if conn == tt.to && member(event, "event") == tt.event {
-					w.say(conn, `{"action":"start_lobby","content":{"lobby_id":"own"}}`)
+					w.Say(conn, `{"action":"start_lobby","content":{"lobby_id":"own"}}`)
 				}
 				return nil
 			}
-			w.say(tt.by, tt.says)
+			w.Say(tt.by, tt.says)
 			var events []string
-			for _, e := range w.heard()[tt.to] {
+			for _, e := range w.Heard()[tt.to] {
 				events = append(events, member(e, "event"))
 			}
 			if diff := cmp.Diff([]string{"lobby_started", tt.event}, events); diff != "" {
@@ -248,31 +239,14 @@ func TestFreeBeforeToldSo(t *testing.T) {
 
 // TestEditedTokens guards that a token is good as it was given and in no other form.
 func TestEditedTokens(t *testing.T) {
-	w := newWorld(unwrapped)
-	w.openFox(t)
+	w := handlerstest.New()
+	openFox(t, w)
 	for _, token := range []string{"s3.2.FOX", "s3.02.fox", "s3.+2.fox", "s3.3.fox", "s3.2.fox.", "s3.2.fox ", "s3.2", "s3", "S3.2.fox", "s1.2.fox", "s3.1.fox", ".2.fox", "s3.2.hen"} {
-		w.say("stranger", `{"action":"resume","content":{"resume_token":"`+token+`"}}`)
-		if diff := cmp.Diff(map[string][]string{"stranger": {"error resume_failed"}}, brief(w.heard())); diff != "" {
+		w.Say("stranger", `{"action":"resume","content":{"resume_token":"`+token+`"}}`)
+		if diff := cmp.Diff(map[string][]string{"stranger": {"error resume_failed"}}, brief(w.Heard())); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", token, diff)
 		}
 	}
-}
-
-// FuzzSeat: a token is of one seat, and every seat that can be has one.
-func FuzzSeat(f *testing.F) {
-	f.Add("kX3v", 1, "Blue-Fox")
-	f.Add("a.1", 2, "fox")
-	f.Add("a", -1, "1.fox")
-	f.Fuzz(func(t *testing.T, secret string, peerID int, lobbyID string) {
-		s := resumeToken{secret, peerID, lobbyID}
-		got, ok := parseResumeToken(s.token())
-		if ok && got != s {
-			t.Errorf("%q is the token of %+v, and of %+v", s.token(), s, got)
-		}
-		if can := secret != "" && !strings.Contains(secret, ".") && events.IsLobbyID(lobbyID); ok != can {
-			t.Errorf("%q is a token: %v, want %v", s.token(), ok, can)
-		}
-	})
 }
 
 // TestHostFoundGone guards that the place of a host whom a joiner finds gone is given up when its time is over, though nobody
@@ -280,24 +254,24 @@ func FuzzSeat(f *testing.F) {
 func TestHostFoundGone(t *testing.T) {
 	for _, auto := range []bool{false, true} {
 		var later []func()
-		w := newWorld(unwrapped)
+		w := handlerstest.New()
 		w.Config.Later = func(_ time.Duration, f func()) { later = append(later, f) }
-		w.Handler = New(w.Config)
-		w.connect("host", nil)
-		w.connect("ann", nil)
-		w.say("host", fmt.Sprintf(`{"action":"start_lobby","content":{"lobby_id":"hen","auto_accept":%v}}`, auto))
-		w.connect("bob", nil)
-		w.say("bob", join)
-		w.say("host", accept)
-		w.lose("host")
-		w.say("ann", join)
-		w.drop("host")
-		w.heard()
-		w.wait(time.Minute + time.Second)
+		w.Restart()
+		w.Connect("host", nil)
+		w.Connect("ann", nil)
+		w.Say("host", fmt.Sprintf(`{"action":"start_lobby","content":{"lobby_id":"hen","auto_accept":%v}}`, auto))
+		w.Connect("bob", nil)
+		w.Say("bob", join)
+		w.Say("host", accept)
+		w.Lose("host")
+		w.Say("ann", join)
+		w.Drop("host")
+		w.Heard()
+		w.Clock.Move(time.Minute + time.Second)
 		for _, f := range later {
 			f()
 		}
-		if diff := cmp.Diff(map[string][]string{"bob": {"lobby_closed"}}, brief(w.heard())); diff != "" {
+		if diff := cmp.Diff(map[string][]string{"bob": {"lobby_closed"}}, brief(w.Heard())); diff != "" {
 			t.Errorf("auto_accept %v: heard (-want +got):\n%s", auto, diff)
 		}
 	}

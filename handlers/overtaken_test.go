@@ -1,10 +1,12 @@
-package handlers
+package handlers_test
 
 import (
 	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
+
+	"bellhop/handlers/handlerstest"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -27,31 +29,31 @@ func TestOvertaken(t *testing.T) {
 			[]string{"lobby_closed 0", "resumed 1"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(unwrapped)
-			w.connect("host", nil)
-			w.connect("bob", nil)
-			w.say("host", fmt.Sprintf(`{"action":"start_lobby","content":{"lobby_id":"hen","on_host_leave":%q}}`, tt.onLeave))
-			if w.say("bob", join); tt.by == "ann" {
-				w.say("host", accept)
-				w.drop("bob")
+			w := handlerstest.New()
+			w.Connect("host", nil)
+			w.Connect("bob", nil)
+			w.Say("host", fmt.Sprintf(`{"action":"start_lobby","content":{"lobby_id":"hen","on_host_leave":%q}}`, tt.onLeave))
+			if w.Say("bob", join); tt.by == "ann" {
+				w.Say("host", accept)
+				w.Drop("bob")
 			} else {
-				w.say("bob", leave)
+				w.Say("bob", leave)
 			}
-			w.connect("ann", nil)
+			w.Connect("ann", nil)
 			if tt.by == "host" {
-				w.say("ann", join)
+				w.Say("ann", join)
 			}
-			w.heard()
+			w.Heard()
 			met := false
-			w.meanwhile = func(conn, event string) error {
+			w.Meanwhile = func(conn, event string) error {
 				if !met && conn == tt.to && strings.Contains(event, `"event":"`+tt.event+`"`) {
 					met = true
-					w.say("host", leave)
+					w.Say("host", leave)
 				}
 				return nil
 			}
-			w.say(tt.by, tt.says)
-			if diff := cmp.Diff(tt.want, terms(t, w.heard()["ann"])); !met || diff != "" {
+			w.Say(tt.by, tt.says)
+			if diff := cmp.Diff(tt.want, terms(t, w.Heard()["ann"])); !met || diff != "" {
 				t.Errorf("ann hears (-want +got):\n%s", diff)
 			}
 		})

@@ -1,4 +1,4 @@
-package handlers
+package handlers_test
 
 import (
 	"context"
@@ -12,6 +12,7 @@ import (
 	"pgregory.net/rapid"
 
 	"bellhop/events"
+	"bellhop/handlers/handlerstest"
 	"bellhop/lobby"
 	"bellhop/store"
 	"bellhop/store/dynamodbtest"
@@ -28,13 +29,13 @@ type walk struct {
 
 var walks = rapid.Custom(func(t *rapid.T) walk {
 	some := func(name string, bits int) (all []int) {
-		for range uniform(t, "number of "+name, bits) {
-			all = append(all, uniform(t, name, 20))
+		for range handlerstest.Uniform(t, "number of "+name, bits) {
+			all = append(all, handlerstest.Uniform(t, name, 20))
 		}
 		return all
 	}
 	return walk{some("lobbies", 7), some("between", 6), some("filter", 2),
-		rapid.SampledFrom([]int{1, 5, 20, 100, 100, 100}).Draw(t, "limit"), uniform(t, "each", 3)}
+		rapid.SampledFrom([]int{1, 5, 20, 100, 100, 100}).Draw(t, "limit"), handlerstest.Uniform(t, "each", 3)}
 })
 
 // conditions of filters, and what they are in Go.
@@ -56,13 +57,13 @@ var conditions = []struct {
 // none missing, the newest first; and that a page is short only where the list ends or an event can hold no more.
 func TestPages(t *testing.T) {
 	t.Run("memory", func(t *testing.T) {
-		rapid.Check(t, func(t *rapid.T) { newWalker(newWorld(unwrapped)).goes(t, walks.Draw(t, "walk")) })
+		rapid.Check(t, func(t *rapid.T) { newWalker(handlerstest.New()).goes(t, walks.Draw(t, "walk")) })
 	})
 	t.Run("dynamodb", func(t *testing.T) {
 		endpoint := dynamodbtest.Start(t)
 		for seed := range 4 {
-			w := newWorld(unwrapped)
-			w.Config.Store = dynamodbtest.Open(t, endpoint, w.clock)
+			w := handlerstest.New()
+			w.Config.Store = dynamodbtest.Open(t, endpoint, w.Clock.Now)
 			newWalker(w).goes(t, walks.Example(seed))
 		}
 	})
@@ -70,18 +71,18 @@ func TestPages(t *testing.T) {
 
 // A walker knows which lobbies there are.
 type walker struct {
-	*fixture
+	*handlerstest.World
 	ids []string // of all that ever were
 }
 
-func newWalker(w *fixture) *walker {
+func newWalker(w *handlerstest.World) *walker {
 	w.Config.Burst = 1e9
-	w.Handler = New(w.Config)
-	return &walker{fixture: w}
+	w.Restart()
+	return &walker{World: w}
 }
 
 func (w *walker) goes(t rapid.TB, plan walk) {
-	w.connect("walker", map[string]string{"game": "chess"})
+	w.Connect("walker", map[string]string{"game": "chess"})
 	for _, n := range plan.lobbies {
 		w.starts(t, n)
 	}
@@ -132,9 +133,9 @@ func (w *walker) goes(t rapid.TB, plan walk) {
 
 // page returns what is on the page at cursor, and the next cursor.
 func (w *walker) page(t rapid.TB, limit int, filter, cursor string) (ids []string, next string) {
-	w.invoke("walker", "$default", fmt.Sprintf(`{"action":"list_lobbies","content":{"limit":%d,"filter":{%s},"cursor":%q}}`,
+	w.Invoke("walker", "$default", fmt.Sprintf(`{"action":"list_lobbies","content":{"limit":%d,"filter":{%s},"cursor":%q}}`,
 		limit, filter, cursor), "", nil)
-	heard := w.heard()["walker"]
+	heard := w.Heard()["walker"]
 	if len(heard) != 1 || !strings.Contains(heard[0], `"lobby_list"`) || len(heard[0]) > events.MaxEvent {
 		t.Fatalf("at cursor %q: %.300q", cursor, heard)
 	}
@@ -161,11 +162,11 @@ func (w *walker) page(t rapid.TB, limit int, filter, cursor string) (ids []strin
 // starts adds a lobby, with up to 1 KiB of metadata.
 func (w *walker) starts(t rapid.TB, n int) {
 	if n%3 > 0 {
-		w.wait(time.Duration(n%3) * time.Second)
+		w.Clock.Move(time.Duration(n%3) * time.Second)
 	}
 	id := fmt.Sprint([]string{"a", "B", "c"}[n/3%3], len(w.ids))
 	l := lobby.New("chess", id, lobby.Member{Conn: "host of " + id})
-	l.CreatedAt, l.ExpiresAt = w.clock().UnixMicro(), w.clock().Add(lobby.TTL)
+	l.CreatedAt, l.ExpiresAt = w.Clock.Now().UnixMicro(), w.Clock.Now().Add(lobby.TTL)
 	l.MaxPlayers, l.Public, l.AutoAccept, l.Mesh = 2+n%9, n%10 > 0, n%5 < 3, n%4 < 2
 	if n%7 < 2 {
 		l.Password = "salt.hash"
@@ -200,10 +201,10 @@ func (w *walker) happens(t rapid.TB, n int) {
 			}
 		case 4:
 			if l.Members[0].AwayUntil = (time.Time{}); n%3 > 0 {
-				l.Members[0].AwayUntil = w.clock().Add(time.Hour)
+				l.Members[0].AwayUntil = w.Clock.Now().Add(time.Hour)
 			}
 		case 5:
-			l.ExpiresAt = w.clock().Add(time.Second)
+			l.ExpiresAt = w.Clock.Now().Add(time.Second)
 		}
 		return nil
 	})

@@ -1,4 +1,4 @@
-package handlers
+package handlers_test
 
 import (
 	"sync"
@@ -7,47 +7,49 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"bellhop/handlers"
+	"bellhop/handlers/handlerstest"
 	"bellhop/lobby"
 )
 
 // TestTooManyPasswords guards that nobody waits for long while others have passwords hashed: who would is told to try again,
 // may do so, and it is no fault of ours.
 func TestTooManyPasswords(t *testing.T) {
-	w := newWorld(unwrapped)
-	w.limit = hashTime + answerTime + time.Second
+	w := handlerstest.New()
+	w.Limit = handlers.HashTime + handlers.AnswerTime + time.Second
 	for _, conn := range []string{"host", "guest", "stranger"} {
-		w.connect(conn, nil)
+		w.Connect(conn, nil)
 	}
-	w.say("host", `{"action":"start_lobby","content":{"lobby_id":"fox","password":"old"}}`)
-	w.heard()
+	w.Say("host", `{"action":"start_lobby","content":{"lobby_id":"fox","password":"old"}}`)
+	w.Heard()
 	wishes := map[string]string{
 		"host":     `{"action":"update_lobby","content":{"max_players":3,"password":"new"},"request_id":"1"}`,
 		"guest":    `{"action":"join_lobby","content":{"lobby_id":"fox","password":"old"},"request_id":"2"}`,
 		"stranger": `{"action":"start_lobby","content":{"lobby_id":"hen","password":"own"},"request_id":"3"}`,
 	}
-	for range cap(hashing) {
-		hashing <- struct{}{}
+	for range cap(handlers.Hashing) {
+		handlers.Hashing <- struct{}{}
 	}
 	var all sync.WaitGroup
 	for conn, wish := range wishes {
-		all.Go(func() { w.say(conn, wish) })
+		all.Go(func() { w.Say(conn, wish) })
 	}
 	all.Wait()
-	for range cap(hashing) {
-		<-hashing
+	for range cap(handlers.Hashing) {
+		<-handlers.Hashing
 	}
 	want := map[string][]string{"host": {"error rate_limited 1"}, "guest": {"error rate_limited 2"}, "stranger": {"error rate_limited 3"}}
-	if diff := cmp.Diff(want, brief(w.heard())); diff != "" {
+	if diff := cmp.Diff(want, brief(w.Heard())); diff != "" {
 		t.Errorf("meanwhile they hear (-want +got):\n%s", diff)
 	}
 	for _, conn := range []string{"stranger", "guest", "host"} {
-		w.say(conn, wishes[conn])
+		w.Say(conn, wishes[conn])
 	}
 	want = map[string][]string{"host": {"request_to_join", "lobby_updated 1"}, "stranger": {"lobby_started 3"}}
-	if diff := cmp.Diff(want, brief(w.heard())); diff != "" {
+	if diff := cmp.Diff(want, brief(w.Heard())); diff != "" {
 		t.Errorf("afterwards they hear (-want +got):\n%s", diff)
 	}
-	if lines := w.logged(); len(lines) > 0 {
+	if lines := w.Logged(); len(lines) > 0 {
 		t.Errorf("the log says %q", lines)
 	}
 }
@@ -55,27 +57,27 @@ func TestTooManyPasswords(t *testing.T) {
 // TestRightPasswordPasses guards that however many wrong passwords others have tried at a lobby, the right one lets in. A wrong
 // one is slowed after it was found wrong, and its sender pays for it.
 func TestRightPasswordPasses(t *testing.T) {
-	w := newWorld(unwrapped)
+	w := handlerstest.New()
 	for _, conn := range []string{"host", "guest", "stranger"} {
-		w.connect(conn, nil)
+		w.Connect(conn, nil)
 	}
-	w.say("host", `{"action":"start_lobby","content":{"lobby_id":"fox","password":"right"}}`)
-	w.say("stranger", `{"action":"join_lobby","content":{"lobby_id":"fox","password":"wrong"},"request_id":"1"}`)
-	w.sessions.of(passwordTries(lobby.KeyOf("default", "fox"))).pay(passwordBurst) // as if others had tried so many
-	w.heard()
-	w.say("stranger", `{"action":"join_lobby","content":{"lobby_id":"fox","password":"wrong"},"request_id":"2"}`)
-	w.say("guest", `{"action":"join_lobby","content":{"lobby_id":"fox","password":"right"},"request_id":"3"}`)
+	w.Say("host", `{"action":"start_lobby","content":{"lobby_id":"fox","password":"right"}}`)
+	w.Say("stranger", `{"action":"join_lobby","content":{"lobby_id":"fox","password":"wrong"},"request_id":"1"}`)
+	w.TryPasswords(lobby.KeyOf("default", "fox")) // as if others had tried so many
+	w.Heard()
+	w.Say("stranger", `{"action":"join_lobby","content":{"lobby_id":"fox","password":"wrong"},"request_id":"2"}`)
+	w.Say("guest", `{"action":"join_lobby","content":{"lobby_id":"fox","password":"right"},"request_id":"3"}`)
 	want := map[string][]string{"host": {"request_to_join"}, "stranger": {"error rate_limited 2"}}
-	if diff := cmp.Diff(want, brief(w.heard())); diff != "" {
+	if diff := cmp.Diff(want, brief(w.Heard())); diff != "" {
 		t.Errorf("heard (-want +got):\n%s", diff)
 	}
-	if paid := w.Burst - w.sessions.of("stranger").tokens; paid != 2*guessCost {
-		t.Errorf("two wrong passwords cost %v actions, want %v", paid, 2*guessCost)
+	if paid := w.Paid("stranger"); paid != 2*handlers.GuessCost {
+		t.Errorf("two wrong passwords cost %v actions, want %v", paid, 2*handlers.GuessCost)
 	}
-	w.wait(time.Second)
-	w.say("stranger", `{"action":"join_lobby","content":{"lobby_id":"fox","password":"wrong"},"request_id":"4"}`)
+	w.Clock.Move(time.Second)
+	w.Say("stranger", `{"action":"join_lobby","content":{"lobby_id":"fox","password":"wrong"},"request_id":"4"}`)
 	want = map[string][]string{"stranger": {"request_rejected wrong_password 4"}}
-	if diff := cmp.Diff(want, brief(w.heard())); diff != "" {
+	if diff := cmp.Diff(want, brief(w.Heard())); diff != "" {
 		t.Errorf("a second later (-want +got):\n%s", diff)
 	}
 }

@@ -1,4 +1,4 @@
-package handlers
+package handlers_test
 
 import (
 	"context"
@@ -14,6 +14,7 @@ import (
 
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 
+	"bellhop/handlers/handlerstest"
 	"bellhop/lobby"
 	"bellhop/store"
 	"bellhop/store/dynamodbtest"
@@ -49,45 +50,45 @@ func counted(s store.Store, calls, conflicts *atomic.Int64) store.Store {
 // it took.
 func TestQuickJoinAtOnce(t *testing.T) {
 	t.Run("memory", func(t *testing.T) {
-		quickly(t, *quickRounds, func(w *fixture) store.Store { return w.Store })
+		quickly(t, *quickRounds, func(w *handlerstest.World) store.Store { return w.Store })
 	})
 	t.Run("dynamodb", func(t *testing.T) {
 		endpoint, config := dynamodbtest.Start(t), dynamodbtest.Config()
 		config.HTTPClient = awshttp.NewBuildableClient().WithTimeout(time.Minute) // an emulator serves 64 players slowly
-		quickly(t, *quickDynamoDB, func(w *fixture) store.Store {
-			return dynamodbtest.OpenTable(t, config, endpoint, dynamodbtest.Table(), w.clock)
+		quickly(t, *quickDynamoDB, func(w *handlerstest.World) store.Store {
+			return dynamodbtest.OpenTable(t, config, endpoint, dynamodbtest.Table(), w.Clock.Now)
 		})
 	})
 }
 
 // TestQuickJoinAlreadyIn guards that who has come into a lobby by another process hears so, also if there is no lobby to find.
 func TestQuickJoinAlreadyIn(t *testing.T) {
-	w := newWorld(unwrapped)
-	w.connect("ann", nil)
-	w.say("ann", `{"action":"quick_join"}`) // so that this process has ann nowhere
+	w := handlerstest.New()
+	w.Connect("ann", nil)
+	w.Say("ann", `{"action":"quick_join"}`) // so that this process has ann nowhere
 	here := w.Handler
-	w.Handler = New(w.Config)
-	w.say("ann", `{"action":"start_lobby"}`)
+	w.Restart()
+	w.Say("ann", `{"action":"start_lobby"}`)
 	w.Handler = here
-	w.heard()
-	w.say("ann", `{"action":"quick_join","request_id":"q"}`)
-	if answers := answersTo(w.heard()["ann"], "q"); len(answers) != 1 || !strings.Contains(answers[0], "already_in_lobby") {
+	w.Heard()
+	w.Say("ann", `{"action":"quick_join","request_id":"q"}`)
+	if answers := answersTo(w.Heard()["ann"], "q"); len(answers) != 1 || !strings.Contains(answers[0], "already_in_lobby") {
 		t.Errorf("ann, who is in a lobby, hears %q", answers)
 	}
 }
 
-func quickly(t *testing.T, rounds int, open func(w *fixture) store.Store) {
+func quickly(t *testing.T, rounds int, open func(w *handlerstest.World) store.Store) {
 	lobbies, alone := map[int]int{}, map[int]int{} // rounds that had so many
 	var calls, conflicts atomic.Int64
 	for range rounds {
-		w := newWorld(unwrapped)
+		w := handlerstest.New()
 		w.Config.Store = counted(open(w), &calls, &conflicts)
 		began := time.Now()
 		var ticks atomic.Int64 // lobbies begin one after the other
 		w.Config.Now = func() time.Time {
-			return w.clock().Add(time.Since(began) + time.Duration(ticks.Add(1))*time.Microsecond)
+			return w.Clock.Now().Add(time.Since(began) + time.Duration(ticks.Add(1))*time.Microsecond)
 		}
-		w.Handler = New(w.Config)
+		w.Restart()
 		sizes := quickRound(t, w)
 		ones, free := 0, 0
 		for _, n := range sizes {
@@ -115,21 +116,21 @@ func quickly(t *testing.T, rounds int, open func(w *fixture) store.Store) {
 }
 
 // quickRound has all look for a game at once, and returns how many players each lobby has then.
-func quickRound(t *testing.T, w *fixture) (sizes map[lobby.Key]int) {
+func quickRound(t *testing.T, w *handlerstest.World) (sizes map[lobby.Key]int) {
 	var all sync.WaitGroup
 	start := make(chan bool)
 	for i := range quickPlayers {
 		conn := fmt.Sprint("p", i)
-		w.connect(conn, nil)
+		w.Connect(conn, nil)
 		all.Go(func() {
 			<-start
-			w.say(conn, `{"action":"quick_join","content":{"or_start":{"public":true,"auto_accept":true,"max_players":4}},"request_id":"q"}`)
+			w.Say(conn, `{"action":"quick_join","content":{"or_start":{"public":true,"auto_accept":true,"max_players":4}},"request_id":"q"}`)
 		})
 	}
 	close(start)
 	all.Wait()
 	sizes = map[lobby.Key]int{}
-	heard := w.heard()
+	heard := w.Heard()
 	for i := range quickPlayers {
 		conn := fmt.Sprint("p", i)
 		if answers := answersTo(heard[conn], "q"); len(answers) != 1 {

@@ -1,4 +1,4 @@
-package handlers
+package handlers_test
 
 import (
 	"context"
@@ -10,6 +10,7 @@ import (
 
 	awsevents "github.com/aws/aws-lambda-go/events"
 
+	"bellhop/handlers"
 	"bellhop/store"
 )
 
@@ -23,7 +24,7 @@ func (discard) Hangup(context.Context, string) error { return nil }
 // BenchmarkRelay is the path that has to be fast: a description of 1500 bytes, from the host to a member, in the Handler
 // alone.
 func BenchmarkRelay(b *testing.B) {
-	h := New(Config{
+	h := handlers.New(handlers.Config{
 		Store: store.NewMemory(time.Now), Poster: discard{}, Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Rate: 1e12,
 	})
 	ctx := context.Background()

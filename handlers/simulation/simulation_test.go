@@ -1,4 +1,4 @@
-package handlers
+package simulation
 
 import (
 	"context"
@@ -8,11 +8,14 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"pgregory.net/rapid"
 
+	"bellhop/handlers"
+	"bellhop/handlers/handlerstest"
 	"bellhop/lobby"
 	"bellhop/store"
 	"bellhop/store/dynamodbtest"
@@ -36,8 +39,8 @@ func TestLives(t *testing.T) {
 		seen := tally{}
 		for range *livesRounds {
 			rapid.Check(t, func(t *rapid.T) {
-				w := newWorld(unwrapped)
-				newLives(w, w.Store, seen).play(t, script.Draw(t, "script"))
+				w := handlerstest.New()
+				newSimulation(w, w.Store, seen).play(t, script.Draw(t, "script"))
 			})
 		}
 		seen.report(t, *livesRounds >= 3)
@@ -46,8 +49,8 @@ func TestLives(t *testing.T) {
 		t.Parallel()
 		seen, endpoint, table := tally{}, dynamodbtest.Start(t), dynamodbtest.Table()
 		for seed := range *livesDynamoDB {
-			w := newWorld(unwrapped)
-			newLives(w, dynamodbtest.OpenTable(t, dynamodbtest.Config(), endpoint, table, w.clock), seen).play(t, script.Example(seed))
+			w := handlerstest.New()
+			newSimulation(w, dynamodbtest.OpenTable(t, dynamodbtest.Config(), endpoint, table, w.Clock.Now), seen).play(t, script.Example(seed))
 		}
 		seen.report(t, false)
 	})
@@ -84,25 +87,16 @@ var whats = func() (all []string) {
 }()
 
 func drawStep(t *rapid.T) step {
+	draw := func(name string, bits int) int { return handlerstest.Uniform(t, name, bits) }
 	s := step{
-		What: whats[uniform(t, "what", 10)%len(whats)], By: uniform(t, "by", 3), Whom: uniform(t, "whom", 4), N: uniform(t, "n", 10), More: uniform(t, "more", 10),
-		Sensible: uniform(t, "sensible", 2) > 0, Process: uniform(t, "process", 1), WithoutAnswerID: uniform(t, "without", 2) == 0,
+		What: whats[draw("what", 10)%len(whats)], By: draw("by", 3), Whom: draw("whom", 4), N: draw("n", 10), More: draw("more", 10),
+		Sensible: draw("sensible", 2) > 0, Process: draw("process", 1), WithoutAnswerID: draw("without", 2) == 0,
 	}
-	s.Meanwhile, s.At = max(0, uniform(t, "meanwhile", 2)-1), uniform(t, "at", 3)
-	if uniform(t, "dies", 3) == 7 || s.What == "is said to be gone" && s.N%4 == 0 { // one half done is noticed late
-		s.Dies, s.DoneWhenItDies = 1+uniform(t, "at", 3), rapid.Bool().Draw(t, "done")
+	s.Meanwhile, s.At = max(0, draw("meanwhile", 2)-1), draw("at", 3)
+	if draw("dies", 3) == 7 || s.What == "is said to be gone" && s.N%4 == 0 { // one half done is noticed late
+		s.Dies, s.DoneWhenItDies = 1+draw("at", 3), rapid.Bool().Draw(t, "done")
 	}
 	return s
-}
-
-// uniform draws a number of so many bits, of which all are as likely: rapid's own numbers are mostly small.
-func uniform(t *rapid.T, name string, bits int) (n int) {
-	for range bits {
-		if n *= 2; rapid.Bool().Draw(t, name) {
-			n++
-		}
-	}
-	return n
 }
 
 // What docs/design.md promises, and the code must keep: after this long nobody counts as on the way into a lobby any more
@@ -120,12 +114,12 @@ type player struct {
 	tokens      []string // that it has heard, in order
 }
 
-// lives is a sequence under way.
+// A simulation is a sequence under way.
 type simulation struct {
-	*fixture
+	*handlerstest.World
 	store      store.Store // as it is, for the checks
 	rules      *rules
-	processes  [2]*Handler
+	processes  [2]*handlers.Handler
 	mortals    [2]*crashingProcess
 	players    [clients]player
 	conns      []string                // all there ever were
@@ -138,6 +132,7 @@ type simulation struct {
 	owed       map[string]int          // answers still to come, by connection and request_id
 	claims     map[string]time.Time    // until when a connection may count as in a lobby because a process died
 	met        map[string]*acquaintance
+	mu         sync.Mutex
 	meanwhiles int                  // lobby ids made while steps overlap; 0: none do
 	peerIDs    map[int]map[int]bool // by lobby: those that were ever seen, true if they still were
 	past       []string             // the steps so far
@@ -145,14 +140,14 @@ type simulation struct {
 	game       string
 }
 
-func newLives(w *fixture, s store.Store, seen tally) *simulation {
+func newSimulation(w *handlerstest.World, s store.Store, seen tally) *simulation {
 	seen["sequences"]++
 	l := &simulation{
-		fixture: w, store: s, ids: map[string]bool{}, owed: map[string]int{}, claims: map[string]time.Time{},
+		World: w, store: s, ids: map[string]bool{}, owed: map[string]int{}, claims: map[string]time.Time{},
 		peerIDs: map[int]map[int]bool{}, plain: map[string]string{"": ""}, met: map[string]*acquaintance{}, seen: seen, game: fmt.Sprint("game", seen["sequences"]),
 	}
 	l.rules = (&rules{
-		now: w.clock(), original: map[string]bool{}, known: map[string]bool{}, tokens: map[string]ticket{}, cursors: map[string]time.Time{},
+		now: w.Clock.Now(), original: map[string]bool{}, known: map[string]bool{}, tokens: map[string]ticket{}, cursors: map[string]time.Time{},
 	}).clone()
 	for i := range l.processes {
 		l.begin(i)
@@ -171,20 +166,20 @@ var elapsed = func() <-chan time.Time {
 // stranger opens a lobby in another game, of which nobody here hears.
 func (l *simulation) stranger() {
 	l.Handler = l.processes[0]
-	l.connect(l.game+"-stranger", map[string]string{"game": l.game + "-other"})
-	l.invoke(l.game+"-stranger", "$default", `{"action":"start_lobby","content":{"lobby_id":"fox","public":true,"auto_accept":true}}`, "", nil)
-	l.heard()
+	l.Connect(l.game+"-stranger", map[string]string{"game": l.game + "-other"})
+	l.Invoke(l.game+"-stranger", "$default", `{"action":"start_lobby","content":{"lobby_id":"fox","public":true,"auto_accept":true}}`, "", nil)
+	l.Heard()
 }
 
 // begin starts a process, in place of one that has died.
 func (l *simulation) begin(i int) {
 	l.mortals[i] = &crashingProcess{}
 	c := l.Config
-	c.Store, c.Poster, c.Rate, c.Burst = crashingStore(l.store, l.mortals[i]), crashingPoster{l.fixture, l.mortals[i]}, 1e12, 1e12
+	c.Store, c.Poster, c.Rate, c.Burst = crashingStore(l.store, l.mortals[i]), crashingPoster{l.World, l.mortals[i]}, 1e12, 1e12
 	c.NewID, c.Now = l.newID, l.ticking
 	c.After = func(time.Duration) <-chan time.Time { return elapsed }
-	c.Log = slog.New(slog.NewTextHandler(&l.log, nil))
-	l.processes[i] = New(c)
+	c.Log = slog.New(slog.NewTextHandler(&l.Log, nil))
+	l.processes[i] = handlers.New(c)
 }
 
 func (l *simulation) play(t rapid.TB, script []step) {
@@ -205,11 +200,11 @@ func (l *simulation) do(t rapid.TB, s step) {
 		seconds := []time.Duration{1, 1, 5, 14, 15, 16, 44, 59, 60, 61, 61, 130}
 		l.pass(t, seconds[s.N%len(seconds)]*time.Second)
 	case "loses its socket":
-		l.lose(p.conn)
+		l.Lose(p.conn)
 	case "is said to be gone":
 		l.disconnect(t, s)
 	case "connects anew":
-		l.lose(p.other)
+		l.Lose(p.other)
 		l.connects(t, s)
 	case "uses its other socket":
 		p.conn, p.other = p.other, p.conn
@@ -217,7 +212,7 @@ func (l *simulation) do(t rapid.TB, s step) {
 		if s.Sensible {
 			s = l.sensible(s)
 		}
-		if !l.connected(l.players[s.By].conn) {
+		if !l.Connected(l.players[s.By].conn) {
 			l.connects(t, s)
 		}
 		if s.What == "start_lobby" || s.What == "quick_join" {
@@ -225,12 +220,6 @@ func (l *simulation) do(t rapid.TB, s step) {
 		}
 		l.say(t, &l.players[s.By], s)
 	}
-}
-
-func (l *simulation) connected(conn string) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.inbox[conn] != nil
 }
 
 // connects gives a client another socket; the one that it used stays open, if it is.
@@ -243,7 +232,7 @@ func (l *simulation) connects(t rapid.TB, s step) {
 	}
 	l.Handler = l.processes[s.Process]
 	l.mortals[s.Process].left = 0
-	if status := l.connect(conn, query); status != 200 {
+	if status := l.Connect(conn, query); status != 200 {
 		l.fatal(t, "%s is refused with %d", conn, status)
 	}
 	l.conns = append(l.conns, conn)
@@ -254,22 +243,22 @@ func (l *simulation) connects(t rapid.TB, s step) {
 // disconnect has $disconnect come of a socket that is gone, be it for the second time, or one that drops right now.
 func (l *simulation) disconnect(t rapid.TB, s step) {
 	conn := l.players[s.By].conn
-	gone := slices.DeleteFunc(slices.Clone(l.conns), l.connected)
+	gone := slices.DeleteFunc(slices.Clone(l.conns), l.Connected)
 	if len(gone) > 0 && s.Whom%3 > 0 {
 		conn = gone[len(gone)-1-s.N%min(len(gone), 12)]
 	}
 	if conn == "" {
 		return
 	}
-	l.lose(conn)
+	l.Lose(conn)
 	l.happen(t, s, event{conn: conn, route: "$disconnect", by: func(m *rules) { m.disconnect(conn) }})
 }
 
 // pass moves the clock.
 func (l *simulation) pass(t rapid.TB, d time.Duration) {
 	l.past = append(l.past, fmt.Sprint("clock +", d))
-	l.wait(d)
-	l.rules.now = l.clock()
+	l.Clock.Move(d)
+	l.rules.now = l.Clock.Now()
 	if d >= connected { // nobody who was there can be
 		clear(l.rules.rooms)
 		clear(l.claims)

@@ -1,4 +1,4 @@
-package handlers
+package simulation
 
 import (
 	"fmt"
@@ -31,7 +31,7 @@ func (l *simulation) sensible(s step) step {
 // fits reports whether p is where one is who does such a thing. One in three resumes is tried with a token of any age.
 func (l *simulation) fits(s step, p *player) bool {
 	r := l.rules.at(p.conn)
-	in := r != nil && l.connected(p.conn)
+	in := r != nil && l.Connected(p.conn)
 	host := in && r.seat(r.host).conn == p.conn
 	switch s.What {
 	case "start_lobby", "quick_join":
@@ -39,7 +39,7 @@ func (l *simulation) fits(s step, p *player) bool {
 	case "join_lobby":
 		return r == nil && len(l.rules.rooms) > 0
 	case "list_lobbies":
-		return l.connected(p.conn) && (len(l.rules.listed(0)) > 1 || s.N%4 == 0)
+		return l.Connected(p.conn) && (len(l.rules.listed(0)) > 1 || s.N%4 == 0)
 	case "resume":
 		return r == nil && len(p.tokens) > 0 && (s.N%3 == 0 || l.rules.held(p.tokens[len(p.tokens)-1]))
 	case "leave_lobby", "ping":

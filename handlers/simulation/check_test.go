@@ -1,4 +1,4 @@
-package handlers
+package simulation
 
 import (
 	"context"
@@ -31,12 +31,12 @@ func (l *simulation) happen(t rapid.TB, s step, e event) {
 	if e.requestID != "" {
 		l.owed[e.conn+" "+e.requestID]++
 	}
-	status := l.invoke(e.conn, e.route, e.text, "reference", nil)
+	status := l.Invoke(e.conn, e.route, e.text, "reference", nil)
 	l.look(t)
 	h := l.listen(t)
 	after := l.expect(before, e, h, m.tried)
 	l.seen.outcome(e, h[e.conn])
-	switch log := l.logged(); {
+	switch log := l.Logged(); {
 	case m.dead:
 		clear(l.met)
 		l.begin(s.Process)
@@ -57,7 +57,7 @@ func (l *simulation) happen(t rapid.TB, s step, e event) {
 func (l *simulation) sockets() map[string]bool {
 	lost := map[string]bool{}
 	for _, conn := range l.conns {
-		lost[conn] = !l.connected(conn)
+		lost[conn] = !l.Connected(conn)
 	}
 	return lost
 }
@@ -68,7 +68,7 @@ func (l *simulation) expect(before *rules, e event, h map[string][]heardEvent, t
 	after := before.clone()
 	after.chance = tried
 	inLobby := slices.ContainsFunc(h[e.conn], func(e heardEvent) bool { return e.inLobby })
-	if inLobby && l.clock().Before(l.claims[e.conn]) {
+	if inLobby && l.Clock.Now().Before(l.claims[e.conn]) {
 		after.claimed = e.conn
 	}
 	e.by(after)
@@ -84,7 +84,7 @@ func (l *simulation) compare(t rapid.TB, after *rules, h map[string][]heardEvent
 		l.fatal(t, "heard (-rules +heard):\n%s", cmp.Diff(would, did))
 	}
 	for _, conn := range after.hungUp {
-		if l.connected(conn) {
+		if l.Connected(conn) {
 			l.fatal(t, "%s was replaced, and its socket is open", conn)
 		}
 	}
@@ -165,8 +165,8 @@ func (l *simulation) excuse(t rapid.TB, is *rules) {
 	for _, conn := range l.conns {
 		_, err := l.store.Connection(context.Background(), conn)
 		is.known[conn] = err == nil
-		if l.connected(conn) {
-			l.claims[conn] = l.clock().Add(onItsWay)
+		if l.Connected(conn) {
+			l.claims[conn] = l.Clock.Now().Add(onItsWay)
 		}
 	}
 }

@@ -1,4 +1,4 @@
-package handlers
+package simulation
 
 import (
 	"slices"
@@ -49,7 +49,7 @@ func (l *simulation) meet(t rapid.TB, h map[string][]heardEvent) {
 	}
 	for _, k := range l.found {
 		for _, m := range k.Members {
-			if a := l.met[m.Conn]; a != nil && !m.Away() && l.connected(m.Conn) && !m.Original {
+			if a := l.met[m.Conn]; a != nil && !m.Away() && l.Connected(m.Conn) && !m.Original {
 				l.checkAcquaintance(t, k, m, a)
 			}
 		}

@@ -1,10 +1,13 @@
-package handlers
+package simulation
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/base64"
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -74,7 +77,7 @@ func (l *simulation) prepare(t rapid.TB, s *step) bool {
 	if s.Sensible {
 		*s = l.sensible(*s)
 	}
-	if !l.connected(l.players[s.By].conn) {
+	if !l.Connected(l.players[s.By].conn) {
 		l.connects(t, *s)
 	}
 	if s.Sensible = false; s.What == "start_lobby" || s.What == "quick_join" {
@@ -111,7 +114,7 @@ func (l *simulation) overlap(t rapid.TB, first step, others []step) {
 		late.what()
 	}
 	l.overlapping(false)
-	l.wait(time.Second) // the ticks are over
+	l.Clock.Move(time.Second) // the ticks are over
 	l.adoptStore(t)
 }
 
@@ -129,10 +132,10 @@ func (l *simulation) ticking() time.Time {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.meanwhiles == 0 {
-		return l.now
+		return l.Clock.Now()
 	}
 	l.meanwhiles++
-	return l.now.Add(time.Duration(l.meanwhiles) * time.Microsecond)
+	return l.Clock.Now().Add(time.Duration(l.meanwhiles) * time.Microsecond)
 }
 
 // moment writes step s down and returns what it does, or nil.
@@ -142,7 +145,7 @@ func (l *simulation) moment(s step, process int, sensible bool, number int) func
 	switch {
 	case s.What == "loses its socket":
 		l.past = append(l.past, "meanwhile: "+conn+" loses its socket")
-		return func() { l.lose(conn) }
+		return func() { l.Lose(conn) }
 	case s.What == "is said to be gone":
 		route = "$disconnect"
 	case asks[s.What] != nil:
@@ -167,9 +170,9 @@ func (l *simulation) moment(s step, process int, sensible bool, number int) func
 	h := l.processes[process]
 	return func() {
 		if route == "$disconnect" {
-			l.lose(conn)
+			l.Lose(conn)
 		}
-		l.invokeBy(h, conn, route, text)
+		l.InvokeBy(h, conn, route, text)
 	}
 }
 
@@ -178,21 +181,21 @@ func (l *simulation) adoptStore(t rapid.TB) {
 	t.Helper()
 	l.look(t)
 	h := l.listen(t)
-	for _, line := range l.logged() {
+	for _, line := range l.Logged() {
 		if !strings.Contains(line, "message of an unknown connection") { // of one whose end was faster
 			l.fatal(t, "the log says %q", line)
 		}
 	}
 	is := l.rules.clone()
-	is.now = l.clock()
+	is.now = l.Clock.Now()
 	is.rooms = map[string]*room{}
 	for id, k := range l.found {
 		is.rooms[id] = l.roomOf(is, l.rules.rooms[id], k)
 	}
 	for _, conn := range l.conns {
 		_, err := l.store.Connection(context.Background(), conn)
-		if is.known[conn] = err == nil; l.connected(conn) {
-			l.claims[conn] = l.clock().Add(onItsWay)
+		if is.known[conn] = err == nil; l.Connected(conn) {
+			l.claims[conn] = l.Clock.Now().Add(onItsWay)
 		}
 	}
 	l.learnSeats(is, h)
@@ -238,11 +241,14 @@ func (l *simulation) learnSeats(m *rules, h map[string][]heardEvent) {
 	good := maps.Clone(h)
 	for conn, events := range h {
 		good[conn] = slices.DeleteFunc(slices.Clone(events), func(e heardEvent) bool {
-			s, ok := parseResumeToken(e.token)
-			k := l.found[strings.ToLower(s.lobbyID)]
-			return e.token != "" && (!ok || k == nil || !slices.ContainsFunc(k.Members, func(m lobby.Member) bool {
-				return m.PeerID == s.peerID && m.Token == s.hash()
-			}))
+			part := strings.SplitN(e.token, ".", 3)
+			if len(part) < 3 {
+				return false
+			}
+			k, stored := l.found[strings.ToLower(part[2])], sha256.Sum256([]byte(part[0]))
+			return k == nil || !slices.ContainsFunc(k.Members, func(m lobby.Member) bool {
+				return strconv.Itoa(m.PeerID) == part[1] && m.Token == base64.RawURLEncoding.EncodeToString(stored[:])
+			})
 		})
 	}
 	l.learn(m, good)

@@ -1,4 +1,4 @@
-package handlers
+package simulation
 
 import (
 	"fmt"
@@ -84,7 +84,7 @@ func (l *simulation) check(t rapid.TB) {
 	at := map[string]string{}
 	for id, kept := range l.found {
 		k := kept.Clone()
-		if k.ExpireAway(l.clock()); !k.Closed {
+		if k.ExpireAway(l.Clock.Now()); !k.Closed {
 			l.checkLobby(t, id, &k, at)
 		}
 	}
@@ -108,7 +108,7 @@ func (l *simulation) checkLobby(t rapid.TB, id string, k *lobby.Lobby, at map[st
 		if peers[m.PeerID] = true; m.PeerID == k.HostPeerID {
 			hosts++
 		}
-		if m.Away() && m.AwayUntil.Sub(l.clock()) > time.Minute {
+		if m.Away() && m.AwayUntil.Sub(l.Clock.Now()) > time.Minute {
 			l.fatal(t, "%s is away until %v, which is more than its grace", m.Conn, m.AwayUntil)
 		}
 	}
@@ -151,7 +151,7 @@ func (l *simulation) checkAnswers(t rapid.TB) {
 	for key, open := range l.owed {
 		conn, _, _ := strings.Cut(key, " ")
 		switch {
-		case open == 0, !l.connected(conn):
+		case open == 0, !l.Connected(conn):
 			delete(l.owed, key)
 		case !waits[key] && !l.rules.original[conn]:
 			l.fatal(t, "%s is still to be answered", key)
@@ -180,7 +180,7 @@ func (l *simulation) checkQuick(t rapid.TB, after *rules, e event, h []heardEven
 
 // finish has everybody leave, and then vanish: who is there may open a lobby, and then every id is free.
 func (l *simulation) finish(t rapid.TB) {
-	open := slices.DeleteFunc(slices.Clone(l.conns), func(conn string) bool { return !l.connected(conn) })
+	open := slices.DeleteFunc(slices.Clone(l.conns), func(conn string) bool { return !l.Connected(conn) })
 	for _, conn := range open {
 		l.say(t, &player{conn: conn}, step{What: "leave_lobby"})
 	}
@@ -189,7 +189,7 @@ func (l *simulation) finish(t rapid.TB) {
 		l.mustStart(t, conn, "own-"+conn)
 	}
 	for _, conn := range open {
-		l.lose(conn)
+		l.Lose(conn)
 	}
 	l.pass(t, connected)
 	for i, id := range slices.Sorted(slices.Values(l.named())) {

@@ -1,4 +1,4 @@
-package handlers
+package simulation
 
 import (
 	"cmp"
@@ -20,7 +20,7 @@ type heardEvent struct {
 // listen returns what everybody has heard, and counts the answers.
 func (l *simulation) listen(t rapid.TB) map[string][]heardEvent {
 	all := map[string][]heardEvent{}
-	for conn, inbox := range l.heard() {
+	for conn, inbox := range l.Heard() {
 		for _, data := range inbox {
 			l.checkSecrets(t, conn, data)
 			e := l.decode(t, conn, data)

@@ -1,4 +1,4 @@
-package handlers
+package simulation
 
 import (
 	"context"
@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync"
 
+	"bellhop/handlers"
 	"bellhop/store"
 	"bellhop/store/storetest"
 )
@@ -90,7 +91,7 @@ func crashingStore(s store.Store, m *crashingProcess) store.Store {
 
 // A crashingPoster reaches the world's clients for a mortal process.
 type crashingPoster struct {
-	Poster
+	handlers.Poster
 	*crashingProcess
 }
 

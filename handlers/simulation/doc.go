@@ -1,0 +1,3 @@
+// Package simulation plays whole handlers against a model of the rules: see
+// README.md.
+package simulation
