@@ -19,13 +19,15 @@ import (
 // postTime bounds an attempt of a post.
 const postTime = time.Second
 
-// callback is a Poster by API Gateway's management API (its reference, "PostToConnection").
+// callback is a Poster that uses API Gateway's management API (its reference,
+// "PostToConnection").
 type callback struct {
 	config aws.Config
 	client atomic.Pointer[apigatewaymanagementapi.Client]
 }
 
-// newCallback returns a Poster to url; if that is empty, to where the first event says it comes from.
+// newCallback returns a Poster to url. If url is empty, the first event gives
+// the address.
 func newCallback(config aws.Config, url string) *callback {
 	c := &callback{config: config}
 	if url != "" {
@@ -37,13 +39,15 @@ func newCallback(config aws.Config, url string) *callback {
 func (c *callback) open(url string) {
 	c.client.Store(apigatewaymanagementapi.NewFromConfig(c.config, func(o *apigatewaymanagementapi.Options) {
 		o.BaseEndpoint = aws.String(url)
-		// A post takes some 10 ms. One that hangs must leave time to undo what the receiver was to hear of, and to answer.
+		// A post takes about 10 ms. A post that hangs must leave time to undo the
+		// change that it announces, and to answer.
 		o.HTTPClient = awshttp.NewBuildableClient().WithTimeout(postTime)
 		o.Retryer = retry.NewStandard(func(o *retry.StandardOptions) { o.MaxAttempts, o.MaxBackoff = 3, 200*time.Millisecond })
 	}))
 }
 
-// learn takes the address of the API from an event. One function serves one stage, so the first is as good as any.
+// learn takes the address of the API from an event. One function serves one
+// stage, so the first event is as good as any.
 func (c *callback) learn(rc awsevents.APIGatewayWebsocketProxyRequestContext) {
 	if c.client.Load() == nil {
 		c.open("https://" + rc.DomainName + "/" + rc.Stage)

@@ -19,7 +19,7 @@ import (
 	"bellhop/store/dynamodbtest"
 )
 
-// A connectionsAPI is @connections, where posts to "host" meet a fault.
+// A connectionsAPI stands in for @connections. Posts to "host" meet a fault.
 type connectionsAPI struct {
 	mu    sync.Mutex
 	fault dynamodbtest.Fault // nil: none
@@ -65,14 +65,16 @@ func refuses(status int, kind string) dynamodbtest.Fault {
 
 func once(fault dynamodbtest.Fault) dynamodbtest.Fault { return dynamodbtest.Times(1, "", fault) }
 
-// TestPosts guards what a post that fails means: one that may pass is tried again, at most three times; who sent what could
-// not be posted hears so inside the invocation's time; and nobody is left waiting for a host that has not heard of them.
+// TestPosts checks how a failed post is handled. A temporary failure is retried
+// at most three times. The sender of a message that cannot be posted gets an
+// error within the invocation's time. Nobody is left waiting for a host that
+// was never notified.
 func TestPosts(t *testing.T) {
 	for name, tt := range map[string]struct {
 		fault dynamodbtest.Fault
 		tries int
-		hears string        // the joiner, of the join_lobby
-		then  string        // the host, of the next join_lobby
+		hears string        // of the joiner's join_lobby
+		then  string        // of the host's next join_lobby
 		limit time.Duration // of an invocation: 10 s, as template.yaml has it, or less
 	}{
 		"gone":                            {refuses(410, "GoneException"), 1, `"code":"host_unavailable"`, "", 10 * time.Second},
@@ -129,7 +131,7 @@ func TestPosts(t *testing.T) {
 	}
 }
 
-// TestHangups guards what a connection that cannot be closed means.
+// TestHangups checks the handling of a connection that cannot be closed.
 func TestHangups(t *testing.T) {
 	for status, want := range map[int]error{204: nil, 410: handlers.ErrGone} {
 		api := &connectionsAPI{}
@@ -141,7 +143,8 @@ func TestHangups(t *testing.T) {
 	}
 }
 
-// TestCallbackFromAnEvent guards that without CALLBACK_URL posts go to where events come from.
+// TestCallbackFromAnEvent checks that without CALLBACK_URL posts go to the
+// address of the first event.
 func TestCallbackFromAnEvent(t *testing.T) {
 	c := newCallback(dynamodbtest.Config(), "")
 	for _, domain := range []string{"first.example", "second.example"} {

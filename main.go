@@ -69,14 +69,15 @@ func run(getenv func(string) string) error {
 	return nil
 }
 
-// isHTTP reports whether a URL is one that can be requested. A client's own begins with wss://, and looks much like it.
+// isHTTP reports whether a URL can be requested. A client's URL begins with
+// wss:// and looks much like it.
 func isHTTP(s string) bool {
 	u, err := url.Parse(s)
 	return err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != ""
 }
 
-// awsConfig is what Lambda sets in the environment. Package config would find the same in twice the time a cold start
-// takes.
+// awsConfig reads the environment that Lambda sets. Package config finds the
+// same values, but takes twice the time of a whole cold start.
 func awsConfig(getenv func(string) string) aws.Config {
 	return aws.Config{
 		Region: getenv("AWS_REGION"),

@@ -5,7 +5,8 @@ import (
 	"testing"
 )
 
-// TestEnvironment guards that a variable that cannot be meant ends the start with a sentence that names it.
+// TestEnvironment checks that a nonsensical variable ends the start with a
+// sentence that names it.
 func TestEnvironment(t *testing.T) {
 	for _, test := range []struct{ name, value, want string }{
 		{"TABLE", "", "set TABLE to the name of the DynamoDB table"},

@@ -26,8 +26,9 @@ const (
 	theLog     = `{"Fn::GetAtt":["FunctionLog","Arn"]}`
 )
 
-// called returns every IAM action that the deployed function needs, each with the one resource that it needs it for. The
-// middleware that counts the store's calls (handlers/budget_test.go) sees these of DynamoDB's, all of them and no others.
+// called returns every IAM action that the deployed function needs, each with
+// its one resource. The middleware that counts the store's calls
+// (handlers/budget_test.go) sees exactly the actions on DynamoDB.
 func called() map[string]string {
 	actions := map[string]string{
 		"execute-api:ManageConnections": theConnections,
@@ -42,7 +43,7 @@ func called() map[string]string {
 	return actions
 }
 
-// A stack is what SAM's translator makes of template.yaml: what CloudFormation gets to see.
+// A stack is SAM's translation of template.yaml, as CloudFormation reads it.
 type stack struct {
 	Parameters map[string]struct {
 		Description, AllowedPattern string
@@ -85,7 +86,7 @@ func translate(t *testing.T, parameters ...string) (s stack) {
 	return s
 }
 
-// properties are what the code and the documents count on, as JSON.
+// properties are the settings that the code and the documents rely on, as JSON.
 var properties = []struct{ resource, property, want string }{
 	{"Api", "ProtocolType", `"WEBSOCKET"`},
 	{"Api", "RouteSelectionExpression", `"$request.body.action"`},
@@ -128,7 +129,8 @@ func (s stack) testProperties(t *testing.T) {
 	}
 }
 
-// testRoutes follows each route to the function, and looks for the permission to call it.
+// testRoutes follows each route to the function, and checks its permission to
+// call the function.
 func (s stack) testRoutes(t *testing.T) {
 	permissions := map[string]bool{} // by the end of their SourceArn, which is a route key
 	for _, r := range s.ofType("AWS::Lambda::Permission") {
@@ -190,8 +192,8 @@ func (s stack) testRole(t *testing.T) {
 	}
 }
 
-// testTable guards that the table which is deployed has the keys and indexes of the one that a Store makes for itself, by
-// which everything else is tested.
+// testTable checks that the deployed table has the keys and indexes of the
+// table that a Store creates for itself. All other tests use that one.
 func (s stack) testTable(t *testing.T) {
 	endpoint, name := dynamodbtest.Start(t), dynamodbtest.Table()
 	dynamodbtest.OpenTable(t, dynamodbtest.Config(), endpoint, name, time.Now)

@@ -2,10 +2,11 @@ package events
 
 import "math"
 
-// The contents of the actions, each with the fields that it is read from. A field of the original dialect stands behind
-// Bellhop's own name for it.
+// The contents of the actions, each with the fields that it is read from. A
+// field of the original dialect follows Bellhop's own name for it.
 
-// StartLobby opens a lobby, whose host is the sender. Without LobbyID Bellhop makes one.
+// StartLobby opens a lobby with the sender as its host. Without LobbyID,
+// Bellhop generates one.
 type StartLobby struct {
 	LobbyID    string
 	MaxPlayers int // 0: the default
@@ -30,12 +31,14 @@ func (c *StartLobby) read(f *fields) {
 	c.Metadata, c.Player = f.object("metadata", MaxMetadata), f.object("player", MaxPlayer)
 }
 
-// OriginalStartLobby is StartLobby in the original dialect, which knows no field but this one and so ignores the others.
+// OriginalStartLobby is StartLobby in the original dialect. It has only this
+// field, and ignores all others.
 type OriginalStartLobby struct{ LobbyID string }
 
 func (c *OriginalStartLobby) read(f *fields) { c.LobbyID = f.lobbyID("lobby_id") }
 
-// UpdateLobby sets what is not nil. An empty Password takes it off.
+// UpdateLobby sets each field that is not nil. An empty Password removes the
+// password.
 type UpdateLobby struct {
 	MaxPlayers                 *int
 	Public, Locked, AutoAccept *bool
@@ -53,11 +56,11 @@ func (c *UpdateLobby) read(f *fields) {
 	}
 }
 
-// ListLobbies asks for the lobbies that anybody may join.
+// ListLobbies lists the lobbies that anybody may join.
 type ListLobbies struct {
 	Filter Filter
 	Limit  int    // 1 to 100
-	Cursor string // of the page before, or empty
+	Cursor string // from the previous page, or empty
 }
 
 func (c *ListLobbies) read(f *fields) {
@@ -70,11 +73,11 @@ func (c *ListLobbies) read(f *fields) {
 	c.Cursor, _ = f.text(math.MaxInt, "cursor")
 }
 
-// QuickJoin asks for a place in any lobby that the filter picks.
+// QuickJoin joins any lobby that matches the filter.
 type QuickJoin struct {
 	Filter  Filter
 	Player  string      // a JSON object, or empty
-	OrStart *StartLobby // if there is none
+	OrStart *StartLobby // used if no lobby matches
 }
 
 func (c *QuickJoin) read(f *fields) {
@@ -92,7 +95,7 @@ func (c *QuickJoin) read(f *fields) {
 	}
 }
 
-// JoinLobby asks the host of a lobby to be let in.
+// JoinLobby requests admission to a lobby from its host.
 type JoinLobby struct {
 	LobbyID  string
 	Password string // empty: none
@@ -107,8 +110,9 @@ func (c *JoinLobby) read(f *fields) {
 	c.Password, c.Player = f.password(), f.object("player", MaxPlayer)
 }
 
-// AcceptRequest lets in somebody who waits: ConnectionID, or if that is empty the only one there is. PeerID is the
-// number the host wants them to have, or 0.
+// AcceptRequest admits a waiting player: ConnectionID, or the only waiting
+// player if that is empty. PeerID is the number that the host chooses for the
+// player, or 0.
 type AcceptRequest struct {
 	ConnectionID string
 	PeerID       int
@@ -119,7 +123,7 @@ func (c *AcceptRequest) read(f *fields) {
 	c.PeerID = f.peerID("peer_id", "player_peer_id")
 }
 
-// RejectJoinRequest sends away somebody who waits.
+// RejectJoinRequest rejects a waiting player.
 type RejectJoinRequest struct{ ConnectionID, Reason string }
 
 func (c *RejectJoinRequest) read(f *fields) {
@@ -129,7 +133,7 @@ func (c *RejectJoinRequest) read(f *fields) {
 	c.Reason, _ = f.text(MaxReason, "reason")
 }
 
-// RemovePlayer takes a member's place from it, and with Ban keeps it out.
+// RemovePlayer removes a member; with Ban, the member cannot come back.
 type RemovePlayer struct {
 	ConnectionID, Reason string
 	Ban                  bool
@@ -143,7 +147,7 @@ func (c *RemovePlayer) read(f *fields) {
 	c.Ban = f.isTrue("ban")
 }
 
-// Resume takes the place back that the token is of.
+// Resume takes back the slot that the token belongs to.
 type Resume struct{ ResumeToken string }
 
 func (c *Resume) read(f *fields) {
@@ -151,7 +155,7 @@ func (c *Resume) read(f *fields) {
 	c.ResumeToken, _ = f.text(math.MaxInt, "resume_token")
 }
 
-// Ping asks for the same content back.
+// Ping requests the same content back.
 type Ping struct{ Content []byte }
 
 func (c *Ping) read(f *fields) {

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// BenchmarkRelay is the way of a description of 1500 bytes through this package: taken apart, checked, and made into what
-// the peer hears.
+// BenchmarkRelay takes a description of 1500 bytes through this package: it is
+// decoded, checked, and written as the event for the peer.
 func BenchmarkRelay(b *testing.B) {
 	text := `{"action":"set_session_description","content":{"connection_id":"aB3dE5gH7jKCmN0=","session_type":"offer","sdp":"` +
 		strings.Repeat(`a=candidate:1 1 udp 1 192.0.2.1 1 typ host\r\n`, 1500/46) + `"}}`

@@ -1,6 +1,6 @@
 package events
 
-// A Code says what went wrong, for programs.
+// A Code names an error for programs.
 type Code string
 
 // The codes of an error event (docs/protocol.md, "Errors").
@@ -23,7 +23,8 @@ const (
 	Internal        Code = "internal"
 )
 
-// The codes of a request_rejected event; LobbyFull is also an error, to a host who accepts one too many.
+// The codes of a request_rejected event. LobbyFull is also an error for a host
+// that accepts one player too many.
 const (
 	LobbyNotFound   Code = "lobby_not_found"
 	LobbyFull       Code = "lobby_full"
@@ -36,17 +37,17 @@ const (
 	NoMatch         Code = "no_match"
 )
 
-// An Error is the event that answers an action which could not be done, and a Go error for who finds that out.
+// An Error is both the event that answers a failed action and a Go error.
 type Error struct {
 	Code         Code   `json:"code"`
 	Message      string `json:"message"` // one English sentence that says what to do
 	Action       string `json:"action,omitempty"`
 	Field        string `json:"field,omitempty"`          // the field at fault
-	ConnectionID string `json:"connection_id,omitempty"`  // with PeerNotFound and PeerUnreachable: the peer asked for
+	ConnectionID string `json:"connection_id,omitempty"`  // with PeerNotFound and PeerUnreachable: the intended peer
 	RetryAfterMS int64  `json:"retry_after_ms,omitempty"` // milliseconds, with RateLimited and AlreadyInLobby
-	ResumeUntil  Time   `json:"resume_until,omitempty"`   // with PeerUnreachable: the peer may come back until then
-	Reference    string `json:"reference,omitempty"`      // with Internal: stands in the log line too
-	LobbyID      string `json:"-"`                        // with LobbyExists: the id asked for, which the original dialect names
+	ResumeUntil  Time   `json:"resume_until,omitempty"`   // with PeerUnreachable: the peer can come back until then
+	Reference    string `json:"reference,omitempty"`      // with Internal: the log line has it too
+	LobbyID      string `json:"-"`                        // with LobbyExists: the requested id, for the original dialect
 }
 
 // EventName implements Event.

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// Content is what an action is about: the members of its "content", as written.
+// Content is the "content" of an action: its members, as written.
 type Content struct {
 	text   string // the whole object, or empty if there was none
 	fields []field
@@ -14,12 +14,12 @@ type Content struct {
 
 // A field is one member of an object.
 type field struct {
-	name  string // what key stands for
+	name  string // key, unquoted
 	key   string // the JSON string before the colon
 	value string // the JSON after it
 }
 
-// find returns the value of the first of names that is there and not null.
+// find returns the value of the first of names that is present and not null.
 func (c *Content) find(names ...string) (value string, ok bool) {
 	for _, name := range names {
 		for i := range c.fields {
@@ -31,13 +31,14 @@ func (c *Content) find(names ...string) (value string, ok bool) {
 	return "", false
 }
 
-// ConnectionID returns the connection that the action is about, as it was asked for; or "" if it names none.
+// ConnectionID returns the connection id that the action names, as written, or
+// "".
 func (c *Content) ConnectionID() string {
 	f := fields{content: c}
 	return f.connectionID("connection_id", "player_connection_id")
 }
 
-// isNull reports whether name is there, and null.
+// isNull reports whether name is present and null.
 func (c *Content) isNull(name string) bool {
 	for i := range c.fields {
 		if c.fields[i].name == name {
@@ -47,10 +48,11 @@ func (c *Content) isNull(name string) bool {
 	return false
 }
 
-// A Readable is the content of an action, which knows the fields that it is read from.
+// A Readable is the content of an action. It knows which fields to read.
 type Readable interface{ read(f *fields) }
 
-// Read fills r from c. It returns an *Error with MissingField, InvalidField or MessageTooLarge, which names the field.
+// Read fills r from c. It returns an *Error with MissingField, InvalidField or
+// MessageTooLarge, which names the field.
 func (c *Content) Read(r Readable) error {
 	f := fields{content: c}
 	if r.read(&f); f.err != nil {
@@ -59,8 +61,9 @@ func (c *Content) Read(r Readable) error {
 	return nil
 }
 
-// fields takes typed values out of a Content. The first thing wrong sticks, so that a reader need not ask each time. A
-// field of several names (the original dialect has its own) is called by the first, and null is as good as missing.
+// fields reads typed values from a Content. It keeps the first error, so its
+// callers need not check each value. A field can have several names, since the
+// original dialect has its own; errors use the first. null counts as missing.
 type fields struct {
 	content *Content
 	err     *Error
@@ -72,7 +75,7 @@ func (f *fields) fail(code Code, name, message string) {
 	}
 }
 
-// text returns a string of at most limit bytes, and whether it is there.
+// text returns a string of at most limit bytes, and whether it is present.
 func (f *fields) text(limit int, names ...string) (s string, ok bool) {
 	value, ok := f.content.find(names...)
 	if !ok {
@@ -88,7 +91,7 @@ func (f *fields) text(limit int, names ...string) (s string, ok bool) {
 	return s, true
 }
 
-// need reports what is missing of names.
+// need reports which of names are missing.
 func (f *fields) need(names ...string) {
 	for _, name := range names {
 		if _, ok := f.content.find(name); !ok {
@@ -97,8 +100,8 @@ func (f *fields) need(names ...string) {
 	}
 }
 
-// connectionID returns the id of another connection, or "" if it is missing. API Gateway's ids have 16 characters and
-// are opaque.
+// connectionID returns the id of another connection, or "" if it is missing.
+// API Gateway's ids have 16 characters and are opaque.
 func (f *fields) connectionID(names ...string) string {
 	id, ok := f.text(math.MaxInt, names...)
 	if ok && (id == "" || len(id) > 128) {
@@ -116,7 +119,8 @@ func (f *fields) lobbyID(name string) string {
 	return id
 }
 
-// peerID returns an integer from 2 to 2147483647, or 0 if there is none. It may be written 2.0 or 2e0, as Godot does.
+// peerID returns an integer from 2 to 2147483647, or 0 if there is none. It may
+// be written 2.0 or 2e0, as Godot does.
 func (f *fields) peerID(names ...string) int {
 	n, ok := f.integer(names...)
 	if ok && (n < 2 || n > math.MaxInt32) {
@@ -125,7 +129,8 @@ func (f *fields) peerID(names ...string) int {
 	return int(n)
 }
 
-// maxPlayers returns how many places a lobby is to have, 2 to 64, or nil if that is not said.
+// maxPlayers returns the requested number of slots, 2 to 64, or nil if the
+// field is missing.
 func (f *fields) maxPlayers() *int {
 	n, ok := f.integer("max_players")
 	switch {
@@ -138,7 +143,7 @@ func (f *fields) maxPlayers() *int {
 	return &max
 }
 
-// boolean returns true or false, or nil if neither is said.
+// boolean returns true or false, or nil if the field is missing.
 func (f *fields) boolean(name string) *bool {
 	value, ok := f.content.find(name)
 	if !ok {
@@ -151,13 +156,13 @@ func (f *fields) boolean(name string) *bool {
 	return &yes
 }
 
-// isTrue returns what boolean does, and false if nothing is said.
+// isTrue is boolean with false as the default.
 func (f *fields) isTrue(name string) bool {
 	b := f.boolean(name)
 	return b != nil && *b
 }
 
-// choice returns one of two words, or "" if neither is said.
+// choice returns one of two words, or "" if the field is missing.
 func (f *fields) choice(name, one, other string) string {
 	word, ok := f.text(math.MaxInt, name)
 	if ok && word != one && word != other {
@@ -180,7 +185,7 @@ func (f *fields) object(name string, limit int) string {
 	return value
 }
 
-// inner returns the fields of an object, and whether it is there.
+// inner returns the fields of an object, and whether it is present.
 func (f *fields) inner(name string) (inner *fields, ok bool) {
 	value, ok := f.content.find(name)
 	if !ok {
@@ -203,7 +208,8 @@ func (f *fields) password() string {
 	return s
 }
 
-// integer returns an integer that JSON can hold exactly (RFC 8259, section 6), and whether it is there.
+// integer returns an integer that JSON can hold exactly (RFC 8259, section 6),
+// and whether it is there.
 func (f *fields) integer(names ...string) (n int64, ok bool) {
 	value, ok := f.content.find(names...)
 	if !ok {
@@ -217,7 +223,8 @@ func (f *fields) integer(names ...string) (n int64, ok bool) {
 	return int64(x), true
 }
 
-// isName reports whether s has only ASCII letters, digits and the characters of more.
+// isName reports whether s has only ASCII letters, digits and the characters in
+// more.
 func isName(s, more string) bool {
 	for i := range len(s) {
 		c := s[i]
@@ -228,13 +235,16 @@ func isName(s, more string) bool {
 	return true
 }
 
-// IsGame reports whether s is a valid name of a game: 1 to 64 ASCII letters, digits, dots, underscores and hyphens.
+// IsGame reports whether s is a valid name of a game: 1 to 64 ASCII letters,
+// digits, dots, underscores and hyphens.
 func IsGame(s string) bool { return s != "" && len(s) <= 64 && isName(s, "._-") }
 
-// IsLobbyID reports whether s is a valid lobby id: 1 to 64 ASCII letters, digits, underscores and hyphens.
+// IsLobbyID reports whether s is a valid lobby id: 1 to 64 ASCII letters,
+// digits, underscores and hyphens.
 func IsLobbyID(s string) bool { return s != "" && len(s) <= 64 && isName(s, "_-") }
 
-// elements returns the elements of the JSON array value, each as a Content of its own, or false if one is no object.
+// elements returns the elements of the JSON array value, each as a Content. It
+// returns false if one of them is no object.
 func elements(value string) (all []Content, ok bool) {
 	var m Message
 	m.reset(value)

@@ -16,24 +16,25 @@ const (
 	maxPath       = 3  // names after "metadata."
 )
 
-// A Filter picks lobbies. The zero value picks all.
+// A Filter selects lobbies. The zero value selects all.
 type Filter struct{ conditions []condition }
 
-// A condition holds for a lobby if all its tests hold for what the lobby has at its path.
+// A condition holds for a lobby if all its tests hold for the lobby's value at
+// its path.
 type condition struct {
-	key   string   // of the lobby, unless it is of its metadata:
-	path  []string // names into that
+	key   string   // of the lobby; if it is the metadata:
+	path  []string // names inside the metadata
 	tests []test
 }
 
 type test struct {
 	operator string
-	operands []any // one, or those of $in; each nil, or a bool, float64 or string
+	operands []any // one, or those of $in; each is nil, a bool, a float64 or a string
 }
 
 // Matches reports whether all conditions of f hold for l.
 func (f Filter) Matches(l Lobby) bool {
-	var metadata any // parsed once it is asked for
+	var metadata any // parsed on first use
 	for _, c := range f.conditions {
 		value, ok := l.value(c.key)
 		if c.path != nil {
@@ -51,7 +52,7 @@ func (f Filter) Matches(l Lobby) bool {
 	return true
 }
 
-// value returns what a filter may ask of l by this key, outside its metadata.
+// value returns the lobby's value of this key, which is not in its metadata.
 func (l Lobby) value(key string) (v any, ok bool) {
 	switch key {
 	case "players":
@@ -73,7 +74,7 @@ func (l Lobby) value(key string) (v any, ok bool) {
 func (o Object) parse() any {
 	value := any(map[string]any{})
 	if o != "" {
-		json.Unmarshal([]byte(o), &value) // it has been checked when it came in
+		json.Unmarshal([]byte(o), &value) // it was checked on arrival
 	}
 	return value
 }
@@ -91,8 +92,9 @@ func at(value any, path []string) (any, bool) {
 	return value, true
 }
 
-// holds reports whether t does for a value, or for none if there is none. What has another type than the operand is neither
-// equal to it nor unequal, neither less nor greater.
+// holds reports whether t holds for a value; exists is false if the lobby has
+// none. A value of another type than the operand's is neither equal nor
+// unequal, neither less nor greater.
 func (t test) holds(value any, there bool) bool {
 	if t.operator == "$exists" {
 		return there == t.operands[0].(bool)
@@ -117,7 +119,8 @@ func (t test) isOrdering() bool {
 	return false
 }
 
-// isOrdered reports whether value is of a type whose values are less or greater: a number or a string.
+// isOrdered reports whether value is a number or a string, the types with an
+// order.
 func isOrdered(value any) bool {
 	switch value.(type) {
 	case float64, string:
@@ -142,11 +145,12 @@ func (t test) takes(order int) bool {
 	return order == 0 // $eq, $in
 }
 
-// unordered is how true and false compare: they differ, and that is all.
+// unordered is the result of comparing true with false: they differ, and
+// neither is less.
 const unordered = 2
 
-// compare returns -1, 0 or 1, or unordered, for two scalars of one type. Strings compare by their bytes, and so by code
-// points.
+// compare returns -1, 0, 1 or unordered for two scalars of one type. Strings
+// compare by their bytes, and so by code points.
 func compare(a, b any) (order int, comparable bool) {
 	switch a := a.(type) {
 	case nil:
@@ -176,7 +180,8 @@ func compare(a, b any) (order int, comparable bool) {
 const invalidFilter = "Make \"filter\" an object of at most 10 conditions on players, max_players, free_seats, has_password, " +
 	"auto_accept, topology or metadata.NAME, each a value or an object of $eq, $ne, $lt, $lte, $gt, $gte, $in and $exists."
 
-// filter returns the filter that is asked for; one that takes all if none is.
+// filter returns the requested filter. Without one, it returns a filter that
+// matches every lobby.
 func (f *fields) filter() (filter Filter) {
 	value, ok := f.content.find("filter")
 	if !ok {
@@ -201,7 +206,7 @@ func (f *fields) filter() (filter Filter) {
 	return filter
 }
 
-// tests returns what a condition asks for, if that is valid.
+// tests returns the tests of a condition, if it is valid.
 func tests(value json.RawMessage) (all []test, ok bool) {
 	if value[0] != '{' {
 		operand, ok := scalar(value)
@@ -250,7 +255,8 @@ func testOf(operator string, value json.RawMessage) (t test, ok bool) {
 	return t, false
 }
 
-// scalar returns a JSON scalar, if value is one, and a number that JSON can hold.
+// scalar returns value if it is a JSON scalar. A number must be one that JSON
+// can hold.
 func scalar(value json.RawMessage) (v any, ok bool) {
 	value = bytes.TrimSpace(value)
 	if value[0] == '{' || value[0] == '[' || json.Unmarshal(value, &v) != nil {

@@ -2,8 +2,9 @@ package events
 
 import "testing"
 
-// FuzzFilter guards that whatever is sent as a filter is one or refused with a sentence, of no more than the limits allow; and
-// that one which is taken says yes or no of every lobby, whatever its metadata: yes just if each of its conditions does alone.
+// FuzzFilter checks that any filter is either accepted, within the limits, or
+// refused with a sentence. An accepted filter matches a lobby, whatever its
+// metadata, only if each of its conditions alone does.
 func FuzzFilter(f *testing.F) {
 	for _, filter := range []string{
 		`{}`, `{"players":2}`, `{"free_seats":{"$gte":1,"$lt":4}}`, `{"has_password":false,"topology":"mesh"}`, `{"auto_accept":{"$ne":true}}`,
@@ -47,8 +48,9 @@ func FuzzFilter(f *testing.F) {
 	})
 }
 
-// TestOrdering guards that less and greater hold between numbers and between strings alone: a value that is equal to one of
-// another type, or that has no order, is neither.
+// TestOrdering checks that only numbers and only strings compare as less or
+// greater. Values of different types, and values without an order, are never
+// less or greater.
 func TestOrdering(t *testing.T) {
 	for _, tt := range []struct {
 		filter string

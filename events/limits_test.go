@@ -6,8 +6,9 @@ import (
 	"testing"
 )
 
-// limits are the sizes of docs/protocol.md, "Limits" and the table of actions: a content with %s where it is made as long as
-// it may be, and what is counted, which is the whole content if it is empty.
+// limits are the sizes of docs/protocol.md, "Limits" and the table of actions.
+// %s marks the part of a content that grows to its limit. If counted is empty,
+// the whole content counts.
 var limits = []struct {
 	what, content, counted string
 	into                   func() Readable
@@ -30,8 +31,9 @@ var limits = []struct {
 func newDescription() Readable { return new(SessionDescription) }
 func newCandidate() Readable   { return new(ICECandidate) }
 
-// TestLimits guards that what is as long as it may be is taken, that a byte more is message_too_large, and that a relay of
-// that size still is one event, from a sender with a long name.
+// TestLimits checks that the longest allowed value is accepted, and that one
+// more byte is message_too_large. A relay of the longest size is still one
+// event, even if the sender's name is long.
 func TestLimits(t *testing.T) {
 	from := Sender{strings.Repeat("s", 128), 1<<31 - 1}
 	for _, tt := range limits {
@@ -52,7 +54,8 @@ func TestLimits(t *testing.T) {
 	}
 }
 
-// TestLimitsLeaveOutSpace guards that space between the parts of a relay does not count: it is not relayed.
+// TestLimitsLeaveOutSpace checks that space between the parts of a relay does
+// not count. It is not relayed.
 func TestLimitsLeaveOutSpace(t *testing.T) {
 	content := `{ "connection_id" : "a" , "candidate" : "` + strings.Repeat("c", MaxRelayed-len(`{"connection_id":"a","candidate":""}`)) + `" }`
 	if err := decodeContent(t, content, new(ICECandidate)); err != nil {
@@ -60,7 +63,7 @@ func TestLimitsLeaveOutSpace(t *testing.T) {
 	}
 }
 
-// decodeContent reads an action with this content.
+// decodeContent decodes an action with this content.
 func decodeContent(t *testing.T, content string, into Readable) error {
 	t.Helper()
 	m := new(Message)

@@ -1,7 +1,9 @@
-// Package events is the wire of Bellhop: every message in both directions, the error codes, and how text becomes a
-// message. It knows nothing of lobbies or connections.
+// Package events defines Bellhop's messages in both directions, the error
+// codes, and how text becomes a message. It knows nothing of lobbies or
+// connections.
 //
-// Start at Message.Decode for what clients send, and at Append for what they hear. docs/protocol.md is the contract.
+// Start at Message.Decode for messages from clients, and at Append for messages
+// to them. docs/protocol.md is the contract.
 package events
 
 import (
@@ -16,11 +18,12 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// Limits of the wire, in bytes unless they say otherwise (docs/protocol.md, "Limits").
+// Limits of messages, in bytes unless they say otherwise (docs/protocol.md,
+// "Limits").
 const (
 	MaxMessage    = 128 << 10 // API Gateway's own limit on a WebSocket message
-	MaxEvent      = 32 << 10  // one billed unit of API Gateway, and half of the buffer of Godot's WebSocketPeer
-	MaxRelayed    = 28 << 10  // an sdp, or the content of a candidate: leaves room for the rest of an event
+	MaxEvent      = 32 << 10  // one billed unit of API Gateway, and half the buffer of Godot's WebSocketPeer
+	MaxRelayed    = 28 << 10  // an sdp, or a candidate's content; the rest is for the event around it
 	MaxReason     = 256
 	MaxMetadata   = 1 << 10 // as JSON
 	MaxPlayer     = 256     // as JSON
@@ -31,23 +34,26 @@ const (
 	maxActionName = 64
 )
 
-// A Message is what a client sent: {"action": …, "content": {…}, "request_id": …}. Decode fills it; its strings share
-// the memory of the text that was decoded, so what is kept for longer is to be cloned. The zero value is ready, and one
-// Message decodes any number of texts, one after the other.
+// A Message is one frame of a client: {"action": …, "content": {…},
+// "request_id": …}. Decode fills it. Its strings share the memory of the
+// decoded text: clone those that outlive it. The zero value is ready. One
+// Message can decode any number of texts in turn.
 type Message struct {
-	Action    string // as written, or empty if there was none of a sensible length
+	Action    string // as written, or empty if it is missing or too long
 	RequestID string // empty if there was none
 	Content   Content
 
 	text    string // what is decoded
-	copy    []byte // its bytes: the decoder does not read strings
+	copy    []byte // its bytes; the decoder does not read strings
 	reader  bytes.Buffer
 	decoder jsontext.Decoder
-	invalid *Error // the first thing wrong that is not the JSON itself
+	invalid *Error // the first error other than in the JSON itself
 }
 
-// Decode takes apart text, one frame of a client. It returns an *Error with InvalidJSON, InvalidMessage, InvalidField
-// or MessageTooLarge. Action and RequestID are set even then, if they could be read, so that the answer can carry them.
+// Decode decodes text, one frame of a client. It returns an *Error with
+// InvalidJSON, InvalidMessage, InvalidField or MessageTooLarge. Action and
+// RequestID are set even then, if they could be read, so the answer can carry
+// them.
 func (m *Message) Decode(text string) error {
 	if m.reset(text); len(text) > MaxMessage {
 		return &Error{Code: MessageTooLarge, Message: "Send messages of at most 128 KiB."}
@@ -59,7 +65,7 @@ func (m *Message) Decode(text string) error {
 	return m.readAny()
 }
 
-// readAny reads whatever m.text is by jsontext, and says what is wrong with it.
+// readAny reads m.text with jsontext, and returns the first error.
 func (m *Message) readAny() error {
 	m.open()
 	if err := m.readMessage(); err != nil {
@@ -109,7 +115,8 @@ func (m *Message) readMessage() error {
 	return nil
 }
 
-// readTopLevel reads one member of the message. What is none of the three is checked and ignored.
+// readTopLevel reads one member of the message. An unknown member is checked
+// and ignored.
 func (m *Message) readTopLevel() error {
 	name, err := m.value()
 	if err != nil {
@@ -141,7 +148,7 @@ func (m *Message) setAction(value string) {
 		m.fail(InvalidMessage, "Make \"action\" a string.")
 		return
 	}
-	if m.Action = unquote(value); len(m.Action) > maxActionName { // there is none such, and the answer need not repeat it all
+	if m.Action = unquote(value); len(m.Action) > maxActionName { // none is that long, and the answer need not repeat it
 		m.Action = strings.ToValidUTF8(m.Action[:maxActionName], "")
 	}
 }
@@ -182,7 +189,7 @@ func (m *Message) readContent() error {
 	return nil
 }
 
-// value checks the next value, or name of a member, and returns its text.
+// value checks the next value or member name, and returns its text.
 func (m *Message) value() (string, error) {
 	switch m.decoder.PeekKind() {
 	case '{', '[':
@@ -196,8 +203,9 @@ func (m *Message) value() (string, error) {
 	return m.text[end-len(v) : end], nil
 }
 
-// nested is value for objects and arrays. It goes token by token, since jsontext itself would allow 10,000 levels. Past
-// our own limit it reads on: a request_id may follow.
+// nested is value for objects and arrays. It reads token by token, since
+// jsontext itself would allow 10,000 levels. Past our own limit it reads on,
+// because a request_id may follow.
 func (m *Message) nested() (string, error) {
 	if _, err := m.decoder.ReadToken(); err != nil {
 		return "", m.syntax(err)
@@ -216,7 +224,7 @@ func (m *Message) nested() (string, error) {
 
 func (m *Message) fail(code Code, message string) { m.refuse(&Error{Code: code, Message: message}) }
 
-// refuse keeps e, if it is the first thing wrong.
+// refuse keeps e, if it is the first error.
 func (m *Message) refuse(e *Error) {
 	if m.invalid == nil {
 		m.invalid = e
@@ -226,7 +234,8 @@ func (m *Message) refuse(e *Error) {
 // errMore is the error for text after the object.
 var errMore = errors.New("something follows the object")
 
-// syntax is the error for text that is not JSON as RFC 8259 and RFC 7493 (I-JSON) have it: err says where, or is errMore.
+// syntax returns the error for text that is not JSON by RFC 8259 and RFC 7493
+// (I-JSON). err says where the fault is, or is errMore.
 func (m *Message) syntax(err error) error {
 	if m.invalid != nil && m.invalid.Code == MessageTooLarge {
 		return m.invalid // the decoder has a limit of its own
@@ -234,7 +243,8 @@ func (m *Message) syntax(err error) error {
 	return &Error{Code: InvalidJSON, Message: m.notJSON(err)}
 }
 
-// notJSON says which kind of mistake err is. jsontext names the byte at fault, and the kind only in words that may change.
+// notJSON returns the sentence for err. jsontext names the byte at fault; it
+// names the kind of fault only in words that might change.
 func (m *Message) notJSON(err error) string {
 	var at *jsontext.SyntacticError
 	switch errors.As(err, &at); {
@@ -254,7 +264,8 @@ func (m *Message) notJSON(err error) string {
 
 const notAnObject = "Send a JSON object, made by a JSON library; this is none."
 
-// beginsWithSurrogate reports whether s begins with the escape sequence of half a surrogate pair.
+// beginsWithSurrogate reports whether s begins with the escape sequence of half
+// a surrogate pair.
 func beginsWithSurrogate(s string) bool {
 	if len(s) < 6 || s[:2] != `\u` {
 		return false
@@ -263,13 +274,14 @@ func beginsWithSurrogate(s string) bool {
 	return err == nil && utf16.IsSurrogate(rune(half))
 }
 
-// beginsWithRune reports whether s begins with a character in UTF-8, or is empty.
+// beginsWithRune reports whether s is empty or begins with a character in
+// UTF-8.
 func beginsWithRune(s string) bool {
 	r, size := utf8.DecodeRuneInString(s)
 	return r != utf8.RuneError || size != 1
 }
 
-// unquote returns the string that the JSON string quoted stands for. It has been checked before.
+// unquote returns the value of a JSON string that was checked before.
 func unquote(quoted string) string {
 	if strings.IndexByte(quoted, '\\') < 0 {
 		return quoted[1 : len(quoted)-1]

@@ -9,8 +9,10 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// FuzzMessage: whatever a client sends is decoded, or refused with a sentence; it is invalid_json if jsontext says so of the
-// whole; and what may be relayed of it is one event, not too long, from its sender.
+// FuzzMessage checks that any text is either decoded or refused with a
+// sentence. The code is invalid_json exactly if jsontext rejects the whole
+// text. A message that can be relayed becomes one event, not too long, from its
+// sender.
 func FuzzMessage(f *testing.F) {
 	addConversations(f)
 	f.Add(`{"action":"a","content":{"connection_id":"a","candidate":"` + strings.Repeat("c", MaxEvent) + `"}}`)
@@ -38,7 +40,8 @@ func FuzzMessage(f *testing.F) {
 	})
 }
 
-// isRefusal reports whether err has a code. One that is none for a client fails the test.
+// isRefusal reports whether err has a code. The test fails if clients do not
+// know the code.
 func isRefusal(t *testing.T, err error, code Code) bool {
 	var refusal *Error
 	if err != nil && (!errors.As(err, &refusal) || refusal.Code == "" || refusal.Message == "") {
@@ -54,7 +57,7 @@ func wantRelayed(t *testing.T, event []byte, peerID int) {
 			PeerID       int    `json:"peer_id"`
 		} `json:"content"`
 	}
-	err := json.Unmarshal(event, &e) // which takes any spelling of a name, and the last of several
+	err := json.Unmarshal(event, &e) // accepts any case in a name, and the last of several
 	isFrom := e.Content.ConnectionID == "sender" && e.Content.PeerID == peerID
 	if err != nil || !jsontext.Value(event).IsValid() || len(event) > MaxEvent || !isFrom {
 		t.Fatalf("relayed as %d bytes (%v): %.300s", len(event), err, event)

@@ -1,7 +1,8 @@
 package events
 
-// The original dialect: what a connection hears that was opened with protocol=original. Its clients read typed
-// dictionaries, so they hear these names and keys and nothing else.
+// The original dialect is the set of events on a connection that was opened
+// with protocol=original. Its clients read typed dictionaries, so they receive
+// only these names and keys.
 
 type originalLobbyStarted struct {
 	LobbyID string `json:"lobby_id"`
@@ -30,7 +31,8 @@ func (originalAccepted) EventName() string       { return "join_request_accepted
 func (originalRejected) EventName() string       { return "join_request_rejected" }
 func (originalCreationFailed) EventName() string { return "lobby_creation_failed" }
 
-// Original returns e in the original dialect, or nil if a client that speaks it does not hear of e at all.
+// Original returns e in the original dialect, or nil if that dialect has no
+// such event.
 func Original(e Event) Event {
 	switch e := e.(type) {
 	case LobbyStarted:

@@ -6,11 +6,12 @@ import (
 	"time"
 )
 
-// An Event is the content of a message to a client. Its name goes before it on the wire.
+// An Event is the content of a message to a client. The message has its name,
+// too.
 type Event interface{ EventName() string }
 
-// Append appends e as a client hears it: {"event": …, "content": {…}, "request_id": …}, the last only if it is not
-// empty.
+// Append appends e as the client receives it: {"event": …, "content": {…},
+// "request_id": …}. An empty request_id is left out.
 func Append(b []byte, e Event, requestID string) ([]byte, error) {
 	return encode(b, struct {
 		Event     string `json:"event"`
@@ -23,27 +24,27 @@ func Append(b []byte, e Event, requestID string) ([]byte, error) {
 func encode(b []byte, v any) ([]byte, error) {
 	buf := bytes.NewBuffer(b)
 	enc := json.NewEncoder(buf)
-	enc.SetEscapeHTML(false) // nobody reads events as HTML, and messages about < and > should read as written
+	enc.SetEscapeHTML(false) // events are not HTML, and messages should show < and > as such
 	err := enc.Encode(v)
 	return bytes.TrimSuffix(buf.Bytes(), []byte("\n")), err
 }
 
-// Lobby is what all in a lobby may know of it.
+// Lobby is the public state of a lobby.
 type Lobby struct {
 	LobbyID     string `json:"lobby_id"`
-	Players     int    `json:"players"` // places taken, those that are held too
+	Players     int    `json:"players"` // slots taken, also by members who are away
 	MaxPlayers  int    `json:"max_players"`
 	Public      bool   `json:"public"`
 	Locked      bool   `json:"locked"`
 	HasPassword bool   `json:"has_password"`
 	AutoAccept  bool   `json:"auto_accept"`
-	Topology    string `json:"topology"`      // star, or mesh
-	OnHostLeave string `json:"on_host_leave"` // close, or migrate
+	Topology    string `json:"topology"`      // star or mesh
+	OnHostLeave string `json:"on_host_leave"` // close or migrate
 	Metadata    Object `json:"metadata"`
 	CreatedAt   Time   `json:"created_at"`
 }
 
-// An Object is a JSON object as a client wrote it. Empty, it is {}.
+// An Object is a JSON object as a client wrote it. An empty one means {}.
 type Object string
 
 // MarshalJSON implements json.Marshaler.
@@ -54,10 +55,11 @@ func (o Object) MarshalJSON() ([]byte, error) {
 	return []byte(o), nil
 }
 
-// Time is in seconds since 1970, and RFC 3339 in UTC on the wire. Zero is none.
+// Time is in seconds since 1970, and RFC 3339 in UTC in messages. Zero means
+// none.
 type Time int64
 
-// TimeOf returns t to the second.
+// TimeOf returns t, cut to the second.
 func TimeOf(t time.Time) Time {
 	if t.IsZero() {
 		return 0
@@ -70,15 +72,15 @@ func (t Time) MarshalJSON() ([]byte, error) {
 	return time.Unix(int64(t), 0).UTC().AppendFormat(nil, `"`+time.RFC3339+`"`), nil
 }
 
-// Peer is a member as those know it who are linked with it.
+// Peer is a member as its peers see it.
 type Peer struct {
 	ConnectionID string `json:"connection_id"`
 	PeerID       int    `json:"peer_id"`
 	Player       Object `json:"player"`
-	Away         bool   `json:"away,omitempty"` // its connection is gone, and its place held
+	Away         bool   `json:"away,omitempty"` // its connection is gone, and its slot is kept
 }
 
-// ICEServer is a STUN or TURN server, as RTCPeerConnection takes it.
+// ICEServer is a STUN or TURN server in the format of RTCPeerConnection.
 type ICEServer struct {
 	URLs       []string `json:"urls"`
 	Username   string   `json:"username,omitempty"`
@@ -95,7 +97,7 @@ type LobbyStarted struct {
 	ICEServers   []ICEServer `json:"ice_servers,omitempty"`
 }
 
-// LobbyUpdated tells every member how the lobby is set now.
+// LobbyUpdated notifies every member of the lobby's new settings.
 type LobbyUpdated struct {
 	Lobby Lobby `json:"lobby"`
 }
@@ -103,14 +105,15 @@ type LobbyUpdated struct {
 // LobbyList answers list_lobbies.
 type LobbyList struct {
 	Lobbies []json.RawMessage `json:"lobbies"`          // each a Lobby
-	Cursor  string            `json:"cursor,omitempty"` // if there are more
+	Cursor  string            `json:"cursor,omitempty"` // set if there are more
 	size    int
 }
 
-// listFrame is more than what an event has around a list: names, cursor, request_id.
+// listFrame is more than an event needs around a list: names, cursor,
+// request_id.
 const listFrame = 1 << 10
 
-// Add appends lobby, if there is room for it in an event.
+// Add appends lobby if one event has room for it.
 func (l *LobbyList) Add(lobby Lobby) (added bool) {
 	data, err := encode(nil, lobby)
 	if err != nil || l.size+len(data) > MaxEvent-listFrame {
@@ -120,18 +123,19 @@ func (l *LobbyList) Add(lobby Lobby) (added bool) {
 	return true
 }
 
-// RequestToJoin tells a host that somebody waits. PeerID is the number they get unless the host chooses another.
+// RequestToJoin notifies a host that a player waits. PeerID is the player's
+// number unless the host chooses another.
 type RequestToJoin struct {
 	ConnectionID string `json:"connection_id"`
 	PeerID       int    `json:"peer_id"`
 	Player       Object `json:"player"`
 }
 
-// RequestAccepted tells a joiner that they are in.
+// RequestAccepted notifies a joiner that the host has admitted it.
 type RequestAccepted struct {
 	HostConnectionID string      `json:"host_connection_id"`
-	ConnectionID     string      `json:"connection_id"` // their own
-	PeerID           int         `json:"peer_id"`       // their own
+	ConnectionID     string      `json:"connection_id"` // the joiner's own
+	PeerID           int         `json:"peer_id"`       // the joiner's own
 	LobbyID          string      `json:"lobby_id"`
 	Term             int         `json:"term"` // of the host
 	ResumeToken      string      `json:"resume_token"`
@@ -152,19 +156,20 @@ type Resumed struct {
 	ICEServers       []ICEServer `json:"ice_servers,omitempty"`
 }
 
-// RequestRejected tells a joiner that they are not in, and why.
+// RequestRejected notifies a joiner that it was not admitted, and why.
 type RequestRejected struct {
-	LobbyID string `json:"lobby_id,omitempty"` // of quick_join, that there is none
+	LobbyID string `json:"lobby_id,omitempty"` // from quick_join: no lobby matches
 	Code    Code   `json:"code"`
 	Reason  string `json:"reason"`
 }
 
-// RequestCancelled tells a host that somebody waits no longer.
+// RequestCancelled notifies a host that a player waits no longer.
 type RequestCancelled struct {
 	ConnectionID string `json:"connection_id"`
 }
 
-// LobbyClosed tells a member that the lobby is no more. Reason is closed, host_left or timed_out.
+// LobbyClosed notifies a member that the lobby is closed. Reason is closed,
+// host_left or timed_out.
 type LobbyClosed struct {
 	LobbyID string `json:"lobby_id"`
 	Reason  string `json:"reason"`
@@ -175,57 +180,64 @@ type LobbyLeft struct {
 	LobbyID string `json:"lobby_id"`
 }
 
-// PeerJoined tells those who are linked with a member, and have not let it in themselves, that it has come in.
+// PeerJoined notifies a new member's peers, except for the host that admitted
+// it.
 type PeerJoined struct {
 	ConnectionID string `json:"connection_id"`
 	PeerID       int    `json:"peer_id"`
 	Player       Object `json:"player"`
 }
 
-// Removed tells a member that the host took its place.
+// Removed notifies a member that the host removed it.
 type Removed struct {
 	LobbyID string `json:"lobby_id"`
 	Reason  string `json:"reason"`
 }
 
-// PeerResumed tells a peer's peers that it has another connection.
+// PeerResumed notifies a member's peers that it has a new connection.
 type PeerResumed struct {
-	ConnectionID    string `json:"connection_id"` // that it had
+	ConnectionID    string `json:"connection_id"` // the old one
 	NewConnectionID string `json:"new_connection_id"`
 	PeerID          int    `json:"peer_id"`
 }
 
-// Replaced tells a connection, before it is closed, that its place has been resumed by another.
+// Replaced notifies a connection, before it is closed, that another connection
+// has resumed its slot.
 type Replaced struct{}
 
-// HostChanged tells every member who is the host from now on. Term grows each time: one with a lower term is stale.
+// HostChanged notifies every member of the new host. Term grows each time: an
+// event with a lower term is stale.
 type HostChanged struct {
 	HostConnectionID string `json:"host_connection_id"`
 	PeerID           int    `json:"peer_id"`
 	Term             int    `json:"term"`
 }
 
-// PeerLeft tells a peer's peers that their place is given up. Reason is left, removed or timed_out.
+// PeerLeft notifies a member's peers that its slot is free. Reason is left,
+// removed or timed_out.
 type PeerLeft struct {
 	ConnectionID string `json:"connection_id"`
 	PeerID       int    `json:"peer_id"`
 	Reason       string `json:"reason"`
 }
 
-// PeerDisconnected tells a peer's peers that their connection dropped; the place is held until ResumeUntil.
+// PeerDisconnected notifies a member's peers that its connection dropped. Its
+// slot is kept until ResumeUntil.
 type PeerDisconnected struct {
 	ConnectionID string `json:"connection_id"`
 	PeerID       int    `json:"peer_id"`
 	ResumeUntil  Time   `json:"resume_until"`
 }
 
-// Done answers an action that has a request_id and no event of its own. After accept_request it says who came in.
+// Done answers an action that has a request_id and no event of its own. After
+// accept_request it names the new member.
 type Done struct {
 	ConnectionID string `json:"connection_id,omitempty"`
 	PeerID       int    `json:"peer_id,omitempty"`
 }
 
-// ICEServers answers get_ice_servers. ExpiresAt is until when the credentials are good, none if they do not end.
+// ICEServers answers get_ice_servers. ExpiresAt is the time when the
+// credentials expire, or none if they do not.
 type ICEServers struct {
 	ICEServers []ICEServer `json:"ice_servers"`
 	ExpiresAt  Time        `json:"expires_at,omitempty"`
@@ -237,7 +249,7 @@ type Pong struct{ Content json.RawMessage }
 // MarshalJSON implements json.Marshaler.
 func (p Pong) MarshalJSON() ([]byte, error) { return p.Content, nil }
 
-// EventName implements Event, as do those below.
+// EventName implements Event, as do the methods below.
 func (LobbyStarted) EventName() string     { return "lobby_started" }
 func (RequestToJoin) EventName() string    { return "request_to_join" }
 func (RequestAccepted) EventName() string  { return "request_accepted" }

@@ -5,15 +5,18 @@ import (
 	"strings"
 )
 
-// Nearly all messages are plain: an object with a "content", and in both nothing but strings, numbers and literals.
-// readPlain takes those apart several times as fast as jsontext. It vouches for what it accepts; whatever else there is,
-// right or wrong, is left to jsontext, so that one place says what is valid and what is said of the rest. A fuzz test
-// holds the two together.
+// Nearly all messages are plain: an object with a "content", and in both only
+// strings, numbers and literals. readPlain reads these several times as fast as
+// jsontext. It is sure of what it accepts, and leaves everything else to
+// jsontext, valid or not. So one place alone decides what is valid, and words
+// the errors. A fuzz test compares the two.
 
-// maxPlain bounds the members of a plain object, since each name is compared with those before.
+// maxPlain limits the members of a plain object, since each name is compared
+// with all names before it.
 const maxPlain = 16
 
-// readPlain reads m.text. It returns false if that is not plain, and then what it has set counts for nothing.
+// readPlain reads m.text. It returns false if the text is not plain; then the
+// fields that it has set are not valid.
 func (m *Message) readPlain() bool {
 	p := plain{rest: m.text}
 	var names [maxPlain]string
@@ -62,7 +65,7 @@ func (m *Message) readPlainContent(p *plain) bool {
 	return ok
 }
 
-// plain is what is left of a text.
+// plain is the unread rest of a text.
 type plain struct{ rest string }
 
 func (p *plain) space() {
@@ -71,13 +74,13 @@ func (p *plain) space() {
 	}
 }
 
-// end reports whether nothing is left but space.
+// end reports whether only space is left.
 func (p *plain) end() bool {
 	p.space()
 	return p.rest == ""
 }
 
-// take takes c away, if that is next.
+// take skips c, if c is next.
 func (p *plain) take(c byte) bool {
 	if len(p.rest) == 0 || p.rest[0] != c {
 		return false
@@ -86,7 +89,8 @@ func (p *plain) take(c byte) bool {
 	return true
 }
 
-// object reads an object, and calls value for each member, by number and quoted name, to read its value.
+// object reads an object. For each member it calls value, with the member's
+// number and quoted name, to read the value.
 func (p *plain) object(value func(n int, key string) bool) bool {
 	if !p.take('{') {
 		return false
@@ -118,7 +122,7 @@ func (p *plain) object(value func(n int, key string) bool) bool {
 	}
 }
 
-// scalar returns the next value as written, or "" if it is not a plain one.
+// scalar returns the next value as written, or "" if the value is not plain.
 func (p *plain) scalar() string {
 	if p.rest == "" {
 		return ""
@@ -144,7 +148,7 @@ func (p *plain) literal(s string) string {
 	return s
 }
 
-// number returns the next number, RFC 8259, section 6.
+// number returns the next number (RFC 8259, section 6).
 func (p *plain) number() string {
 	before := p.rest
 	p.take('-')
@@ -165,7 +169,7 @@ func (p *plain) number() string {
 	return before[:len(before)-len(p.rest)]
 }
 
-// digits takes digits away, and returns false if there are none.
+// digits skips digits, and returns false if there are none.
 func (p *plain) digits() bool {
 	n := 0
 	for n < len(p.rest) && p.rest[n] >= '0' && p.rest[n] <= '9' {
@@ -175,7 +179,7 @@ func (p *plain) digits() bool {
 	return n > 0
 }
 
-// string returns the next string in its quotes, or "" if it is not one of ASCII.
+// string returns the next string in its quotes, or "" if it is not ASCII.
 func (p *plain) string() string {
 	if len(p.rest) == 0 || p.rest[0] != '"' {
 		return ""
@@ -202,8 +206,9 @@ func (p *plain) string() string {
 	}
 }
 
-// ordinary returns how many bytes of s come before a quote, a backslash, a control character or one beyond ASCII. It
-// looks at eight bytes at a time: those that are too small borrow, and so have their high bit set.
+// ordinary returns how many bytes of s come before a quote, a backslash, a
+// control character or a byte beyond ASCII. It checks eight bytes at a time: a
+// byte that is too small borrows, and so has its high bit set.
 func ordinary(s string) (n int) {
 	const ones, highs = 0x0101010101010101, 0x8080808080808080
 	for ; len(s)-n >= 8; n += 8 {
@@ -223,7 +228,8 @@ func ordinary(s string) (n int) {
 
 func special(c byte) bool { return c < 0x20 || c == '"' || c == '\\' || c >= 0x80 }
 
-// escape returns the length of the escape sequence that s begins with, or 0 if it is none, or one of a surrogate pair.
+// escape returns the length of the escape sequence at the start of s. It
+// returns 0 if there is none, or if it is half of a surrogate pair.
 func escape(s string) int {
 	if len(s) < 2 {
 		return 0

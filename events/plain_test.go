@@ -9,7 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// addConversations adds what clients send in the golden conversations.
+// addConversations adds the clients' messages from the golden conversations.
 func addConversations(f *testing.F) {
 	files, _ := filepath.Glob("../testdata/conversations/*.txt")
 	for _, file := range files {
@@ -25,7 +25,8 @@ func addConversations(f *testing.F) {
 	}
 }
 
-// FuzzPlain: what readPlain accepts, jsontext accepts too, and makes the same of it.
+// FuzzPlain checks that jsontext accepts all that readPlain accepts, with the
+// same result.
 func FuzzPlain(f *testing.F) {
 	addConversations(f)
 	for _, text := range []string{

@@ -8,28 +8,32 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// A Relay is the content of an action that one peer sends to another: a session description or ICE candidates. Its
-// values have been checked; AppendEvent copies them as they were written.
+// A Relay is the content of an action that one peer sends to another: a session
+// description or ICE candidates. Its values are checked; AppendEvent copies
+// them as written.
 type Relay interface {
 	Readable
-	// Peer is the connection it is meant for.
+	// Peer is the receiving connection.
 	Peer() string
-	// AppendEvent appends the event that the peer hears: the sender, then the members of content in their order. For a
-	// peer that speaks the original dialect it leaves out what that dialect does not have.
+	// AppendEvent appends the event for the peer: the sender, then the members of
+	// content in their order. In the original dialect it leaves out the fields
+	// that the dialect lacks.
 	AppendEvent(b []byte, from Sender, original bool) []byte
 }
 
-// A Sender is the member that a relay comes from. Bellhop writes it into the event, whatever the content says.
+// A Sender is the member that sends a relay. Bellhop writes it into the event,
+// whatever the content says.
 type Sender struct {
 	ConnectionID string
 	PeerID       int
 }
 
-// SessionDescription is an offer or an answer (RFC 8829) on its way to ConnectionID.
+// SessionDescription is an offer or an answer (RFC 8829) on its way to
+// ConnectionID.
 type SessionDescription struct {
 	ConnectionID string
 	kind         string // the JSON of its session_type
-	kindField    string // where that stood: "session_type", or "type" as RTCSessionDescription.toJSON() has it
+	kindField    string // its name: "session_type", or "type" as in RTCSessionDescription.toJSON()
 	content      *Content
 }
 
@@ -80,8 +84,9 @@ func (c *SessionDescription) AppendEvent(b []byte, from Sender, original bool) [
 	return c.content.appendRest(b, original, originalDescription, "session_type", c.kindField)
 }
 
-// readPeer reads the receiver of a relay. In the event connection_id and peer_id are the sender's, so no other name may
-// pass for one of them with a receiver that tells names apart less strictly than JSON does, as Go's encoding/json.
+// readPeer reads the receiver of a relay. In the event, connection_id and
+// peer_id are the sender's. Some receivers compare names less strictly than
+// JSON does, as Go's encoding/json, so no other spelling of the two is allowed.
 func readPeer(f *fields) string {
 	f.need("connection_id")
 	for i := range f.content.fields {
@@ -96,7 +101,8 @@ func readPeer(f *fields) string {
 	return f.connectionID("connection_id")
 }
 
-// ICECandidate is one candidate (RFC 8839), or a batch, on its way to ConnectionID.
+// ICECandidate is one candidate (RFC 8839), or a batch, on its way to
+// ConnectionID.
 type ICECandidate struct {
 	ConnectionID string
 	content      *Content
@@ -117,7 +123,8 @@ func (c *ICECandidate) read(f *fields) {
 	}
 }
 
-// readCandidates checks a batch. It fails on "candidates" as a whole, and says what is wrong with the element at fault.
+// readCandidates checks a batch. The error's field is "candidates", and its
+// message describes the faulty element.
 func readCandidates(f *fields, batch string) {
 	all, ok := elements(batch)
 	if !ok || len(all) == 0 || len(all) > MaxCandidates {
@@ -133,8 +140,9 @@ func readCandidates(f *fields, batch string) {
 	}
 }
 
-// readCandidate checks one candidate, in the shape of RTCIceCandidate.toJSON() (W3C WebRTC, RTCIceCandidateInit) or in
-// that of Godot's WebRTCPeerConnection.ice_candidate_created.
+// readCandidate checks one candidate. It has the shape of
+// RTCIceCandidate.toJSON() (W3C WebRTC, RTCIceCandidateInit) or of Godot's
+// WebRTCPeerConnection.ice_candidate_created.
 func readCandidate(f *fields) {
 	if value, ok := f.content.find("candidate"); ok {
 		if value[0] != '"' {
@@ -162,13 +170,15 @@ func (c *ICECandidate) AppendEvent(b []byte, from Sender, original bool) []byte 
 	return c.content.appendRest(b, original, originalCandidate)
 }
 
-// What the original dialect has in these two events, beside connection_id and session_type.
+// Fields of these two events in the original dialect, besides connection_id and
+// session_type.
 var (
 	originalDescription = []string{"sdp"}
 	originalCandidate   = []string{"media", "index", "name", "candidate", "sdpMid", "sdpMLineIndex", "usernameFragment", "candidates"}
 )
 
-// append appends the two members that name s, or the one that the original dialect has.
+// append appends the two members that name s, or the original dialect's single
+// one.
 func (s Sender) append(b []byte, original bool) []byte {
 	b, _ = jsontext.AppendQuote(append(b, `"connection_id":`...), s.ConnectionID)
 	if original {
@@ -177,8 +187,9 @@ func (s Sender) append(b []byte, original bool) []byte {
 	return strconv.AppendInt(append(b, `,"peer_id":`...), int64(s.PeerID), 10)
 }
 
-// appendRest ends an event with the members of c but those that Sender has written, and those in skip. If filter is true,
-// only those in allowed are left.
+// appendRest ends an event with the members of c, except for those that Sender
+// has written and those in skip. If filter is true, it appends only those in
+// allowed.
 func (c *Content) appendRest(b []byte, filter bool, allowed []string, skip ...string) []byte {
 	for i := range c.fields {
 		m := &c.fields[i]
@@ -193,13 +204,13 @@ func (c *Content) appendRest(b []byte, filter bool, allowed []string, skip ...st
 	return append(b, "}}"...)
 }
 
-// size is the length of c as JSON without spaces between its parts, in bytes.
+// size is the length of c in bytes, as JSON without spaces between its parts.
 func (c *Content) size() int {
 	n := len(`{}`)
 	for i := range c.fields {
 		n += len(c.fields[i].key) + len(c.fields[i].value) + len(`:,`)
 	}
-	return n - min(len(c.fields), len(`,`)) // none after the last
+	return n - min(len(c.fields), len(`,`)) // no comma after the last
 }
 
 func (c *Content) hasAny(names ...string) bool {

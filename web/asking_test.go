@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// hasty makes a page's clock five times as fast, for what takes a minute.
+// hasty runs a page's clock five times as fast, for tests of waits of a minute.
 const hasty = `
 	{
 		const [set, now] = [setTimeout, performance.now.bind(performance)];
@@ -13,9 +13,8 @@ const hasty = `
 		performance.now = () => now() * 5;
 	}`
 
-// TestAsksAgain guards that who asks to be let in does not wait for ever for
-// what got lost on a line that is fine: the request, Bellhop's event of it to
-// the host, or the answer.
+// TestAsksAgain checks that a joiner does not wait forever if something is lost
+// while the line is up: its request, the host's event, or the answer.
 func TestAsksAgain(t *testing.T) {
 	t.Parallel()
 	for _, lost := range []string{"join_lobby", "request_to_join", "request_accepted"} {
@@ -43,8 +42,8 @@ func TestAsksAgain(t *testing.T) {
 	}
 }
 
-// TestAsksQuietly guards that a host which takes its time does not hear of
-// those who wait again and again.
+// TestAsksQuietly checks that a slow host does not get repeated requests of the
+// same joiner.
 func TestAsksQuietly(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t)

@@ -21,7 +21,7 @@ import (
 func TestMain(m *testing.M) {
 	code := m.Run()
 	if theBrowser.stop != nil {
-		chromedp.Cancel(theBrowser.ctx) // which waits for its end
+		chromedp.Cancel(theBrowser.ctx) // waits for its end
 		theBrowser.stop()
 	}
 	os.RemoveAll(theBrowser.folder)
@@ -31,7 +31,8 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// theBrowser is one for all tests, since it takes a second to start; each test has tabs of its own.
+// theBrowser serves all tests, since it takes a second to start. Each test has
+// its own tabs.
 var theBrowser struct {
 	once   sync.Once
 	ctx    context.Context
@@ -59,9 +60,9 @@ func browser(t *testing.T) context.Context {
 		options := append([]chromedp.ExecAllocatorOption{
 			chromedp.ExecPath(program), chromedp.UserDataDir(b.folder), chromedp.Headless, chromedp.NoSandbox, chromedp.DisableGPU,
 			chromedp.NoFirstRun, chromedp.Env("TMPDIR=" + b.folder),
-			// Names of hosts by mDNS would hide the addresses that peers are to find each other by.
+			// Names of hosts by mDNS would hide the addresses that peers need.
 			chromedp.Flag("disable-features", "WebRtcHideLocalIpsWithMdns"),
-			// A site that is not this computer's, to browsers, which allow its pages less.
+			// A site that browsers do not count as local. They allow its pages less.
 			chromedp.Flag("host-resolver-rules", "MAP play.test 127.0.0.1"),
 		}, flags("disable-quic", "disable-background-networking", "disable-component-update", "disable-sync",
 			"disable-background-timer-throttling", "disable-backgrounding-occluded-windows", "disable-renderer-backgrounding")...)
@@ -85,7 +86,8 @@ func flags(names ...string) (all []chromedp.ExecAllocatorOption) {
 	return all
 }
 
-// page gives a tab what the tests' scripts use: the module's exports, and what they say and hear on WebSockets.
+// page gives the scripts in a tab what they use: the module's exports, and a
+// log of all WebSocket messages.
 const page = `<!doctype html><title>test</title>
 <script type="module">
   import * as module from "%s/bellhop.js";
@@ -149,11 +151,12 @@ const page = `<!doctype html><title>test</title>
 
 // A driver drives one tab of a browser.
 type driver interface {
-	// visit opens a page, and returns once it has been loaded.
+	// visit opens a page, and returns once it has loaded.
 	visit(ctx context.Context, url string) error
-	// reload loads the page anew, as a player does.
+	// reload reloads the page, as a player does.
 	reload(ctx context.Context) error
-	// evaluate returns the string that a promise, which the expression makes, is resolved with.
+	// evaluate evaluates an expression to a promise, and returns the string that
+	// the promise resolves with.
 	evaluate(ctx context.Context, expression string) (string, error)
 }
 
@@ -178,25 +181,25 @@ func (tab chromiumTab) evaluate(ctx context.Context, expression string) (string,
 	return chromedp.Run(within, chromedp.Evaluate[string](expression, chromedp.EvalAwaitPromise))
 }
 
-// A tab is one in a browser, with a page of the test's own.
+// A tab is a tab in a browser, with a page of the test's own.
 type tab struct {
 	t    *testing.T
 	ctx  context.Context // of chromedp; nil in Firefox
 	name string
 	driver
-	url string // where its client connects
+	url string // address that its client connects to
 
-	scripts int // that were started in the background
+	scripts int // scripts in the background
 }
 
-// openTab returns a tab in which scripts find bellhop.js, from the gateway, and url, where to connect: the gateway's, or
-// that of a line to it.
+// openTab returns a tab in which scripts find bellhop.js of the gateway, and
+// url, the address to connect to: the gateway's, or that of a line to it.
 func openTab(t *testing.T, g *gateway, name, url string) *tab {
 	t.Helper()
 	return emptyTab(t, name).open(g, url)
 }
 
-// open has a tab show the page of openTab.
+// open opens the page of openTab in a tab.
 func (tab *tab) open(g *gateway, url string) *tab {
 	tab.t.Helper()
 	site := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -214,13 +217,13 @@ func (tab *tab) open(g *gateway, url string) *tab {
 	return tab
 }
 
-// start makes the page's client.
+// start creates the page's client.
 func (tab *tab) start() {
 	tab.t.Helper()
 	tab.run(fmt.Sprintf("globalThis.url = %q; globalThis.bellhop = new Bellhop(url)", tab.url), nil)
 }
 
-// reload loads the page anew. Its place is in sessionStorage.token.
+// reload reloads the page. Its resume token is in sessionStorage.token.
 func (tab *tab) reload() {
 	tab.t.Helper()
 	tab.run("sessionStorage.token = bellhop.resumeToken", nil)
@@ -259,10 +262,11 @@ func (tab *tab) visit(url string) {
 	}
 }
 
-// patience bounds a script, and whatever else is waited for.
+// patience limits a script, and every other wait.
 const patience = 3 * time.Minute
 
-// run runs the body of an async function, and puts what it returns into result unless that is nil.
+// run runs the body of an async function. It stores the function's result in
+// result, unless that is nil.
 func (tab *tab) run(script string, result any) {
 	tab.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
@@ -277,8 +281,9 @@ func (tab *tab) run(script string, result any) {
 	}
 }
 
-// background starts a script that another tab's goes on with, and returns a function that waits for its end. The script has
-// come to its first await by then: what it waits for is not missed.
+// background starts a script whose work another tab's script needs, and returns
+// a function that waits for its end. The script has reached its first await by
+// then, so it misses no event.
 func (tab *tab) background(script string, result any) (wait func()) {
 	tab.t.Helper()
 	tab.scripts++

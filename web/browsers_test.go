@@ -2,7 +2,8 @@ package web_test
 
 import "testing"
 
-// browsers are those that players come with. Chromium is first: it is the one of all other tests.
+// browsers are the browsers that players use. The first, Chromium, runs all
+// other tests.
 var browsers = []struct {
 	name string
 	open func(t *testing.T, name string) *tab
@@ -13,8 +14,8 @@ var browsers = []struct {
 	}},
 }
 
-// TestBrowsers guards that players meet whichever browsers they have, and stay together through all that happens to a
-// connection.
+// TestBrowsers checks that players in any two browsers connect, and stay
+// connected through everything that can happen to a connection.
 func TestBrowsers(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t)

@@ -8,8 +8,8 @@ import (
 	"bellhop/store/dynamodbtest"
 )
 
-// TestCredentials guards that the credentials for TURN servers are exchanged
-// before they expire, and that connections use those that came last.
+// TestCredentials checks that TURN credentials are replaced before they expire,
+// and that connections use the newest.
 func TestCredentials(t *testing.T) {
 	t.Parallel()
 	const names = "lobby.members[0].connection.getConfiguration().iceServers[0].username"
@@ -23,7 +23,7 @@ func TestCredentials(t *testing.T) {
 		for _, tab := range []*tab{host, guest} {
 			tab.run("const first = "+names+"; await until(() => "+names+" !== first && Date.now() / 1000 > parseInt(first))", nil)
 		}
-		server.stop() // and with it all that it knows
+		server.stop() // and with it all its state
 		server.start()
 		getThrough(t, host, guest)
 	})
@@ -58,9 +58,9 @@ func TestCredentials(t *testing.T) {
 	})
 }
 
-// getThrough has two tabs talk whose way has gone. They may have found another
-// before they have noticed, so neither need hear that it was lost. What is sent
-// until then is lost where new channels are made.
+// getThrough lets two tabs talk whose path is gone. They might find another
+// path before they notice the loss, so neither need report it. Data sent before
+// new channels exist is lost.
 func getThrough(t *testing.T, host, guest *tab) {
 	t.Helper()
 	guest.run("globalThis.calling = setInterval(() => lobby.send('hello'), 200)", nil)
@@ -69,8 +69,8 @@ func getThrough(t *testing.T, host, guest *tab) {
 	talk(t, host, guest)
 }
 
-// TestStalledPeer guards that a peer which takes nothing keeps no other from
-// hearing, and that no more than documented waits for it.
+// TestStalledPeer checks that a peer that reads nothing does not keep data from
+// other peers, and that no more data waits for it than documented.
 func TestStalledPeer(t *testing.T) {
 	t.Parallel()
 	server := startTURN(t)

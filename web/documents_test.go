@@ -31,7 +31,7 @@ func document(t *testing.T, language string) string {
 	return string(code[1])
 }
 
-// serve serves a page of the document's, which finds Bellhop where g is.
+// serve serves a page of the document. The page finds Bellhop at g.
 func serve(t *testing.T, g *gateway, text string) (url string) {
 	site := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/html")
@@ -41,10 +41,11 @@ func serve(t *testing.T, g *gateway, text string) (url string) {
 	return site.URL
 }
 
-// until is a script that waits for what has no event.
+// until is a script that polls for a condition that has no event.
 const until = "const until = async (what) => { while (!what()) await new Promise((resolve) => setTimeout(resolve, 5)); };\n"
 
-// TestTenLines guards that the client which docs/clients.md begins with works as it stands there.
+// TestTenLines checks that the client at the beginning of docs/clients.md works
+// unchanged.
 func TestTenLines(t *testing.T) {
 	t.Parallel()
 	url := serve(t, startGateway(t), `<!doctype html><script>
@@ -61,7 +62,8 @@ func TestTenLines(t *testing.T) {
 	host.run(until+"await until(() => said.includes('2 says hello, 1'))", nil)
 }
 
-// TestTwoPlayers guards that the page for two players in docs/clients.md works as it stands there.
+// TestTwoPlayers checks that the page for two players in docs/clients.md works
+// unchanged.
 func TestTwoPlayers(t *testing.T) {
 	t.Parallel()
 	host, guest := emptyTab(t, "host"), emptyTab(t, "guest")
@@ -81,7 +83,7 @@ var buildChat = sync.OnceValues(func() (string, error) {
 	return build("chat", "go", "build", "-race", "-o", "FILE", "../.cache/web/chat.go")
 })
 
-// startChat runs the client in Go that docs/clients.md shows.
+// startChat runs the client in Go from docs/clients.md.
 func startChat(t *testing.T, url string, args ...string) (says *programtest.Output, stdin io.Writer) {
 	t.Helper()
 	if err := os.MkdirAll("../.cache/web", 0o777); err != nil {
@@ -113,8 +115,9 @@ func startChat(t *testing.T, url string, args ...string) (says *programtest.Outp
 	return says, stdin
 }
 
-// TestGo guards that the client in Go of docs/clients.md, with another implementation of WebRTC, and a browser find each
-// other, whoever hosts and whoever offers, and again after the signalling was cut.
+// TestGo checks that the Go client of docs/clients.md, with another
+// implementation of WebRTC, and a browser connect. Each of them hosts and
+// offers in turn, and they connect again after the signalling was cut.
 func TestGo(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t)
@@ -153,7 +156,8 @@ func TestGo(t *testing.T) {
 	}
 }
 
-// TestEventsAreDocumented guards that docs/clients.md names what a lobby tells.
+// TestEventsAreDocumented checks that docs/clients.md names every event of a
+// lobby.
 func TestEventsAreDocumented(t *testing.T) {
 	t.Parallel()
 	types, err := os.ReadFile("bellhop.d.ts")

@@ -7,7 +7,8 @@ import (
 	"bellhop/store/dynamodbtest"
 )
 
-// TestLostMessage guards that players meet though a message of the handshake gets lost with the line that it was sent by.
+// TestLostMessage checks that players connect although a message of the
+// handshake is lost with its line.
 func TestLostMessage(t *testing.T) {
 	t.Parallel()
 	for _, home := range homes {
@@ -37,8 +38,9 @@ func TestLostMessage(t *testing.T) {
 	}
 }
 
-// TestLostAccept guards that a host whose line breaks while it lets somebody in has them in when they ask once more: with
-// the line, Bellhop sends away who waits.
+// TestLostAccept checks a host whose line breaks while it admits a player. When
+// the player asks again, the host still admits it: with the broken line Bellhop
+// rejects the waiting players.
 func TestLostAccept(t *testing.T) {
 	t.Parallel()
 	for _, home := range homes {
@@ -58,8 +60,9 @@ func TestLostAccept(t *testing.T) {
 	}
 }
 
-// TestLateResumed guards that somebody who joins while the answer to a host's
-// resume is under way is not taken for gone by that answer, which is older.
+// TestLateResumed checks a player that joins while the answer to a host's
+// resume is under way. That answer is older than the player, and must not make
+// the player seem gone.
 func TestLateResumed(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t)
@@ -71,7 +74,8 @@ func TestLateResumed(t *testing.T) {
 	host.run("if (lobby.members.length !== 1) throw Error('it has ' + lobby.members.length)", nil)
 }
 
-// TestDropped guards that the game goes on while a player's signalling is down, and the lobby when it is back.
+// TestDropped checks that the game goes on while a player's signalling is down,
+// and that the lobby goes on when it is back.
 func TestDropped(t *testing.T) {
 	t.Parallel()
 	for _, home := range homes {
@@ -112,7 +116,8 @@ func TestDropped(t *testing.T) {
 	}
 }
 
-// TestGone guards that a guest learns that its host is gone for good, also where nothing tells it unasked.
+// TestGone checks that a guest finds out that its host is gone for good, even
+// if no event says so.
 func TestGone(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
@@ -138,7 +143,8 @@ func TestGone(t *testing.T) {
 	}
 }
 
-// TestRestart guards that a game outlives Bellhop, and with a table also its lobby.
+// TestRestart checks that a game survives a restart of Bellhop. With a table,
+// its lobby survives too.
 func TestRestart(t *testing.T) {
 	t.Parallel()
 	t.Run("with a table", func(t *testing.T) {
@@ -171,7 +177,7 @@ func TestRestart(t *testing.T) {
 				t.Errorf("%s hears of %q", tab.name, code)
 			}
 		}
-		talk(t, host, guest) // as long as they like
+		talk(t, host, guest) // for any time
 		host.run("globalThis.ended = next(lobby, 'close')", nil)
 		guest.run("bellhop.close()", nil)
 		var ending []string
@@ -179,12 +185,12 @@ func TestRestart(t *testing.T) {
 		if fmt.Sprint(ending) != "[resume_failed resume_failed 0]" {
 			t.Errorf("the host's lobby ends by %q", ending)
 		}
-		host.enter("bellhop.host({ lobbyId: 'fox' })") // and on with the next
+		host.enter("bellhop.host({ lobbyId: 'fox' })") // and go on with the next
 	})
 }
 
-// TestTakenOver guards that a place that is resumed on another page has its peers there, and that the page which had it
-// stops for good.
+// TestTakenOver checks that a slot resumed on another page gets its peers
+// there, and that the old page stops for good.
 func TestTakenOver(t *testing.T) {
 	t.Parallel()
 	for _, who := range []string{"host", "guest"} {
@@ -211,7 +217,8 @@ func TestTakenOver(t *testing.T) {
 	}
 }
 
-// TestRenewed guards that clients exchange their connections before those are too old, without anybody being away.
+// TestRenewed checks that clients replace their connections before API Gateway
+// closes them, and that nobody seems away meanwhile.
 func TestRenewed(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t, "-lifetime", "5s")
@@ -233,7 +240,7 @@ func TestRenewed(t *testing.T) {
 	talk(t, host, guest)
 }
 
-// TestIdle guards that a client which has nothing to say is not taken for gone.
+// TestIdle checks that a client with nothing to send is not treated as gone.
 func TestIdle(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t, "-idle", "1s")
@@ -249,7 +256,8 @@ func TestIdle(t *testing.T) {
 	}
 }
 
-// TestSilence guards that a connection which is dead though nobody has said so is found out, and exchanged.
+// TestSilence checks that a connection that died silently is noticed and
+// replaced.
 func TestSilence(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t)

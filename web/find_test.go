@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// TestFind guards that lobbies are found by list and quickJoin, with what is shown of them, and that a password keeps out
-// who does not know it.
+// TestFind checks that list and quickJoin find lobbies and show the documented
+// fields, and that a password keeps out players without it.
 func TestFind(t *testing.T) {
 	t.Parallel()
 	for _, home := range homes {
@@ -57,13 +57,14 @@ func TestFind(t *testing.T) {
 	}
 }
 
-// TestPlayers guards that a host sees who asks, and everybody who they play with.
+// TestPlayers checks that a host sees each player who asks to join, and that
+// all members see whom they play with.
 func TestPlayers(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t)
 	host, guest := openTab(t, g, "host", g.url()), openTab(t, g, "guest", g.url())
 	host.enter("bellhop.host({ lobbyId: 'fox', player: { name: 'Ann' } })")
-	host.run("late = 'done'", nil) // so that the guest's offer comes before
+	host.run("late = 'done'", nil) // so the guest's offer comes first
 	asked := host.background("return (await next(lobby, 'request')).request.player.name", new(string))
 	joined := host.background("const { peer } = await next(lobby, 'join'); if (peer.player.name !== 'Bob') throw Error(JSON.stringify(peer.player))", nil)
 	guest.enter("bellhop.join('fox', { player: { name: 'Bob' } })")
@@ -75,7 +76,8 @@ func TestPlayers(t *testing.T) {
 	}
 }
 
-// TestMesh guards that five players who join at once talk to each other, every two of them, and go on when the host leaves.
+// TestMesh checks that five players who join together all talk to each other,
+// and go on when the host leaves.
 func TestMesh(t *testing.T) {
 	t.Parallel()
 	for _, home := range homes {

@@ -18,8 +18,8 @@ import (
 	"bellhop/store/dynamodbtest"
 )
 
-// A firefox is a running Firefox that is driven by WebDriver BiDi, the W3C's protocol: commands and events as JSON over one
-// WebSocket.
+// A firefox is a running Firefox, driven by WebDriver BiDi, a protocol of the
+// W3C: commands and events as JSON over one WebSocket.
 type firefox struct {
 	process *exec.Cmd
 	folder  string // with its profile
@@ -28,11 +28,12 @@ type firefox struct {
 	mu      sync.Mutex
 	next    int
 	waiting map[int]chan bidiMessage
-	tabs    map[string]func(message string) // what is told of a page's exceptions, by browsing context
+	tabs    map[string]func(message string) // receivers of a page's exceptions, by browsing context
 	ended   error
 }
 
-// A bidiMessage is whatever Firefox sends: the answer to a command, or an event.
+// A bidiMessage is a message from Firefox: the answer to a command, or an
+// event.
 type bidiMessage struct {
 	Type    string
 	ID      int
@@ -43,14 +44,15 @@ type bidiMessage struct {
 	Params  json.RawMessage
 }
 
-// theFirefox is one for all tests, as theBrowser is.
+// theFirefox serves all tests, as theBrowser does.
 var theFirefox struct {
 	once sync.Once
 	*firefox
 	err error
 }
 
-// needFirefox returns the Firefox of all tests. Without an installed one, the test is skipped.
+// needFirefox returns the Firefox of all tests. If none is installed, it skips
+// the test.
 func needFirefox(t *testing.T) *firefox {
 	t.Helper()
 	program, err := exec.LookPath("firefox-esr")
@@ -67,8 +69,10 @@ func needFirefox(t *testing.T) *firefox {
 	return theFirefox.firefox
 }
 
-// firefoxSettings let peers meet on one machine, and keep Firefox from asking servers of its makers. Reconnecting is not slowed
-// down: Firefox does that by real time, which is slow in a world of the model.
+// firefoxSettings let peers connect on one machine, and keep Firefox away from
+// Mozilla's servers. They also switch off the growing pause between
+// reconnections: Firefox takes it in real time, which is slow in a world of the
+// model.
 const firefoxSettings = `
 user_pref("media.peerconnection.ice.loopback", true);
 user_pref("media.peerconnection.ice.obfuscate_host_addresses", false);
@@ -114,14 +118,14 @@ func startFirefox(t *testing.T, program string) (f *firefox, err error) {
 	return f, f.command(context.Background(), "session.subscribe", `{"events": ["log.entryAdded"]}`, nil)
 }
 
-// stop ends Firefox, and removes what it has written.
+// stop ends Firefox, and deletes its files.
 func (f *firefox) stop() {
 	f.process.Process.Kill()
 	f.process.Wait()
 	os.RemoveAll(f.folder)
 }
 
-// read takes in what Firefox sends, until it ends.
+// read reads Firefox's messages until it ends.
 func (f *firefox) read() {
 	for {
 		_, data, err := f.conn.Read(context.Background())
@@ -150,10 +154,11 @@ func (f *firefox) read() {
 	}
 }
 
-// refused begins what Firefox logs, as if it were an exception, of a WebSocket that does not come about.
+// refused is how a log entry about a failed WebSocket begins. Firefox logs it
+// like an exception.
 const refused = "Firefox can’t establish a connection to the server at ws://"
 
-// log passes on an exception that nothing in a page has caught.
+// log passes on an exception that no code in a page has caught.
 func (f *firefox) log(m bidiMessage) {
 	var entry struct {
 		Type, Level, Text string
@@ -173,7 +178,7 @@ func (f *firefox) log(m bidiMessage) {
 	}
 }
 
-// command sends a command, and puts its result into result unless that is nil.
+// command sends a command, and stores the answer in result, unless that is nil.
 func (f *firefox) command(ctx context.Context, method, params string, result any) error {
 	answer := make(chan bidiMessage, 1)
 	f.mu.Lock()
@@ -206,13 +211,14 @@ func (f *firefox) command(ctx context.Context, method, params string, result any
 	}
 }
 
-// A firefoxTab is one of its tabs, by the id of its browsing context.
+// A firefoxTab is a tab in Firefox, named by the id of its browsing context.
 type firefoxTab struct {
 	*firefox
 	id string
 }
 
-// newTab opens a tab until the test ends, in a window of its own: timers of those behind it would ring once a second.
+// newTab opens a tab until the test ends. It has its own window: timers of tabs
+// in the background run once a second.
 func (f *firefox) newTab(t *testing.T, name string) driver {
 	t.Helper()
 	var made struct{ Context string }

@@ -6,8 +6,9 @@ import (
 	"testing"
 )
 
-// TestFrames guards that nothing waits for ever for what API Gateway has answered by a frame of its own, which names no
-// request: it is asked for again, whether it had arrived or not.
+// TestFrames checks that no call waits forever if API Gateway answers with a
+// frame of its own, which names no request. The client sends the action again,
+// whether it had arrived or not.
 func TestFrames(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t)
@@ -32,7 +33,8 @@ func TestFrames(t *testing.T) {
 	host.run("await until(() => lobby.members.length === 0)", nil)
 }
 
-// answers has the next action that is asked be answered by a frame alone, whether it arrives or not.
+// answers replaces the answer to the next action with a frame, and says whether
+// the action itself arrives.
 func (r *relay) answers(frame string, arrives bool) {
 	answered, answers := false, true
 	lost := map[string]bool{"lobby_started": true, "request_accepted": true, "lobby_list": true}
@@ -51,7 +53,8 @@ func (r *relay) answers(frame string, arrives bool) {
 	})
 }
 
-// TestFramesForEver guards that what is never done is rejected in the end, and that what cannot be repeated is at once.
+// TestFramesForEver checks that an action that never succeeds is rejected in
+// the end, and that an action that cannot be repeated is rejected immediately.
 func TestFramesForEver(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t)
@@ -67,7 +70,8 @@ func TestFramesForEver(t *testing.T) {
 	}
 }
 
-// TestThrottled guards that players meet where AWS has too much to do for every fifth message.
+// TestThrottled checks that players connect although AWS throttles every fifth
+// message.
 func TestThrottled(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t, "-throttle", "0.2", "-seed", "7")

@@ -15,7 +15,7 @@ import (
 	"bellhop/store/dynamodbtest"
 )
 
-// A gateway is the program, as it is built.
+// A gateway is the built program.
 type gateway struct {
 	t       *testing.T
 	address string
@@ -23,7 +23,8 @@ type gateway struct {
 	env     []string
 	process *exec.Cmd
 	output  *programtest.Output
-	// What may stand in its log, of what a test has it do. Anything else fails the test.
+	// Lines that the log may have, caused by what the tests do. Any other line
+	// fails the test.
 	expected string
 }
 
@@ -62,7 +63,8 @@ var buildFunction = sync.OnceValues(func() (string, error) {
 	return filepath.Join(folder, "bootstrap"), err
 })
 
-// startFunction runs the program in front of the function as it is built and deployed, over DynamoDB.
+// startFunction runs the program in front of the built function, as deployed,
+// with DynamoDB.
 func startFunction(t *testing.T, env ...string) *gateway {
 	t.Helper()
 	endpoint, table := dynamodbtest.Start(t), dynamodbtest.Table()
@@ -94,7 +96,7 @@ func (g *gateway) start() {
 	g.address = strings.TrimPrefix(g.output.Find(g.t, `ws://\S+`), "ws://")
 }
 
-// stop ends the program as a service manager would, and looks at what it has written.
+// stop ends the program as a service manager would, and checks its output.
 func (g *gateway) stop() {
 	g.process.Process.Signal(os.Interrupt)
 	if err := g.process.Wait(); err != nil {

@@ -6,9 +6,10 @@ import (
 	"testing"
 )
 
-// TestJoin guards what a join costs on AWS, where each message is billed, in and out: 12 at most, each side's candidates
-// included. It prints that and the time from join to an open channel, with batching and without, and how much of it is the
-// lobby's: asking to be let in, and the answer.
+// TestJoin checks the price of a join on AWS, which bills each message in and
+// out: at most 12 messages, with the candidates of both sides. It prints the
+// count and the time from join to an open channel, with batching and without,
+// and the lobby's share of it.
 func TestJoin(t *testing.T) {
 	g := startGateway(t)
 	for _, batch := range []int{100, 0} {

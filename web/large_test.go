@@ -2,8 +2,8 @@ package web_test
 
 import "testing"
 
-// cameras are pictures of a canvas, which a tab shows and takes away: n times
-// on and off adds as many parts to the description of its connection.
+// cameras are streams of a canvas that a tab adds and removes: each time adds a
+// part to the description of its connection.
 const cameras = `
 	globalThis.cameras = async (pc, n) => {
 		for (let i = 0; i < n; i++) {
@@ -21,8 +21,8 @@ const cameras = `
 		await until(isAgreed);
 	};`
 
-// TestCameras guards that connections go on negotiating when their description
-// is far larger than what Bellhop relays, and that Bellhop relays none of it.
+// TestCameras checks that connections go on negotiating when their description
+// is far larger than Bellhop relays, and that Bellhop relays none of it.
 func TestCameras(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t)
@@ -52,9 +52,9 @@ func TestCameras(t *testing.T) {
 	}
 }
 
-// TestTooLarge guards that a description which cannot be sent is an error once,
-// and that the connection stands on: with a peer that lacks the channel for
-// descriptions there is no other way than the relay.
+// TestTooLarge checks that a description that cannot be sent is one error, and
+// that the connection survives. With a peer that lacks the channel for
+// descriptions, the relay is the only path.
 func TestTooLarge(t *testing.T) {
 	t.Parallel()
 	var out struct {

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// TestLeaveOffline guards that who leaves while there is no line to Bellhop has left once there is one again, and is free to
-// enter what they like.
+// TestLeaveOffline checks that a player who leaves while offline has left once
+// the line is back, and can enter any lobby then.
 func TestLeaveOffline(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t)
@@ -37,7 +37,7 @@ func TestLeaveOffline(t *testing.T) {
 				globalThis.leaving = lobby.leave().catch((error) => { if (error.code !== "unreachable") throw error; });
 				if (bellhop.lobby || bellhop.resumeToken) throw Error("the place is kept");`, nil)
 			way.down(false)
-			// At once, before Bellhop can know of it.
+			// Immediately, before Bellhop can know of it.
 			entered := leaver.background("globalThis.lobby = await bellhop.join('"+id+"'); return bellhop.resumeToken", new(string))
 			if left(); reason != "left" {
 				t.Errorf("the other hears that they have %s", reason)
@@ -48,8 +48,9 @@ func TestLeaveOffline(t *testing.T) {
 	}
 }
 
-// TestLateAnswer guards that a lobby whose answer came too late for who asked is no ghost: it is gone as soon as its answer
-// comes, and its id is free.
+// TestLateAnswer checks that a lobby whose answer comes after the caller gave
+// up is no ghost: the client leaves it when the answer comes, and its id is
+// free.
 func TestLateAnswer(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t)
@@ -71,8 +72,8 @@ func TestLateAnswer(t *testing.T) {
 	other.run("if ((await bellhop.list()).lobbies.length) throw Error('there is a ghost')", nil)
 }
 
-// TestSlowClock guards that a guest whose clock is ten minutes slow learns as soon as others that its host is gone, where
-// nothing tells it unasked.
+// TestSlowClock checks that a guest whose clock is ten minutes slow finds out
+// as soon as others that its host is gone, even if no event says so.
 func TestSlowClock(t *testing.T) {
 	t.Parallel()
 	g := startFunction(t, "RESUME_GRACE=2")
@@ -90,8 +91,8 @@ func TestSlowClock(t *testing.T) {
 	}
 }
 
-// TestGoneAlone guards that a lobby which Bellhop has forgotten closes when there is no way to its peers any more, though none
-// of them has said goodbye.
+// TestGoneAlone checks that a lobby that Bellhop has forgotten closes when no
+// peer can be reached any more, though none has left.
 func TestGoneAlone(t *testing.T) {
 	t.Parallel()
 	turn := startTURN(t)

@@ -9,16 +9,16 @@ import (
 	"time"
 )
 
-// A line is a way to a gateway that can be cut, as a phone's is in a tunnel.
+// A line is a path to a gateway that can be cut, as a phone's can in a tunnel.
 type line struct {
 	target string
 	net.Listener
 	mu   sync.Mutex
-	open map[net.Conn]bool // true if what comes from it is swallowed
-	dead bool              // whether nobody gets through for now
+	open map[net.Conn]bool // true if its data is swallowed
+	dead bool              // whether nothing gets through for now
 
-	stalled bool          // whether what comes is taken, and swallowed
-	late    time.Duration // how long whatever is sent takes
+	stalled bool          // whether data is read and swallowed
+	late    time.Duration // how long data takes
 }
 
 var lines sync.Map // by port
@@ -48,12 +48,12 @@ func newLineTo(t *testing.T, address string) *line {
 	return l
 }
 
-// lastAlone numbers the addresses that listenAlone has tried.
+// lastAlone counts the addresses that listenAlone has tried.
 var lastAlone atomic.Uint32
 
-// listenAlone listens on an address of its own, where the system has more than
-// one for itself. Firefox opens one WebSocket to an address at a time, so a
-// line that stalls would hold up the others.
+// listenAlone listens on an address of its own, if the system has several local
+// ones. Firefox opens one WebSocket to an address at a time, so a stalled line
+// would hold up the others.
 func listenAlone() (net.Listener, error) {
 	n := lastAlone.Add(1)
 	l, err := net.Listen("tcp", fmt.Sprintf("127.0.%d.%d:0", 1+n/250%250, 2+n%250))
@@ -117,7 +117,8 @@ func (l *line) copy(to, from net.Conn) {
 	}
 }
 
-// mute has whoever is connected hear nothing any more, nor be heard, without a word. Who comes afterwards gets through.
+// mute silently swallows all data of the open connections. Later connections
+// get through.
 func (l *line) mute() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -126,7 +127,8 @@ func (l *line) mute() {
 	}
 }
 
-// stall has whatever comes taken and swallowed, new connections too, until it is over. The connections are dead then.
+// stall swallows all data, of new connections too, until it is over. The
+// connections are dead then.
 func (l *line) stall(yes bool) {
 	l.mu.Lock()
 	l.stalled = yes
@@ -136,21 +138,22 @@ func (l *line) stall(yes bool) {
 	}
 }
 
-// up lets everybody through in time. Connections that have stalled stay dead.
+// up lets everything through from now on. Stalled connections stay dead.
 func (l *line) up() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.dead, l.stalled, l.late = false, false, 0
 }
 
-// delay has whatever is sent come that much later.
+// delay delays all data by that long.
 func (l *line) delay(d time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.late = d
 }
 
-// cut ends what goes through the line. What comes afterwards gets through, unless it is down.
+// cut ends all connections through the line. Later ones get through, unless the
+// line is down.
 func (l *line) cut() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -159,7 +162,7 @@ func (l *line) cut() {
 	}
 }
 
-// down has nobody get through, or everybody again.
+// down lets nothing through, or everything again.
 func (l *line) down(yes bool) {
 	l.mu.Lock()
 	l.dead = yes

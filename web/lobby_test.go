@@ -7,7 +7,8 @@ import (
 	"testing"
 )
 
-// TestRequests guards what a host can do with those who ask, and what they hear.
+// TestRequests checks what a host can do with players who ask to join, and
+// which events these get.
 func TestRequests(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t)
@@ -64,7 +65,8 @@ func TestRequests(t *testing.T) {
 	}
 }
 
-// TestErrors guards that what cannot be done rejects with the protocol's code, and leaves the client as it was.
+// TestErrors checks that a failed action rejects with the protocol's code, and
+// leaves the client unchanged.
 func TestErrors(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t)
@@ -94,7 +96,8 @@ func TestErrors(t *testing.T) {
 	}
 }
 
-// TestClose guards that a Bellhop that is closed has left its lobby, and keeps nothing running.
+// TestClose checks that a closed Bellhop has left its lobby and keeps nothing
+// running.
 func TestClose(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t)
@@ -138,7 +141,7 @@ func TestClose(t *testing.T) {
 			if ended != "left" {
 				t.Errorf("its lobby ended by %q", ended)
 			}
-			if when != "reconnecting" { // then the host hears of it when its time is over
+			if when != "reconnecting" { // then the host gets it when the grace is over
 				left()
 			}
 			host.run("bellhop.close()", nil)
@@ -146,7 +149,8 @@ func TestClose(t *testing.T) {
 	}
 }
 
-// TestMigrates guards that a lobby whose host has left goes on with another, and that the members find it.
+// TestMigrates checks that a lobby goes on with another host when its host
+// leaves, and that the members find the new host.
 func TestMigrates(t *testing.T) {
 	t.Parallel()
 	for _, home := range homes {
@@ -183,8 +187,8 @@ func TestMigrates(t *testing.T) {
 	}
 }
 
-// TestWire guards that each message to and from Bellhop can be looked at, in order and as it is on the wire, whether an
-// answer was asked for or not.
+// TestWire checks that event wire shows each message to and from Bellhop, in
+// order and as sent, whether it has an answer or not.
 func TestWire(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t)

@@ -6,13 +6,14 @@ import (
 	"testing"
 )
 
-// TestLostEvent guards that a client which did not hear of a change finds it out by itself, by what does not fit any more.
+// TestLostEvent checks that a client which misses an event finds the change by
+// itself, since something no longer fits.
 func TestLostEvent(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t)
 	for _, test := range []struct {
-		event, who string // who does not hear it
-		cause      string // what the host or the guest does
+		event, who string // the client that misses it
+		cause      string // the host's or the guest's action
 		by         string
 		finds      string
 	}{
@@ -59,7 +60,8 @@ func TestLostEvent(t *testing.T) {
 	}
 }
 
-// TestRenewsSeldom guards that what never fits is not asked for again and again.
+// TestRenewsSeldom checks that a mismatch that never goes away does not cause
+// ever more renewals.
 func TestRenewsSeldom(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t)

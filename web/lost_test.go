@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// enterKeeping has a tab play in a lobby as enter does, and keep the names of
-// what happens to its connections.
+// enterKeeping is enter, and also keeps the names of the events of the tab's
+// connections.
 func (tab *tab) enterKeeping(how string) {
 	tab.t.Helper()
 	tab.run(`
@@ -21,8 +21,7 @@ func (tab *tab) enterKeeping(how string) {
 		for (const type of ["open", "lost", "restored", "failed", "error"]) lobby.addEventListener(type, () => happened.push(type));`, nil)
 }
 
-// relayed are options by which a TURN server is the only way, and its end is
-// noticed soon.
+// relayed are options that allow only a TURN server and notice its end soon.
 const relayed = "rtc: { iceTransportPolicy: 'relay' }, retryEvery: 300"
 
 func writeSecret(t *testing.T, secret string) (file string) {
@@ -34,8 +33,8 @@ func writeSecret(t *testing.T, secret string) (file string) {
 	return file
 }
 
-// TestLost guards that a connection whose way is gone is said to be lost, takes
-// nothing meanwhile, and stands again however late a way comes back.
+// TestLost checks that a connection without a path is reported as lost and
+// accepts no data until it is restored, however late a path comes back.
 func TestLost(t *testing.T) {
 	t.Parallel()
 	server := startTURN(t)
@@ -52,7 +51,7 @@ func TestLost(t *testing.T) {
 			t.Errorf("%s has a connection that is %s", tab.name, state)
 		}
 	}
-	host.run("const before = said.length; await until(() => said.length >= before + 4)", nil) // it is tried again
+	host.run("const before = said.length; await until(() => said.length >= before + 4)", nil) // it is retried
 	server.signal("CONT")
 	talk(t, host, guest)
 	for _, tab := range []*tab{host, guest} {
@@ -64,8 +63,8 @@ func TestLost(t *testing.T) {
 	}
 }
 
-// TestBadServers guards that a mistake in what connections are made with is
-// found before Bellhop is asked for anything.
+// TestBadServers checks that a mistake in the STUN and TURN servers is found
+// before any request to Bellhop.
 func TestBadServers(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t)

@@ -13,7 +13,8 @@ import (
 
 var modelPlants = flag.Int("model.plants", 0, "how many sequences TestModelFinds plays, at most, until it finds a mistake")
 
-// A plant is a mistake in the client: texts in one of its files, each followed by what stands there instead.
+// A plant is a planted mistake: pairs of a text in one of the client's files
+// and its replacement.
 type plant struct {
 	name, file string
 	changes    []string
@@ -39,7 +40,7 @@ var plants = []plant{
 	}},
 }
 
-// apply returns the files that are not as they were.
+// apply returns the changed files.
 func (p plant) apply(t *testing.T) map[string]string {
 	t.Helper()
 	if p.file == "" {
@@ -59,13 +60,14 @@ func (p plant) apply(t *testing.T) map[string]string {
 	return map[string]string{p.file: text}
 }
 
-// TestModelFinds guards that the model finds mistakes: each can be planted in the client, and with -model.plants is found.
+// TestModelFinds checks that each mistake can be planted in the client. With
+// -model.plants, it checks that the model finds each.
 func TestModelFinds(t *testing.T) {
 	for _, p := range plants {
 		t.Run(p.name, func(t *testing.T) {
 			m := newModel(t, 0, p)
 			if *modelPlants == 0 {
-				return // it can be planted, as it must: to find it takes minutes
+				return // it can be planted; to find it takes minutes
 			}
 			if found := m.play(rand.Uint64N(1<<40), *modelPlants, 1); len(found) == 0 {
 				t.Errorf("%d sequences do not find it", *modelPlants)

@@ -2,11 +2,13 @@ package web_test
 
 import "slices"
 
-// shrinkTries is how many sequences are played at most to make one that fails shorter.
+// shrinkTries limits the sequences that are played to make a failing one
+// shorter.
 const shrinkTries = 24
 
-// shrink returns a shorter sequence that fails as well, found by leaving out steps, more at once first, or f itself. What
-// fails by chance, now and then, stays as it is.
+// shrink returns a shorter sequence that fails as well, or f itself. It leaves
+// out steps, first many together, then fewer. A sequence that only fails now
+// and then stays as it is.
 func shrink(f failure, play func(sequence) *failure) failure {
 	tries := 0
 	for size := len(f.steps) / 2; size > 0; size /= 2 {

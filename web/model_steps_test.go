@@ -9,7 +9,7 @@ import (
 	"bellhop/gateway/faults"
 )
 
-// A sequence is what happens in a world, all of it drawn from the seed.
+// A sequence is a list of events in a world, all drawn from the seed.
 type sequence struct {
 	seed    uint64
 	clients int
@@ -18,7 +18,7 @@ type sequence struct {
 	steps   []step
 }
 
-// A step is something that happens, and the time that passes after it.
+// A step is an event, followed by a time that passes.
 type step struct {
 	what   string
 	client int
@@ -38,13 +38,14 @@ func (s sequence) String() string {
 	return strings.Join(lines, "\n")
 }
 
-// lostEvents are those that the client gets over when one of them is lost.
+// lostEvents are the events that the client can do without.
 var lostEvents = []string{"peer_resumed", "peer_left", "host_changed", "lobby_closed", "removed", "peer_joined", "peer_disconnected"}
 
-// gatewayFrames are what API Gateway answers by itself.
+// gatewayFrames are the frames that API Gateway sends on its own.
 var gatewayFrames = []string{"Too Many Requests", "Internal server error", "Forbidden", "Endpoint request timed out"}
 
-// stepKinds are what may happen, each with how often beside the others, whether any sequence may have it, and with what.
+// stepKinds are the kinds of steps: how often each occurs compared with the
+// others, whether any sequence can have it, and its values.
 var stepKinds = []struct {
 	what   string
 	often  int
@@ -93,7 +94,7 @@ func newSequence(seed uint64) sequence {
 	chance := func(p float64) float64 { return p * float64(r.IntN(2)) * r.Float64() }
 	s.faults.Throttle, s.faults.Gone, s.faults.DropDisconnect, s.faults.Reorder = chance(0.3), chance(0.2), chance(1), chance(0.5)
 	s.faults.Delay = time.Duration(r.IntN(2)) * time.Duration(r.IntN(3000)) * time.Millisecond
-	// Most need a lobby to begin with, and some have trouble on the way into it.
+	// Most sequences begin with a lobby, and some have trouble on the way into it.
 	for client, enter := range []step{{"host", 0, hostOptions(r), s.pause(r)}, {"join", 1, "null", s.pause(r)}} {
 		if r.IntN(4) == 0 {
 			trouble := pick(r, "slow 18s", "stall ", "down ", "frame Too Many Requests", "frame Internal server error", "faults ")
@@ -109,8 +110,8 @@ func newSequence(seed uint64) sequence {
 	return s
 }
 
-// swarm draws how often each kind happens in one sequence: half of them never do, since what goes wrong often wants the
-// same few things again and again.
+// swarm draws how often each kind occurs in one sequence. Half of the kinds do
+// not occur, since a bug often needs the same few kinds again and again.
 func swarm(r *rand.Rand) (often []int) {
 	often = make([]int, len(stepKinds))
 	for i, kind := range stepKinds {
@@ -121,7 +122,7 @@ func swarm(r *rand.Rand) (often []int) {
 	return often
 }
 
-// draw draws what a step is.
+// draw draws the value of a step.
 func (s step) draw(r *rand.Rand, often []int) step {
 	all := 0
 	for _, n := range often {
@@ -137,13 +138,14 @@ func (s step) draw(r *rand.Rand, often []int) step {
 	return s
 }
 
-// pause draws how much time passes: often none, sometimes more than anybody has patience for.
+// pause draws how much time passes: often none, sometimes more than any
+// timeout.
 func (s *sequence) pause(r *rand.Rand) time.Duration {
 	longest := []int{1, 300, 3000, 8000, 30000}[r.IntN(5)]
 	return time.Duration(r.IntN(longest)) * time.Millisecond
 }
 
-// do has a step happen in a world.
+// do carries out a step in a world.
 func (w *world) do(s step) error {
 	script := fmt.Sprintf("const client = world.clients[%d]; client.note(%q);", s.client, s.what+" "+s.given)
 	line := w.lines[s.client]
@@ -187,8 +189,9 @@ func orNull(given string) string {
 	return given
 }
 
-// calm ends all faults. A page whose line has stalled is told that its network is back: what nobody says is found out by
-// the next ping alone, which may be minutes later.
+// calm ends all faults. A page whose line has stalled gets a network change:
+// otherwise only its next ping would find the stall, which can be minutes
+// later.
 func (w *world) calm() error {
 	w.server.faulty.Store(false)
 	w.server.set(settleSpeed)

@@ -19,14 +19,15 @@ var (
 	modelTabs   = flag.Int("model.tabs", 4, "how many worlds there are at once in each browser")
 )
 
-// settleTime is how long clients have, after all faults, until everything is
-// well again. It has to pass on the world's clock and in real time, which is
-// WebRTC's.
+// settleTime is how long clients have to recover after all faults. It has to
+// pass on the world's clock and in real time, which WebRTC uses.
 const settleTime = 30 * time.Second
 
-// TestModel guards that players come out of whatever happens to their lines, their pages and Bellhop, in any order: that
-// nobody waits for ever, that what a client shows is what Bellhop has, that a token is kept only for a place that is wanted,
-// and that all who can be connected are, within 30 seconds. What happens is drawn from a seed; -model.seed plays it again.
+// TestModel checks that players recover from any sequence of faults of their
+// lines, their pages and Bellhop. Within 30 seconds no call waits forever, each
+// client shows Bellhop's state, a client keeps a token only for a slot that it
+// wants, and all players are connected that can be. The seed decides what
+// happens; -model.seed plays it again.
 func TestModel(t *testing.T) {
 	first, rounds := *modelFirst, *modelRounds/len(browsers)
 	if first == 0 {
@@ -51,7 +52,7 @@ func TestModel(t *testing.T) {
 	}
 }
 
-// A model plays sequences in one browser, several at once.
+// A model plays several sequences at the same time in one browser.
 type model struct {
 	t       *testing.T
 	browser string
@@ -59,7 +60,8 @@ type model struct {
 	tabs    []driver
 }
 
-// newModel returns a model in a browser, of a client with a mistake planted in it, or none.
+// newModel returns a model in a browser. The client has the planted mistake, if
+// there is one.
 func newModel(t *testing.T, browser int, p plant) *model {
 	t.Helper()
 	m := &model{t: t, browser: browsers[browser].name, site: modelSite(t, p).URL}
@@ -69,7 +71,7 @@ func newModel(t *testing.T, browser int, p plant) *model {
 	return m
 }
 
-// play plays sequences until so many have failed, and logs how many it has played.
+// play plays sequences until n have failed, and logs how many it has played.
 func (m *model) play(first uint64, rounds, enough int) (failures []failure) {
 	var next, played atomic.Int64
 	var mu sync.Mutex
@@ -84,7 +86,7 @@ func (m *model) play(first uint64, rounds, enough int) (failures []failure) {
 					continue
 				}
 				if enough > 1 {
-					m.t.Logf("%s", f) // now: what comes next may take long
+					m.t.Logf("%s", f) // now, since the next sequence can take long
 				}
 				mu.Lock()
 				failures = append(failures, *f)
@@ -100,7 +102,7 @@ func (m *model) play(first uint64, rounds, enough int) (failures []failure) {
 	return failures
 }
 
-// playOne plays a sequence while no others are played.
+// playOne plays a sequence while no other is played.
 func (m *model) playOne(s sequence) *failure { return m.playIn(m.tabs[0], s) }
 
 // A failure is a sequence that does not end well.
@@ -115,7 +117,7 @@ func (f failure) String() string {
 	return fmt.Sprintf("go test ./web -run TestModel/%s -model.seed %d\n%s\n%s\n%s", f.browser, f.seed, strings.Join(f.wrong, "\n"), f.sequence, f.trace)
 }
 
-// playIn plays a sequence in a tab, and returns nil if all is well after it.
+// playIn plays a sequence in a tab. It returns nil if all is well afterwards.
 func (m *model) playIn(tab driver, s sequence) *failure {
 	w, err := newWorld(m.t, tab, m.site, s)
 	defer w.end()
@@ -143,7 +145,8 @@ func (m *model) playIn(tab driver, s sequence) *failure {
 	return &failure{s, m.browser, wrong, w.trace()}
 }
 
-// settle waits until all is well, and returns what is not when the time for that is over.
+// settle waits until all is well. If the time runs out, it returns what is
+// still wrong.
 func (w *world) settle() (wrong []string, err error) {
 	var is sight
 	if err := w.run("return { now: world.now, beat: world.beat }", &is); err != nil {
@@ -168,7 +171,7 @@ func (w *world) settle() (wrong []string, err error) {
 	}
 }
 
-// trace returns what each client has done and heard.
+// trace returns each client's actions and events.
 func (w *world) trace() string {
 	var traces [][]string
 	if err := w.run("return world.clients.map(({ trace }) => trace)", &traces); err != nil {

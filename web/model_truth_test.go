@@ -11,20 +11,21 @@ import (
 	"bellhop/lobby"
 )
 
-// A sight is what all clients of a world show.
+// A sight is the state that all clients of a world show.
 type sight struct {
 	Now, Beat float64
 	Errors    []string
 	Clients   []clientSight
 }
 
-// A clientSight is what one client shows: its Bellhop, and the page that uses it.
+// A clientSight is the state of one client: its Bellhop, and the page that uses
+// it.
 type clientSight struct {
 	Pending []string // calls that have not settled
 	Token   *string
 	Saved   *string
-	Tokens  []string // that this page has heard of
-	Stale   bool     // whether the page has a lobby that is over, and has not been told
+	Tokens  []string // of which this page has an event
+	Stale   bool     // whether the page still has a lobby that is over
 	Lobby   *struct {
 		ID         string
 		HostPeerID int
@@ -46,13 +47,14 @@ type clientSight struct {
 	}
 }
 
-// A place is a member's in a lobby, as Bellhop has it.
+// A place is a member's slot in a lobby, as Bellhop stores it.
 type place struct {
 	lobby *lobby.Lobby
 	lobby.Member
 }
 
-// placesOf returns the places that Bellhop has for a client, by the name that it gave.
+// placesOf returns the slots that Bellhop stores for a client, by the client's
+// name.
 func (s *modelServer) placesOf(client int) (places []place) {
 	for l := range s.store.Lobbies() {
 		for _, m := range l.Members {
@@ -66,7 +68,7 @@ func (s *modelServer) placesOf(client int) (places []place) {
 	return places
 }
 
-// judge returns what is not as it should be. Words of peers count from the beat on.
+// judge returns every mismatch. Messages of peers count from the given beat on.
 func (w *world) judge(is sight, beat float64) (wrong []string) {
 	wrong = append(wrong, is.Errors...)
 	for i, c := range is.Clients {
@@ -103,7 +105,8 @@ func (w *world) judge(is sight, beat float64) (wrong []string) {
 	return wrong
 }
 
-// compare returns what a client in a lobby shows that is not as Bellhop has it, and who it cannot talk to.
+// compare returns the differences between what a member's client shows and what
+// Bellhop stores, and the peers that it cannot talk to.
 func (w *world) compare(is sight, i int, mine *place, beat float64) (wrong []string) {
 	c := is.Clients[i]
 	say := func(format string, a ...any) {
@@ -116,7 +119,8 @@ func (w *world) compare(is sight, i int, mine *place, beat float64) (wrong []str
 	if c.Lobby.HostPeerID != l.HostPeerID {
 		say("believes that %d is the host, and it is %d", c.Lobby.HostPeerID, l.HostPeerID)
 	}
-	// A guest whose lobby_updated was throttled hears of it with the next event that has the lobby.
+	// A guest whose lobby_updated was throttled gets the change with the next
+	// event that carries the lobby.
 	mayBeOld := w.server.refused.Load() && l.HostPeerID != mine.PeerID
 	if !mayBeOld && (c.Lobby.Info.MaxPlayers != l.MaxPlayers || c.Lobby.Info.Locked != l.Locked) {
 		say("shows %+v, and Bellhop has room for %d, locked %v", c.Lobby.Info, l.MaxPlayers, l.Locked)
@@ -135,7 +139,7 @@ func (w *world) compare(is sight, i int, mine *place, beat float64) (wrong []str
 			say("shows %d as away: %v, and Bellhop %v", m.PeerID, m.Away, peer.Away())
 		case !m.Away && m.ConnectionID != peer.Conn:
 			say("has an old address of %d", m.PeerID)
-		case !is.has(l, peer): // its client never heard that it was let in, and Bellhop does not know yet that it is gone
+		case !is.has(l, peer): // its client never received the admission, and Bellhop does not know yet that it is gone
 		case !m.Away && m.State != "open":
 			say("is not connected with %d: %s", m.PeerID, m.State)
 		case !m.Away && m.Heard <= beat:
@@ -148,14 +152,14 @@ func (w *world) compare(is sight, i int, mine *place, beat float64) (wrong []str
 	return wrong
 }
 
-// has reports whether the client of a member is there as that member.
+// has reports whether the member's client holds that slot.
 func (is sight) has(l *lobby.Lobby, m lobby.Member) bool {
 	return slices.ContainsFunc(is.Clients, func(c clientSight) bool {
 		return c.Lobby != nil && c.Lobby.ID == l.ID && c.Lobby.Me.PeerID == m.PeerID && c.Lobby.Me.ConnectionID == m.Conn
 	})
 }
 
-// hashOf returns what Bellhop keeps of a token.
+// hashOf returns the hash of a token, which Bellhop stores.
 func hashOf(token string) string {
 	secret, _, _ := strings.Cut(token, ".")
 	sum := sha256.Sum256([]byte(secret))

@@ -26,25 +26,27 @@ import (
 	"bellhop/web"
 )
 
-// How many times faster than real time the clocks of a world go, the clients' and Bellhop's: while things happen, and while
-// all is to become well. WebRTC and the network are on real time, and so seem slow.
+// How many times faster than real time the clocks of a world run, for clients
+// and Bellhop: while events happen, and while all recovers. WebRTC and the
+// network run in real time, and so seem slow.
 const (
 	modelSpeed  = 12
 	settleSpeed = 5
 )
 
-// A modelServer is Bellhop in this process, behind API Gateway's WebSocket side and its faults, with a clock that is fast.
+// A modelServer is Bellhop in this process, behind API Gateway's WebSocket side
+// and its faults, with a fast clock.
 type modelServer struct {
 	*httptest.Server
 	sockets *apigateway.Gateway
 	store   *store.Memory
 	faults  *faults.Faults
-	faulty  atomic.Bool // whether the faults happen at the moment
-	refused atomic.Bool // whether an event has got lost without a connection
+	faulty  atomic.Bool // whether faults happen at the moment
+	refused atomic.Bool // whether an event was lost while its connection stayed
 	clock
 }
 
-// newModelServer starts a Bellhop in which c may happen.
+// newModelServer starts a Bellhop with the faults that c allows.
 func newModelServer(c faults.Config) *modelServer {
 	s := &modelServer{clock: clock{real: time.Now(), is: time.Now(), speed: modelSpeed}}
 	s.store = store.NewMemory(s.now)
@@ -112,11 +114,11 @@ func posted(err error) error {
 	}
 }
 
-// A clock goes faster than real time.
+// A clock runs faster than real time.
 type clock struct {
 	mu    sync.Mutex
-	real  time.Time // when it was set
-	is    time.Time // what it said then
+	real  time.Time // real time of the last change of speed
+	is    time.Time // its own time then
 	speed time.Duration
 }
 
@@ -126,7 +128,7 @@ func (c *clock) now() time.Time {
 	return c.is.Add(time.Since(c.real) * c.speed)
 }
 
-// set changes how fast it goes.
+// set changes its speed.
 func (c *clock) set(speed time.Duration) {
 	is := c.now()
 	c.mu.Lock()
@@ -134,7 +136,7 @@ func (c *clock) set(speed time.Duration) {
 	c.real, c.is, c.speed = time.Now(), is, speed
 }
 
-// after calls f once d has passed on the clock.
+// after calls f when d has passed on the clock.
 func (c *clock) after(d time.Duration, f func()) { go c.at(c.now().Add(d), f) }
 
 func (c *clock) at(then time.Time, f func()) {
@@ -147,7 +149,7 @@ func (c *clock) at(then time.Time, f func()) {
 	f()
 }
 
-// A world is some clients in one tab, each on a line of its own, and a Bellhop.
+// A world is a Bellhop and some clients in one tab, each on its own line.
 type world struct {
 	tab    driver
 	server *modelServer
@@ -159,7 +161,8 @@ type world struct {
 //go:embed testdata/model
 var modelFiles embed.FS
 
-// modelSite serves the model's pages, and the client that they use, changed by what is planted in it.
+// modelSite serves the model's pages, and the client with a mistake planted in
+// it.
 func modelSite(t *testing.T, p plant) *httptest.Server {
 	t.Helper()
 	pages, err := fs.Sub(modelFiles, "testdata")
@@ -182,7 +185,7 @@ func modelSite(t *testing.T, p plant) *httptest.Server {
 	return site
 }
 
-// newWorld has a tab show clients that are connected to a Bellhop of their own.
+// newWorld shows clients in a tab, connected to a Bellhop of their own.
 func newWorld(t *testing.T, tab driver, site string, s sequence) (*world, error) {
 	t.Helper()
 	w := &world{tab: tab, server: newModelServer(s.faults), stalled: map[int]bool{}}
@@ -208,7 +211,8 @@ func (w *world) end() {
 	w.server.end()
 }
 
-// run runs the body of an async function, and puts what it returns into result unless that is nil.
+// run runs the body of an async function. It stores the function's result in
+// result, unless that is nil.
 func (w *world) run(script string, result any) error {
 	ctx, cancel := context.WithTimeout(context.Background(), worldPatience)
 	defer cancel()
@@ -222,5 +226,5 @@ func (w *world) run(script string, result any) error {
 	return nil
 }
 
-// worldPatience bounds a script in a world, most of which take a few seconds.
+// worldPatience limits a script in a world. Most take a few seconds.
 const worldPatience = time.Minute

@@ -6,8 +6,9 @@ import (
 	"testing"
 )
 
-// TestPageFind guards that games are found in the list, by filters and by quick play, that a password is asked for, and that
-// the server is asked only while the list is seen.
+// TestPageFind checks that a player finds games in the list, with filters and
+// with quick play. The page asks for a password where needed. It polls the
+// server only while the list is visible.
 func TestPageFind(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t)
@@ -68,14 +69,15 @@ func TestPageFind(t *testing.T) {
 	together(t, false, first, second)
 }
 
-// nonsense is what no page says to another.
+// nonsense holds messages that no page sends.
 const nonsense = `["", "null", "7", "{", "[]", '{"t":"world","key":5,"at":7,"scores":"x","winner":{}}', '{"t":"at","at":"x"}',
 	'{"t":"who","names":[1,{}]}', '{"t":"who","names":"abc"}', '{"t":"chat","text":{}}', '{"t":"chat","text":"from","from":1e99}',
 	'{"t":"constructor"}', '{"t":"world","key":[null,-1,1.5],"scores":{"1":"<b>"},"at":{"1":[1e999]}}',
 	'{"t":"world","key":[{"valueOf":1,"toString":1}]}', '{"t":"world","scores":{"2":{"valueOf":1,"toString":1}}}']`
 
-// TestPageText guards that what others say of themselves and write is text that stays in its place: no markup, no letters
-// that turn the text around, no pile of accents over the lines above; and that nonsense from a peer stops nothing.
+// TestPageText checks that a stranger's name and text stay in their place: no
+// markup, no characters that reverse the text, no pile of accents over the
+// lines above. Nonsense from a peer stops nothing.
 func TestPageText(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t)

@@ -19,12 +19,13 @@ import (
 	"github.com/chromedp/chromedp/kb"
 )
 
-// fast has a page's game go ten times as fast, by its clock.
+// fast runs the clock of a page's game ten times as fast.
 const fast = "const now = performance.now.bind(performance); performance.now = () => 10 * now();"
 
 func click(x, y float64) chromedp.Action[chromedp.Void] { return chromedp.MouseClickXY(x, y) }
 
-// press has a mouse or a finger press a place in an element, given in parts of its width and height.
+// press presses a place in an element, given in parts of its width and height,
+// with a mouse or a finger.
 func (tab *tab) press(id string, x, y float64, how func(x, y float64) chromedp.Action[chromedp.Void]) {
 	tab.t.Helper()
 	var at [2]float64
@@ -34,8 +35,8 @@ func (tab *tab) press(id string, x, y float64, how func(x, y float64) chromedp.A
 	}
 }
 
-// TestPageStar guards that two who open the page play and chat with each other once the host lets the other in, and that
-// the wire shows what passes, without what is secret.
+// TestPageStar checks that two players play and chat once the host has admitted
+// the other, and that the message log shows all messages without secrets.
 func TestPageStar(t *testing.T) {
 	t.Parallel()
 	for _, home := range homes {
@@ -52,7 +53,7 @@ func TestPageStar(t *testing.T) {
 			third = openPage(t, link, "Linus", "", "")
 			host.run("await shows('requests', 'Linus'); await press('Refuse')", nil)
 			third.run("await shows('trouble', 'The host has refused.'); await until(() => seen($('start')))", nil)
-			third.visit(strings.Replace(link, "#", "?x#", 1)) // another address, so that it is loaded anew
+			third.visit(strings.Replace(link, "#", "?x#", 1)) // another address, so the page reloads
 			host.run("await shows('requests', 'Linus'); await press('Let in')", nil)
 			together(t, false, host, guest, third)
 
@@ -91,7 +92,8 @@ func TestPageStar(t *testing.T) {
 	}
 }
 
-// TestPageMesh guards that five who open the page meet in a mesh, every two of them.
+// TestPageMesh checks that five pages form a mesh in which every two are
+// connected.
 func TestPageMesh(t *testing.T) {
 	t.Parallel()
 	for _, home := range homes {
@@ -113,15 +115,16 @@ func TestPageMesh(t *testing.T) {
 	}
 }
 
-// chase has who plays go to a place in the window.
+// chase moves the player to a place in the window.
 const chase = `
 		const field = $("field");
 		field.setPointerCapture = () => {};
 		const box = (element) => element.getBoundingClientRect();
 		const go = (clientX, clientY) => field.dispatchEvent(new PointerEvent("pointerdown", { clientX, clientY }));`
 
-// TestPageGame guards that the host decides who has the key and who has won, that all see the same, that the next round
-// begins, and that the next game says nothing of the last.
+// TestPageGame checks that the host decides who has the key and who has won,
+// and that all pages show the same. The next round begins, and the next game
+// shows nothing of the last.
 func TestPageGame(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t)
@@ -151,8 +154,8 @@ func TestPageGame(t *testing.T) {
 		await until(() => seen($("goal")) && !seen($("goal")).includes("Grace"))`, nil)
 }
 
-// TestPageKeyboard guards that the page can be used without a mouse: to host, to let in, to move, to chat and to read a
-// message, and that the focus can be seen.
+// TestPageKeyboard checks that the page works without a mouse: to host, to
+// admit, to move, to chat and to read a message. The focus is always visible.
 func TestPageKeyboard(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t)
@@ -176,7 +179,7 @@ func TestPageKeyboard(t *testing.T) {
 	var before float64
 	guest.run("return parseFloat(dot('Grace').slice(10))", &before)
 	moved := fmt.Sprintf("Math.abs(parseFloat(dot('Grace').slice(10)) - %v)", before)
-	host.run("await until(() => "+moved+" < 1)", nil) // it has heard where Grace is
+	host.run("await until(() => "+moved+" < 1)", nil) // it has Grace's position
 	guest.run(fmt.Sprintf("globalThis.code = %v < 50 ? 'ArrowRight' : 'ArrowLeft'", before), nil)
 	hold := func(what string) {
 		guest.run(fmt.Sprintf("$('field').dispatchEvent(new KeyboardEvent(%q, { code }))", what), nil)
@@ -192,7 +195,7 @@ func TestPageKeyboard(t *testing.T) {
 	host.run("await until(() => document.querySelector('#messages pre'))", nil)
 }
 
-// keys presses keys, where the focus is.
+// keys presses keys at the focused element.
 func (tab *tab) keys(t *testing.T, keys string) {
 	t.Helper()
 	if err := chromedp.Do(tab.ctx, chromedp.KeyEvent(keys)); err != nil {
@@ -200,7 +203,7 @@ func (tab *tab) keys(t *testing.T, keys string) {
 	}
 }
 
-// reach goes to an element by Tab, as often as it takes.
+// reach presses Tab until the element has the focus.
 func (tab *tab) reach(t *testing.T, what string) {
 	t.Helper()
 	for range 60 {
@@ -218,7 +221,8 @@ func (tab *tab) reach(t *testing.T, what string) {
 	t.Fatalf("%s: no way to %s by Tab", tab.name, what)
 }
 
-// TestPageWay guards that the page says so when the data goes by a TURN server.
+// TestPageWay checks that the page says so when the data goes through a TURN
+// server.
 func TestPageWay(t *testing.T) {
 	t.Parallel()
 	turn := startTURN(t)
@@ -235,7 +239,8 @@ func TestPageWay(t *testing.T) {
 	}
 }
 
-// TestPageBehindProxy guards that the page works by https and wss, below a path, behind a proxy that does TLS.
+// TestPageBehindProxy checks that the page works over https and wss, below a
+// path, behind a proxy that ends TLS.
 func TestPageBehindProxy(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t, "-stage", "prod")
@@ -244,7 +249,7 @@ func TestPageBehindProxy(t *testing.T) {
 		t.Fatal(err)
 	}
 	proxy := httptest.NewUnstartedServer(http.StripPrefix("/play", httputil.NewSingleHostReverseProxy(at)))
-	proxy.Config.ErrorLog = log.New(io.Discard, "", 0) // the browser tries again what it first takes amiss
+	proxy.Config.ErrorLog = log.New(io.Discard, "", 0) // the browser tries again after a certificate error
 	proxy.StartTLS()
 	t.Cleanup(proxy.Close)
 	open := func(address, name string) *tab {

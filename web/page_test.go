@@ -13,7 +13,7 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// hand is what the tests' scripts use a page with, as somebody does who sees it.
+// hand is the set of functions with which scripts use a page as a player does.
 const hand = `
 	globalThis.$ = (id) => document.getElementById(id);
 	globalThis.until = async (what) => { for (let got; ; await new Promise((resolve) => setTimeout(resolve, 10))) if ((got = what())) return got; };
@@ -27,9 +27,10 @@ const hand = `
 	globalThis.rows = () => [...$("messages").children].map((row) => row.querySelector(".unseen").textContent);
 `
 
-// openPage opens a page of the gateway's, as somebody with a name. before is a script that runs before the page's own.
-// Whatever an error is written to the console by fails the test, what breaks the page's Content-Security-Policy too,
-// unless expected matches it.
+// openPage opens the gateway's page as a named player. Script before runs
+// before the page's own scripts. Any error on the console fails the test, and
+// so does a breach of the page's Content-Security-Policy, unless expected
+// matches it.
 func openPage(t *testing.T, url, name, before, expected string) *tab {
 	t.Helper()
 	tab := emptyTab(t, name)
@@ -52,7 +53,8 @@ func openPage(t *testing.T, url, name, before, expected string) *tab {
 	return tab
 }
 
-// hosted has a tab host a game, with what is ticked, and returns the link to it.
+// hosted hosts a game in a tab, with the given boxes ticked, and returns the
+// link to it.
 func (tab *tab) hosted(ticked ...string) (link string) {
 	tab.t.Helper()
 	for _, id := range ticked {
@@ -62,7 +64,8 @@ func (tab *tab) hosted(ticked ...string) (link string) {
 	return link
 }
 
-// together waits until each of the tabs is connected with all others, or in a star the guests with the host.
+// together waits until each tab is connected with all others; in a star, with
+// the host.
 func together(t *testing.T, mesh bool, tabs ...*tab) {
 	t.Helper()
 	for i, tab := range tabs {
@@ -74,7 +77,7 @@ func together(t *testing.T, mesh bool, tabs ...*tab) {
 	}
 }
 
-// looks makes a tab's window one of a size, light or dark.
+// looks gives a tab's window a size, and a light or dark theme.
 func (tab *tab) looks(width, height int64, phone bool, scheme string) {
 	tab.t.Helper()
 	options := []chromedp.EmulateViewportOption{chromedp.EmulateScale(2)}
@@ -91,7 +94,7 @@ func (tab *tab) looks(width, height int64, phone bool, scheme string) {
 	}
 }
 
-// picture keeps what a tab shows, in .cache/screenshots.
+// picture saves a screenshot of a tab in .cache/screenshots.
 func (tab *tab) picture(name string) {
 	tab.t.Helper()
 	png, err := chromedp.Run(tab.ctx, chromedp.CaptureScreenshot())
@@ -106,8 +109,9 @@ func (tab *tab) picture(name string) {
 	}
 }
 
-// TestPageLooks guards that the page fits a desktop's window and a phone's, light and dark: nothing is wider than the
-// window, and there is room for a finger on everything that is to be pressed. What it looks like is in .cache/screenshots.
+// TestPageLooks checks that the page fits the windows of a desktop and a phone,
+// light and dark. Nothing is wider than the window, and everything that can be
+// pressed has room for a finger. The screenshots are in .cache/screenshots.
 func TestPageLooks(t *testing.T) {
 	g := startGateway(t)
 	host, guest := openPage(t, g.page(), "Ada", "", ""), openPage(t, g.page(), "Grace", "", "")
@@ -156,8 +160,10 @@ func TestPageLooks(t *testing.T) {
 	look(host, "playing-host")
 }
 
-// fit looks for what does not fit into the window or is too small: for a finger 44 CSS pixels, for a mouse 24 (WCAG 2.2,
-// 2.5.5 and 2.5.8), a label counted with what it belongs to; and for text that is hard to tell from what is under it (1.4.3).
+// fit returns what does not fit into the window, and what is too small. The
+// minimum is 44 CSS pixels for a finger and 24 for a mouse (WCAG 2.2, 2.5.5 and
+// 2.5.8); a label counts with its control. It also returns text with too little
+// contrast (1.4.3).
 const fit = `
 	const wrong = [];
 	const least = matchMedia("(pointer: coarse)").matches ? 44 : 24;

@@ -9,10 +9,12 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// refusedConnection is what a browser writes to its console when there is no way to a server.
+// refusedConnection is the browser's console message when it cannot connect to
+// a server.
 const refusedConnection = "WebSocket connection to|ERR_CONNECTION_REFUSED"
 
-// TestPageWithoutServer guards that a page whose server is gone says so and what to do, and goes on when it is back.
+// TestPageWithoutServer checks that a page whose server is gone says so and
+// says what to do, and that it goes on when the server is back.
 func TestPageWithoutServer(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t)
@@ -25,8 +27,8 @@ func TestPageWithoutServer(t *testing.T) {
 	tab.hosted()
 }
 
-// TestPageElsewhereWithoutServer guards that a page from another computer, whose reader cannot start the server, does not
-// ask for that.
+// TestPageElsewhereWithoutServer checks that a page from another computer does
+// not ask its reader to start the server.
 func TestPageElsewhereWithoutServer(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t)
@@ -44,8 +46,9 @@ func TestPageElsewhereWithoutServer(t *testing.T) {
 	tab.run("await press('Try now'); await shows('status', 'Connected')", nil)
 }
 
-// TestPageOutlivesServer guards that two go on playing while there is no way to Bellhop, and hear of it; and that nobody is
-// invited any more into what a server that was started again does not know.
+// TestPageOutlivesServer checks that two players play on without a path to
+// Bellhop, and that the page tells them. Nobody can be invited any more into a
+// game that a restarted server does not know.
 func TestPageOutlivesServer(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t)
@@ -72,7 +75,8 @@ func TestPageOutlivesServer(t *testing.T) {
 	host.run("if (!seen($('invite'))) throw Error('the next game invites nobody')", nil)
 }
 
-// TestPageRefused guards that a server which is there, but takes no WebSocket, is told from one that is not.
+// TestPageRefused checks that the page distinguishes a server that refuses
+// WebSockets from one that is gone.
 func TestPageRefused(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t, "-origins", "https://a.example")
@@ -80,7 +84,8 @@ func TestPageRefused(t *testing.T) {
 	openPage(t, g.page()+"/?game=no%20name", "Ada", "", "").run("await shows('trouble', 'The game \"no name\" is not a valid name: use 1 to 64'); await shows('status', 'No connection')", nil)
 }
 
-// TestPageWrongCode guards that a code that leads nowhere is said to, with the field at hand.
+// TestPageWrongCode checks that a code without a game gives a message, with the
+// focus on the code field.
 func TestPageWrongCode(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t)
@@ -94,8 +99,9 @@ func TestPageWrongCode(t *testing.T) {
 		if ($("code").checkValidity()) throw Error("a b is taken for a code");`, nil)
 }
 
-// TestPageWaits guards that who waits to be let in can stop, whatever has become of the page's address, and that a refusal is
-// shown without what turns the text around.
+// TestPageWaits checks that a waiting player can cancel, even after the page's
+// address has changed. A refusal is shown without characters that reverse the
+// text.
 func TestPageWaits(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t)
@@ -117,8 +123,9 @@ func TestPageWaits(t *testing.T) {
 	guest.run("await shows('trouble', 'turned'); if (seen($('trouble')).includes('\\u202e')) throw Error('it is turned around')", nil)
 }
 
-// TestPageTwice guards that a player who has the page open twice is told where the game goes on, and can have it here again;
-// and that a page which is loaded anew has its place.
+// TestPageTwice checks that a player with two copies of the page is told where
+// the game goes on, and can take it back. A page that reloads has its slot
+// again.
 func TestPageTwice(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t)
@@ -134,7 +141,7 @@ func TestPageTwice(t *testing.T) {
 	var place string
 	guest.run("return sessionStorage.getItem('bellhop-place')", &place)
 
-	// A tab that is duplicated has what is kept for the tab, too.
+	// A duplicated tab also has a copy of the tab's session storage.
 	again := openPage(t, link, "Grace", fmt.Sprintf("if (location.protocol !== 'about:') sessionStorage.setItem('bellhop-place', %q);", place), "")
 	guest.run("await shows('trouble', 'Your game goes on in another tab'); await until(() => seen($('start')))", nil)
 	together(t, false, host, again)
@@ -147,7 +154,8 @@ func TestPageTwice(t *testing.T) {
 	}
 }
 
-// TestPageWithoutWebRTC guards that a browser that cannot play says so, and that the list and the wire work all the same.
+// TestPageWithoutWebRTC checks that a browser without WebRTC says so, and that
+// its list and message log still work.
 func TestPageWithoutWebRTC(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t)
@@ -160,8 +168,8 @@ func TestPageWithoutWebRTC(t *testing.T) {
 		await until(() => rows().includes("Bellhop to You: lobby_list, lobby_list"));`, nil)
 }
 
-// TestPageByHTTP guards that the page works where browsers allow less, by http from another machine: the link is there to be
-// copied, and two meet.
+// TestPageByHTTP checks that the page works over http from another machine,
+// where browsers allow less: the link can be copied, and two players meet.
 func TestPageByHTTP(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t)
@@ -178,7 +186,8 @@ func TestPageByHTTP(t *testing.T) {
 	together(t, false, host, guest)
 }
 
-// TestPageKeepsNothing guards that the page works in a browser that lets it keep nothing.
+// TestPageKeepsNothing checks that the page works in a browser that stores
+// nothing.
 func TestPageKeepsNothing(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t)
@@ -189,7 +198,8 @@ func TestPageKeepsNothing(t *testing.T) {
 	tab.run("await shows('players', 'you · host')", nil)
 }
 
-// TestPageReloads guards that a page which is loaded anew has its place, though the line breaks on the way.
+// TestPageReloads checks that a page has its slot again after a reload, even if
+// the line breaks meanwhile.
 func TestPageReloads(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t)
@@ -218,8 +228,8 @@ func TestPageReloads(t *testing.T) {
 	}
 }
 
-// TestPageLeavesOffline guards that who leaves while there is no line to Bellhop can host as soon as there is one again, and
-// that the other sees them go.
+// TestPageLeavesOffline checks that a player who leaves while offline can host
+// as soon as the line is back, and that the other player sees them leave.
 func TestPageLeavesOffline(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t)
@@ -236,8 +246,9 @@ func TestPageLeavesOffline(t *testing.T) {
 	host.run("await until(() => $('players').children.length === 1)", nil)
 }
 
-// TestPageQuickReloads guards that a page which is loaded anew again and again, before it has its place back, has it in the
-// end, and leaves no ghost in another.
+// TestPageQuickReloads checks that a page that reloads again and again, before
+// it has its slot back, has the slot in the end. It leaves no ghost in another
+// slot.
 func TestPageQuickReloads(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t)
@@ -247,7 +258,7 @@ func TestPageQuickReloads(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	for range 5 {
-		for guest.driver.reload(ctx) != nil && ctx.Err() == nil { // Chromium takes none while it begins another
+		for guest.driver.reload(ctx) != nil && ctx.Err() == nil { // Chromium ignores a reload while it begins another
 		}
 	}
 	together(t, false, host, guest)

@@ -14,14 +14,15 @@ import (
 	"github.com/coder/websocket"
 )
 
-// A relay is a way to a gateway that passes messages on one by one, and does with each what a test asks for.
+// A relay forwards messages to and from a gateway one at a time, and changes
+// them as a test needs.
 type relay struct {
 	*httptest.Server
 	target string
 
 	mu    sync.Mutex
 	sent  func(action string) (pass bool, answer string) // answer is a frame for the client, or "cut"
-	heard func(event string) (pass bool)                 // it may take its time; what comes later waits
+	heard func(event string) (pass bool)                 // it may block; later messages wait
 }
 
 func newRelay(t *testing.T, g *gateway) *relay {
@@ -60,7 +61,7 @@ func newRelay(t *testing.T, g *gateway) *relay {
 
 type wireMessage struct{ Action, Event string }
 
-// pass passes on what comes from one side until it ends.
+// pass forwards the messages of one side until that side ends.
 func (r *relay) pass(ctx context.Context, to, from *websocket.Conn, look func(wireMessage) (pass bool, answer string)) {
 	for {
 		kind, text, err := from.Read(ctx)
@@ -98,14 +99,15 @@ func (r *relay) onEvent(name string) (pass bool) {
 	return heard == nil || heard(name)
 }
 
-// does sets what is done with actions and with events; nil passes all on.
+// does sets the treatment of actions and of events; nil forwards all.
 func (r *relay) does(sent func(action string) (pass bool, answer string), heard func(event string) (pass bool)) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.sent, r.heard = sent, heard
 }
 
-// loses has the next event of a name get lost, and returns a channel that is closed then.
+// loses drops the next event of a name, and returns a channel that is closed
+// then.
 func (r *relay) loses(name string) (lost <-chan struct{}) {
 	c := make(chan struct{})
 	var once sync.Once

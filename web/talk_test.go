@@ -16,13 +16,13 @@ var homes = []struct {
 	{"in the function", func(t *testing.T) *gateway { return startFunction(t) }},
 }
 
-// enter has a tab play in a lobby, and returns once it is in.
+// enter enters a lobby in a tab, and returns once it is in.
 func (tab *tab) enter(how string) {
 	tab.t.Helper()
 	tab.run("await play("+how+")", nil)
 }
 
-// meet returns a host and a guest who talk with each other in the lobby fox.
+// meet returns a host and a guest that talk with each other in the lobby fox.
 func meet(t *testing.T, g *gateway) (host, guest *tab) {
 	t.Helper()
 	host, guest = openTab(t, g, "host", g.url()), openTab(t, g, "guest", g.url())
@@ -34,14 +34,14 @@ func meet(t *testing.T, g *gateway) (host, guest *tab) {
 
 var words atomic.Int64
 
-// talk has every two of the tabs hear from each other, once they are connected.
+// talk lets every two of the tabs exchange messages, once they are connected.
 func talk(t *testing.T, tabs ...*tab) {
 	t.Helper()
 	ids := make([]int, len(tabs))
 	for i, tab := range tabs {
 		tab.run("return lobby.me.peerId", &ids[i])
 	}
-	for i, tab := range tabs { // others may be open already, so by their numbers
+	for i, tab := range tabs { // others may be open already, so it goes by their numbers
 		others, _ := json.Marshal(slices.Concat(ids[:i], ids[i+1:]))
 		tab.run(fmt.Sprintf("await until(() => %s.every((id) => lobby.peer(id)?.state === 'open'))", others), nil)
 	}
@@ -58,8 +58,8 @@ func talk(t *testing.T, tabs ...*tab) {
 	}
 }
 
-// TestStar guards that two players who know nothing but a URL and a lobby's id talk to each other, whoever offers and
-// wherever Bellhop runs.
+// TestStar checks that two players who know only a URL and a lobby id connect,
+// whichever of them offers and wherever Bellhop runs.
 func TestStar(t *testing.T) {
 	t.Parallel()
 	for _, home := range homes {
@@ -68,8 +68,8 @@ func TestStar(t *testing.T) {
 			for _, test := range []struct{ name, host, guest, made string }{
 				{"joiner offers", "joiner", "joiner", "offer"},
 				{"host offers", "host", "host", "answer"},
-				{"both offer", "host", "joiner", "answer"}, // the host's stands: its number is the lower
-				{"nobody offers", "joiner", "host", ""},    // until somebody loses patience
+				{"both offer", "host", "joiner", "answer"}, // the host's offer wins: its number is lower
+				{"nobody offers", "joiner", "host", ""},    // until somebody gives up
 			} {
 				t.Run(test.name, func(t *testing.T) {
 					host, guest := openTab(t, g, "host", g.url()), openTab(t, g, "guest", g.url())
@@ -88,7 +88,8 @@ func TestStar(t *testing.T) {
 	}
 }
 
-// TestData guards that text and bytes arrive as such, by both kinds of channel.
+// TestData checks that text and bytes arrive as such, over both kinds of
+// channels.
 func TestData(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t)
@@ -113,8 +114,9 @@ func TestData(t *testing.T) {
 	}
 }
 
-// TestAnyOrder guards that players meet whatever order their messages come in, with as many messages as there can be: two
-// who both offer at once, and five who join a mesh at once.
+// TestAnyOrder checks that players connect in whatever order their messages
+// arrive, with the most messages possible: two that both offer, and five that
+// join a mesh together.
 func TestAnyOrder(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t)
@@ -150,7 +152,8 @@ func TestAnyOrder(t *testing.T) {
 	})
 }
 
-// TestOvertaken guards that what outruns the news of being in a lobby is kept until then, and need not be said again.
+// TestOvertaken checks that a message that overtakes the news of an admission
+// is kept, and need not be sent again.
 func TestOvertaken(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t)
@@ -168,9 +171,10 @@ func TestOvertaken(t *testing.T) {
 	}
 }
 
-// TestPeers guards that a Peer is of use without Bellhop, and that it takes descriptions in the order in which they were
-// made: an offer that outruns the answer before it is not taken for one that was made at the same time. An answer that is lost
-// is asked for again, though the two are connected.
+// TestPeers checks that a Peer works without Bellhop, and applies descriptions
+// in the order in which they were made. An offer that overtakes an earlier
+// answer is not mistaken for a simultaneous offer. A lost answer is requested
+// again, although the two are connected.
 func TestPeers(t *testing.T) {
 	t.Parallel()
 	var made []string

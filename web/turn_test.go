@@ -13,7 +13,7 @@ import (
 	"bellhop/store/dynamodbtest"
 )
 
-// turnSecret is what the TURN server and Bellhop share.
+// turnSecret is the secret that the TURN server and Bellhop share.
 const turnSecret = "kept between the two"
 
 // A turnServer is coturn on this machine.
@@ -25,7 +25,7 @@ type turnServer struct {
 	says    *programtest.Output
 }
 
-// startTURN runs a TURN server until the test ends.
+// startTURN starts a TURN server that runs until the test ends.
 func startTURN(t *testing.T) *turnServer {
 	t.Helper()
 	if _, err := exec.LookPath("turnserver"); err != nil {
@@ -65,8 +65,8 @@ func (s *turnServer) start() {
 	s.says.Find(s.t, "DB connection success") // which comes last
 }
 
-// signal has the server stand still by STOP, and go on by CONT: Windows has no
-// such signals, and syscall no names for them there.
+// signal suspends the server with STOP, and resumes it with CONT. Windows has
+// no such signals, and syscall has no names for them there.
 func (s *turnServer) signal(name string) {
 	s.t.Helper()
 	if out, err := exec.Command("kill", "-"+name, fmt.Sprint(s.process.Process.Pid)).CombinedOutput(); err != nil {
@@ -79,8 +79,9 @@ func (s *turnServer) stop() {
 	s.process.Wait()
 }
 
-// TestTURN guards that players between whom there is no way but through a TURN server meet by what Bellhop tells them of
-// it, wherever it runs; and that credentials made with another secret are refused in words.
+// TestTURN checks that players with no path but a TURN server connect with what
+// Bellhop sends them, wherever it runs. Credentials made with another secret
+// are refused in words.
 func TestTURN(t *testing.T) {
 	t.Parallel()
 	server := startTURN(t)
@@ -111,7 +112,7 @@ func TestTURN(t *testing.T) {
 			if !strings.HasPrefix(kinds, "relay,") {
 				t.Errorf("they talk by %s", kinds)
 			}
-			server.stop() // and with it goes every way that there is
+			server.stop() // every path goes with it
 			for _, tab := range []*tab{host, guest} {
 				tab.run("await until(() => lobby.members[0].connection.connectionState !== 'connected')", nil)
 			}

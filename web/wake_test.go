@@ -2,8 +2,8 @@ package web_test
 
 import "testing"
 
-// TestWakes guards that a line which died in sleep is found out as soon as anything says that the sleep is over, and
-// exchanged.
+// TestWakes checks that a line that died in sleep is noticed and replaced as
+// soon as anything shows that the sleep is over.
 func TestWakes(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t)

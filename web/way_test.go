@@ -5,7 +5,8 @@ import (
 	"testing"
 )
 
-// TestNoWay guards that a connection which cannot be made fails with a sentence that says why.
+// TestNoWay checks that a connection that cannot be made fails with a sentence
+// that says why.
 func TestNoWay(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t)
@@ -30,7 +31,8 @@ func TestNoWay(t *testing.T) {
 	}
 }
 
-// TestNetworkChanges guards that peers find a new way when a player's network is another one, and keep their channels.
+// TestNetworkChanges checks that peers find a new path when a player's network
+// changes, and keep their channels.
 func TestNetworkChanges(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t)

@@ -1,5 +1,5 @@
-// Package web holds Bellhop's client for browsers and the page that plays with it. The gateway serves the client at
-// /bellhop.js and the page at /.
+// Package web holds Bellhop's client for browsers, and the page that plays with
+// it. The gateway serves the client at /bellhop.js and the page at /.
 package web
 
 import (
@@ -15,6 +15,7 @@ var Client embed.FS
 //go:embed page
 var files embed.FS
 
-// Page has the page's files, index.html and what it asks for below page/. It also asks for bellhop.js and qr.svg beside
-// it, and connects to Bellhop where it came from.
+// Page has the page's files: index.html, and the files below page/ that it
+// loads. It also loads bellhop.js and qr.svg, which stand beside it, and
+// connects to Bellhop at its own address.
 var Page, _ = fs.Sub(files, "page")

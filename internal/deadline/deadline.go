@@ -1,6 +1,7 @@
-// Package deadline has contexts that end at a time, as those of context.WithDeadline do, and set no timer until somebody
-// waits for that: most messages are dealt with in microseconds, by code that asks Err at most. Start with At, and call End
-// when what the time was for is over.
+// Package deadline has contexts that end at a time, like those of
+// context.WithDeadline. They set no timer until a goroutine waits for Done:
+// most messages take microseconds to handle, and at most check Err. Start with
+// At, and call End when the work is done.
 package deadline
 
 import (
@@ -9,17 +10,17 @@ import (
 	"time"
 )
 
-// A Context is a context.Context. The zero value is none.
+// A Context is a context.Context. The zero value is not valid.
 type Context struct {
 	parent context.Context
 	at     time.Time
 	mu     sync.Mutex
-	err    error              // that it has ended with, if it was asked before there was a timed one
-	timed  context.Context    // once somebody waits
-	cancel context.CancelFunc // its
+	err    error              // set if Err found the end before there was a timed context
+	timed  context.Context    // made by the first Done
+	cancel context.CancelFunc // of timed
 }
 
-// At returns a context that ends at that time, with its parent, or by End.
+// At returns a context that ends at a time, with its parent, or by End.
 func At(parent context.Context, at time.Time) *Context { return &Context{parent: parent, at: at} }
 
 // End ends c.
@@ -33,10 +34,11 @@ func (c *Context) End() {
 	}
 }
 
-// Deadline implements context.Context. It is the time that was given, also where the parent ends earlier.
+// Deadline implements context.Context. It returns the time passed to At, even
+// if the parent ends earlier.
 func (c *Context) Deadline() (time.Time, bool) { return c.at, true }
 
-// Done implements context.Context. From the first call on there is a timer.
+// Done implements context.Context. The first call starts a timer.
 func (c *Context) Done() <-chan struct{} {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -65,8 +67,9 @@ func (c *Context) Err() error {
 	return c.err
 }
 
-// Value implements context.Context. Asking the timed one lets package context find out that this is one of its own, so that
-// what is derived from it needs no goroutine to hear of the end.
+// Value implements context.Context. It asks the timed context, by which package
+// context recognizes one of its own: contexts derived from c then need no
+// goroutine.
 func (c *Context) Value(key any) any {
 	c.mu.Lock()
 	timed := c.timed

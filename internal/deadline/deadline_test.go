@@ -9,7 +9,8 @@ import (
 
 type key struct{}
 
-// TestContext guards that a Context ends as one of context.WithDeadline does, for who waits and for who only asks.
+// TestContext checks that a Context ends like one of context.WithDeadline, both
+// for Done and for Err.
 func TestContext(t *testing.T) {
 	for name, tt := range map[string]struct {
 		until time.Duration
@@ -69,7 +70,7 @@ func TestContext(t *testing.T) {
 	}
 }
 
-// TestWakes guards that who waits is woken by the time alone, and by End.
+// TestWakes checks that only the time and End close Done.
 func TestWakes(t *testing.T) {
 	c := At(context.Background(), time.Now().Add(time.Millisecond))
 	<-c.Done()
@@ -85,7 +86,8 @@ func TestWakes(t *testing.T) {
 	}
 }
 
-// TestNoGoroutine guards that contexts derived from a Context need none.
+// TestNoGoroutine checks that contexts derived from a Context need no
+// goroutine.
 func TestNoGoroutine(t *testing.T) {
 	c := At(At(t.Context(), time.Now().Add(time.Hour)), time.Now().Add(time.Minute))
 	defer c.End()
@@ -99,7 +101,8 @@ func TestNoGoroutine(t *testing.T) {
 	}
 }
 
-// BenchmarkAt is what it costs where nobody waits, beside context.WithDeadline.
+// BenchmarkAt measures a Context that nobody waits for, compared with
+// context.WithDeadline.
 func BenchmarkAt(b *testing.B) {
 	at := time.Now().Add(time.Hour)
 	b.Run("deadline", func(b *testing.B) {
