@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// lobbySize is how many connections have a lobby together, the host among them.
+// lobbySize is the number of connections in a lobby, the host included.
 const lobbySize = 10
 
 // A lobby is a host and its guests.
@@ -19,12 +19,12 @@ type lobby struct {
 	guests []net.Conn
 }
 
-// drops is what is found when all hosts drop at once.
+// drops is the result of dropping all hosts together.
 type drops struct {
 	connections int
 	hosts       int
 	memory      float64         // of a connection in a lobby, in KiB
-	told        []time.Duration // from the first drop until a guest had heard of its host's, shortest first
+	told        []time.Duration // from the first drop until each guest got the event, shortest first
 }
 
 func (d drops) String() string {
@@ -34,7 +34,8 @@ func (d drops) String() string {
 		d.told[n-1].Round(ms), d.told[n/2].Round(ms), d.told[n*99/100].Round(ms))
 }
 
-// dropHosts holds n connections in lobbies, drops all hosts at once, and sees that every guest is told.
+// dropHosts holds n connections in lobbies, drops all hosts together, and
+// checks that every guest is notified.
 func dropHosts(ctx context.Context, s server, n int) (d drops, err error) {
 	p, err := start(ctx, s.command)
 	if err != nil {
@@ -62,7 +63,7 @@ func dropHosts(ctx context.Context, s server, n int) (d drops, err error) {
 	return d, err
 }
 
-// fill opens a lobby's connections and brings them together.
+// fill opens a lobby's connections and connects its members.
 func (l *lobby) fill(url string, number int) (err error) {
 	if l.host, err = dial(url); err != nil {
 		return err
@@ -91,7 +92,8 @@ func (l *lobby) close() {
 	}
 }
 
-// drop closes all hosts and returns how long it took until each guest had heard of it, shortest first.
+// drop closes all hosts. It returns the time until each guest was notified,
+// shortest first.
 func drop(lobbies []lobby) (told []time.Duration, err error) {
 	var mu sync.Mutex
 	var listening sync.WaitGroup

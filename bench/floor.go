@@ -10,10 +10,11 @@ import (
 	"github.com/lxzan/gws"
 )
 
-// serveFloor is the floor's server: plain gws, which forwards each message as it is to the other end of its sender's
-// pair. Ends connect with ?pair=NAME&side=a and side=b. It returns only if it fails.
+// serveFloor is the floor's server: plain gws, which forwards each message
+// unchanged to the other end of its sender's pair. Ends connect with
+// ?pair=NAME&side=a and side=b. It returns only if it fails.
 func serveFloor() error {
-	debug.SetGCPercent(400) // as the gateway does: a difference there would be the collector's, not the relay's
+	debug.SetGCPercent(400) // as in the gateway: a difference would measure the collector, not the relay
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
@@ -29,7 +30,7 @@ func serveFloor() error {
 		if err != nil {
 			return // gws has answered
 		}
-		go func() { // apart from the request, whose memory can then be freed
+		go func() { // apart from the request, so that can be freed
 			defer func() {
 				if recover() != nil { // gws v1.8.9 panics on a frame that claims 2^63 bytes or more
 					socket.NetConn().Close()
@@ -40,7 +41,7 @@ func serveFloor() error {
 	}))
 }
 
-// A relay knows its pairs. It forgets none: the process serves one measurement.
+// A relay holds its pairs. It forgets none: the process serves one measurement.
 type relay struct {
 	gws.BuiltinEventHandler
 	mu    sync.Mutex
@@ -53,14 +54,15 @@ type ends struct {
 	sockets [2]*gws.Conn
 }
 
-// A seat is one end of a pair. It is a session of gws whose map is never used: fields cost no lock and no hash.
+// A seat is one end of a pair. It is a session of gws, but does not use the
+// session's map: fields cost no lock and no hash.
 type seat struct {
 	gws.SessionStorage
 	*ends
 	side int // index in sockets
 }
 
-// seat finds the end that a request asks for.
+// seat returns the end that a request names.
 func (r *relay) seat(request *http.Request, session gws.SessionStorage) bool {
 	q := request.URL.Query()
 	r.mu.Lock()
@@ -90,6 +92,6 @@ func (r *relay) OnOpen(socket *gws.Conn) {
 func (r *relay) OnMessage(socket *gws.Conn, message *gws.Message) {
 	defer message.Close()
 	s := socket.Session().(*seat)
-	s.missing.Wait() // a client may speak before the other's OnOpen; afterwards this is one atomic load
+	s.missing.Wait() // a client may send before the other's OnOpen; later this is one atomic load
 	s.sockets[1-s.side].WriteMessage(message.Opcode, message.Bytes())
 }

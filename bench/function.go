@@ -15,17 +15,18 @@ import (
 	"bellhop/gateway/lambda"
 )
 
-// A function is one of those whose start is compared.
+// A function is one of the compared Lambda functions.
 type function struct {
 	name, folder string // of its package
 	file         string
-	start        []float64 // ms, from starting the process to its first answer, by round
+	start        []float64 // ms from the start of the process to its first answer, by round
 	memory       []float64 // MiB after that
 	size         float64   // MB
 }
 
-// functionCosts measures starts of Bellhop's function, of one that only makes the same AWS clients, and of an empty one,
-// built alike, in turns.
+// functionCosts measures starts of Bellhop's function, of one that only creates
+// the same AWS clients, and of an empty one. All are built alike and take
+// turns.
 func functionCosts(ctx context.Context, dir string) error {
 	all := []*function{
 		{name: "empty handler", folder: "empty"}, {name: "AWS clients", folder: "clients"}, {name: "bellhop", folder: bellhop},
@@ -41,7 +42,7 @@ func functionCosts(ctx context.Context, dir string) error {
 				return fmt.Errorf("%s: %w", f.name, err)
 			}
 		}
-		if round == 0 { // of which the first reads its file from the disk
+		if round == 0 { // the first of them reads its file from the disk
 			for _, f := range all {
 				f.start, f.memory = nil, nil
 			}
@@ -71,8 +72,8 @@ func (f *function) build(ctx context.Context, dir string) error {
 	return err
 }
 
-// measure starts f, asks it once and ends it. Bellhop is asked what it answers without DynamoDB: a handshake that it
-// refuses.
+// measure starts f, invokes it once and ends it. Bellhop gets a handshake that
+// it refuses, which needs no DynamoDB.
 func (f *function) measure(ctx context.Context) error {
 	began := time.Now()
 	b, err := lambda.Open(ctx, lambda.Config{File: f.file, Env: []string{"TABLE=bench", "AWS_REGION=eu-west-1"}, Output: os.Stderr})

@@ -21,26 +21,29 @@ import (
 // A load is all pairs of a server.
 type load []*pair
 
-// A pair is two clients that send each other one and the same message, again and again, each for one that it gets, as who
-// makes an offer and who answers it do. It is as cheap as can be, since it shares the cores with the server: frames are
-// built once, and what arrives is compared as bytes.
+// A pair is two clients that exchange one message again and again, each sending
+// one for each that it gets, like a peer that offers and one that answers. A
+// pair is as cheap as possible, since it shares the cores with the server: it
+// builds frames once, and compares received messages as bytes.
 type pair struct{ host, joiner *end }
 
 // An end is one client of a pair.
 type end struct {
 	conn   net.Conn
 	frame  []byte      // what it sends
-	want   []byte      // the frame that it gets for what the other sends
-	burst  []byte      // as many frames as may be in flight
-	sent   []time.Time // when each of its messages that are on their way was, in their order
-	buffer []byte      // what it reads into
-	have   int         // bytes of a frame that is not whole yet, in buffer
+	want   []byte      // the frame that it gets for the other's message
+	burst  []byte      // as many frames as can be in flight
+	sent   []time.Time // send times of its messages in flight, in order
+	buffer []byte      // read buffer
+	have   int         // bytes of an incomplete frame, in buffer
 }
 
-// patience is how long a server may take for an answer: far longer than anything but loss explains.
+// patience is how long a server can take for an answer: far longer than any
+// delay but loss.
 const patience = 10 * time.Second
 
-// connect makes n pairs and sees one message through each, both ways. The load is to be closed even if there is an error.
+// connect makes n pairs and passes one message through each, both ways. The
+// caller closes the load even after an error.
 func connect(s server, url string, n int) (l load, err error) {
 	for i := range n {
 		p := &pair{&end{}, &end{}}
@@ -65,7 +68,8 @@ func connect(s server, url string, n int) (l load, err error) {
 	return l, nil
 }
 
-// greet sends a message to the other for the first time, and learns what it arrives as.
+// greet sends a first message to the other, and keeps the form in which it
+// arrives.
 func (e *end) greet(other *end, message []byte, arrives string) error {
 	e.frame = appendMasked(nil, message)
 	e.conn.Write(e.frame) // an error comes back when reading
@@ -81,7 +85,7 @@ func (e *end) greet(other *end, message []byte, arrives string) error {
 	return nil
 }
 
-// told returns what the server tells an end whose message did not arrive.
+// told returns the server's error for an end whose message did not arrive.
 func (e *end) told() string {
 	e.conn.SetReadDeadline(time.Now().Add(time.Second))
 	b := make([]byte, 1024)
@@ -101,8 +105,9 @@ func (l load) close() {
 	}
 }
 
-// run lets every pair keep depth messages in flight for d, then waits for the last of them, so that the server is at
-// rest before and after. It returns how long each message was on its way. That one is lost is an error.
+// run lets every pair keep depth messages in flight for d. Then it waits for
+// the last of them, so the server rests before and after. It returns how long
+// each message took. A lost message is an error.
 func (l load) run(ctx context.Context, depth int, d time.Duration) (took []time.Duration, err error) {
 	ctx, stop := context.WithTimeoutCause(ctx, d, errDone)
 	defer stop()
@@ -137,8 +142,9 @@ func (l load) run(ctx context.Context, depth int, d time.Duration) (took []time.
 
 var errDone = errors.New("done")
 
-// relay has the host send depth messages, and each end, as messages arrive, as many in one write, until over. It returns
-// how long each was on its way, from its write to the read that brought it.
+// relay lets the host send depth messages. Each end answers the messages of one
+// read with as many in one write, until over. It returns how long each took,
+// from its write to the read that brought it.
 func (p *pair) relay(depth int, limit time.Duration, over *atomic.Bool) (took []time.Duration, err error) {
 	for _, e := range []*end{p.host, p.joiner} {
 		e.conn.SetDeadline(time.Now().Add(limit))
@@ -165,13 +171,13 @@ func (p *pair) relay(depth int, limit time.Duration, over *atomic.Bool) (took []
 	return took, nil
 }
 
-// send sends n messages at once.
+// send sends n messages in one write.
 func (e *end) send(n int) {
 	e.sent = append(e.sent, slices.Repeat([]time.Time{time.Now()}, n)...)
 	e.conn.Write(e.burst[:n*len(e.frame)]) // an error comes back when reading
 }
 
-// read reads what is there, and returns how many messages are whole with it, of the number that are on their way.
+// read reads the available bytes, and returns how many messages they complete.
 func (e *end) read(inFlight int) (whole int, err error) {
 	n, err := e.conn.Read(e.buffer[e.have:])
 	if err != nil {
@@ -188,7 +194,8 @@ func (e *end) read(inFlight int) (whole int, err error) {
 	return whole, nil
 }
 
-// dial opens a WebSocket as a bare TCP connection, so that a client costs only what it sends and reads.
+// dial opens a WebSocket as a bare TCP connection, so a client costs only its
+// reads and writes.
 func dial(url string) (net.Conn, error) {
 	host, path, _ := strings.Cut(strings.TrimPrefix(url, "ws://"), "/")
 	conn, err := net.Dial("tcp", host)
@@ -197,10 +204,12 @@ func dial(url string) (net.Conn, error) {
 	}
 	conn.SetDeadline(time.Now().Add(patience))
 	defer conn.SetDeadline(time.Time{})
-	// The key, the example of RFC 6455, section 1.3, guards against caches. There are none here.
+	// The key is the example of RFC 6455, section 1.3. It protects from caches,
+	// and there are none here.
 	fmt.Fprintf(conn, "GET /%s HTTP/1.1\r\nHost: %s\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+
 		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n", path, host)
-	// Byte by byte, since what some servers say first follows at once, and is not to end in a buffer.
+	// Byte by byte, since some servers send their first message immediately, and
+	// it must not end in a buffer.
 	response, err := http.ReadResponse(bufio.NewReader(iotest.OneByteReader(conn)), nil)
 	if err == nil && response.StatusCode != http.StatusSwitchingProtocols {
 		err = fmt.Errorf("the server answers the handshake with %s", response.Status)
@@ -212,10 +221,11 @@ func dial(url string) (net.Conn, error) {
 	return conn, nil
 }
 
-// textFrame is a header's first byte: a whole message, text (RFC 6455, section 5.2).
+// textFrame is the first byte of a header: a whole message, text (RFC 6455,
+// section 5.2).
 const textFrame = 0x81
 
-// appendMasked appends a client's text frame, in which a payload is under 64 KiB.
+// appendMasked appends a client's text frame with a payload under 64 KiB.
 func appendMasked(b, payload []byte) []byte {
 	if len(payload) < 126 {
 		b = append(b, textFrame, 0x80|byte(len(payload)))
@@ -230,7 +240,8 @@ func appendMasked(b, payload []byte) []byte {
 	return b
 }
 
-// readText reads one text frame of a server. It returns the payload, and the frame with its header.
+// readText reads one text frame of a server. It returns the payload, and the
+// frame with its header.
 func readText(conn net.Conn) (payload, frame []byte, err error) {
 	conn.SetReadDeadline(time.Now().Add(patience))
 	frame = make([]byte, 4)

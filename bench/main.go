@@ -1,7 +1,9 @@
-// Command bench says what Bellhop costs on this machine: server CPU per relayed message and memory per idle connection,
-// beside a bare WebSocket relay without any protocol, the floor, measured in the same minutes with the same clients; and
-// how long its function takes to start, beside two that do less. With -peers, it says what other signalling servers cost.
-// A time alone says little about another machine; the ratio of the two travels better.
+// Command bench measures what Bellhop costs on this machine: server CPU per
+// relayed message and memory per idle connection. It compares them with a bare
+// WebSocket relay without any protocol, the floor, measured in the same minutes
+// with the same clients. It also compares the start of its function with two
+// that do less. With -peers, it measures other signalling servers. A time alone
+// says little about another machine; a ratio carries over better.
 package main
 
 import (
@@ -48,7 +50,8 @@ var (
 	floor  = flag.Bool("serve-floor", false, "only the server that the floor is measured with, as bench itself starts it")
 )
 
-// depths are the numbers of messages that each pair keeps in flight: many let a server do several at once, one does not.
+// depths are the numbers of messages that each pair keeps in flight. With many,
+// a server can handle several together; with one, it cannot.
 var depths = [...]int{8, 1}
 
 func main() {
@@ -61,7 +64,7 @@ func main() {
 	defer stop()
 	err := run(ctx)
 	if err != nil && ctx.Err() != nil {
-		err = errors.New("interrupted") // which shows first as a lost connection
+		err = errors.New("interrupted") // shows first as a lost connection
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -139,7 +142,7 @@ func serverCosts(ctx context.Context, servers []server) error {
 	return bellhopCosts(ctx, servers[1])
 }
 
-// bellhopCosts measures what the floor has no notion of.
+// bellhopCosts measures what only Bellhop has.
 func bellhopCosts(ctx context.Context, bellhop server) error {
 	if *rounds > 0 {
 		for _, slow := range []bool{false, true} {
@@ -183,7 +186,8 @@ func printRelays(servers []server, costs [2][len(depths)][]float64) {
 	w.Flush()
 }
 
-// medianRatio compares what was measured one after the other: a machine that slows down slows both.
+// medianRatio compares results of the same round: a slow moment slows down
+// both.
 func medianRatio(a, b []float64) float64 {
 	ratios := make([]float64, len(a))
 	for i := range a {
@@ -192,16 +196,17 @@ func medianRatio(a, b []float64) float64 {
 	return median(ratios)
 }
 
-// relayed is what relaying costs.
+// relayed is the cost of relaying.
 type relayed struct {
-	CPU       float64 `json:"cpu_us"`     // of the server for one message
+	CPU       float64 `json:"cpu_us"`     // server CPU for one message
 	PerSecond float64 `json:"per_second"` // messages
-	Busy      float64 `json:"busy"`       // what part of one core the server had: CPU time by time
-	P50       float64 `json:"p50_ms"`     // that half of the messages took at most
-	P99       float64 `json:"p99_ms"`     // that 99 of 100 took at most
+	Busy      float64 `json:"busy"`       // share of one core that the server used: CPU time over time
+	P50       float64 `json:"p50_ms"`     // half of the messages took at most this
+	P99       float64 `json:"p99_ms"`     // 99 of 100 took at most this
 }
 
-// relayCost measures relays with depth messages of each pair in flight. Each measurement has a new server.
+// relayCost measures relays with depth messages of each pair in flight. Each
+// measurement starts a new server.
 func relayCost(ctx context.Context, s server, depth int) (r relayed, err error) {
 	p, err := start(ctx, s.command)
 	if err != nil {
@@ -234,16 +239,17 @@ func relayCost(ctx context.Context, s server, depth int) (r relayed, err error) 
 	}, err
 }
 
-// idleMemory returns what a connection that says nothing adds to the server's resident memory, in KiB. It counts what
-// the server's process holds, garbage of the handshakes included, and not the kernel's socket buffers. If met, each is one
-// of a pair that has come together.
+// idleMemory returns the resident memory, in KiB, that an idle connection adds
+// to the server. It counts the server's process, garbage of the handshakes
+// included, but not the kernel's socket buffers. If met, each connection
+// belongs to a connected pair.
 func idleMemory(ctx context.Context, s server, met bool) (float64, error) {
 	p, err := start(ctx, s.command)
 	if err != nil {
 		return 0, err
 	}
 	defer p.stop()
-	const first = 50 // what a server loads or allocates once, with its first clients, is not divided among the rest
+	const first = 50 // memory that a server allocates once, with its first clients, is not counted
 	var before int
 	var host net.Conn
 	for i := range first + *idle {

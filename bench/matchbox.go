@@ -8,10 +8,11 @@ import (
 	"regexp"
 )
 
-// matchbox is matchbox_server, which cargo installs. Each pair has a room of its own, for two.
+// matchbox is matchbox_server, which cargo installs. Each pair has its own room
+// for two.
 func matchbox(installed string) (server, program, error) {
 	p := program{Name: "matchbox_server", Settings: "its defaults"}
-	list, err := os.ReadFile(filepath.Join(installed, ".crates.toml")) // which cargo keeps beside bin
+	list, err := os.ReadFile(filepath.Join(installed, ".crates.toml")) // cargo keeps it beside bin
 	if version := regexp.MustCompile(`"matchbox_server (\S+) `).FindSubmatch(list); version != nil {
 		p.Version = string(version[1])
 	} else {
@@ -25,8 +26,9 @@ func matchbox(installed string) (server, program, error) {
 	}, p, err
 }
 
-// meetInRoom reads what a room tells its first two: their ids, and to the first that there is a second. A message is
-// what matchbox_socket, its client, sends.
+// meetInRoom reads what a room sends to its first two clients: their ids, and
+// to the first the arrival of the second. Its messages are those of
+// matchbox_socket, matchbox's client.
 func meetInRoom(host, joiner net.Conn, _ int) (fromHost, fromJoiner []byte, err error) {
 	var hostID, joinerID string
 	for _, next := range []struct {

@@ -10,8 +10,9 @@ import (
 	"strings"
 )
 
-// peerJS is PeerJS's server, which npm installs. It has no rooms: who knows an id may send to it. Clients that do not say now and
-// then that they live are cut after a minute, and at most 5,000 are let in, if it is not told otherwise.
+// peerJS is PeerJS's server, which npm installs. It has no rooms: a client can
+// send to any id that it knows. By default it cuts clients that send no
+// heartbeat for a minute, and admits at most 5,000.
 func peerJS(installed string) (server, program, error) {
 	folder := filepath.Join(installed, "node_modules", "peer")
 	p := program{Name: "PeerJS", Settings: "`--concurrent_limit 1000000`, `--alive_timeout 3600000` (ms), so that no client has to send heartbeats"}
@@ -36,7 +37,8 @@ func peerJS(installed string) (server, program, error) {
 
 func peerJSID(pair int, side string) string { return fmt.Sprintf("bench-%d-%s", pair, side) }
 
-// meetByID reads that both are let in. A message has what PeerJS's client sends.
+// meetByID waits until both are admitted. Its messages are those of PeerJS's
+// client.
 func meetByID(host, joiner net.Conn, pair int) (fromHost, fromJoiner []byte, err error) {
 	for _, conn := range []net.Conn{host, joiner} {
 		if payload, _, err := readText(conn); err != nil || string(payload) != `{"type":"OPEN"}` {

@@ -16,46 +16,48 @@ import (
 	"time"
 )
 
-// A comparison is what one run of comparePeers measures, as docs/performance.json keeps it. Tables and the plot are made of
-// it alone.
+// A comparison is the result of one run of comparePeers, as stored in
+// docs/performance.json. The tables and the plot use nothing else.
 type comparison struct {
 	Date        time.Time   `json:"date"`
 	Machine     string      `json:"machine"`
-	Pinned      bool        `json:"pinned"`       // the servers to a core, the clients to another
-	Load        []float64   `json:"load_average"` // of the minute before each round
+	Pinned      bool        `json:"pinned"`       // the servers on one core, the clients on another
+	Load        []float64   `json:"load_average"` // load average before each round
 	Pairs       int         `json:"pairs"`
 	MessageSize int         `json:"message_bytes"`
-	Seconds     float64     `json:"seconds"` // that each relay is measured for
+	Seconds     float64     `json:"seconds"` // of each relay's measurement
 	Idle        int         `json:"idle_connections"`
 	Programs    []*measured `json:"programs"` // the relay without a protocol first, Bellhop second
 	LeftOut     []string    `json:"left_out,omitempty"`
 }
 
-// A program is what a server is made of.
+// A program is the software of a server.
 type program struct {
 	Name     string `json:"name"`
 	Version  string `json:"version"`
 	Settings string `json:"settings"`
 }
 
-// measured is a program with its rounds. The first of each belongs to the first of all others: they took turns.
+// measured is a program with its rounds. The first round of each belongs to the
+// first of all others: they took turns.
 type measured struct {
 	program
 	server server
 	Rounds []round `json:"rounds"`
 }
 
-// A round is what is measured of one program in its turn.
+// A round is the result of one program's turn.
 type round struct {
 	One    relayed `json:"one_in_flight"`
 	Eight  relayed `json:"eight_in_flight"`
-	Idle   float64 `json:"idle_kib"`   // of a connection that has only been made
-	Paired float64 `json:"paired_kib"` // of one of a pair that can talk
+	Idle   float64 `json:"idle_kib"`   // of a connection without a peer
+	Paired float64 `json:"paired_kib"` // of a connection in a pair
 }
 
-// comparePeers measures the relay without a protocol, Bellhop and other signalling servers in turns, with the same clients,
-// and writes performance.json, .svg and what is measured in performance.md into folder. A server that is not installed, or
-// fails, is named and left out.
+// comparePeers measures the relay without a protocol, Bellhop and other
+// signalling servers in turns, with the same clients. It writes
+// performance.json, .svg and the measured part of performance.md into folder.
+// It names and leaves out a server that is not installed or fails.
 func comparePeers(ctx context.Context, dir, installed, folder string) error {
 	c := comparison{
 		Date: time.Now().UTC().Truncate(time.Second), Machine: machine(),
@@ -65,7 +67,7 @@ func comparePeers(ctx context.Context, dir, installed, folder string) error {
 	if err != nil {
 		return err
 	}
-	// The last commit that changed what is measured.
+	// The last commit that changed the measured code.
 	commit, _ := exec.CommandContext(ctx, "git", "-C", bellhop, "log", "-1", "--format=%h", "--", "gateway", "handlers", "store", "events", "go.mod").Output()
 	c.Programs = []*measured{
 		{server: own[0], program: program{"gws", gwsVersion(), "a relay of some fifty lines that passes on what it gets"}},
@@ -110,7 +112,7 @@ func comparePeers(ctx context.Context, dir, installed, folder string) error {
 	return document(folder)
 }
 
-// leaveOut says that a program is missing, here and wherever the numbers are shown.
+// leaveOut reports that a program is missing, here and beside the numbers.
 func (c *comparison) leaveOut(name string, err error) {
 	reason := fmt.Sprintf("%s is left out: %v", name, err)
 	fmt.Fprintln(os.Stderr, reason)
@@ -138,8 +140,9 @@ func (m *measured) measure(ctx context.Context) (err error) {
 	return nil
 }
 
-// pin gives the servers a core, and this process another, so that neither takes the other's time. Runtimes that ask how many
-// cores there are see one. Without two cores, or taskset, it does nothing.
+// pin gives the servers one core and this process another, so neither takes
+// time from the other. Runtimes then see one core. Without two cores, or
+// without taskset, it does nothing.
 func pin(all []*measured) (bool, error) {
 	cores, err := exec.Command("taskset", "-c", "-p", strconv.Itoa(os.Getpid())).Output()
 	if errors.Is(err, exec.ErrNotFound) || runtime.NumCPU() < 2 {
@@ -157,7 +160,7 @@ func pin(all []*measured) (bool, error) {
 	return true, exec.Command("taskset", "-a", "-c", "-p", allowed[1], strconv.Itoa(os.Getpid())).Run()
 }
 
-// gwsVersion is what go.mod says.
+// gwsVersion is the version in go.mod.
 func gwsVersion() string {
 	about, _ := debug.ReadBuildInfo()
 	for _, dependency := range about.Deps {

@@ -15,11 +15,12 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// docs is where the numbers of the last whole run are.
+// docs is the folder with the numbers of the last whole run.
 const docs = "../docs"
 
-// TestDocument guards that docs/performance.md and its plot say what docs/performance.json does. After a change to either's
-// look: go -C bench run . -draw ../docs
+// TestDocument checks that docs/performance.md and its plot match
+// docs/performance.json. After a change to the look of either: go -C bench run
+// . -draw ../docs
 func TestDocument(t *testing.T) {
 	dir := t.TempDir()
 	for _, name := range []string{"performance.json", "performance.md"} {
@@ -37,7 +38,8 @@ func TestDocument(t *testing.T) {
 	}
 }
 
-// TestComparison guards what is made of numbers: medians of each round's ratios, where Bellhop is behind, who is left out.
+// TestComparison checks the derived numbers: the medians of each round's
+// ratios, where Bellhop is behind, and the programs left out.
 func TestComparison(t *testing.T) {
 	cpu := func(values ...float64) (rounds []round) {
 		for _, v := range values {
@@ -94,8 +96,9 @@ func TestComparison(t *testing.T) {
 	}
 }
 
-// TestPeersWithoutPeers guards that where PeerJS is not installed and matchbox_server does not run, the comparison measures
-// the relay and Bellhop, and names what it leaves out.
+// TestPeersWithoutPeers checks that without PeerJS and with a broken
+// matchbox_server the comparison still measures the relay and Bellhop, and
+// names the programs left out.
 func TestPeersWithoutPeers(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("bench measures on Linux alone")

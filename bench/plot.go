@@ -7,17 +7,19 @@ import (
 	"strings"
 )
 
-// The plot's measures, in units of which 420 are its width: narrow, so that it can be read on a phone.
+// The plot's measures, in units of which 420 are its width: narrow, so it is
+// readable on a phone.
 const (
 	plotWidth   = 420
-	plotLeft    = 134 // where bars begin, right of names
+	plotLeft    = 134 // left end of bars, right of the names
 	plotBar     = 220 // the longest
 	barHeight   = 13
 	rowHeight   = 2*barHeight + 9
 	panelMargin = 22
 )
 
-// plotStyle has a background of its own: the page around may be dark where the reader's system is not.
+// plotStyle has its own background: the page around can be dark if the reader's
+// system is not.
 const plotStyle = `<style>
 text { font: 13px system-ui, "Segoe UI", Helvetica, Arial, sans-serif; fill: #1f2328 }
 .title { font-weight: 600; font-size: 15px }
@@ -34,7 +36,8 @@ text { fill: #e6edf3 }
 </style>
 `
 
-// plot returns an SVG with a panel for each subject, in which each program has two bars.
+// plot returns an SVG with a panel for each subject, with two bars for each
+// program.
 func (c *comparison) plot() []byte {
 	var b bytes.Buffer
 	y := panelMargin
@@ -56,7 +59,7 @@ func (c *comparison) otherNames() (names []string) {
 	return names
 }
 
-// panel draws a subject from y on, and returns where it ends.
+// panel draws a subject from y on, and returns its lower end.
 func (c *comparison) panel(b *bytes.Buffer, s subject, y int) int {
 	better := "less is better"
 	if s.more {

@@ -20,18 +20,19 @@ import (
 type process struct {
 	*os.Process
 	url  string // ws://HOST:PORT
-	stop func() // kills it: it has nothing to save
+	stop func() // kills it; it has nothing to save
 }
 
 var urlPattern = regexp.MustCompile(`ws://\S+`)
 
-// start runs a server and waits until it has printed its URL or, if it is told its port, takes connections.
+// start runs a server. It waits until the server has printed its URL or, if it
+// has a given port, accepts connections.
 func start(ctx context.Context, command []string) (*process, error) {
 	if strings.Contains(strings.Join(command, " "), "PORT") {
 		return startAtPort(ctx, command)
 	}
 	cmd := exec.CommandContext(ctx, command[0], command[1:]...)
-	cmd.Stderr = os.Stderr // what a server has to say while it is measured belongs beside the numbers
+	cmd.Stderr = os.Stderr // the server's messages belong beside the numbers
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {
 		return nil, err
@@ -55,7 +56,8 @@ func start(ctx context.Context, command []string) (*process, error) {
 	return nil, fmt.Errorf("the server did not print a ws:// address in %v; try it by hand: %s", patience, strings.Join(command, " "))
 }
 
-// startAtPort runs a server at a free port, which its command calls PORT. What it logs of each connection is dropped.
+// startAtPort runs a server on a free port, which its command calls PORT. It
+// drops the log lines of each connection.
 func startAtPort(ctx context.Context, command []string) (*process, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -91,8 +93,10 @@ func startAtPort(ctx context.Context, command []string) (*process, error) {
 	}
 }
 
-// settledMemory waits until the server's memory stands still for five seconds, and returns it in KiB. That of a program which
-// makes garbage while it idles never does; after ten seconds it may move by a twentieth.
+// settledMemory waits until the server's memory has not changed for five
+// seconds, and returns it in KiB. The memory of a program that makes garbage
+// while idle never stops changing; after ten seconds it can vary by a
+// twentieth.
 func (p *process) settledMemory(ctx context.Context) (int, error) {
 	const tolerance = 64 // KiB: among 5,000 connections, a hundredth of one KiB
 	var last []int

@@ -12,20 +12,22 @@ import (
 	"strings"
 )
 
-// A server is one of those that are compared, and how two clients become a pair on it.
+// A server is one of the compared servers, with the way in which two clients
+// become a pair on it.
 type server struct {
 	name    string                             // in the costs of make bench; others have one in their program
-	command []string                           // starts it; if PORT is in it, at a free port
-	path    func(pair int, side string) string // what a client of side a or b connects with
-	// meet brings two together, and returns what each can send to the other then.
+	command []string                           // starts it; PORT in it stands for a free port
+	path    func(pair int, side string) string // URL that a client of side a or b connects to
+	// meet connects two clients, and returns the messages that each can then send
+	// to the other.
 	meet    func(host, joiner net.Conn, pair int) (fromHost, fromJoiner []byte, err error)
-	arrives string // what that begins with when it arrives
+	arrives string // how that message begins when it arrives
 }
 
-// bellhop is the folder of Bellhop's module, from this one, where bench runs.
+// bellhop is the path of Bellhop's module from this folder, where bench runs.
 const bellhop = ".."
 
-// build returns the floor and Bellhop, which it builds into dir.
+// build builds the floor and Bellhop into dir, and returns both.
 func build(ctx context.Context, dir string) ([]server, error) {
 	self, err := os.Executable()
 	if err != nil {
@@ -54,19 +56,21 @@ func build(ctx context.Context, dir string) ([]server, error) {
 	}}, nil
 }
 
-// messageSize is the bytes of a message: a data channel's offer with a few candidates.
+// messageSize is the size of a message in bytes: a data channel's offer with a
+// few candidates.
 const messageSize = 1500
 
-// sdpBegins is how the text of a session description begins (RFC 8866, section 5.1).
+// sdpBegins is the beginning of a session description (RFC 8866, section 5.1).
 const sdpBegins = "v=0"
 
-// description returns a session description for a peer, messageSize bytes long.
+// description returns a session description for a peer of messageSize bytes.
 func description(peer string) []byte {
 	return withSDP(fmt.Sprintf(`{"action":"set_session_description","content":{"connection_id":%q,"session_type":"offer","sdp":"`, peer), `"}}`)
 }
 
-// withSDP returns a message of messageSize bytes: what it begins with, an SDP, and its end. The text has the lines of an
-// SDP, since their escaped ends are part of what a server has to read.
+// withSDP returns a message of messageSize bytes: a given beginning, an SDP,
+// and a given end. The text has the lines of an SDP, since reading their
+// escaped ends is part of a server's work.
 func withSDP(begin, end string) []byte {
 	b := []byte(begin + sdpBegins + `\r\n`)
 	const line = `a=candidate:1 1 udp 2113937151 192.0.2.1 54400 typ host\r\n`
@@ -91,7 +95,8 @@ func meetInLobby(host, joiner net.Conn, pair int) (fromHost, fromJoiner []byte, 
 	return description(joinerID), description(hostID), err
 }
 
-// ask sends an action, waits for the event that must come of it, and returns the connection id in that: the other's.
+// ask sends an action, waits for the event that follows from it, and returns
+// the connection id in the event, which is the other's.
 func ask(from net.Conn, action, content string, to net.Conn, event string) (id string, err error) {
 	from.Write(appendMasked(nil, fmt.Appendf(nil, `{"action":%q,"content":%s}`, action, content))) // an error comes back when reading
 	payload, _, err := readText(to)
@@ -102,7 +107,7 @@ func ask(from net.Conn, action, content string, to net.Conn, event string) (id s
 		Event   string
 		Content struct {
 			ConnectionID     string `json:"connection_id"`
-			HostConnectionID string `json:"host_connection_id"` // only in request_accepted, where the other is one's own
+			HostConnectionID string `json:"host_connection_id"` // only in request_accepted, where connection_id is one's own
 		}
 	}
 	if err := json.Unmarshal(payload, &e); err != nil || e.Event != event {

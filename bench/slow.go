@@ -11,12 +11,13 @@ import (
 	"time"
 )
 
-// A tempo is how often a client sends while latencies are measured: often enough to fill what is held for a client that
-// does not read, and far from all that the server can do.
+// A tempo is how often a client sends while latencies are measured. It fills
+// the queue of a client that does not read, but is far from the server's limit.
 const tempo = 10 * time.Millisecond
 
-// latencies measures how long messages of all pairs are on their way, shortest first, while one more pair sends ten
-// messages for each of theirs, of which the receiver reads all or, if it is slow, none.
+// latencies measures how long messages of all pairs take, shortest first.
+// Meanwhile one more pair sends ten messages for each of theirs; its receiver
+// reads all of them or, if it is slow, none.
 func latencies(ctx context.Context, s server, slow bool) ([]time.Duration, error) {
 	p, err := start(ctx, s.command)
 	if err != nil {
@@ -37,7 +38,7 @@ func latencies(ctx context.Context, s server, slow bool) ([]time.Duration, error
 	ctx, stop := context.WithTimeout(ctx, *length)
 	defer stop()
 	go flood(ctx, host, bytes.Repeat(frame, 10))
-	go io.Copy(io.Discard, host) // its rate_limited
+	go io.Copy(io.Discard, host) // the server's rate_limited
 	if !slow {
 		go io.Copy(io.Discard, joiner)
 	}
@@ -46,7 +47,7 @@ func latencies(ctx context.Context, s server, slow bool) ([]time.Duration, error
 	var running sync.WaitGroup
 	for i, p := range l {
 		running.Go(func() {
-			time.Sleep(tempo * time.Duration(i) / time.Duration(len(l))) // or all would send at the same moment
+			time.Sleep(tempo * time.Duration(i) / time.Duration(len(l))) // otherwise all would send at the same moment
 			took, measureErr := p.latencies(ctx)
 			mu.Lock()
 			defer mu.Unlock()
@@ -60,8 +61,8 @@ func latencies(ctx context.Context, s server, slow bool) ([]time.Duration, error
 	return all, err
 }
 
-// onePair connects a pair, and returns the frame that its host may send. Its receiver's system holds
-// as little for it as it can.
+// onePair connects a pair, and returns the frame that its host sends. The
+// receiver's socket buffers are as small as possible.
 func onePair(s server, url string) (host, joiner net.Conn, frame []byte, err error) {
 	if host, err = dial(url + s.path(*pairs, "a")); err != nil {
 		return nil, nil, nil, err
@@ -82,7 +83,8 @@ func flood(ctx context.Context, host net.Conn, frames []byte) {
 	}
 }
 
-// latencies sends in tempo, one message after the other has arrived, until ctx ends.
+// latencies sends in tempo until ctx ends, each message after the one before
+// has arrived.
 func (p *pair) latencies(ctx context.Context) (took []time.Duration, err error) {
 	got := make([]byte, len(p.joiner.want))
 	p.joiner.conn.SetReadDeadline(time.Now().Add(*length + patience))

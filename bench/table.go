@@ -10,7 +10,8 @@ import (
 	"text/tabwriter"
 )
 
-// A subject is two measures that belong together: a panel of the plot, and two rows of the table.
+// A subject is two related measures: a panel of the plot, and two rows of the
+// table.
 type subject struct {
 	title    string
 	more     bool // is better
@@ -35,7 +36,7 @@ var subjects = []subject{
 		{"connected", func(r round) float64 { return r.Idle }}, {"in a pair", func(r round) float64 { return r.Paired }}}},
 }
 
-// subjects returns what was measured.
+// subjects returns the measured subjects.
 func (c *comparison) subjects() []subject {
 	if c.Idle == 0 {
 		return subjects[:len(subjects)-1] // without memory
@@ -63,7 +64,8 @@ func (c *comparison) bellhop() (bellhop *measured, others []*measured) {
 	return bellhop, others
 }
 
-// table returns the medians and Bellhop's ratios, in Markdown that can be read as it is.
+// table returns the medians and Bellhop's ratios, in Markdown that also reads
+// well as text.
 func (c *comparison) table() string {
 	bellhop, others := c.bellhop()
 	var b strings.Builder
@@ -117,7 +119,7 @@ func (c *comparison) behind(other *measured) string {
 			if s.more {
 				ratio = 1 / ratio
 			}
-			if ratio >= 1.005 { // what the table shows as 1.01
+			if ratio >= 1.005 { // which the table shows as 1.01
 				all = append(all, fmt.Sprintf("%s, %s (%s times)", s.title, m.name, number(ratio)))
 			}
 		}
@@ -128,7 +130,7 @@ func (c *comparison) behind(other *measured) string {
 	return strings.Join(all, "; ")
 }
 
-// section returns all that performance.md says of these numbers.
+// section returns the part of performance.md with these numbers.
 func (c *comparison) section() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "Measured on %s on %s", c.Date.Format("2 January 2006"), c.Machine)
@@ -139,7 +141,7 @@ func (c *comparison) section() string {
 	}
 	fmt.Fprintf(&b, ".\nThe load average before each round was %s. %d pairs, %d bytes a message, %g seconds a measurement, %d idle connections.\n\n%s\n",
 		strings.ReplaceAll(strings.Trim(fmt.Sprintf("%.1f", c.Load), "[]"), " ", ", "), c.Pairs, c.MessageSize, c.Seconds, c.Idle, c.table())
-	if slices.Max(c.Load) > 2 { // a run leaves less than that behind itself, since most of it is waiting for memory to settle
+	if slices.Max(c.Load) > 2 { // a run leaves less load than that behind, since it mostly waits for memory to settle
 		b.WriteString("**Others used the machine meanwhile.** Memory can be trusted. Ratios of CPU time differed by half between\nsuch runs, and messages a second and latency say little.\n\n")
 	}
 	_, others := c.bellhop()
@@ -159,10 +161,11 @@ func (c *comparison) section() string {
 	return b.String()
 }
 
-// In performance.md, what is between these lines is written by document.
+// Function document writes the text between these lines in performance.md.
 const measuredBegins, measuredEnds = "<!-- from here on: written by make bench-peers -->\n", "<!-- up to here -->\n"
 
-// document draws performance.svg anew, and writes what is measured into performance.md, from a folder's performance.json.
+// document draws performance.svg, and writes the measured part of
+// performance.md, from a folder's performance.json.
 func document(folder string) error {
 	text, err := os.ReadFile(filepath.Join(folder, "performance.json"))
 	if err != nil {

@@ -12,9 +12,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// cpuTime returns the CPU time that a process has used, in user space and in the kernel. It reads the process's CPU
-// clock (clock_getcpuclockid(3)): nanoseconds of all threads, those that have ended included. /proc/PID/stat has the
-// same sum in steps of 10 ms, and /proc/PID/task/*/schedstat forgets threads that have ended.
+// cpuTime returns the CPU time that a process has used, in user space and in
+// the kernel. It reads the process's CPU clock (clock_getcpuclockid(3)):
+// nanoseconds of all threads, also of those that have ended. /proc/PID/stat has
+// the same sum in steps of 10 ms, and /proc/PID/task/*/schedstat forgets
+// threads that have ended.
 func cpuTime(pid int) (time.Duration, error) {
 	const schedClock = 2 // CPUCLOCK_SCHED in Linux's posix-timers.h; the pid goes in inverted, above three bits
 	var t unix.Timespec
@@ -24,7 +26,8 @@ func cpuTime(pid int) (time.Duration, error) {
 	return time.Duration(t.Nano()), nil
 }
 
-// residentMemory returns a process's resident memory in KiB: VmRSS of proc_pid_status(5).
+// residentMemory returns a process's resident memory in KiB: VmRSS of
+// proc_pid_status(5).
 func residentMemory(pid int) (kib int, err error) {
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
@@ -37,7 +40,8 @@ func residentMemory(pid int) (kib int, err error) {
 	return kib, nil
 }
 
-// allowFiles lets this process, and the servers that it starts, open n files each.
+// allowFiles raises the limit of open files to n for this process and the
+// servers that it starts.
 func allowFiles(n int) error {
 	var limit syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
@@ -50,7 +54,7 @@ func allowFiles(n int) error {
 	return nil
 }
 
-// machine says what this is measured on.
+// machine describes the machine of a measurement.
 func machine() string {
 	about, _ := os.ReadFile("/proc/cpuinfo")
 	_, model, _ := strings.Cut(string(about), "model name")
@@ -58,7 +62,7 @@ func machine() string {
 	return fmt.Sprintf("%d cores (%s)", runtime.NumCPU(), strings.TrimSpace(cmp.Or(model, runtime.GOARCH)))
 }
 
-// loadAverage returns how many processes wanted a core in the last minute: proc_loadavg(5).
+// loadAverage returns the load average of the last minute: proc_loadavg(5).
 func loadAverage() (load float64) {
 	text, _ := os.ReadFile("/proc/loadavg")
 	fmt.Sscan(string(text), &load)

@@ -14,7 +14,7 @@ func cpuTime(int) (time.Duration, error) { return 0, errNotLinux }
 
 func residentMemory(int) (int, error) { return 0, errNotLinux }
 
-// allowFiles is what bench calls first, so it ends here.
+// bench calls allowFiles first, so it ends here.
 func allowFiles(int) error { return errNotLinux }
 
 func machine() string { return runtime.GOARCH }

@@ -17,7 +17,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// TestRefusedHandshakes guards that a bad parameter is refused with 400, and that the client may then connect.
+// TestRefusedHandshakes checks that a bad parameter is refused with 400, and
+// that the client can connect afterwards.
 func TestRefusedHandshakes(t *testing.T) {
 	for name, open := range homes {
 		t.Run(name, func(t *testing.T) {
@@ -44,9 +45,10 @@ func TestRefusedHandshakes(t *testing.T) {
 
 const rivals, rounds = 16, 1000
 
-// TestOneHostWins guards that of any number who start one lobby at once exactly one becomes its host, and that the
-// others, and the winner once it has left, may start the next at once: a pointer left behind would be already_in_lobby,
-// since the clock stands still.
+// TestOneHostWins checks that of any number of players who start the same lobby
+// together exactly one becomes its host. The others can start their next lobby
+// immediately, and so can the winner once it has left. A claim left behind
+// would be already_in_lobby, since the clock stands still.
 func TestOneHostWins(t *testing.T) {
 	for name, open := range map[string]func(*testing.T, *world) func(rival int, text string) string{
 		"memory": askInMemory, "sockets": askOverSockets,
@@ -81,7 +83,8 @@ func TestOneHostWins(t *testing.T) {
 	}
 }
 
-// askInMemory connects rivals to a Handler. What it returns sends a message for one and returns the first answer.
+// askInMemory connects rivals to a Handler. The returned function sends a
+// message of one rival and returns the first answer.
 func askInMemory(t *testing.T, w *world) func(int, string) string {
 	h := openMemory(t, w)
 	w.handler.Burst = 50 * rounds
@@ -117,9 +120,10 @@ func askOverSockets(t *testing.T, w *world) func(int, string) string {
 	}
 }
 
-// TestLogs guards that the log has one line for each internal that somebody hears, and no others; and that a line says
-// no more of a message than who sent it, which action of the table it was, and the reference. Each message is sent twice:
-// while the store fails, and when it works again.
+// TestLogs checks that the log has exactly one line for each internal error
+// that a client gets. A line tells no more of a message than its sender, its
+// action and the reference. Each message is sent twice: while the store fails,
+// and when it works again.
 func TestLogs(t *testing.T) {
 	files, _ := filepath.Glob("../testdata/conversations/*.txt")
 	for _, file := range files {
@@ -141,7 +145,8 @@ func TestLogs(t *testing.T) {
 	}
 }
 
-// replayWithFaults replays c in memory. It returns who sends anything, how often somebody heard of a fault, and the log.
+// replayWithFaults replays c in memory. It returns the clients that send, how
+// many internal errors clients get, and the log.
 func (c *conversation) replayWithFaults(t *testing.T) (names []string, internal int, log string) {
 	var b bytes.Buffer
 	w := newWorld()
@@ -155,7 +160,7 @@ func (c *conversation) replayWithFaults(t *testing.T) (names []string, internal 
 		}
 		present = w.do(t, h, s, present)
 		for _, name := range present {
-			// In the original dialect what becomes of start_lobby has no code.
+			// In the original dialect, the answers to start_lobby have no code.
 			internal += strings.Count(strings.Join(h.heard(name), ""), "tell whoever runs this server the reference.")
 		}
 	}

@@ -25,12 +25,12 @@ import (
 	"bellhop/store/dynamodbtest"
 )
 
-// awsDomain is the domain of AWS's names in the Region of the tests.
+// awsDomain is the domain of AWS in the Region of the tests.
 const awsDomain = "us-east-1.amazonaws.com"
 
-// An emulatedAWS is a ministack that programs reach by AWS's own names. They
-// find it by an HTTPS proxy and a certificate of the test's own, so they need
-// no other setting than the environment.
+// An emulatedAWS is a ministack that programs reach under AWS's own names. They
+// find it through an HTTPS proxy with a certificate of the test's own, so they
+// need no setup besides the environment.
 type emulatedAWS struct {
 	client *http.Client // for clients in the test
 	env    []string     // for programs
@@ -55,7 +55,7 @@ func startAWS(t *testing.T) *emulatedAWS {
 		"AWS_EC2_METADATA_DISABLED=true", "AWS_CONFIG_FILE=/dev/null", "AWS_PAGER=",
 	}}
 	// ministack passes its environment on to functions, and unpacks them in
-	// TMPDIR. With AUTH a function may do only what its role allows; the key
+	// TMPDIR. With AUTH, a function may do only what its role allows; the key
 	// "test" may do everything.
 	endpoint := dynamodbtest.StartMinistack(t, append(a.env, "AUTH=true",
 		"MINISTACK_HOST="+awsDomain, "MINISTACK_REGION=us-east-1", "TMPDIR="+t.TempDir())...)
@@ -104,7 +104,7 @@ func newCertificate(t *testing.T) (tls.Certificate, *x509.CertPool) {
 }
 
 // tunnelTo returns a proxy that connects its clients to one server, whichever
-// they want to reach.
+// host they name.
 func tunnelTo(address string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		server, err := net.Dial("tcp", address)

@@ -23,7 +23,8 @@ import (
 	"bellhop/store/dynamodbtest"
 )
 
-// buildFunction makes the binary that is deployed, by the command that makes it for that, and returns where it is.
+// buildFunction builds the deployed binary with the command for that, and
+// returns its path.
 var buildFunction = sync.OnceValues(func() (file string, err error) {
 	folder, err := filepath.Abs("../.cache/function")
 	if err != nil {
@@ -37,18 +38,19 @@ var buildFunction = sync.OnceValues(func() (file string, err error) {
 	return filepath.Join(folder, "bootstrap"), nil
 })
 
-// builtHome is the gateway in front of the function as it is built and deployed, which keeps lobbies in DynamoDB and
-// posts through @connections. The function has a clock of its own; what clients say and hear is translated.
+// builtHome is the gateway in front of the built function, as deployed. It
+// keeps lobbies in DynamoDB and posts through @connections. The function has
+// its own clock, so builtHome translates the messages in both directions.
 type builtHome struct {
 	*socketHome
 	proxy   *dynamodbtest.Proxy
 	client  *dynamodb.Client
 	table   string
-	suffix  string          // of connection ids: a warm process has seen those of other conversations
+	suffix  string          // of connection ids: a warm process knows those of other conversations
 	names   map[string]bool // of clients
-	started time.Time       // when the world's clock showed moments[0]
-	passed  time.Duration   // for the world since, and not for the function
-	moments []time.Time     // of the world's clock
+	started time.Time       // while the world's clock showed moments[0]
+	passed  time.Duration   // for the world since then, but not for the function
+	moments []time.Time     // times that the world's clock has shown
 }
 
 var conversations atomic.Int64
@@ -72,8 +74,8 @@ func openBuilt(t *testing.T, w *world) home {
 	return h
 }
 
-// newBuiltHome returns a home whose function finds @connections and DynamoDB at these addresses, and invokes it by what
-// invoker will be.
+// newBuiltHome returns a home whose function finds @connections and DynamoDB at
+// these addresses. The caller sets its invoker.
 func newBuiltHome(t *testing.T, w *world, callback, database, table string) (h *builtHome, invoker *apigateway.Invoker) {
 	invoker = new(apigateway.Invoker)
 	h = &builtHome{
@@ -111,7 +113,7 @@ func (h *builtHome) heard(name string) (events []string) {
 	return events
 }
 
-// outward translates what a client sends.
+// outward translates a client's message.
 func (h *builtHome) outward(text string) string {
 	for name := range h.names {
 		text = strings.ReplaceAll(text, `"`+name+`"`, `"`+name+h.suffix+`"`)
@@ -121,13 +123,14 @@ func (h *builtHome) outward(text string) string {
 
 var timestamp = regexp.MustCompile(`"(created_at|resume_until)":"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"`)
 
-// inward translates what a client hears.
+// inward translates a message to a client.
 func (h *builtHome) inward(event string) string {
 	event = strings.ReplaceAll(event, h.suffix+`"`, `"`)
 	return timestamp.ReplaceAllStringFunc(event, h.inwardTime)
 }
 
-// inwardTime translates a time, which is one of the moments that the world's clock has shown, or a grace after it.
+// inwardTime translates a time. It is a moment that the world's clock has
+// shown, or a grace later.
 func (h *builtHome) inwardTime(member string) string {
 	name, value, _ := strings.Cut(member, ":")
 	at, err := time.Parse(`"`+time.RFC3339+`"`, value)
@@ -144,8 +147,8 @@ func (h *builtHome) inwardTime(member string) string {
 	return member
 }
 
-// elapse lets time pass for what is stored, by moving it into the past: by a second more, since the end of a grace is a
-// whole second.
+// elapse ages the stored data by moving its times into the past. It adds a
+// second, since the end of a grace is a whole second.
 func (h *builtHome) elapse(t *testing.T, d time.Duration) {
 	h.moments = append(h.moments, h.moments[len(h.moments)-1].Add(d))
 	d += time.Second
@@ -162,12 +165,13 @@ func (h *builtHome) elapse(t *testing.T, d time.Duration) {
 	}
 }
 
-// units are those in which times are stored.
+// units are the units of stored times.
 var units = map[string]time.Duration{
 	"expires_at": time.Second, "away_until": time.Second, "created_at": time.Microsecond, "since": time.Millisecond,
 }
 
-// age makes every time in an item earlier by d. Those at or before 1970 stand for none.
+// age makes every time in an item earlier by d. Times at or before 1970 mean
+// none, and stay.
 func age(item map[string]types.AttributeValue, d time.Duration) {
 	for name, value := range item {
 		switch v := value.(type) {

@@ -8,8 +8,9 @@ import (
 	"testing"
 )
 
-// TestCheckout guards that a checkout has the files as they are here, whatever git is set to do with the ends of lines: a
-// carriage return in a conversation fails its replay, and in a Go file gofmt.
+// TestCheckout checks that a checkout has the same bytes as here, whatever git
+// is configured to do with line endings. A carriage return in a conversation
+// fails its replay, and in a Go file gofmt.
 func TestCheckout(t *testing.T) {
 	dir := t.TempDir()
 	git := func(args ...string) {

@@ -17,22 +17,26 @@ import (
 
 var update = flag.Bool("update", false, "rewrite what clients hear in testdata/conversations from a run in memory")
 
-// A home is somewhere a conversation can take place. Clients have names, which are their connection ids too.
+// A home is a place where a conversation can run. Clients have names, which are
+// also their connection ids.
 type home interface {
-	// connect opens a connection and returns the status of the handshake, 101 if it was let in.
+	// connect opens a connection and returns the status of the handshake, 101 if
+	// it succeeded.
 	connect(name, query string) (status int)
 	send(name, text string)
-	// drop ends a connection. If it is silent, Bellhop is not told: it finds out when it posts.
+	// drop ends a connection. If it is silent, Bellhop gets no $disconnect and
+	// notices the end on its next post.
 	drop(name string, silent bool)
-	// heard returns what name has heard since the last call, once all that was sent before has been dealt with. It ends
-	// with hungUp if the connection was closed after that.
+	// heard returns the client's messages since the last call, once Bellhop has
+	// handled everything sent so far. It ends with hungUp if the connection was
+	// closed after that.
 	heard(name string) []string
 }
 
-// hungUp stands for the end of a connection that Bellhop has closed.
+// hungUp marks the end of a connection that Bellhop closed.
 const hungUp = "(the connection is closed)"
 
-// homes are where every conversation is replayed.
+// homes are the places where every conversation is replayed.
 var homes = map[string]func(*testing.T, *world) home{
 	"memory":  openMemory,
 	"sockets": openSockets,
@@ -71,21 +75,23 @@ func TestConversations(t *testing.T) {
 	}
 }
 
-// A conversation is a file, taken apart.
+// A conversation is a parsed file.
 type conversation struct {
 	file  string
 	steps []step
 }
 
-// A step is one thing that happens, and what is heard of it.
+// A step is one action of a conversation, with the messages that follow from
+// it.
 type step struct {
-	number int      // of its line
-	text   string   // its line
+	number int      // line number
+	text   string   // the line itself
 	before []string // comments and empty lines
 	want   map[string][]string
 }
 
-// isTimed reports whether c counts milliseconds, which another process does not stop for.
+// isTimed reports whether c counts milliseconds. Another process does not stop
+// for those.
 func (c *conversation) isTimed() bool {
 	return slices.ContainsFunc(c.steps, func(s step) bool { return burstLine.MatchString(s.text) })
 }
@@ -116,7 +122,8 @@ func readConversation(t *testing.T, file string) conversation {
 	return c
 }
 
-// replay does every step in a new home and returns what was heard of each.
+// replay carries out every step in a new home and returns the messages after
+// each.
 func (c *conversation) replay(t *testing.T, open func(*testing.T, *world) home) (got []map[string][]string) {
 	w := newWorld()
 	h := open(t, w)
@@ -140,8 +147,9 @@ func (c *conversation) replay(t *testing.T, open func(*testing.T, *world) home) 
 	return got
 }
 
-// tokens are the resume tokens, cursors and lobby ids that Bellhop has made, by what stands for them in a conversation: who
-// heard it, and its number, as in "token 1 of host"; or one of the world's ids.
+// tokens maps the resume tokens, cursors and lobby ids that Bellhop has
+// generated to their placeholders. A placeholder names the receiver and a
+// number, as in "token 1 of host", or is one of the world's ids.
 type tokens map[string]string
 
 var (
@@ -149,7 +157,7 @@ var (
 	madeID = regexp.MustCompile(`"lobby_started","content":{"lobby_id":"([B-DF-HJ-NP-TV-XZ2-9]{6})"`)
 )
 
-// inward puts what stands for tokens into what name hears.
+// inward replaces tokens in the client's received messages with placeholders.
 func (all tokens) inward(w *world, name string, events []string) []string {
 	for i, event := range events {
 		if m := madeID.FindStringSubmatch(event); m != nil {
@@ -173,7 +181,7 @@ func (all tokens) inward(w *world, name string, events []string) []string {
 	return events
 }
 
-// outward puts tokens into what is sent.
+// outward replaces placeholders in a client's message with tokens.
 func (all tokens) outward(text string) string {
 	for stand, token := range all {
 		text = strings.ReplaceAll(text, stand, token)
@@ -191,7 +199,7 @@ var (
 	idLine      = regexp.MustCompile(`^lobby id (\S+)$`)
 )
 
-// do does one step, and returns who is connected after it.
+// do carries out one step, and returns the clients connected after it.
 func (w *world) do(t *testing.T, h home, s step, present []string) []string {
 	t.Helper()
 	if m := sendLine.FindStringSubmatch(s.text); m != nil {
@@ -248,7 +256,8 @@ func (c *conversation) check(t *testing.T, got []map[string][]string) {
 	}
 }
 
-// rewrite puts what was heard into the file, in the order in which clients are first named.
+// rewrite writes the received messages into the file, in the order in which it
+// first names the clients.
 func (c *conversation) rewrite(t *testing.T, got []map[string][]string) {
 	var b strings.Builder
 	var names []string

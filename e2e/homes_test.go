@@ -18,14 +18,16 @@ import (
 	"bellhop/store/storetest"
 )
 
-// A world is what a conversation needs to be the same each time: its clock, its ids, its faults.
+// A world holds what makes a conversation the same each time: its clock, its
+// ids, its faults.
 type world struct {
 	clock   *storetest.Clock
 	store   store.Store
-	failing atomic.Bool // whether the store is cut off
+	failing atomic.Bool // whether the store fails
 	handler *handlers.Handler
-	ids     []string // that stand for those of lobbies yet to be made
-	// elapses, if set, is told of time that passes: by a home whose clock is another.
+	ids     []string // placeholders for the next lobby ids
+	// elapses, if set, is called when time passes. A home with another clock sets
+	// it.
 	elapses func(*testing.T, time.Duration)
 }
 
@@ -53,7 +55,7 @@ func (w *world) nextID() (id string) {
 	return id
 }
 
-// memoryHome calls the Handler, and keeps what it posts.
+// memoryHome calls the Handler, and keeps its posts.
 type memoryHome struct {
 	*handlerstest.Inbox
 	handler *handlers.Handler

@@ -14,8 +14,9 @@ import (
 	"bellhop/store/dynamodbtest"
 )
 
-// TestKilledFunction guards that a function which is killed, between two messages or in the middle of one, costs nobody
-// the lobby: the next message is answered, by a new process, and the conversation goes on.
+// TestKilledFunction checks that a function that is killed, between two
+// messages or during one, costs nobody the lobby. A new process answers the
+// next message, and the conversation goes on.
 func TestKilledFunction(t *testing.T) {
 	h := openBuilt(t, newWorld()).(*builtHome)
 	if processes(t) == nil {
@@ -50,7 +51,8 @@ func TestKilledFunction(t *testing.T) {
 		}))
 		say("host", `{"action":"accept_request","request_id":"a"}`, map[string][]string{"host": {"Internal server error"}})
 	}
-	// What was written stands, though the guest was not told: it may be told again by what comes next.
+	// The change is stored, although the guest got no event: a later event might
+	// bring it.
 	say("host", `{"action":"set_session_description","content":{"connection_id":"guest","type":"offer","sdp":"v=0"}}`,
 		map[string][]string{"guest": {"received_session_description"}})
 	kill(t)
@@ -58,7 +60,7 @@ func TestKilledFunction(t *testing.T) {
 	say("guest", `{"action":"join_lobby","content":{"lobby_id":"fox"}}`, map[string][]string{"host": {"request_to_join"}})
 }
 
-// eventName is an event's name, or what API Gateway says itself.
+// eventName is an event's name, or the message of API Gateway's own frame.
 func eventName(event string) string {
 	for _, before := range []string{`{"event":"`, `{"message": "`} {
 		if after, ok := strings.CutPrefix(event, before); ok {
@@ -69,7 +71,7 @@ func eventName(event string) string {
 	return event
 }
 
-// processes returns the ids of all that runs the built function.
+// processes returns the ids of all processes that run the built function.
 func processes(t *testing.T) (ids []int) {
 	file, err := buildFunction()
 	if err != nil {
@@ -86,7 +88,7 @@ func processes(t *testing.T) (ids []int) {
 	return ids
 }
 
-// kill is kill -9 of the function, and returns when it has ended.
+// kill sends kill -9 to the function, and returns when it has ended.
 func kill(t *testing.T) {
 	for _, id := range processes(t) {
 		if p, err := os.FindProcess(id); err == nil {

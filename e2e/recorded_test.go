@@ -14,13 +14,14 @@ import (
 	"bellhop/store"
 )
 
-// nobody is a handlers.Poster to connections that are all gone.
+// nobody is a handlers.Poster whose connections are all gone.
 type nobody struct{}
 
 func (nobody) Post(context.Context, string, []byte) error { return handlers.ErrGone }
 func (nobody) Hangup(context.Context, string) error       { return handlers.ErrGone }
 
-// TestRecordedEvents guards that the function takes the events in testdata/events, which are for `sam local invoke -e`.
+// TestRecordedEvents checks that the function accepts the events in
+// testdata/events, which are for `sam local invoke -e`.
 func TestRecordedEvents(t *testing.T) {
 	h := handlers.New(handlers.Config{Store: store.NewMemory(time.Now), Poster: nobody{}, Log: slog.New(slog.DiscardHandler)})
 	for _, name := range []string{"connect", "message", "disconnect"} {

@@ -13,8 +13,10 @@ import (
 	"github.com/coder/websocket"
 )
 
-// TestReplay guards that what `go run ./gateway -record` has written is a conversation, which is heard again in memory and
-// over sockets: with ids that were made, tokens, a place that is held and resumed, and a connection that is closed because its place was resumed.
+// TestReplay checks that `go run ./gateway -record` writes a conversation that
+// replays in memory and over sockets. It has generated ids, tokens, a slot that
+// is kept and resumed, and a connection that closes because its slot was
+// resumed.
 func TestReplay(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "recorded.txt")
 	url, stop := record(t, file)
@@ -78,7 +80,8 @@ func TestReplay(t *testing.T) {
 	}
 }
 
-// record runs the gateway with -record, and returns where it is and what ends it.
+// record runs the gateway with -record. It returns the gateway's address and a
+// function that stops it.
 func record(t *testing.T, file string) (url string, stop func()) {
 	program := filepath.Join(t.TempDir(), "gateway")
 	if out, err := exec.Command("go", "build", "-o", program, "../gateway").CombinedOutput(); err != nil {
@@ -109,7 +112,7 @@ func record(t *testing.T, file string) (url string, stop func()) {
 	}
 }
 
-// A player is a client that waits for what it hears.
+// A player is a client that waits for its events.
 type player struct {
 	t *testing.T
 	*websocket.Conn
@@ -123,7 +126,7 @@ func (p *player) says(text string) *player {
 	return p
 }
 
-// hears returns what a pattern's group has found in the next event.
+// hears returns the text of the pattern's group in the next event.
 func (p *player) hears(pattern string) string {
 	p.t.Helper()
 	_, event, err := p.Read(p.t.Context())

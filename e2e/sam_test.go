@@ -9,7 +9,8 @@ import (
 	"bellhop/gateway/lambda"
 )
 
-// TestSAM replays the conversations through the function in the real sam local, which sam/local has built and started.
+// TestSAM replays the conversations through the function in the real sam local,
+// which sam/local has built and started.
 func TestSAM(t *testing.T) {
 	function := lambda.Function{URL: os.Getenv("BELLHOP_SAM_URL"), Name: "Function"}
 	if function.URL == "" {

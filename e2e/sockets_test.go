@@ -26,13 +26,13 @@ type socketHome struct {
 	gateway  *apigateway.Gateway
 	url      string
 	callback string // where @connections is: http://HOST:PORT
-	next     string // the id of the connection that is being made
+	next     string // the id of the connection in progress
 	clients  map[string]*client
-	deaf     sync.Map    // names of those whose end Bellhop is not told of
-	ended    chan string // names of those whose end has been dealt with
+	deaf     sync.Map    // names whose end Bellhop does not notice
+	ended    chan string // names whose end Bellhop has handled
 }
 
-// A client is one end of a WebSocket, and what it has received and nobody has asked for yet.
+// A client is one end of a WebSocket, with its received and unread messages.
 type client struct {
 	*websocket.Conn
 	inbox []string
@@ -56,7 +56,8 @@ func (p gatewayPoster) Hangup(_ context.Context, id string) error {
 	return nil
 }
 
-// fence is a message that comes back by itself: what was sent before it has then been dealt with.
+// fence is a message that comes back unchanged: Bellhop has then handled
+// everything sent before it.
 const fence = "fence"
 
 func openSockets(t *testing.T, w *world) home {
@@ -66,7 +67,8 @@ func openSockets(t *testing.T, w *world) home {
 	return h
 }
 
-// newSocketHome returns a gateway that invokes what invoker will be, with @connections at an address of its own.
+// newSocketHome returns a gateway with @connections at its own address. The
+// caller sets its invoker.
 func newSocketHome(t *testing.T, w *world, callback string, invoker *apigateway.Invoker) *socketHome {
 	h := &socketHome{t: t, clients: map[string]*client{}, ended: make(chan string, 100)}
 	h.gateway = apigateway.New(apigateway.Config{
@@ -89,7 +91,8 @@ func newSocketHome(t *testing.T, w *world, callback string, invoker *apigateway.
 	return h
 }
 
-// invoke returns an Invoker that answers fences itself, and keeps the end of those who are deaf from the one behind it.
+// invoke returns an Invoker that answers fences itself, and hides the end of
+// the deaf connections from next.
 func (h *socketHome) invoke(behind *apigateway.Invoker) apigateway.Invoker {
 	done := awsevents.APIGatewayProxyResponse{StatusCode: 200}
 	return func(ctx context.Context, e awsevents.APIGatewayWebsocketProxyRequest) (awsevents.APIGatewayProxyResponse, error) {
@@ -141,11 +144,11 @@ func (h *socketHome) write(name, text string) {
 	}
 }
 
-// sync receives until what has been sent so far has been dealt with.
+// sync receives until Bellhop has handled everything sent so far.
 func (h *socketHome) sync(name string) {
 	h.t.Helper()
 	c := h.clients[name]
-	c.Write(h.context(), websocket.MessageText, []byte(fence)) // or what it receives says why not
+	c.Write(h.context(), websocket.MessageText, []byte(fence)) // or the received close says why not
 	for {
 		_, data, err := c.Read(h.context())
 		if websocket.CloseStatus(err) == websocket.StatusNormalClosure {

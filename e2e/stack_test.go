@@ -17,9 +17,9 @@ import (
 	"bellhop/store/dynamodbtest"
 )
 
-// TestStack guards that template.yaml, deployed whole to an emulated AWS with
-// the built function, gives a WebSocket API through which two clients meet.
-// Template and function are as on AWS; the role allows all that they do.
+// TestStack checks that template.yaml, deployed to an emulated AWS with the
+// built function, gives a WebSocket API through which two clients connect. The
+// template and the function are those of AWS; the role allows all that they do.
 func TestStack(t *testing.T) {
 	for _, program := range []string{"aws/bin/aws", "sam/bin/python"} {
 		if _, err := os.Stat("../.cache/" + program); err != nil {
@@ -47,8 +47,8 @@ func TestStack(t *testing.T) {
 	host.describe(guestID)
 	guest.receiveDescription(hostID)
 
-	// A connection that drops runs $disconnect; one that is taken over is
-	// closed by the function.
+	// A connection that drops runs $disconnect. The function closes a connection
+	// whose slot was taken over.
 	guest.CloseNow()
 	host.receive("peer_disconnected")
 	guest = a.connect(t, url)
@@ -105,7 +105,7 @@ func deploy(t *testing.T, a *emulatedAWS) string {
 		"--query", "Stacks[0].Outputs[?OutputKey=='Url'].OutputValue")
 }
 
-// zipFunction returns an archive of the function as it is built and deployed.
+// zipFunction returns an archive of the built function, as deployed.
 func zipFunction(t *testing.T) (file string) {
 	t.Helper()
 	bootstrap, err := buildFunction()
@@ -143,7 +143,7 @@ type stackClient struct {
 	*websocket.Conn
 }
 
-// connect opens a connection to a stack, by its own Url.
+// connect opens a connection to a stack, by the stack's Url.
 func (a *emulatedAWS) connect(t *testing.T, url string) stackClient {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute) // the function might start first
@@ -199,7 +199,7 @@ type stackContent struct {
 	} `json:"lobbies"`
 }
 
-// receive returns the content of the next event, which must be the named one.
+// receive returns the content of the next event, whose name it checks.
 func (c stackClient) receive(name string) stackContent {
 	c.t.Helper()
 	ctx, cancel := context.WithTimeout(c.t.Context(), time.Minute)

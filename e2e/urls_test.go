@@ -12,9 +12,11 @@ import (
 	"testing"
 )
 
-// godotAddress returns where Godot 4 connects for a WebSocket URL: String::parse_url (core/string/ustring.cpp) as
-// WSLPeer::connect_to_url uses it (modules/websocket/wsl_peer.cpp). A path begins at the first slash and at nothing else,
-// so a query without a path is taken for a part of the host, or of the port, which is then no number ("Invalid URL").
+// godotAddress returns the address that Godot 4 connects to for a WebSocket
+// URL. It follows String::parse_url (core/string/ustring.cpp), as
+// WSLPeer::connect_to_url uses it (modules/websocket/wsl_peer.cpp). A path
+// begins only at the first slash. So a query without a path becomes part of the
+// host, or of the port, which is then no number ("Invalid URL").
 func godotAddress(url string) (host string, port int, path string, err error) {
 	scheme, rest, _ := strings.Cut(url, "://")
 	if port = map[string]int{"ws": 80, "wss": 443}[strings.ToLower(scheme)]; port == 0 {
@@ -52,8 +54,8 @@ func godotAddress(url string) (host string, port int, path string, err error) {
 	return strings.ToLower(host), port, path, nil
 }
 
-// TestURLs guards that each WebSocket URL that is shown to people, in docs, texts of the programs and comments, is one that
-// Godot can open, as browsers can: a query needs a path before it.
+// TestURLs checks that Godot and browsers can open each WebSocket URL in docs,
+// texts of the programs and comments. A query needs a path before it.
 func TestURLs(t *testing.T) {
 	shown := regexp.MustCompile(`\bwss?://[A-Za-z0-9\[$%][^\s"'` + "`" + `<>()|\\*,;]*`)
 	filled := regexp.MustCompile(`\$\{[^}]*\}|%[a-z]|\bHOST\b|\bADDRESS\b`)
@@ -87,7 +89,8 @@ func TestURLs(t *testing.T) {
 	}
 }
 
-// TestGodotAddress guards that the rules above are Godot's where it matters.
+// TestGodotAddress checks that the rules above are Godot's in the cases that
+// matter.
 func TestGodotAddress(t *testing.T) {
 	for url, want := range map[string]string{
 		"ws://127.0.0.1:3000":                "127.0.0.1 3000 / <nil>",
