@@ -20,8 +20,8 @@ const (
 )
 
 // mistakes are sent by host, in whose lobby guest is. Package events has a row
-// for each thing that can be wrong with a message. These rows show that the wire
-// carries such an error, and what the handlers find wrong.
+// for each thing that can be wrong with a message. These rows show that the
+// wire carries such an error, and what the handlers find wrong.
 var mistakes = []mistake{
 	{"empty", ``, refused + `"invalid_json","message":"Send a JSON object, made by a JSON library; this is none."}}`},
 	{"half of a message", `{"request_id":"r","action":"ping","content":{`,
@@ -50,7 +50,8 @@ func unknown(rest string) string {
 	return refused + `"unknown_action","message":"Use one of …."` + rest
 }
 
-// withoutActions leaves out which actions there are: a new one changes that.
+// withoutActions leaves out the list of actions, which changes with every new
+// action.
 func withoutActions(events []string) []string {
 	for i, e := range events {
 		events[i] = knownActions.ReplaceAllString(e, `"Use one of …."`)
@@ -65,8 +66,9 @@ var cursors = []string{
 	"x", "AAAA", "!", " ", "../../etc", strings.Repeat("A", 10000), "MSNkZWZhdWx0IzA", "\\u0000", "____", "AAAAAAAA\\n",
 }
 
-// TestMistakes guards that a connection survives every mistake: it hears exactly what was wrong, its peer hears nothing,
-// and its next message is answered, the last being none.
+// TestMistakes checks that a connection survives every mistake. It gets exactly
+// the expected error, its peer gets nothing, and its next message is answered;
+// the last message is correct.
 func TestMistakes(t *testing.T) {
 	all := slices.Clone(mistakes)
 	for _, cursor := range cursors {
@@ -75,7 +77,7 @@ func TestMistakes(t *testing.T) {
 	survive(t, all)
 }
 
-// survive has host, who is in a lobby with guest, make all the mistakes.
+// survive lets host, in a lobby with guest, make all the mistakes.
 func survive(t *testing.T, all []mistake) {
 	for name, open := range homes {
 		t.Run(name, func(t *testing.T) {
@@ -90,7 +92,7 @@ func survive(t *testing.T, all []mistake) {
 			tried := 0
 			for _, m := range all {
 				if name == "built" && !utf8.ValidString(m.send) {
-					continue // an event for a function is JSON, which cannot hold it
+					continue // a function's event is JSON, which cannot hold it
 				}
 				tried++
 				h.send("host", m.send)
@@ -111,14 +113,15 @@ func survive(t *testing.T, all []mistake) {
 	}
 }
 
-// kept are objects that players and lobbies may have, and others get byte for byte.
+// kept are objects of players and lobbies that others get byte for byte.
 var kept = []string{
 	`{}`, `{"__proto__":{"admin":true},"constructor":1,"toString":null}`, `{"name":"<script>alert(1)</script>&amp;"}`,
 	"{\"name\":\"\u202eevil\u2066\u200f\"}", "{\"name\":\"a" + strings.Repeat("\u0301", 100) + "\"}", `{"name":"\u0000\ud83e\udd8a\/"}`,
 	`{"a":[1.0,1e2,-0]}`, strings.Repeat(`{"a":`, 40) + `1` + strings.Repeat(`}`, 40), `{"x":"` + strings.Repeat("x", 256-len(`{"x":""}`)) + `"}`,
 }
 
-// TestKeptAsWritten guards that metadata and players arrive at others byte for byte, whatever is in them.
+// TestKeptAsWritten checks that metadata and players arrive byte for byte,
+// whatever is in them.
 func TestKeptAsWritten(t *testing.T) {
 	for name, open := range homes {
 		t.Run(name, func(t *testing.T) {

@@ -16,7 +16,7 @@ var (
 	deep    = tooLarge + `"Nest objects and arrays at most 64 levels deep.","action":`
 )
 
-// filters are none, each for its own reason.
+// filters are invalid, each for its own reason.
 var filters = map[string]string{
 	"an array": `[]`, "a string": `"players"`, "true": `true`,
 	"an unknown key": `{"lobby_id":"fox"}`, "a key in capitals": `{"Players":1}`, "an empty key": `{"":1}`,
@@ -41,7 +41,7 @@ func conditions(n int) (s string) {
 	return s
 }
 
-// say is a message.
+// say returns a message.
 func say(action, content string) string {
 	return `{"action":"` + action + `","content":{` + content + `}}`
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// What clients hear of several mistakes alike.
+// The errors for groups of similar mistakes.
 const (
 	noJSON      = `{"event":"error","content":{"code":"invalid_json","message":`
 	notAnObject = noJSON + `"Send a JSON object, made by a JSON library; this is none."`
@@ -134,8 +134,8 @@ func candidate(rest string) string {
 	return `{"action":"send_ice_candidate","content":{"connection_id":"guest",` + rest + `}}`
 }
 
-// typed are the fields of all actions and what each must be, with what has to stand beside it. Each is tried with all values
-// that are something else.
+// typed are the fields of all actions with their types, and the other fields
+// that each needs. Each is tried with all values of other types.
 var typed = []struct{ action, field, must, beside string }{
 	{"start_lobby", "lobby_id", "a string", ""},
 	{"start_lobby", "max_players", "an integer", ""},
@@ -164,12 +164,12 @@ var typed = []struct{ action, field, must, beside string }{
 	{"send_ice_candidate", "name", "a string", `"connection_id":"guest","media":"0","index":0,`},
 }
 
-// values are of every kind, each with what it may pass for.
+// values are of every kind, each with the types that accept it.
 var values = []struct{ json, is string }{
 	{`true`, "true or false"}, {`7`, "an integer"}, {`7.5`, ""}, {`-1e400`, ""}, {`"7"`, "a string"}, {`[]`, ""}, {`["fox"]`, ""}, {`{"a":1}`, ""},
 }
 
-// wrongTypes are the mistakes that typed and values make together.
+// wrongTypes are the mistakes from combining typed with values.
 func wrongTypes() (all []mistake) {
 	for _, f := range typed {
 		for _, v := range values {
@@ -185,13 +185,13 @@ func wrongTypes() (all []mistake) {
 	return all
 }
 
-// strangeIDs are no lobby ids.
+// strangeIDs are invalid lobby ids.
 var strangeIDs = []string{
 	"../fox", "..", "fox#", "C#host", "L#default#fox", "f ox", " fox", "fox\\u0000", "f\\u006fx\\n", "fоx", "fox\u200b", "🦊", "ｆｏｘ", "fox;drop", "%66ox", "fox.2",
 	"a/b", "fox\\\\", "\u202efox", "fox=", "f'x", "<fox>", "fóx",
 }
 
-// wrongIDs are the mistakes of strangeIDs, where a lobby is started and where it is joined.
+// wrongIDs are the mistakes of starting and of joining strangeIDs.
 func wrongIDs() (all []mistake) {
 	for _, id := range strangeIDs {
 		for _, action := range []string{"start_lobby", "join_lobby"} {
@@ -212,7 +212,7 @@ var contents = map[string]events.Readable{
 	"set_session_description": &events.SessionDescription{}, "send_ice_candidate": &events.ICECandidate{}, "ping": &events.Ping{},
 }
 
-// TestMistakes guards that each mistake is refused with the error that says
+// TestMistakes checks that each mistake is refused with the error that says
 // exactly what is wrong. The last error leaves nothing behind for the next
 // message.
 func TestMistakes(t *testing.T) {
