@@ -10,7 +10,7 @@ import (
 
 var epoch = time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)
 
-// lobbyOf returns a lobby of "tanks" in which only "host" is.
+// lobbyOf returns a lobby of "tanks" with only "host" in it.
 func lobbyOf(id string) lobby.Lobby {
 	return lobby.New("tanks", id, lobby.Member{Conn: "host", ClaimedAt: 7})
 }
@@ -22,7 +22,7 @@ func wantErr(t testing.TB, what string, got, want error) {
 	}
 }
 
-// scribble writes over all the memory that l points to.
+// scribble overwrites all the memory that l points to.
 func scribble(l *lobby.Lobby) {
 	for i := range l.Members {
 		l.Members[i] = lobby.Member{Conn: "scribble"}

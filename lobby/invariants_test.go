@@ -10,7 +10,8 @@ import (
 	"bellhop/lobby"
 )
 
-// invariants returns what is wrong with l: what must be so of every lobby, whatever happens in whichever order.
+// invariants returns the violated invariants of l: conditions that hold for
+// every lobby, whatever happens in whichever order.
 func invariants(l *lobby.Lobby) error {
 	if l.Closed {
 		if len(l.Members) > 0 || len(l.Waiting) > 0 {
@@ -56,7 +57,8 @@ func invariants(l *lobby.Lobby) error {
 	return rangesInOrder(l)
 }
 
-// rangesInOrder checks that l remembers peer ids in ranges, in order and not touching, and not too many.
+// rangesInOrder checks that the remembered ranges of peer ids are sorted, do
+// not touch, and are not too many.
 func rangesInOrder(l *lobby.Lobby) error {
 	if len(l.UsedPeerIDs) > 256 || len(l.UsedPeerIDs) == 0 || l.UsedPeerIDs[0][0] != lobby.FirstPeerID {
 		return fmt.Errorf("%d ranges of used peer ids: %v", len(l.UsedPeerIDs), l.UsedPeerIDs)

@@ -8,9 +8,9 @@ import (
 
 // A Listing is the public part of a lobby: what a list shows to everybody.
 type Listing struct {
-	Position    Position  `dynamodbav:"-"` // in the list that it was found in
+	Position    Position  `dynamodbav:"-"` // in the list that returned it
 	ID          string    `dynamodbav:"lobby_id"`
-	Players     int       `dynamodbav:"players"` // places taken, those that are held too
+	Players     int       `dynamodbav:"players"` // slots taken, also by members who are away
 	MaxPlayers  int       `dynamodbav:"max_players"`
 	Public      bool      `dynamodbav:"public"`
 	Locked      bool      `dynamodbav:"locked"`

@@ -14,10 +14,10 @@ import (
 	"bellhop/store"
 )
 
-// exactly compares all of a lobby that can be seen, its Events too.
+// exactly compares all visible fields of a lobby, and its Events.
 var exactly = cmp.Options{cmpopts.IgnoreUnexported(lobby.Lobby{}), cmpopts.EquateEmpty()}
 
-// Those in party's lobby. Old cannot resume, and wes and xia wait.
+// The connections in party's lobby. Old cannot resume, and wes and xia wait.
 var (
 	host = lobby.Member{Conn: "host", PeerID: 1, ClaimedAt: 10}
 	ann  = lobby.Member{Conn: "ann", PeerID: 2, ClaimedAt: 20}
@@ -27,7 +27,7 @@ var (
 	xia  = lobby.JoinRequest{Conn: "xia", PeerID: 6, ClaimedAt: 60, Original: true}
 )
 
-// party returns a lobby with a host, three members and two who wait.
+// party returns a lobby with a host, three members and two waiting players.
 func party() lobby.Lobby {
 	return lobby.Lobby{
 		Game: "tanks", ID: "Blue-Fox", Members: []lobby.Member{host, ann, bob, old}, Waiting: []lobby.JoinRequest{wes, xia},
@@ -42,8 +42,9 @@ func away(m lobby.Member) lobby.Member {
 	return m
 }
 
-// A lobbyTest applies a rule to party, as was has made it. What changes is what want does to a copy: without want it is
-// nothing, and so it is with every err.
+// A lobbyTest applies a rule to party, after was has changed it. want makes the
+// expected changes to a copy. Without want the lobby must not change, and so it
+// is with every err.
 type lobbyTest struct {
 	was  func(l *lobby.Lobby)
 	rule func(l *lobby.Lobby) error
@@ -111,7 +112,7 @@ func shut(by string) func(*lobby.Lobby) error {
 	return func(l *lobby.Lobby) error { return l.Close(by) }
 }
 
-// always makes a rule of a function that cannot fail.
+// always turns a function that cannot fail into a rule.
 func always(f func(*lobby.Lobby)) func(*lobby.Lobby) error {
 	return func(l *lobby.Lobby) error {
 		f(l)
@@ -141,13 +142,13 @@ func queueFull(l *lobby.Lobby) {
 	}
 }
 
-// ended is what a lobby is when it has closed.
+// ended closes a lobby.
 func ended(l *lobby.Lobby, reason string, hear ...lobby.Member) {
 	l.Events = append(l.Events, lobby.Event{Kind: lobby.Closed, Reason: reason, To: hear, Requests: l.Waiting})
 	l.Closed, l.Members, l.Waiting = true, nil, nil
 }
 
-// without says that l has lost its i-th member, of which the host hears.
+// without removes the i-th member of l, and notifies the host.
 func without(l *lobby.Lobby, i int, reason string) {
 	m := l.Members[i]
 	l.Events = append(l.Events, lobby.Event{
@@ -156,7 +157,7 @@ func without(l *lobby.Lobby, i int, reason string) {
 	l.Members = append(l.Members[:i:i], l.Members[i+1:]...)
 }
 
-// cancelled says that l's i-th request is no more, of which the host hears.
+// cancelled removes the i-th request of l, and notifies the host.
 func cancelled(l *lobby.Lobby, i int) {
 	r := l.Waiting[i]
 	l.Events = append(l.Events, lobby.Event{
@@ -165,7 +166,7 @@ func cancelled(l *lobby.Lobby, i int) {
 	l.Waiting = append(l.Waiting[:i:i], l.Waiting[i+1:]...)
 }
 
-// admitted says that l's i-th request has been accepted as peer id.
+// admitted accepts the i-th request of l as peer id.
 func admitted(l *lobby.Lobby, i, id int, used ...[2]int) {
 	r := l.Waiting[i]
 	l.Members = append(l.Members, lobby.Member{Conn: r.Conn, PeerID: id, Original: r.Original, ClaimedAt: r.ClaimedAt})
@@ -173,14 +174,15 @@ func admitted(l *lobby.Lobby, i, id int, used ...[2]int) {
 	l.UsedPeerIDs, l.LastPeerID = used, max(l.LastPeerID, id)
 }
 
-// TestRules guards what each rule does to the whole lobby, who hears of it, and that a rule which says no changes nothing.
+// TestRules checks what each rule changes in the whole lobby and whom it
+// notifies, and that a rule that fails changes nothing.
 func TestRules(t *testing.T) {
 	for name, tt := range lobbyTests {
 		t.Run(name, tt.run)
 	}
 }
 
-// TestAnswers guards what the rules that return more than an error return.
+// TestAnswers checks the results of rules that return more than an error.
 func TestAnswers(t *testing.T) {
 	l := party()
 	m, r, err := l.Accept("host", "xia", 40, "")
@@ -199,7 +201,8 @@ func TestAnswers(t *testing.T) {
 	}
 }
 
-// TestRefusalsReturnNobody guards that a rule which says no hands out no member and no request.
+// TestRefusalsReturnNobody checks that a rule that fails returns no member and
+// no request.
 func TestRefusalsReturnNobody(t *testing.T) {
 	l := party()
 	for _, conn := range []string{"", "yan", "ann"} {
@@ -213,7 +216,7 @@ func TestRefusalsReturnNobody(t *testing.T) {
 	}
 }
 
-// TestNewLobby guards that a new lobby has its host in it, as peer 1, and nobody else.
+// TestNewLobby checks that a new lobby has only its host, as peer 1.
 func TestNewLobby(t *testing.T) {
 	got := lobby.New("tanks", "Blue-Fox", lobby.Member{Conn: "host", PeerID: 12, ClaimedAt: 10, Original: true})
 	want := lobby.Lobby{
@@ -225,7 +228,8 @@ func TestNewLobby(t *testing.T) {
 	}
 }
 
-// TestKeys guards that ids which differ in case share a key, and games which do have their own.
+// TestKeys checks that ids that differ only in case share a key, and that games
+// that do have different keys.
 func TestKeys(t *testing.T) {
 	l, c := party(), store.Connection{Game: "tanks", Claim: lobby.Claim{LobbyID: "blue-fox"}}
 	if l.Key() != "tanks#blue-fox" || c.Key() != l.Key() || lobby.KeyOf("Tanks", "blue-fox") == l.Key() {
@@ -233,7 +237,7 @@ func TestKeys(t *testing.T) {
 	}
 }
 
-// TestWhoIsIn guards the look-ups: by connection, and in the list where it is.
+// TestWhoIsIn checks the look-ups by connection.
 func TestWhoIsIn(t *testing.T) {
 	l := party()
 	for conn, want := range map[string]struct{ member, lists bool }{
@@ -253,7 +257,7 @@ func TestWhoIsIn(t *testing.T) {
 	}
 }
 
-// TestDue guards when a lobby has to be looked at because somebody was away for too long.
+// TestDue checks when Due reports a member whose grace has ended.
 func TestDue(t *testing.T) {
 	for name, tt := range map[string]struct {
 		was func(*lobby.Lobby)
@@ -273,7 +277,8 @@ func TestDue(t *testing.T) {
 	}
 }
 
-// TestLasts guards that a lobby in which nobody is left to be told anything is kept no longer than a place in it.
+// TestLasts checks that a lobby without a connected member is kept no longer
+// than its last grace.
 func TestLasts(t *testing.T) {
 	now := later.Add(-time.Minute)
 	all := func(l *lobby.Lobby) {
@@ -298,8 +303,8 @@ func TestLasts(t *testing.T) {
 	}
 }
 
-// TestClone guards that a copy shares no memory with what it was made of, in either direction, and starts without
-// changes.
+// TestClone checks that a copy shares no memory with its original, in either
+// direction, and starts without events.
 func TestClone(t *testing.T) {
 	l := party()
 	l.Events = []lobby.Event{{Kind: lobby.Left}}

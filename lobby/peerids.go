@@ -6,11 +6,11 @@ import (
 )
 
 // peerIDs is a set of peer ids, as ranges with both ends included, sorted and
-// not touching. Mostly it is one range, however many players come and go.
+// not touching. Usually one range is enough, however many players come and go.
 type peerIDs [][2]int
 
-// maxRanges bounds the memory of a lobby whose host numbers players at random.
-// Beyond it the two nearest ranges become one, and the ids between them count
+// maxRanges limits the memory of a lobby whose host numbers players at random.
+// Beyond it, the two nearest ranges become one, and the ids between them count
 // as used.
 const maxRanges = 256
 
@@ -60,9 +60,9 @@ func (s peerIDs) nearest() (at int) {
 	return at
 }
 
-// nextPeerID returns the number for the next joiner: the highest ever used or
-// promised, plus 1. If the host has used the highest possible number, it is the
-// lowest one that is free.
+// nextPeerID returns the number for the next joiner: the highest used or
+// promised so far, plus 1. If the host has used the highest possible number, it
+// is the lowest free one.
 func (l *Lobby) nextPeerID() int {
 	if l.LastPeerID < math.MaxInt32 {
 		return l.LastPeerID + 1

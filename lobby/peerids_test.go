@@ -13,7 +13,8 @@ import (
 	"bellhop/lobby"
 )
 
-// visit lets somebody in as want, or as the next peer if that is zero, and out again.
+// visit admits a player as peer want, or as the next peer if want is zero, and
+// removes the player again.
 func visit(l *lobby.Lobby, want int) (int, error) {
 	if err := l.Request(lobby.JoinRequest{Conn: "visitor"}); err != nil {
 		return 0, err
@@ -27,11 +28,12 @@ func visit(l *lobby.Lobby, want int) (int, error) {
 	return m.PeerID, l.Leave("visitor")
 }
 
-// top is the highest peer id there is: WebRTC in Godot has 32 bits for it, with a sign.
+// top is the highest possible peer id: Godot's WebRTC uses signed 32-bit
+// numbers.
 const top = math.MaxInt32
 
-// TestPeerIDs guards which numbers visitors get, one after the other, and in how many ranges they are remembered. A
-// want of 0 leaves it to the lobby.
+// TestPeerIDs checks which numbers visitors get in turn, and in how many ranges
+// the lobby remembers them. A want of 0 lets the lobby choose.
 func TestPeerIDs(t *testing.T) {
 	for name, tt := range map[string]struct {
 		wants, got []int
@@ -64,8 +66,9 @@ func TestPeerIDs(t *testing.T) {
 	}
 }
 
-// TestPromises guards that each of those who wait together is promised another number, and a refused one's number goes
-// to nobody else, not even once the top is used up.
+// TestPromises checks that each of several waiting players is promised another
+// number. The number of a rejected player goes to nobody else, not even once
+// the top is used up.
 func TestPromises(t *testing.T) {
 	for name, tt := range map[string]struct {
 		first int // chosen for the first visitor
@@ -98,8 +101,9 @@ func drawPeerID() *rapid.Generator[int] {
 	return rapid.OneOf(rapid.IntRange(1, 20), rapid.IntRange(top-10, top), rapid.IntRange(1, top), rapid.Just(0))
 }
 
-// TestPeerIDsNeverComeBack guards, whatever the host chooses, that a number that somebody had goes to nobody again, and
-// that as long as few are remembered every other is free.
+// TestPeerIDsNeverComeBack checks that no number is given out twice, whatever
+// the host chooses. As long as few ranges are remembered, every other number is
+// free.
 func TestPeerIDsNeverComeBack(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		l, had := lobbyOf("blue-fox"), map[int]bool{lobby.FirstPeerID: true}
@@ -120,15 +124,15 @@ func TestPeerIDsNeverComeBack(t *testing.T) {
 	})
 }
 
-// TestManyPeerIDs guards that a host who scatters the numbers can make a lobby remember only so much, and that what was
-// used stays used all the same.
+// TestManyPeerIDs checks that a host that scatters the numbers cannot make a
+// lobby remember too much, and that used numbers stay used.
 func TestManyPeerIDs(t *testing.T) {
 	l := lobbyOf("blue-fox")
 	var had []int
 	for i := range 1000 {
-		id, err := visit(&l, 2+i*7919%100_003*1000) // far apart, and in no order
+		id, err := visit(&l, 2+i*7919%100_003*1000) // far apart, in no order
 		if errors.Is(err, lobby.ErrPeerIDTaken) {
-			continue // one of those that were given up to save room
+			continue // one that was given up to save room
 		}
 		wantErr(t, "visit", err, nil)
 		had = append(had, id)
@@ -144,8 +148,9 @@ func TestManyPeerIDs(t *testing.T) {
 	}
 }
 
-// TestNextPeerIDIsFound guards that the lowest free number is found at once though nearly all are used: a host who has
-// used up the top, and scatters, must not be able to keep the server counting.
+// TestNextPeerIDIsFound checks that the lowest free number is found fast
+// although nearly all are used. A host that has used up the top and scatters
+// numbers must not be able to keep the server counting.
 func TestNextPeerIDIsFound(t *testing.T) {
 	l := lobbyOf("blue-fox")
 	l.UsedPeerIDs, l.LastPeerID = [][2]int{{1, top - 5}, {top, top}}, top

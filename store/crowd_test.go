@@ -15,12 +15,14 @@ import (
 	"bellhop/store/storetest"
 )
 
-// crowd is how many ask to come into one lobby at once, and places how many get in.
+// crowd is the number of players who ask to join one lobby together, and places
+// the number that it admits.
 const crowd, places = 100, 7
 
-// BenchmarkCrowd is how long it takes a host to let seven players in while 100 ask to come in at the same moment: until the
-// last of the seven is in, and until the last of the 100 has its answer. "alike" is with the host waiting as long as they do
-// before a write that was overtaken is tried again.
+// BenchmarkCrowd measures how long a host takes to admit seven players while
+// 100 ask to join at the same moment: until the last of the seven is in, and
+// until the last of the 100 has an answer. In "alike", the host waits as long
+// as the players before it retries a write.
 func BenchmarkCrowd(b *testing.B) {
 	endpoint := dynamodbtest.Start(b)
 	for _, alike := range []bool{true, false} {
@@ -42,8 +44,9 @@ func BenchmarkCrowd(b *testing.B) {
 	}
 }
 
-// TestCrowd guards that a host gets its players in while a crowd asks, that as many wait as may, and that nobody is left
-// without an answer.
+// TestCrowd checks that a host admits its players while a crowd asks to join,
+// that the limit of waiting players can be reached, and that everybody gets an
+// answer.
 func TestCrowd(t *testing.T) {
 	endpoint := dynamodbtest.Start(t)
 	for name, s := range map[string]store.Store{"memory": store.NewMemory(time.Now), "dynamodb": dynamodbtest.Open(t, endpoint, time.Now)} {
@@ -54,7 +57,8 @@ func TestCrowd(t *testing.T) {
 	}
 }
 
-// rush has a crowd ask, and the host let in each that it hears of until the lobby is full.
+// rush lets a crowd ask to join. The host accepts each request that it sees
+// until the lobby is full.
 func rush(t testing.TB, s store.Store, crowd int) (lastIn, allAnswered time.Duration) {
 	l := storetest.LobbyOf("blue-fox")
 	l.ExpiresAt = time.Now().Add(100 * 365 * 24 * time.Hour)

@@ -217,7 +217,8 @@ func (s *expiring[K, V]) forget(sh *shard[K, V]) {
 	sh.writes, sh.kept = 0, len(sh.values)
 }
 
-// all yields every value that has not expired. Nothing is locked while a value is looked at.
+// all yields every value that has not expired. Nothing is locked while a value
+// is looked at.
 func (s *expiring[K, V]) all() iter.Seq[V] {
 	return func(yield func(V) bool) {
 		for sh := range s.shards.All() {

@@ -23,16 +23,16 @@ var (
 	ErrNotFound = errors.New("not found")
 	ErrExists   = errors.New("exists already")
 	ErrConflict = errors.New("changed since it was read")
-	// ErrThrottled says that the backend takes no more requests for now.
+	// ErrThrottled means that the backend accepts no more requests for now.
 	ErrThrottled = errors.New("store takes no more requests for now")
 )
 
-// A Connection is what is known of a client from $connect to $disconnect.
+// A Connection is the state of a client from $connect to $disconnect.
 type Connection struct {
 	ID          string    `dynamodbav:"-"` // its item's key has it
 	Game        string    `dynamodbav:"game"`
 	Original    bool      `dynamodbav:"original"` // opened with protocol=original
-	lobby.Claim           // where it is, if anywhere
+	lobby.Claim           // its lobby, if any
 	ExpiresAt   time.Time `dynamodbav:"expires_at,unixtime"`
 }
 
@@ -92,6 +92,6 @@ type Store interface {
 }
 
 // FirstVersion returns the version of a new lobby, for implementations of
-// Store. It is random: if every lobby began at 1, a writer that has read a lobby
-// could overwrite the next one with the same id.
+// Store. It is random: if every lobby began at 1, a writer that has read a
+// lobby could overwrite the next one with the same id.
 func FirstVersion() int64 { return 1 + rand.Int64N(1<<52) }

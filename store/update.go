@@ -9,9 +9,9 @@ import (
 	"bellhop/lobby"
 )
 
-// maxAttempts bounds how often Apply tries to write while others write first. A
-// host that lets in players while 100 others ask can lose some 40 times on a slow
-// store. The context bounds the time.
+// maxAttempts limits how often Apply tries to write while others write first. A
+// host that admits players while 100 others ask can lose some 40 times on a
+// slow store. The context limits the time.
 const maxAttempts = 128
 
 // An Update is a change of one lobby. Set Store and Key, then call Apply.
@@ -69,23 +69,26 @@ func UpdateLobby(ctx context.Context, s Store, key lobby.Key, rule func(*lobby.L
 	return Update{Store: s, Key: key}.Apply(ctx, rule)
 }
 
-// A backoff is how long a write waits before another attempt: a random time. Its bound doubles with each attempt, from first
-// to most; with slowly it is counted from the time that the attempt took, so that a slow backend is not asked more often
-// than it can answer.
+// A backoff is how a write waits before its next attempt: for a random time.
+// Its limit doubles with each attempt, from first to most. With slowly, the
+// limit is a multiple of the time that the attempt took, so a slow backend gets
+// no more requests than it can answer.
 type backoff struct {
 	first, most time.Duration
 	slowly      bool
 }
 
-// Players who want to come in wait longer than everybody else. Of 100 who ask at once each write makes 99 others fail, and
-// the host's, who lets them in, would have to be faster than all of them. So a burst of players spreads itself over as much
-// time as their writes take one after the other (some 5 ms each), and the host's writes go between them.
+// Players who want to join wait longer than all others. If 100 ask together,
+// each write makes 99 others fail, and the host's writes, which admit players,
+// would have to be faster than all of them. So a burst of players spreads out
+// over the time that their writes take one after the other (some 5 ms each),
+// and the host's writes go between them.
 var (
 	joining   = backoff{4 * time.Millisecond, time.Second, true}
 	otherwise = backoff{time.Millisecond, 16 * time.Millisecond, false}
 )
 
-// backoffOf returns how long to wait before the change from old to l is tried again.
+// backoffOf returns the backoff for a retry of the change from old to l.
 func backoffOf(old, l *lobby.Lobby) backoff {
 	if len(l.Members)+len(l.Waiting) > len(old.Members)+len(old.Waiting) {
 		return joining

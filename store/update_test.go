@@ -13,7 +13,8 @@ import (
 	"bellhop/store/storetest"
 )
 
-// A contest has another writer write before each swap of its store, losses times.
+// A contest is a store in which another writer writes before each of the first
+// losses swaps.
 type contest struct {
 	store.Store
 	losses   int
@@ -39,8 +40,8 @@ func newContest(t *testing.T, losses int) (*contest, lobby.Key) {
 	return c, l.Key()
 }
 
-// TestUpdateGivesUp guards that UpdateLobby tries again, waits for a bounded time between its attempts, and gives up.
-// Time passes only in the bubble.
+// TestUpdateGivesUp checks that UpdateLobby retries, waits for a bounded time
+// between its attempts, and gives up. Time passes only in the bubble.
 func TestUpdateGivesUp(t *testing.T) {
 	for name, tt := range map[string]struct {
 		losses, attempts int
@@ -66,8 +67,8 @@ func TestUpdateGivesUp(t *testing.T) {
 	}
 }
 
-// TestUpdateEndsWithContext guards that nobody waits for another attempt once the context has ended, be it before the
-// wait or in it.
+// TestUpdateEndsWithContext checks that no update waits for another attempt
+// once the context has ended, before the wait or in it.
 func TestUpdateEndsWithContext(t *testing.T) {
 	for name, wait := range map[string]time.Duration{"before": 0, "meanwhile": time.Nanosecond} {
 		t.Run(name, func(t *testing.T) {
@@ -79,7 +80,7 @@ func TestUpdateEndsWithContext(t *testing.T) {
 					switch {
 					case wait == 0:
 						end()
-					case s.attempts == 2: // the first that is followed by a wait
+					case s.attempts == 2: // the first one that a wait follows
 						time.AfterFunc(wait, end)
 					}
 				}
@@ -93,7 +94,8 @@ func TestUpdateEndsWithContext(t *testing.T) {
 	}
 }
 
-// TestUpdateBackendFails guards that an error with no name comes back at once.
+// TestUpdateBackendFails checks that an unnamed error is returned without
+// another attempt.
 func TestUpdateBackendFails(t *testing.T) {
 	s, key := newContest(t, 0)
 	fire, calls := errors.New("the disk is on fire"), 0

@@ -12,8 +12,9 @@ import (
 	"bellhop/lobby"
 )
 
-// CreateTable makes d's table if it is missing, as template.yaml describes it, and waits until it is there: for a
-// DynamoDB on this machine. The Lambda function never calls it.
+// CreateTable creates d's table, as template.yaml describes it, if it is
+// missing, and waits until it exists. It is for a DynamoDB on this machine. The
+// Lambda function never calls it.
 func (d *Store) CreateTable(ctx context.Context) error {
 	_, err := d.client.CreateTable(ctx, &dynamodb.CreateTableInput{
 		TableName: &d.table,

@@ -15,13 +15,15 @@ import (
 	"time"
 )
 
-// patience is for a machine that has much else to do. ministack starts in a second of a free core.
+// patience is generous for a busy machine. ministack starts in a second of a
+// free core.
 const patience = 2 * time.Minute
 
 // errNone is returned if no emulator is installed.
 var errNone = errors.New("no emulator is installed")
 
-// shared starts the DynamoDB of all tests of a package, and returns its URL. It ends with the tests' process.
+// shared starts the DynamoDB for all tests of a package, and returns its URL.
+// It ends with the tests' process.
 var shared = sync.OnceValues(func() (endpoint string, err error) {
 	port, err := freePort()
 	if err != nil {
@@ -41,10 +43,12 @@ var shared = sync.OnceValues(func() (endpoint string, err error) {
 	return joined(endpoint)
 })
 
-// joined serves what endpoint does, and writes the head and the body of an answer together. ministack writes one after
-// the other, and the SDK's client loses one in 350 of such answers where the server is as quick as one on this machine:
-// smithy-go closes a request's body when the head is there, and if net/http has not read that body's end by then, it
-// takes the request for broken and closes the connection.
+// joined serves what endpoint serves, and writes the head and the body of an
+// answer together. ministack writes one after the other. If the server is as
+// near as one on this machine, the SDK's client loses one in 350 of such
+// answers: smithy-go closes a request's body when the head has arrived, and if
+// net/http has not read that body's end by then, it treats the request as
+// broken and closes the connection.
 func joined(endpoint string) (string, error) {
 	target, err := url.Parse(endpoint)
 	if err != nil {
@@ -58,8 +62,9 @@ func joined(endpoint string) (string, error) {
 	return "http://" + l.Addr().String(), nil
 }
 
-// StartMinistack returns the URL of a ministack of the test's own, which emulates much of AWS. Its environment is the
-// test's and env. It runs until the test ends. If ministack is not installed, see Missing.
+// StartMinistack starts a ministack, which emulates much of AWS, for one test,
+// and returns its URL. Its environment is the test's, with env added. It runs
+// until the test ends. If ministack is not installed, see Missing.
 func StartMinistack(t testing.TB, env ...string) (endpoint string) {
 	t.Helper()
 	port, err := freePort()
@@ -79,8 +84,9 @@ func StartMinistack(t testing.TB, env ...string) (endpoint string) {
 	return endpoint
 }
 
-// ministack returns a command that serves ministack at a port. uvicorn serves it, since each request costs 0.9 ms of CPU
-// by it, and 2.2 ms by the server that ministack brings.
+// ministack returns a command that serves ministack at a port. It uses uvicorn,
+// with which a request costs 0.9 ms of CPU; with ministack's own server it
+// costs 2.2 ms.
 func ministack(port string) (*exec.Cmd, error) {
 	_, here, _, _ := runtime.Caller(0)
 	python := filepath.Join(filepath.Dir(here), "../../.cache/ministack/bin/python")
@@ -93,8 +99,10 @@ func ministack(port string) (*exec.Cmd, error) {
 	return c, nil
 }
 
-// run starts a server, and returns its URL once it answers and what stops it. The server ends with this process at the
-// latest, however that ends: it is killed when nobody can write to its shell's standard input any more.
+// run starts a server. It returns the server's URL, once it answers, and a
+// function that stops it. The server ends with this process at the latest,
+// however that ends: it is killed when nobody can write to its shell's standard
+// input any more.
 func run(port string, server *exec.Cmd) (endpoint string, stop func(), err error) {
 	const untilEOF = `exec 3<&0; "$@" & server=$!; { cat <&3; kill -9 $server; } >/dev/null 2>&1 & wait $server 2>/dev/null`
 	c := exec.Command("sh", append([]string{"-c", untilEOF, "sh"}, server.Args...)...)

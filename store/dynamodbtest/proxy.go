@@ -12,17 +12,17 @@ import (
 	"testing"
 )
 
-// A Fault is what happens to a request for DynamoDB's operation. It answers by w, or leaves that to forward, and may do
-// either twice or not at all.
+// A Fault handles a request for DynamoDB's operation. It can answer on w itself
+// or call forward, each of them never, once or twice.
 type Fault func(operation string, w http.ResponseWriter, r *http.Request, forward http.Handler)
 
-// A Proxy stands before a DynamoDB and makes what is asked of it go wrong.
+// A Proxy forwards requests to a DynamoDB, and injects faults.
 type Proxy struct {
 	URL   string
 	fault atomic.Pointer[Fault]
 }
 
-// NewProxy starts a Proxy that does nothing yet.
+// NewProxy starts a Proxy without faults.
 func NewProxy(t testing.TB, endpoint string) *Proxy { return NewProxyAt(t, "127.0.0.1:0", endpoint) }
 
 // NewProxyAt starts a Proxy that listens on an address.
@@ -56,7 +56,7 @@ func Serve(t testing.TB, address string, h http.Handler) (url string) {
 	return server.URL
 }
 
-// Set makes f happen to all requests from now on; nil, nothing.
+// Set lets f handle all requests from now on; nil forwards them.
 func (p *Proxy) Set(f Fault) {
 	if f == nil {
 		p.fault.Store(nil)
@@ -78,24 +78,25 @@ func Times(n int, operation string, f Fault) Fault {
 	}
 }
 
-// Lost does what is asked and loses the answer.
+// Lost forwards the request and loses the answer.
 func Lost(operation string, w http.ResponseWriter, r *http.Request, forward http.Handler) {
 	Keep(operation, w, r, forward)
 	panic(http.ErrAbortHandler)
 }
 
-// Keep does what is asked and keeps the answer to itself.
+// Keep forwards the request and withholds the answer.
 func Keep(_ string, _ http.ResponseWriter, r *http.Request, forward http.Handler) {
 	forward.ServeHTTP(httptest.NewRecorder(), r)
 }
 
 // Hangs never answers.
 func Hangs(_ string, _ http.ResponseWriter, r *http.Request, _ http.Handler) {
-	io.Copy(io.Discard, r.Body) // or the end of the client is not noticed
+	io.Copy(io.Discard, r.Body) // or the server does not notice that the client has gone
 	<-r.Context().Done()
 }
 
-// Throttled answers as DynamoDB does when more is asked than a table, or an account, may take.
+// Throttled answers as DynamoDB does when requests exceed the limit of a table
+// or an account.
 func Throttled(_ string, w http.ResponseWriter, _ *http.Request, _ http.Handler) {
 	refuse(w, http.StatusBadRequest, "ProvisionedThroughputExceededException")
 }

@@ -1,4 +1,5 @@
-// Package dynamodbtest gives tests a DynamoDB to talk to. Call Start, then Open for a table of the test's own.
+// Package dynamodbtest provides a DynamoDB for tests. Call Start, then Open for
+// a table of the test's own.
 package dynamodbtest
 
 import (
@@ -17,9 +18,10 @@ import (
 	"bellhop/store/dynamodb"
 )
 
-// Start returns the URL of a DynamoDB: that of DYNAMODB_ENDPOINT if it is set, else of an emulator that all tests of the
-// package share: dynoxide if it is on PATH, else ministack, which `make tools` installs. Without any the test is skipped,
-// or, with CI=true, fails.
+// Start returns the URL of a DynamoDB. It is that of DYNAMODB_ENDPOINT, if set.
+// Otherwise it is that of an emulator that all tests of the package share:
+// dynoxide if it is on PATH, else ministack, which `make tools` installs.
+// Without any, the test is skipped or, with CI=true, fails.
 func Start(t testing.TB) (endpoint string) {
 	t.Helper()
 	if endpoint = os.Getenv("DYNAMODB_ENDPOINT"); endpoint != "" {
@@ -39,7 +41,8 @@ func Start(t testing.TB) (endpoint string) {
 	return endpoint
 }
 
-// Missing skips the test for want of something that it needs, and with CI=true fails it.
+// Missing skips the test because a requirement is missing; with CI=true it
+// fails the test.
 func Missing(t testing.TB, what string) {
 	t.Helper()
 	if os.Getenv("CI") == "true" {
@@ -48,17 +51,18 @@ func Missing(t testing.TB, what string) {
 	t.Skip("SKIPPED: " + what)
 }
 
-// Config returns what a client needs beside an endpoint.
+// Config returns what a client needs besides an endpoint.
 func Config() aws.Config {
 	return aws.Config{
-		Region: "us-east-1", // as the gateway's and a function's are by default: an emulator keeps tables by region
+		Region: "us-east-1", // default of the gateway and the function: an emulator keeps tables by region
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{AccessKeyID: "test", SecretAccessKey: "test"}, nil
 		}),
 	}
 }
 
-// ItemCalls returns the operations of DynamoDB that a Store calls: what the function's role has to allow, and no more.
+// ItemCalls returns the operations of DynamoDB that a Store calls. The
+// function's role must allow exactly these.
 func ItemCalls() []string { return []string{"GetItem", "PutItem", "Query", "UpdateItem"} }
 
 var tables atomic.Int64
@@ -72,8 +76,9 @@ func Open(t testing.TB, endpoint string, now func() time.Time) *dynamodb.Store {
 	return OpenTable(t, Config(), endpoint, Table(), now)
 }
 
-// OpenTable returns a Store in a table at endpoint, which it makes if it is
-// missing. The table is deleted when the test ends, since tests share a DynamoDB.
+// OpenTable returns a Store in a table at endpoint. It creates the table if
+// that is missing, and deletes it when the test ends, since tests share a
+// DynamoDB.
 func OpenTable(t testing.TB, c aws.Config, endpoint, table string, now func() time.Time) *dynamodb.Store {
 	t.Helper()
 	d := dynamodb.New(c, endpoint, table, now)
@@ -88,12 +93,13 @@ func OpenTable(t testing.TB, c aws.Config, endpoint, table string, now func() ti
 	return d
 }
 
-// Client returns a client for a DynamoDB at endpoint, for what no Store does.
+// Client returns a client for a DynamoDB at endpoint, for requests that no
+// Store makes.
 func Client(endpoint string) *awsdynamodb.Client {
 	return awsdynamodb.NewFromConfig(Config(), func(o *awsdynamodb.Options) { o.BaseEndpoint = &endpoint })
 }
 
-// OtherTable makes a table at endpoint that is not a Store's: its key is id.
+// OtherTable creates a table at endpoint that no Store can use: its key is id.
 func OtherTable(t testing.TB, endpoint string) (table string) {
 	t.Helper()
 	table = Table()

@@ -16,22 +16,23 @@ import (
 	"bellhop/store"
 )
 
-// An operation is what a client asked a store in a history, and an answer what it heard. Lobbies are told apart by who
-// their host is: that is what is written.
+// An operation is a client's request to a store in a history, and an answer its
+// result. The host's name identifies a lobby, since it is what each write
+// changes.
 type (
 	operation struct {
 		kind string // create, swap, close or read
 		host string
-		was  string // with swap and close: the host of the lobby that was read before
+		was  string // with swap and close: the host of the lobby as read before
 	}
 	answer struct {
-		host string // with read; empty: there was none
+		host string // with read; empty: no lobby
 		ok   bool
 	}
 )
 
-// register is what a Store promises of one lobby, each operation at one moment: its state is the host, or "" if there
-// is no lobby.
+// register is a Store's promise for one lobby: each operation happens at one
+// moment. Its state is the host, or "" if there is no lobby.
 var register = porcupine.Model{
 	Init: func() any { return "" },
 	Step: func(state, input, output any) (bool, any) {
@@ -60,15 +61,15 @@ func pick(first bool, a, b string) string {
 	return b
 }
 
-// A client of a store asks at random and writes down what it hears.
+// A client sends random requests to a store and records the results.
 type client struct {
 	id      int
 	s       store.Store
-	last    *lobby.Lobby // as it read it
+	last    *lobby.Lobby // as the client read it
 	history []porcupine.Operation
 }
 
-// started is what a history's times are relative to.
+// started is the origin of a history's times.
 var started = time.Now()
 
 func (c *client) ask(in operation, call func() (answer, error)) error {
@@ -92,7 +93,8 @@ func (c *client) read(ctx context.Context) error {
 	})
 }
 
-// try asks for a write. Refused is the error that says that somebody was faster.
+// try sends a write. refused is the error that means that another client was
+// faster.
 func (c *client) try(in operation, write func() error, refused error) error {
 	return c.ask(in, func() (answer, error) {
 		err := write()
@@ -103,7 +105,7 @@ func (c *client) try(in operation, write func() error, refused error) error {
 	})
 }
 
-// write writes the name host, which nobody else writes.
+// write writes the name host, which no other client writes.
 func (c *client) write(ctx context.Context, host string) error {
 	l := LobbyOf("blue-fox")
 	if c.last == nil {
@@ -119,17 +121,18 @@ func (c *client) write(ctx context.Context, host string) error {
 	return c.try(in, func() error { return Swap(ctx, c.s, l) }, store.ErrConflict)
 }
 
-// testLinearizable has clients read, create, swap and close one lobby at the same
-// time. It looks for an order of all operations, within the times that the
-// clients saw, in which each gets the answer that it got. That such an order
-// exists is what "atomic" and "visible to every later read" mean.
+// testLinearizable lets clients read, create, swap and close one lobby at the
+// same time. It looks for an order of all operations, within the times that the
+// clients measured, that explains each answer. If there is one, writes are
+// atomic and visible to every later read.
 func testLinearizable(t *testing.T, s store.Store, _ *Clock) {
 	if history := record(t, s, 6, 100); !porcupine.CheckOperations(register, history) {
 		t.Fatalf("no order explains these %d operations: %v", len(history), history)
 	}
 }
 
-// record has clients do steps each at once and returns all that they did.
+// record lets clients do steps each at the same time and returns all
+// operations.
 func record(t *testing.T, s store.Store, clients, steps int) (history []porcupine.Operation) {
 	t.Helper()
 	var mu sync.Mutex
@@ -143,7 +146,7 @@ func record(t *testing.T, s store.Store, clients, steps int) (history []porcupin
 		}()
 		for range steps {
 			err := c.read(t.Context())
-			for err == nil && rand.IntN(3) > 0 { // with what was read, however long ago
+			for err == nil && rand.IntN(3) > 0 { // based on a read of any age
 				err = c.write(t.Context(), fmt.Sprint("host", names.Add(1)))
 			}
 			if err != nil {

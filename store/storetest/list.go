@@ -12,7 +12,8 @@ import (
 	"bellhop/store"
 )
 
-// openLobby returns a public lobby of "tanks" with so many players, that began so many seconds after the Epoch.
+// openLobby returns a public lobby of "tanks" with that many players. It began
+// that many seconds after the Epoch.
 func openLobby(id string, began, players, places int) lobby.Lobby {
 	l := LobbyOf(id)
 	l.Public, l.MaxPlayers, l.CreatedAt = true, places, Epoch.UnixMicro()+int64(began)*1e6
@@ -22,7 +23,8 @@ func openLobby(id string, began, players, places int) lobby.Lobby {
 	return l
 }
 
-// pages returns what List gives of "tanks", n at a time, and checks of each page what List promises.
+// pages returns the list of "tanks", read n lobbies at a time, and checks
+// List's promises on each page.
 func pages(t *testing.T, s store.Store, o *lobby.Order, n int) (all []lobby.Listing) {
 	t.Helper()
 	var after lobby.Position
@@ -43,7 +45,8 @@ func pages(t *testing.T, s store.Store, o *lobby.Order, n int) (all []lobby.List
 	return all
 }
 
-// wantListed checks which lobbies of "tanks" are listed, whatever the size of pages. A write may show a moment late.
+// wantListed checks which lobbies of "tanks" are listed, with pages of any
+// size. A write can be visible a moment late.
 func wantListed(t *testing.T, s store.Store, o *lobby.Order, want ...string) {
 	t.Helper()
 	for _, n := range []int{1, 2, 3, 100} {
@@ -69,7 +72,8 @@ func change(t *testing.T, s store.Store, l lobby.Lobby, rule func(l *lobby.Lobby
 	WantErr(t, "UpdateLobby", err, nil)
 }
 
-// testListNone guards that a game without lobbies has an empty list, wherever one begins.
+// testListNone checks that a game without lobbies has an empty list from any
+// position.
 func testListNone(t *testing.T, s store.Store, _ *Clock) {
 	for _, after := range []lobby.Position{"", "0", "~"} {
 		if page, more, err := s.List(t.Context(), "tanks", lobby.Newest, after, 5); err != nil || more || len(page) > 0 {
@@ -78,7 +82,8 @@ func testListNone(t *testing.T, s store.Store, _ *Clock) {
 	}
 }
 
-// testListOrders guards both orders, and that the id decides where nothing else does.
+// testListOrders checks both orders, and that the id decides between lobbies
+// that are otherwise equal.
 func testListOrders(t *testing.T, s store.Store, _ *Clock) {
 	for _, l := range []lobby.Lobby{
 		openLobby("old", 0, 1, 4), openLobby("Twin-B", 2, 3, 8), openLobby("twin-a", 2, 3, 8), openLobby("one-left", 3, 7, 8),
@@ -90,7 +95,8 @@ func testListOrders(t *testing.T, s store.Store, _ *Clock) {
 	wantListed(t, s, lobby.Fullest, "one-left", "late-one-left", "old", "twin-a", "Twin-B", "big")
 }
 
-// testListMoves guards that a lobby keeps its place in Newest and has another in Fullest when somebody comes or goes.
+// testListMoves checks that a lobby keeps its position in Newest and moves in
+// Fullest when a player comes or leaves.
 func testListMoves(t *testing.T, s store.Store, _ *Clock) {
 	older, newer := openLobby("older", 0, 2, 4), openLobby("newer", 1, 2, 4)
 	Create(t, s, older)
@@ -104,7 +110,8 @@ func testListMoves(t *testing.T, s store.Store, _ *Clock) {
 	wantListed(t, s, lobby.Newest, "newer", "older")
 }
 
-// testListLeaves guards that a lobby which nobody can come into is in no list, and comes back to the place that it had.
+// testListLeaves checks that a lobby that nobody can join is in no list, and
+// comes back to its position.
 func testListLeaves(t *testing.T, s store.Store, _ *Clock) {
 	l := openLobby("fox", 1, 2, 4)
 	Create(t, s, openLobby("before", 0, 2, 4))
@@ -124,18 +131,19 @@ func testListLeaves(t *testing.T, s store.Store, _ *Clock) {
 		t.Log(why.name)
 		wantListed(t, s, lobby.Newest, "behind", "before")
 		wantListed(t, s, lobby.Fullest, "before", "behind")
-		change(t, s, l, func(l *lobby.Lobby) { l.Metadata += " " }) // a write of one that is not listed lists nothing
+		change(t, s, l, func(l *lobby.Lobby) { l.Metadata += " " }) // a write of an unlisted lobby lists nothing
 		wantListed(t, s, lobby.Newest, "behind", "before")
 		change(t, s, l, why.end)
 		wantListed(t, s, lobby.Newest, "behind", "fox", "before")
 		wantListed(t, s, lobby.Fullest, "before", "fox", "behind")
 	}
-	change(t, s, l, func(l *lobby.Lobby) { l.Members[1].AwayUntil = Epoch.Add(time.Hour) }) // a guest's place is as good as taken
+	change(t, s, l, func(l *lobby.Lobby) { l.Members[1].AwayUntil = Epoch.Add(time.Hour) }) // a guest's slot counts as taken
 	wantListed(t, s, lobby.Fullest, "before", "fox", "behind")
 }
 
-// testListClosed guards that one that has closed is in no list, nor are those that are private, locked or full from the start,
-// and that the next of its id is.
+// testListClosed checks that a closed lobby is in no list, and neither is one
+// that is private, locked or full from the start. The next lobby with its id is
+// listed.
 func testListClosed(t *testing.T, s store.Store, _ *Clock) {
 	l := openLobby("fox", 0, 1, 4)
 	Create(t, s, l)
@@ -153,11 +161,12 @@ func testListClosed(t *testing.T, s store.Store, _ *Clock) {
 	wantListed(t, s, lobby.Fullest, "FOX")
 }
 
-// testListExpires guards that what has expired is in no list, that what follows is found behind however many, and that an id
-// which another has taken since is listed once.
+// testListExpires checks that expired lobbies are in no list, that lobbies
+// behind any number of them are found, and that an id that another lobby has
+// taken since is listed once.
 func testListExpires(t *testing.T, s store.Store, c *Clock) {
 	for i := range 50 {
-		Create(t, s, openLobby(fmt.Sprint("gone-", i), 100+i, 3, 4)) // in both orders before those that stay
+		Create(t, s, openLobby(fmt.Sprint("gone-", i), 100+i, 3, 4)) // before the others in both orders
 	}
 	var newest, fullest []string
 	for i := range 5 {
@@ -176,7 +185,8 @@ func testListExpires(t *testing.T, s store.Store, c *Clock) {
 	wantListed(t, s, lobby.Fullest, append(fullest, "gone-7")...)
 }
 
-// testListGames guards that a list has the lobbies of one game alone, and that case counts in its name.
+// testListGames checks that a list has only the lobbies of one game, and that
+// case counts in the game's name.
 func testListGames(t *testing.T, s store.Store, _ *Clock) {
 	for _, game := range []string{"boats", "Tanks", "tank", "tanks2"} {
 		l := openLobby("other", 1, 2, 4)
@@ -189,7 +199,8 @@ func testListGames(t *testing.T, s store.Store, _ *Clock) {
 	wantListed(t, s, lobby.Fullest, "fox")
 }
 
-// testListPassword guards that one with a password is in Newest alone, for as long as it has that.
+// testListPassword checks that a lobby with a password is only in Newest, for
+// as long as it has the password.
 func testListPassword(t *testing.T, s store.Store, _ *Clock) {
 	l := openLobby("secret", 1, 3, 4)
 	l.Password = "salt.hash"
@@ -204,8 +215,8 @@ func testListPassword(t *testing.T, s store.Store, _ *Clock) {
 	wantListed(t, s, lobby.Newest, "secret", "open")
 }
 
-// testListAfter guards that a list goes on behind a position also when the lobby that stood there is gone, or others have come,
-// and says that there is no more when all has been shown.
+// testListAfter checks that a list continues after a position even if the lobby
+// there is gone, or others have come, and that more is false at the end.
 func testListAfter(t *testing.T, s store.Store, _ *Clock) {
 	for i := range 9 {
 		Create(t, s, openLobby(fmt.Sprint("l", i), i, 1, 4))
@@ -215,7 +226,7 @@ func testListAfter(t *testing.T, s store.Store, _ *Clock) {
 	change(t, s, openLobby("l5", 0, 1, 4), func(l *lobby.Lobby) { l.Closed, l.Members = true, nil })
 	Create(t, s, openLobby("new", 50, 1, 4))
 	wantListed(t, s, lobby.Newest, "new", "l8", "l7", "l6", "l4", "l3", "l2", "l1", "l0")
-	for i, want := range map[int]int{3: 5, 7: 1, 8: 0} { // behind l5, l1 and l0
+	for i, want := range map[int]int{3: 5, 7: 1, 8: 0} { // after l5, l1 and l0
 		page, more, err := s.List(t.Context(), "tanks", lobby.Newest, all[i].Position, 100)
 		if err != nil || more || len(page) != want {
 			t.Errorf("behind %s: %v, %v, %v, want %d", all[i].ID, page, more, err, want)
@@ -223,7 +234,8 @@ func testListAfter(t *testing.T, s store.Store, _ *Clock) {
 	}
 }
 
-// testListShows guards that a listing has what the lobby has, also after writes.
+// testListShows checks that a listing has the lobby's current fields, also
+// after writes.
 func testListShows(t *testing.T, s store.Store, _ *Clock) {
 	l := openLobby("Blue-Fox", 1, 2, 4)
 	l.Password, l.AutoAccept, l.Mesh, l.Migrates, l.Metadata = "salt.hash", true, true, true, `{"map":"ice"}`

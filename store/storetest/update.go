@@ -33,7 +33,8 @@ func testUpdateNothing(t *testing.T, s store.Store, _ *Clock) {
 	WantErr(t, "UpdateLobby", err, store.ErrNotFound)
 }
 
-// testUpdateError guards that what a rule returns comes back itself, even where it is an error of the store's.
+// testUpdateError checks that Apply returns a rule's own error, even one of the
+// store's errors.
 func testUpdateError(t *testing.T, s store.Store, _ *Clock) {
 	l := LobbyOf("blue-fox")
 	before := Create(t, s, l)
@@ -66,8 +67,8 @@ func testUpdateClose(t *testing.T, s store.Store, _ *Clock) {
 	Create(t, s, LobbyOf("blue-fox"))
 }
 
-// testUpdateSwap guards that Apply writes through a Swap of the caller's, and that
-// the Swap sees the lobby before and after the change.
+// testUpdateSwap checks that Apply writes through the caller's Swap, which gets
+// the lobby before and after the change.
 func testUpdateSwap(t *testing.T, s store.Store, _ *Clock) {
 	l := Create(t, s, LobbyOf("blue-fox"))
 	calls := 0
@@ -86,7 +87,7 @@ func testUpdateSwap(t *testing.T, s store.Store, _ *Clock) {
 	}
 }
 
-// testUpdateAtOnce guards that nobody's change is lost when many make one.
+// testUpdateAtOnce checks that no change is lost among many simultaneous ones.
 func testUpdateAtOnce(t *testing.T, s store.Store, _ *Clock) {
 	l := Create(t, s, LobbyOf("blue-fox"))
 	errs := AtOnce(32, func(i int) error {
@@ -115,8 +116,8 @@ func testUpdateAtOnce(t *testing.T, s store.Store, _ *Clock) {
 	}
 }
 
-// testUpdateAnew has somebody write between a rule's read and its write: the rule must be asked again, and its new
-// answer counts.
+// testUpdateAnew lets another writer write between a rule's read and its write:
+// the rule must run again, and its new result counts.
 func testUpdateAnew(t *testing.T, s store.Store, _ *Clock) {
 	l := Create(t, s, LobbyOf("blue-fox"))
 	calls := 0
@@ -137,7 +138,7 @@ func testUpdateAnew(t *testing.T, s store.Store, _ *Clock) {
 	}
 }
 
-// testUpdateLoses has somebody be faster ten times in a row.
+// testUpdateLoses lets another writer be faster ten times in a row.
 func testUpdateLoses(t *testing.T, s store.Store, _ *Clock) {
 	l := Create(t, s, LobbyOf("blue-fox"))
 	calls := 0
@@ -157,7 +158,7 @@ func testUpdateLoses(t *testing.T, s store.Store, _ *Clock) {
 	WantLobby(t, s, l.Key(), *got)
 }
 
-// testUpdateLastPlace guards a limit against many at once.
+// testUpdateLastPlace checks a limit with many simultaneous writers.
 func testUpdateLastPlace(t *testing.T, s store.Store, _ *Clock) {
 	l := LobbyOf("blue-fox")
 	l.MaxPlayers = 2
