@@ -9,18 +9,20 @@ import (
 	"time"
 )
 
-// A certificate is what -tls-cert and -tls-key have. Files that have changed are read again at the next handshake, since a
-// restart to renew a certificate would end every connection.
+// A certificate is the pair of files -tls-cert and -tls-key. If the files have
+// changed, the next handshake reads them again, since a restart to renew a
+// certificate would end every connection.
 type certificate struct {
 	file, key string
 	log       *slog.Logger
 
 	mu      sync.Mutex
 	pair    *tls.Certificate
-	changed [2]time.Time // when the files were, as of the last time that they were read
+	changed [2]time.Time // times of the files when they were last read
 }
 
-// secure returns the TLS configuration of the flags, or nil if they ask for none.
+// secure returns the TLS configuration of the flags, or nil if they ask for
+// none.
 func (o *listenFlags) secure(log *slog.Logger) (*tls.Config, error) {
 	if o.certificate == "" {
 		return nil, nil
@@ -31,7 +33,7 @@ func (o *listenFlags) secure(log *slog.Logger) (*tls.Config, error) {
 	}
 	return &tls.Config{
 		GetCertificate: c.get,
-		NextProtos:     []string{"http/1.1"}, // with HTTP/2 a browser would find no WebSocket here
+		NextProtos:     []string{"http/1.1"}, // with HTTP/2 a browser could open no WebSocket here
 	}, nil
 }
 
@@ -54,7 +56,8 @@ func (c *certificate) times() (t [2]time.Time) {
 	return t
 }
 
-// get is a tls.Config's GetCertificate. While what the files have is of no use, the last of use stays.
+// get is a tls.Config's GetCertificate. If the files are not usable, it returns
+// the last usable certificate.
 func (c *certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

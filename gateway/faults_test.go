@@ -10,8 +10,9 @@ import (
 	"github.com/coder/websocket"
 )
 
-// TestFaults guards that the flags reach the sockets, of the handler in this program and of a function: what AWS may do
-// happens, nothing is lost by it that would not be, and the seed is said.
+// TestFaults checks that the flags reach the sockets, of the handler in this
+// program and of a function. The faults of AWS happen, nothing is lost that AWS
+// would not lose, and the program prints the seed.
 func TestFaults(t *testing.T) {
 	p := launch(t, "-throttle", "1")
 	p.stdout.Find(t, `What AWS may do happens here by chance; -seed [1-9]\d* repeats it\.`)

@@ -24,7 +24,7 @@ import (
 // A pemPair is a certificate for 127.0.0.1 and its key, in files.
 type pemPair struct{ certificate, key string }
 
-// write makes a new pair with a serial number.
+// write writes a new pair with a serial number.
 func (p pemPair) write(t *testing.T, serial int64) *x509.CertPool {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -48,7 +48,8 @@ func (p pemPair) write(t *testing.T, serial int64) *x509.CertPool {
 	return pool
 }
 
-// put writes a file that has changed by its time too, even if little time has passed.
+// put writes a file, with a new modification time even if little time has
+// passed.
 func (p pemPair) put(t *testing.T, file string, text []byte, serial int64) {
 	t.Helper()
 	if err := os.WriteFile(file, text, 0o600); err != nil {
@@ -60,8 +61,9 @@ func (p pemPair) put(t *testing.T, file string, text []byte, serial int64) {
 	}
 }
 
-// TestTLS guards that clients connect by wss://, over HTTP/1.1 whatever they offer; that a renewed certificate is shown to
-// the next, and a spoilt one to nobody; and that at the end all are told.
+// TestTLS checks that clients connect over wss://, with HTTP/1.1 whatever they
+// offer. The next client gets a renewed certificate, and nobody gets a broken
+// one. At the end all clients are notified.
 func TestTLS(t *testing.T) {
 	dir := t.TempDir()
 	files := pemPair{filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")}
@@ -116,7 +118,8 @@ func TestTLS(t *testing.T) {
 	}
 }
 
-// TestFrontArguments guards that what is wrong with the way in is said at the start, with what to do.
+// TestFrontArguments checks that a mistake in the flags of the listener ends
+// the start with advice.
 func TestFrontArguments(t *testing.T) {
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -180,7 +183,8 @@ func upgrade(t *testing.T, address, headers string) *http.Response {
 const handshake = "GET / HTTP/1.1\r\nHost: game.example\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
 	"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
 
-// TestOrigins guards that pages of other sites than those of -origins are refused, and clients that are no pages are not.
+// TestOrigins checks that pages of sites that -origins does not list are
+// refused, and that clients outside browsers are not.
 func TestOrigins(t *testing.T) {
 	listed := strings.TrimPrefix(start(t, "-origins", "https://a.example, https://B.example:8443/"), "ws://")
 	apps := strings.TrimPrefix(start(t, "-origins", "null,capacitor://localhost,TAURI://localhost/,file://,http://[::1]:8080,http://127.0.0.1"), "ws://")
@@ -214,7 +218,8 @@ func TestOrigins(t *testing.T) {
 	}
 }
 
-// TestHealth guards that /healthz says 200 while clients may come, and 503 while they are told to go.
+// TestHealth checks that /healthz answers 200 while clients can connect, and
+// 503 while the server shuts down.
 func TestHealth(t *testing.T) {
 	p := launch(t)
 	url := strings.Replace(p.stdout.Find(t, `ws://\S+`), "ws", "http", 1) + "/healthz"
@@ -229,7 +234,7 @@ func TestHealth(t *testing.T) {
 	if got := health(); got != 200 {
 		t.Errorf("it is %d, want 200", got)
 	}
-	say(t, p.dial(), `{"action":"ping"}`) // it is there by then, and reads nothing more, so that it is waited for
+	say(t, p.dial(), `{"action":"ping"}`) // it is connected by then and reads no more, so the server waits for it
 	p.stop()
 	p.stdout.Find(t, "Closing 1 connections")
 	if got := health(); got != 503 {

@@ -17,7 +17,8 @@ import (
 	"bellhop/store/dynamodbtest"
 )
 
-// start runs the gateway as main does, until the test ends, and returns its WebSocket URL.
+// start runs the gateway as main does, until the test ends, and returns its
+// WebSocket URL.
 func start(t *testing.T, args ...string) (url string) {
 	t.Helper()
 	ctx, stop := context.WithCancel(context.Background())
@@ -35,8 +36,9 @@ func start(t *testing.T, args ...string) (url string) {
 	return stdout.Find(t, `ws://\S+`)
 }
 
-// TestProgram builds the program and runs it as people do: it says where it is, a second one says that the port is
-// taken and what to do, and at the end clients are told.
+// TestProgram builds the program and runs it as people do. It prints its
+// address. A second one reports that the port is taken and what to do. At the
+// end clients are notified.
 func TestProgram(t *testing.T) {
 	program := filepath.Join(t.TempDir(), "gateway")
 	if out, err := exec.Command("go", "build", "-o", program, ".").CombinedOutput(); err != nil {
@@ -70,11 +72,12 @@ func TestProgram(t *testing.T) {
 	}
 }
 
-// TestArguments: -h teaches, and what is wrong is said with what to do.
+// TestArguments checks that -h explains the program, and that a wrong argument
+// gets an error with advice.
 func TestArguments(t *testing.T) {
 	for _, test := range []struct {
 		args []string
-		want string // of what is said on standard error, or of the error
+		want string // of standard error, or of the error
 	}{
 		{[]string{"-h"}, "open http://127.0.0.1:3000"},
 		{[]string{"serve"}, `unknown argument "serve"; -h lists what there is`},
@@ -90,8 +93,8 @@ func TestArguments(t *testing.T) {
 	}
 }
 
-// TestFidelityPaths guards that a browser gets the page and what belongs to it, and that clients connect with or without the
-// stage in the path.
+// TestFidelityPaths checks that a browser gets the page and its files, and that
+// clients connect with or without the stage in the path.
 func TestFidelityPaths(t *testing.T) {
 	address := strings.TrimPrefix(start(t, "-stage", "dev"), "ws://")
 	for _, test := range []struct {
@@ -147,8 +150,8 @@ func TestFidelityPaths(t *testing.T) {
 	}
 }
 
-// TestTable: lobbies in DynamoDB outlive the program, which makes the table where it is missing; and an unusable one is
-// said at once.
+// TestTable checks that lobbies in DynamoDB survive the program, which creates
+// a missing table, and that an unusable table ends the start.
 func TestTable(t *testing.T) {
 	at := []string{"-table", dynamodbtest.Table(), "-dynamodb-endpoint", dynamodbtest.Start(t)}
 	t.Run("first", func(t *testing.T) {
@@ -166,7 +169,7 @@ func TestTable(t *testing.T) {
 	}
 }
 
-// A caller is a client that says one thing and hears the answer.
+// A caller is a client that sends one message and reads the answer.
 type caller struct{ *websocket.Conn }
 
 func dial(t *testing.T, url string) caller {
@@ -194,7 +197,8 @@ func (c caller) hear(t *testing.T, want string) {
 	}
 }
 
-// TestGraceEnds: who dropped and does not come back loses the place when its time is over, though nobody asks.
+// TestGraceEnds checks that a player who drops and does not come back loses the
+// slot when the grace ends, although no client sends anything.
 func TestGraceEnds(t *testing.T) {
 	url := start(t, "-grace", "1s")
 	host, guest := dial(t, url), dial(t, url)

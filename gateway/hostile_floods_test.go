@@ -14,8 +14,9 @@ import (
 	"bellhop/gateway/apigateway"
 )
 
-// TestFloods guards that who sends bytes that say nothing, be each a message or each a fragment of one, is answered as
-// often as it has sent messages, costs others nothing, and keeps its connection and its place.
+// TestFloods checks that a client that sends meaningless bytes, as messages or
+// as fragments of one, gets one answer for each message, costs others nothing,
+// and keeps its connection and its slot.
 func TestFloods(t *testing.T) {
 	x := newTarget(t)
 	fox, ann := x.pair(t, "fox"), dial(t, x.url)
@@ -49,7 +50,8 @@ func TestFloods(t *testing.T) {
 	want(t, "its host", []news{fox.host.next()}, "peer_disconnected")
 }
 
-// fragments sends a message: its first part in long frames, the rest byte by byte, and calls meanwhile in the middle of that.
+// fragments sends a message: its first part in long frames, the rest byte by
+// byte. In the middle of it, it calls meanwhile.
 func (c caller) fragments(first, rest string, meanwhile func()) {
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()

@@ -10,8 +10,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// TestGuesses guards that who guesses ids or tokens is told of 25 at once and of 5 a second, on each connection, and cannot
-// use what is right either when it has to wait; and that those in the lobby hear nothing of it.
+// TestGuesses checks the limits for a client that guesses ids or tokens. Each
+// connection gets 25 answers at once and then 5 a second. While it has to wait,
+// even a right guess is refused. The lobby's members get no events of it.
 func TestGuesses(t *testing.T) {
 	x := newTarget(t)
 	fox := x.pair(t, "fox")
@@ -57,8 +58,9 @@ func TestGuesses(t *testing.T) {
 	want(t, "the guest", fox.guest.heard())
 }
 
-// TestPasswords guards that a crowd that guesses a lobby's password gets at most 50 verdicts at once, all together; that a
-// player with the right password comes in all the same; and that the host is told of nobody else.
+// TestPasswords checks the limit for a crowd that guesses a lobby's password:
+// together it gets at most 50 verdicts at once. A player with the right
+// password can join all the same, and the host gets no other request.
 func TestPasswords(t *testing.T) {
 	const guesses = 10 // each is hashed, which takes some 40 ms of a core under the race detector
 	x := newTarget(t)
@@ -86,7 +88,7 @@ func TestPasswords(t *testing.T) {
 	}
 	atOnce(crowd, guess)
 	t.Logf("20 who guess %d times each hear %d verdicts, and %d times to wait", guesses, verdicts.Load(), limited.Load())
-	if n := verdicts.Load(); n < 1 || n > 50 { // fewer where hashing takes long: then it is given up
+	if n := verdicts.Load(); n < 1 || n > 50 { // fewer if hashing takes too long, since it is given up then
 		t.Errorf("a crowd heard %d verdicts on passwords, want at most 50", n)
 	}
 	want(t, "who knows it", ann.ask(password("right")))

@@ -16,16 +16,18 @@ import (
 	"bellhop/store"
 )
 
-// An inspector shows who sits at this machine what the program holds: /inspect for people, /inspect.json for programs
-// (docs/operations.md). Tokens, passwords, and what players say, of themselves too, are in neither.
+// An inspector shows a person at this machine what the program holds: /inspect
+// for people, /inspect.json for programs (docs/operations.md). Neither shows
+// tokens, passwords or players' texts and descriptions.
 type inspector struct {
 	sockets *apigateway.Gateway
 	memory  *store.Memory // of lobbies; nil if this program does not hold them
-	nowhere string        // why there are none, then
+	nowhere string        // why there are none
 	meter   meter
 }
 
-// newInspector returns what -inspect asks for, or nil. Of a store that is not in memory, or none, it shows nothing.
+// newInspector returns the inspector for -inspect, or nil. It cannot show the
+// lobbies of a store that is not in memory.
 func (o options) newInspector(sockets *apigateway.Gateway, kept store.Store) *inspector {
 	if !o.inspect {
 		return nil
@@ -41,7 +43,8 @@ func (o options) newInspector(sockets *apigateway.Gateway, kept store.Store) *in
 	return i
 }
 
-// checkInspect returns what is wrong with -inspect where clients connect.
+// checkInspect returns an error if -inspect is not possible where clients
+// connect.
 func (o options) checkInspect(addr net.Addr) error {
 	ip := addr.(*net.TCPAddr).IP
 	if !o.inspect || ip.IsUnspecified() || isHere(ip.String()) {
@@ -50,21 +53,23 @@ func (o options) checkInspect(addr net.Addr) error {
 	return fmt.Errorf("-inspect is for this machine alone, and %s is not reached by 127.0.0.1; give -listen 127.0.0.1:PORT, or :PORT for all addresses", ip)
 }
 
-// inspections are the paths that an inspector answers.
+// inspections are the paths of an inspector.
 var inspections = map[string]func(*inspector, http.ResponseWriter, *http.Request){
 	"/inspect":      (*inspector).servePage,
 	"/inspect.css":  (*inspector).serveStyle,
 	"/inspect.json": (*inspector).serveJSON,
 }
 
-// sees tells whether a request is for an inspector, and by somebody who may look. To all others there is no such path.
+// sees reports whether a request is for an inspector, and from a person who may
+// see it. For everybody else the path does not exist.
 func (i *inspector) sees(r *http.Request) bool {
 	return i != nil && inspections[r.URL.Path] != nil && (r.Method == "GET" || r.Method == "HEAD") && isFromHere(r)
 }
 
-// isFromHere tells whether a request comes from this machine. One that a proxy here passes on comes from anywhere. And a
-// site may have its name resolve to 127.0.0.1, so that its pages count as those of this server (DNS rebinding); but then
-// Host is that name.
+// isFromHere reports whether a request comes from this machine. A request that
+// a local proxy forwards can come from anywhere. A site can also let its name
+// resolve to 127.0.0.1, so that its pages count as this server's (DNS
+// rebinding), but then Host is the site's name.
 func isFromHere(r *http.Request) bool {
 	for name := range r.Header {
 		if strings.HasPrefix(name, "X-Forwarded-") || slices.Contains([]string{"Forwarded", "X-Real-Ip", "Via"}, name) {
@@ -75,12 +80,12 @@ func isFromHere(r *http.Request) bool {
 	return err == nil && from.Addr().Unmap().IsLoopback() && isHere((&url.URL{Host: r.Host}).Hostname())
 }
 
-// isHere tells whether a host is one by which an inspector is reached.
+// isHere reports whether an inspector can be reached under a host.
 func isHere(host string) bool {
 	return slices.Contains([]string{"localhost", "127.0.0.1", "::1"}, strings.ToLower(host))
 }
 
-// ServeHTTP implements http.Handler, for what it sees.
+// ServeHTTP implements http.Handler for requests that sees accepts.
 func (i *inspector) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	protect(h)
@@ -108,10 +113,12 @@ var inspectText string
 
 var inspectPage = template.Must(template.New("inspect").Funcs(template.FuncMap{"span": span}).Parse(inspectText))
 
-// pageRows is how many lobbies, and connections, the page shows: more than anybody reads, and few enough for a phone.
+// pageRows is the number of lobbies, and of connections, on the page: more than
+// anybody reads, and few enough for a phone.
 const pageRows = 100
 
-// servePage shows the newest. It asks for itself anew every two seconds, unless it is told to stand still.
+// servePage shows the newest. The page reloads every two seconds, unless it is
+// told to stand still.
 func (i *inspector) servePage(w http.ResponseWriter, r *http.Request) {
 	p := struct {
 		snapshot
@@ -139,7 +146,7 @@ func first[T any](all []T) (some []T, more int) {
 	return all[:n], len(all) - n
 }
 
-// span writes a number of seconds for people.
+// span formats a number of seconds for people.
 func span(seconds int) string {
 	switch {
 	case seconds < 60:

@@ -12,21 +12,22 @@ import (
 	"bellhop/lobby"
 )
 
-// A snapshot is what an inspector shows. Times are in whole seconds before, or after, At.
+// A snapshot is the state that an inspector shows. Times are in whole seconds
+// before or after At.
 type snapshot struct {
 	At          time.Time        `json:"at"`
 	Messages    rate             `json:"messages"`
-	Lobbies     []seenLobby      `json:"lobbies"` // the newest first; null if they are not in this program
+	Lobbies     []seenLobby      `json:"lobbies"` // newest first; null if they are not in this program
 	Nowhere     string           `json:"lobbies_nowhere,omitempty"`
-	Connections []seenConnection `json:"connections"` // the newest first
+	Connections []seenConnection `json:"connections"` // newest first
 }
 
 type seenLobby struct {
 	Game        string       `json:"game"`
 	ID          string       `json:"lobby_id"`
 	HostID      int          `json:"host_peer_id"`
-	Members     []seenMember `json:"members"` // in the order they came
-	Waiting     []seenGuest  `json:"waiting"` // likewise
+	Members     []seenMember `json:"members"` // in order of arrival
+	Waiting     []seenGuest  `json:"waiting"` // in order of arrival
 	MaxPlayers  int          `json:"max_players"`
 	Full        bool         `json:"full"`
 	Public      bool         `json:"public"`
@@ -46,7 +47,7 @@ type seenMember struct {
 	Connection string `json:"connection_id"`
 	Host       bool   `json:"host"`
 	Away       bool   `json:"away"`
-	HeldFor    int    `json:"held_for_seconds"` // until the place is lost, of who is away
+	HeldFor    int    `json:"held_for_seconds"` // end of the grace of a member that is away
 }
 
 type seenGuest struct {
@@ -57,9 +58,9 @@ type seenGuest struct {
 
 type seenConnection struct {
 	ID        string `json:"connection_id"`
-	Game      string `json:"game"`     // empty if it is not known here
-	LobbyID   string `json:"lobby_id"` // empty: in none
-	Role      string `json:"role"`     // in it: host, member or waiting
+	Game      string `json:"game"`     // empty if unknown here
+	LobbyID   string `json:"lobby_id"` // empty: none
+	Role      string `json:"role"`     // in the lobby: host, member or waiting
 	Age       int    `json:"age_seconds"`
 	Idle      int    `json:"idle_seconds"`
 	Queued    int    `json:"queued_bytes"`
@@ -67,7 +68,7 @@ type seenConnection struct {
 	UserAgent string `json:"user_agent"`
 }
 
-// look returns what there is at this moment.
+// look returns the state of this moment.
 func (i *inspector) look(ctx context.Context) snapshot {
 	now := i.sockets.Now()
 	s := snapshot{At: now.UTC(), Messages: i.meter.read(now, i.sockets.Stats()), Nowhere: i.nowhere, Connections: []seenConnection{}}
@@ -84,7 +85,7 @@ func (i *inspector) look(ctx context.Context) snapshot {
 		seen.ID, seen.Queued, seen.Address, seen.UserAgent = c.ID, c.Queued, c.SourceIP, c.UserAgent
 		seen.Age, seen.Idle = seconds(now.Sub(c.ConnectedAt)), seconds(now.Sub(c.ActiveAt))
 		if i.memory != nil {
-			known, _ := i.memory.Connection(ctx, c.ID) // of one that is gone since, nothing is
+			known, _ := i.memory.Connection(ctx, c.ID) // a connection that has closed since is left out
 			seen.Game = known.Game
 		}
 		s.Connections = append(s.Connections, seen)
@@ -92,7 +93,8 @@ func (i *inspector) look(ctx context.Context) snapshot {
 	return s
 }
 
-// lobbies returns those that there are, and notes in roles where each connection is: the lobby is the truth of that.
+// lobbies returns all lobbies. It records in roles the place of each
+// connection, since only the lobby knows it.
 func (i *inspector) lobbies(now time.Time, roles map[string]seenConnection) []seenLobby {
 	kept := slices.SortedFunc(i.memory.Lobbies(), func(a, b *lobby.Lobby) int {
 		return cmp.Or(cmp.Compare(b.CreatedAt, a.CreatedAt), cmp.Compare(a.Key(), b.Key()))
@@ -133,15 +135,16 @@ func seeLobby(l *lobby.Lobby, now time.Time) seenLobby {
 
 func seconds(d time.Duration) int { return max(0, int(d/time.Second)) }
 
-// A rate is how many messages there were a second, over the last so many.
+// A rate is a number of messages a second, over a number of seconds.
 type rate struct {
 	Received float64 `json:"received_per_second"`
 	Sent     float64 `json:"sent_per_second"`
 	Over     int     `json:"over_seconds"`
 }
 
-// A meter makes rates of counts: over the time since it was read before, and a second at least. So nothing is counted
-// while nobody looks, and all who look at once are told the same.
+// A meter turns counts into rates: over the time since its last reading, at
+// least a second. So nothing is counted while nobody looks, and simultaneous
+// readers get the same rate.
 type meter struct {
 	mu             sync.Mutex
 	at             time.Time

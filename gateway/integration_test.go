@@ -26,7 +26,7 @@ import (
 	"bellhop/store/dynamodbtest"
 )
 
-// compile builds a Lambda function as it is built to be deployed.
+// compile builds a Lambda function with the command of a deployment.
 func compile(t *testing.T, source string) (file string) {
 	t.Helper()
 	file = filepath.Join(t.TempDir(), "bootstrap")
@@ -36,7 +36,7 @@ func compile(t *testing.T, source string) (file string) {
 	return file
 }
 
-// A program is a gateway that runs, and what it says.
+// A program is a running gateway, and its output.
 type program struct {
 	t              *testing.T
 	stdout, stderr *programtest.Output
@@ -62,7 +62,7 @@ func (p program) dial() *websocket.Conn {
 	return c
 }
 
-// say sends a message and returns the next that comes.
+// say sends a message and returns the next message.
 func say(t *testing.T, c *websocket.Conn, text string) string {
 	t.Helper()
 	if err := c.Write(t.Context(), websocket.MessageText, []byte(text)); err != nil {
@@ -75,15 +75,16 @@ func say(t *testing.T, c *websocket.Conn, text string) string {
 	return string(data)
 }
 
-// TestBootstrap: a built function deals with messages, posts back, may fail in every way, is told of the end of each
-// connection, and ends with the gateway.
+// TestBootstrap checks that a built function handles messages and posts back.
+// It can fail in every way, is notified of the end of each connection, and ends
+// with the gateway.
 func TestBootstrap(t *testing.T) {
 	p := launch(t, "-bootstrap", compile(t, "./lambda/testdata/function"), "-timeout", "2s", "-stage", "dev-stage")
 	c := p.dial()
 	internal := `^\{"message": "Internal server error", "connectionId":"[^"]+", "requestId":"[^"]+"\}$`
 	for _, test := range []struct{ say, hear string }{
 		{"post hello", "^hello$"},
-		{"post ESIzRFVmd4gCqrw= hello", "^gone$"}, // as a GoneException to somebody else
+		{"post ESIzRFVmd4gCqrw= hello", "^gone$"}, // as a GoneException to another client
 		{"fail", internal},
 		{"panic", internal},
 		{"exit", internal},
@@ -113,7 +114,8 @@ func TestBootstrap(t *testing.T) {
 	p.stderr.Find(t, `\[Function \d+\] disconnected with 1001\n`)
 }
 
-// TestBootstrapInit: a function that cannot start is said at once, in its own words. Here it is Bellhop's.
+// TestBootstrapInit checks that the failed start of a function is reported
+// immediately, in the function's own words. The function is Bellhop's.
 func TestBootstrapInit(t *testing.T) {
 	t.Setenv("TABLE", "")
 	p := launch(t, "-bootstrap", compile(t, ".."))
@@ -126,7 +128,7 @@ func TestBootstrapInit(t *testing.T) {
 	}
 }
 
-// withTable gives functions a table, until the test ends.
+// withTable gives functions a table until the test ends.
 func withTable(t *testing.T) {
 	t.Helper()
 	endpoint, table := dynamodbtest.Start(t), dynamodbtest.Table()
@@ -135,7 +137,8 @@ func withTable(t *testing.T) {
 	t.Setenv("DYNAMODB_ENDPOINT", endpoint)
 }
 
-// TestBootstrapBellhop: the function that is deployed does what the handler in the program does.
+// TestBootstrapBellhop checks that the deployed function does the same as the
+// handler in the program.
 func TestBootstrapBellhop(t *testing.T) {
 	withTable(t)
 	p := launch(t, "-bootstrap", compile(t, ".."))
@@ -164,8 +167,8 @@ func TestBootstrapBellhop(t *testing.T) {
 	}
 }
 
-// TestBootstrapTable: whoever gives the function a table that is not there finds out at the first handshake, in the
-// function's own line.
+// TestBootstrapTable checks that a function with a missing table reports it at
+// the first handshake, in its own log line.
 func TestBootstrapTable(t *testing.T) {
 	t.Setenv("TABLE", "nothing-here")
 	t.Setenv("DYNAMODB_ENDPOINT", dynamodbtest.Start(t))
@@ -181,7 +184,8 @@ func TestBootstrapTable(t *testing.T) {
 	}
 }
 
-// TestLambda: messages go through the Invoke API of another program, which posts back to what the greeting names.
+// TestLambda checks that messages go through the Invoke API of another program,
+// which posts back to the address that the gateway prints.
 func TestLambda(t *testing.T) {
 	var callback string
 	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -221,7 +225,8 @@ func TestLambda(t *testing.T) {
 	}
 }
 
-// TestCallback: @connections can be had for the handler in the program too, and is not on the clients' address.
+// TestCallback checks that the handler in the program can have @connections
+// too, and not on the clients' address.
 func TestCallback(t *testing.T) {
 	taken := httptest.NewServer(http.NotFoundHandler())
 	defer taken.Close()
@@ -245,7 +250,8 @@ func TestCallback(t *testing.T) {
 	}
 }
 
-// TestIntegrationArguments: what excludes each other or is missing is said with what to do.
+// TestIntegrationArguments checks that conflicting and missing flags get an
+// error with advice.
 func TestIntegrationArguments(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "notes")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {

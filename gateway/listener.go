@@ -21,21 +21,22 @@ func listen(address string, log *slog.Logger) (net.Listener, error) {
 	return &retryingListener{Listener: listener, log: log}, nil
 }
 
-// What the system calls an address that is taken, and no more files. On Windows the numbers are those of Winsock
-// (winsock2.h: WSAEADDRINUSE; WSAEMFILE, WSAENOBUFS): Go invents the constants of Unix there, and no call returns them.
-// No other system has an error with one of these numbers.
+// The system's errors for a taken address and for too many open files. On
+// Windows the numbers are those of Winsock (winsock2.h: WSAEADDRINUSE;
+// WSAEMFILE, WSAENOBUFS): Go invents the constants of Unix there, and no call
+// returns them. No other system has an error with one of these numbers.
 var (
 	addressInUse = []error{syscall.EADDRINUSE, syscall.Errno(10048)}
 	noMoreFiles  = []error{syscall.EMFILE, syscall.ENFILE, syscall.Errno(10024), syscall.Errno(10055)}
 )
 
-// isAny reports whether err is one of some errors.
+// isAny reports whether err is one of several errors.
 func isAny(err error, targets []error) bool {
 	return slices.ContainsFunc(targets, func(target error) bool { return errors.Is(err, target) })
 }
 
-// A retryingListener lets clients wait while the system has no file descriptor for them. Whoever is connected notices
-// nothing.
+// A retryingListener lets new clients wait while the system has no file
+// descriptor for them. Connected clients notice nothing.
 type retryingListener struct {
 	net.Listener
 	log  *slog.Logger
@@ -44,7 +45,7 @@ type retryingListener struct {
 
 const (
 	acceptAgain = 50 * time.Millisecond
-	sayAgain    = time.Minute // there may be room for one and no more for long
+	sayAgain    = time.Minute // there might be room for one, and for no more for long
 )
 
 // Accept implements net.Listener.

@@ -14,9 +14,11 @@ import (
 
 var meshMembers = flag.Int("mesh.members", 16, "how many players are in a mesh of peers")
 
-// TestMesh guards that in a mesh all members talk to each other directly, in whatever order they came: who has the higher peer
-// id offers. Who loses the socket keeps the peers, and after resuming may offer to them again; and when the host has left, who
-// comes then joins the next one, and talks to all.
+// TestMesh checks that in a mesh all members talk to each other directly, in
+// whatever order they come; the one with the higher peer id offers. A member
+// that loses its socket keeps its peers, and can offer to them again after it
+// resumes. When the host has left, a new member joins the next host, and talks
+// to all.
 func TestMesh(t *testing.T) {
 	url, n := start(t), *meshMembers
 	m := &mesh{t: t, heard: make(chan string, 4*n*n), events: make(chan string, 4*n*n)}
@@ -27,7 +29,7 @@ func TestMesh(t *testing.T) {
 	m.await(m.events, "0 hears lobby_started")
 	join := map[string]any{"lobby_id": "mesh"}
 	members := []*meshMember{host}
-	for i := 1; i < n; i++ { // all at once: the server says who comes first
+	for i := 1; i < n; i++ { // together: the server decides who comes first
 		members = append(members, m.comes(url, fmt.Sprint(i), "join_lobby", join))
 	}
 	m.await(m.heard, between("hello", members, members)...)
@@ -61,13 +63,15 @@ func TestMesh(t *testing.T) {
 	t.Logf("after %d members' host has left a newcomer talks to all, after %v", n, time.Since(began).Round(time.Millisecond))
 }
 
-// A mesh is what the members of a lobby hear: from each other, and from Bellhop.
+// A mesh is the messages of a lobby's members: from each other, and from
+// Bellhop.
 type mesh struct {
 	t             *testing.T
 	heard, events chan string
 }
 
-// between returns what all of to hear when each of from says what to each.
+// between returns the messages that all of to receive when each of from sends
+// one to each.
 func between(what string, to, from []*meshMember) (lines []string) {
 	for _, a := range to {
 		for _, b := range from {
@@ -79,7 +83,8 @@ func between(what string, to, from []*meshMember) (lines []string) {
 	return lines
 }
 
-// await waits until each of want has been heard once more. Of what is not wanted a hello or an answer twice would be wrong.
+// await waits until each of want has arrived once more. Another hello or answer
+// that arrives twice is an error.
 func (m *mesh) await(from chan string, want ...string) {
 	m.t.Helper()
 	late := time.After(30 * time.Second)
@@ -101,21 +106,21 @@ func (m *mesh) await(from chan string, want ...string) {
 type meshMember struct {
 	*player
 	mesh    *mesh
-	mu      sync.Mutex // while an event is handled
+	mu      sync.Mutex // held while an event is handled
 	id      int        // its peer id
 	token   string
-	stopped chan bool // closed once the socket is not read any more
+	stopped chan bool // closed once the socket is read no more
 	leaving bool
 }
 
-// comes has a player connect, and say how it comes into the lobby.
+// comes connects a player with a first message that enters the lobby.
 func (m *mesh) comes(url, name, action string, content map[string]any) *meshMember {
 	p := &meshMember{mesh: m, player: &player{t: m.t, name: name, style: style{batch: true}, peers: map[string]*peer{}}}
 	p.plays(url, action, content)
 	return p
 }
 
-// plays opens a socket, and does what is heard on it asks for.
+// plays opens a socket and reacts to its events.
 func (p *meshMember) plays(url, action string, content map[string]any) {
 	ws, _, err := websocket.Dial(p.t.Context(), url, nil)
 	if err != nil {
@@ -144,7 +149,7 @@ func (p *meshMember) plays(url, action string, content map[string]any) {
 	p.send(action, content)
 }
 
-// stop drops the socket and returns what the member resumes with.
+// stop drops the socket and returns the token to resume with.
 func (p *meshMember) stop() (token string) {
 	p.mu.Lock()
 	p.leaving = true
@@ -154,7 +159,7 @@ func (p *meshMember) stop() (token string) {
 	return p.token
 }
 
-// tell says the same to each peer, directly.
+// tell sends the same message directly to each peer.
 func (p *meshMember) tell(what string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -173,7 +178,7 @@ func (p *meshMember) offerAll() {
 	}
 }
 
-// hear does what an event asks for.
+// hear reacts to an event.
 func (p *meshMember) hear(data []byte) {
 	var s heardEvent
 	var more struct {

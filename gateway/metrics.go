@@ -17,8 +17,9 @@ import (
 	"bellhop/gateway/apigateway"
 )
 
-// serveMetrics serves /metrics at an address of its own: behind a proxy on this machine every client comes from loopback,
-// and what the whole server does is nobody's business. It must be called before the sockets are served.
+// serveMetrics serves /metrics at an address of its own: behind a proxy on this
+// machine every client comes from loopback, and the server's figures are not
+// for everybody. Call it before the sockets are served.
 func (s *server) serveMetrics(address string, log *slog.Logger, stdout io.Writer) error {
 	listener, err := net.Listen("tcp", address)
 	if err != nil {
@@ -35,7 +36,8 @@ func (s *server) serveMetrics(address string, log *slog.Logger, stdout io.Writer
 	return nil
 }
 
-// observer returns what is told of every invocation. All that it needs is looked up beforehand: a message allocates nothing.
+// observer returns a function that is called for every invocation. It looks up
+// everything beforehand, so a message allocates nothing.
 func observer(registry *prometheus.Registry, g *apigateway.Gateway) func(string, time.Duration, error) {
 	seconds := prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Name: "bellhop_invocation_seconds", Help: "Time that the handler or function took for an event.",
@@ -65,7 +67,7 @@ func observer(registry *prometheus.Registry, g *apigateway.Gateway) func(string,
 	}
 }
 
-// counted is what a Gateway counts by itself. It is a prometheus.Collector.
+// counted holds the counts of a Gateway. It is a prometheus.Collector.
 type counted struct{ *apigateway.Gateway }
 
 var (

@@ -36,7 +36,8 @@ func commandsOf(t *testing.T, program string) (blocks []string) {
 	return blocks
 }
 
-// shell runs a block of the document's, and returns what it says, each run of blanks as one space.
+// shell runs a block of the document and returns its output, each run of blanks
+// as one space.
 func shell(t *testing.T, block string, env ...string) string {
 	t.Helper()
 	c := exec.Command("bash", "-euo", "pipefail", "-c", block)
@@ -64,8 +65,9 @@ func findAWS(t *testing.T) (folder string) {
 	return filepath.Dir(program)
 }
 
-// TestOperationsTable guards that each command of docs/operations.md for the table does what is said there, of lobbies that
-// the gateway has put there; and that one ended by hand is gone for all, and its id free.
+// TestOperationsTable checks that each command of docs/operations.md for the
+// table does what the page says, with lobbies that the gateway has written. A
+// lobby ended by hand is gone for all, and its id is free.
 func TestOperationsTable(t *testing.T) {
 	folder, endpoint, table := findAWS(t), dynamodbtest.Start(t), dynamodbtest.Table()
 	url := start(t, "-table", table, "-dynamodb-endpoint", endpoint)
@@ -115,7 +117,8 @@ func TestOperationsTable(t *testing.T) {
 	want(t, "somebody new", dial(t, url).ask(opens("blue-fox")), "lobby_started 1")
 }
 
-// TestOperationsAttributes guards that docs/operations.md says what each attribute of an item is that the gateway writes.
+// TestOperationsAttributes checks that docs/operations.md explains each
+// attribute of the gateway's items.
 func TestOperationsAttributes(t *testing.T) {
 	endpoint, table := dynamodbtest.Start(t), dynamodbtest.Table()
 	url := start(t, "-table", table, "-dynamodb-endpoint", endpoint)
@@ -149,8 +152,8 @@ func TestOperationsAttributes(t *testing.T) {
 	}
 }
 
-// TestOperationsInspect guards that the commands of docs/operations.md for one machine do what is said there, and that it
-// says what each member of the JSON is.
+// TestOperationsInspect checks that the commands of docs/operations.md for one
+// machine do what the page says, and that it explains each member of the JSON.
 func TestOperationsInspect(t *testing.T) {
 	for _, program := range []string{"curl", "jq"} {
 		if _, err := exec.LookPath(program); err != nil {

@@ -13,8 +13,8 @@ import (
 	"bellhop/web"
 )
 
-// servePage serves the page: index.html at /, and what it asks for below /page/. It may run and ask for nothing but that,
-// and no other site may show it in a frame.
+// servePage serves the page: index.html at /, and its files below /page/. The
+// page can run and load nothing else, and no other site can show it in a frame.
 func servePage(w http.ResponseWriter, r *http.Request) {
 	protect(w.Header())
 	w.Header().Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "+
@@ -23,26 +23,29 @@ func servePage(w http.ResponseWriter, r *http.Request) {
 	http.ServeFileFS(w, r, web.Page, cmp.Or(name, "index.html"))
 }
 
-// sockets are the WebSockets of host, in a policy: 'self' includes them by CSP Level 3, but not in Safari before 15.4.
+// sockets are the WebSockets of host, in a policy: 'self' includes them by CSP
+// Level 3, but not in Safari before 15.4.
 func sockets(host string) string {
 	if host == "" || strings.Trim(strings.ToLower(host), "abcdefghijklmnopqrstuvwxyz0123456789.-:[]") != "" {
-		return "" // and it could say something else in a policy
+		return "" // it could add to the policy
 	}
 	return " ws://" + host + " wss://" + host
 }
 
-// protect sets what all answers to browsers have in common: a new version is seen at once, and nothing is taken for what it is
-// not.
+// protect sets the headers that all answers to browsers share: browsers notice
+// a new version immediately, and guess no types.
 func protect(h http.Header) {
 	h.Set("Cache-Control", "no-cache")
 	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Referrer-Policy", "no-referrer") // an address may hold a lobby's code
+	h.Set("Referrer-Policy", "no-referrer") // an address can hold a lobby's code
 }
 
-// maxQR is how long a text may be, in bytes. A link to a lobby has some 50; what is much longer no phone reads off a screen.
+// maxQR is the longest text in bytes. A link to a lobby has some 50. No phone
+// reads a much longer one off a screen.
 const maxQR = 300
 
-// serveQR draws the query's text as a QR code (ISO/IEC 18004), with the quiet zone of 4 modules that it asks for.
+// serveQR draws the query's text as a QR code (ISO/IEC 18004), with the quiet
+// zone of 4 modules that the standard requires.
 func serveQR(w http.ResponseWriter, r *http.Request) {
 	text := r.URL.Query().Get("text")
 	printable := !strings.ContainsFunc(text, func(c rune) bool { return c < ' ' || c > '~' })

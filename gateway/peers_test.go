@@ -15,8 +15,8 @@ import (
 	"github.com/pion/webrtc/v4"
 )
 
-// TestPeersConnect: players who know nothing but a URL and a lobby's id talk directly, whoever makes the offer and
-// however candidates travel.
+// TestPeersConnect checks that players who know only a URL and a lobby's id
+// talk directly, whoever makes the offer and however candidates travel.
 func TestPeersConnect(t *testing.T) {
 	url := start(t)
 	for _, test := range []struct {
@@ -67,13 +67,14 @@ func TestPeersConnect(t *testing.T) {
 	}
 }
 
-// A style is how players of a game go about it.
+// A style is how the players of a game connect.
 type style struct {
-	hostOffers bool // or else who joins does
+	hostOffers bool // otherwise the joiner offers
 	batch      bool // candidates are sent once all are known
 }
 
-// A player is one end of a Bellhop connection, and of a peer connection to each peer it has heard of.
+// A player is one end of a Bellhop connection, and of a peer connection to each
+// known peer.
 type player struct {
 	t     *testing.T
 	ws    *websocket.Conn
@@ -126,13 +127,14 @@ func (p *player) await(event string) (s heardEvent) {
 	return s
 }
 
-// play does what Bellhop's events ask for, until the test's context ends, and reports what is heard on data channels.
+// play reacts to Bellhop's events until the test's context ends, and reports
+// the messages on data channels.
 func (p *player) play(heard chan<- string) {
 	for {
 		var s heardEvent
 		_, data, err := p.ws.Read(p.t.Context())
 		if p.t.Context().Err() != nil {
-			return // all players leave now, and what one hears of that is no part of the game
+			return // all players leave now, and the events of that are no part of the game
 		}
 		if err != nil {
 			p.t.Errorf("%s hears no more: %v", p.name, err)
@@ -165,14 +167,14 @@ func (p *player) play(heard chan<- string) {
 	}
 }
 
-// peer returns the peer connection to a peer, which is made when it is first heard of. Its data channel is negotiated
-// in advance, so that both have it whoever offers.
+// peer returns the peer connection to a peer, and creates it for a new peer.
+// Its data channel is negotiated in advance, so both have it whoever offers.
 func (p *player) peer(id string, heard chan<- string) *peer {
 	if known := p.peers[id]; known != nil {
 		return known
 	}
 	var settings webrtc.SettingEngine
-	settings.SetIncludeLoopbackCandidate(true) // there may be no other network
+	settings.SetIncludeLoopbackCandidate(true) // there might be no other network
 	settings.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
 	connection, err := webrtc.NewAPI(webrtc.WithSettingEngine(settings)).NewPeerConnection(webrtc.Configuration{})
 	if err != nil {
@@ -194,7 +196,7 @@ func (p *player) peer(id string, heard chan<- string) *peer {
 	connection.OnICECandidate(func(c *webrtc.ICECandidate) {
 		mu.Lock()
 		defer mu.Unlock()
-		one := webrtc.ICECandidateInit{} // the mark of the end
+		one := webrtc.ICECandidateInit{} // the end mark
 		if c != nil {
 			one = c.ToJSON()
 		}
@@ -216,7 +218,8 @@ func (p *player) offer(to *peer) {
 	p.sendDescription(to, offer)
 }
 
-// sendDescription sends a description before it takes effect here, since that is what starts candidates.
+// sendDescription sends a description before it takes effect here, since
+// candidates start with that.
 func (p *player) sendDescription(to *peer, d webrtc.SessionDescription) {
 	p.send("set_session_description", map[string]any{"connection_id": to.id, "session_type": d.Type.String(), "sdp": d.SDP})
 	if err := to.SetLocalDescription(d); err != nil {

@@ -11,7 +11,8 @@ import (
 	"bellhop/gateway/programtest"
 )
 
-// TestReadmeClient: the client that the README shows finds its like, as it stands there.
+// TestReadmeClient checks that two copies of the client in the README connect,
+// unchanged.
 func TestReadmeClient(t *testing.T) {
 	readme, err := os.ReadFile("../README.md")
 	if err != nil {

@@ -14,7 +14,8 @@ import (
 	"bellhop/gateway/apigateway"
 )
 
-// TestRecord guards how time, drops that nobody is told of, and what cannot be replayed are written.
+// TestRecord checks the recording of time, of unannounced drops, and of
+// messages that cannot be replayed.
 func TestRecord(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "recorded.txt")
 	r, err := openRecorder(file, nil)
@@ -37,7 +38,7 @@ func TestRecord(t *testing.T) {
 	r.arrive("AAA=", "again", func() {
 		r.posted("BBB=", []byte("late"), apigateway.ErrGone)
 		r.posted("AAA=", []byte(`{"resume_until":"2026-05-04T03:04:32Z"}`), nil)
-		r.posted("AAA=", []byte(`{"resume_until":"2020-05-04T03:04:32Z"}`), nil) // not of this recording
+		r.posted("AAA=", []byte(`{"resume_until":"2020-05-04T03:04:32Z"}`), nil) // not from this recording
 		r.posted("never seen", []byte("nobody"), nil)
 	})
 	event("BBB=", "DISCONNECT")
@@ -77,7 +78,7 @@ client1< (the connection is closed)
 	}
 }
 
-// event has the recorder see a connection come or go.
+// event lets the recorder see a connection come or go.
 func (r *recorder) event(id, kind string) {
 	e := awsevents.APIGatewayWebsocketProxyRequest{}
 	e.RequestContext.ConnectionID, e.RequestContext.EventType = id, kind
@@ -86,8 +87,9 @@ func (r *recorder) event(id, kind string) {
 	})(context.Background(), e)
 }
 
-// TestRecordOneByOne guards that nothing else happens while something does, and until the $disconnect of who was closed by
-// it is over; and that an API without that route does not wait for one.
+// TestRecordOneByOne checks that steps never overlap. A step that closes a
+// connection lasts until that connection's $disconnect is over; an API without
+// that route does not wait for one.
 func TestRecordOneByOne(t *testing.T) {
 	for _, ends := range []bool{true, false} {
 		synctest.Test(t, func(t *testing.T) {

@@ -11,13 +11,13 @@ import (
 	"time"
 )
 
-// recordedFrom is when a conversation's clock begins.
+// recordedFrom is the start of a conversation's clock.
 var recordedFrom = time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)
 
-// recordedGrace is how long a place is held in a conversation.
+// recordedGrace is the grace in a conversation.
 const recordedGrace = 60 * time.Second
 
-// nameOf returns a connection's name, which it gives it.
+// nameOf returns a connection's name, and names it if it has none.
 func (r *recorder) nameOf(id string) string {
 	if r.names[id] == "" {
 		r.names[id] = fmt.Sprintf("client%d", len(r.names)+1)
@@ -33,7 +33,8 @@ var (
 	moment    = regexp.MustCompile(`"(created_at|resume_until)":"([^"]+)"`)
 )
 
-// said returns a client's message as it is written: in one line, with names for what has them.
+// said returns a client's message for the file: in one line, with names in
+// place of ids and tokens.
 func (r *recorder) said(text string) string {
 	for _, m := range lobbyID.FindAllStringSubmatch(text, -1) {
 		r.chosen[m[1]] = true
@@ -47,7 +48,7 @@ func (r *recorder) said(text string) string {
 	return r.named(text)
 }
 
-// heard returns what a client hears as it is written.
+// heard returns an event for the file.
 func (r *recorder) heard(name, text string) string {
 	if m := madeID.FindStringSubmatch(text); m != nil && !r.chosen[m[1]] && r.step != nil {
 		r.step.before = append(r.step.before, "lobby id "+m[1])
@@ -60,7 +61,7 @@ func (r *recorder) heard(name, text string) string {
 	return reference.ReplaceAllString(r.named(text), `"reference":"…"`)
 }
 
-// standFor numbers the tokens that somebody hears.
+// standFor numbers the tokens in an event.
 func (r *recorder) standFor(name, token string) string {
 	taken := slices.Collect(maps.Values(r.tokens))
 	number := 1
@@ -71,7 +72,7 @@ func (r *recorder) standFor(name, token string) string {
 	return r.tokens[token]
 }
 
-// named puts names in the place of connection ids and tokens.
+// named replaces connection ids and tokens with names.
 func (r *recorder) named(text string) string {
 	for _, all := range []map[string]string{r.names, r.tokens} {
 		for made, name := range all {
@@ -81,8 +82,8 @@ func (r *recorder) named(text string) string {
 	return text
 }
 
-// moment puts a time of the conversation's clock in the place of one: that of a moment at which something has happened, or
-// of a grace that began then.
+// moment replaces a time with one of the conversation's clock: that of a step,
+// or the end of a grace that began then.
 func (r *recorder) moment(member string) string {
 	m := moment.FindStringSubmatch(member)
 	at, err := time.Parse(time.RFC3339, m[2])

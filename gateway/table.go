@@ -14,11 +14,12 @@ import (
 	"bellhop/store/dynamodb"
 )
 
-// startTime bounds what is done before the program serves.
+// startTime limits the work before the program serves.
 const startTime = 30 * time.Second
 
-// openStore returns where lobbies are kept: memory, or a DynamoDB table that is there. At an endpoint of one's own the
-// table is made if it is missing; in an account the stack makes it.
+// openStore returns the store for lobbies: memory, or a DynamoDB table. At a
+// custom endpoint it creates a missing table; in an account, the stack creates
+// it.
 func openStore(o options) (store.Store, error) {
 	if o.table == "" {
 		return store.NewMemory(time.Now), nil
@@ -41,8 +42,9 @@ func openStore(o options) (store.Store, error) {
 	return d, nil
 }
 
-// awsConfig is the account's, as the AWS CLI finds it. An endpoint of one's own asks for no account, only that there be
-// some region and some credentials: nobody else is asked for those then.
+// awsConfig is the account's configuration, as the AWS CLI finds it. A custom
+// endpoint needs no account, only any region and any credentials, so then
+// nothing else is looked up.
 func awsConfig(ctx context.Context, endpoint string) (aws.Config, error) {
 	if endpoint == "" {
 		return config.LoadDefaultConfig(ctx)

@@ -15,7 +15,8 @@ import (
 
 const otherStack = "../testdata/other-stack"
 
-// buildStack builds the functions of the other stack as sam build does, each in a folder of its own.
+// buildStack builds the functions of the other stack as sam build does, each in
+// its own folder.
 func buildStack(t *testing.T) (folder string) {
 	folder = t.TempDir()
 	for id, source := range map[string]string{"Gate": "gate", "Chat": "chat"} {
@@ -44,7 +45,7 @@ func (p program) converse(greeting string) {
 	}
 	defer c.CloseNow()
 	for _, test := range []struct{ say, hear string }{
-		{`{"please":{"do":"say"},"text":"hi"}`, "^" + greeting + "$"}, // and not what the function returns
+		{`{"please":{"do":"say"},"text":"hi"}`, "^" + greeting + "$"}, // and not the function's result
 		{`{"please":{"do":"count"}}`, "^25 bytes$"},
 		{`{"please":{"do":"slow"}}`, `^\{"message": "Endpoint request timed out", "connectionId":"[^"]+", "requestId":"[^"]+"\}$`},
 		{`{"please":{"do":"dance"}}`, `^\{"message": "Forbidden", "connectionId":"[^"]+", "requestId":"[^"]+"\}$`},
@@ -58,8 +59,8 @@ func (p program) converse(greeting string) {
 	}
 }
 
-// TestTemplateBootstrap guards that a stack which has nothing to do with lobbies is served by its template alone, with its
-// own functions run in processes.
+// TestTemplateBootstrap checks that a stack that has nothing to do with lobbies
+// is served by its template alone, with its own functions in processes.
 func TestTemplateBootstrap(t *testing.T) {
 	folder := buildStack(t)
 	p := launch(t, "-template", otherStack+"/template.yaml", "-bootstrap", folder, "-parameter", "Greeting=Good day")
@@ -79,7 +80,8 @@ func TestTemplateBootstrap(t *testing.T) {
 	}
 }
 
-// TestSAMTemplate guards the same with the functions in the real sam local, which sam/local has built and started.
+// TestSAMTemplate does the same with the functions in the real sam local, which
+// sam/local has built and started.
 func TestSAMTemplate(t *testing.T) {
 	url := os.Getenv("BELLHOP_SAM_OTHER_URL")
 	if url == "" {
@@ -93,8 +95,8 @@ func TestSAMTemplate(t *testing.T) {
 	}
 }
 
-// TestTemplateBellhop guards that Bellhop's own template works like any other's, and that what it asks for and is not done
-// is said.
+// TestTemplateBellhop checks that Bellhop's own template works like any other,
+// and that the program names each unsupported property.
 func TestTemplateBellhop(t *testing.T) {
 	withTable(t)
 	p := launch(t, "-template", "../template.yaml", "-bootstrap", compile(t, ".."))
@@ -107,7 +109,8 @@ func TestTemplateBellhop(t *testing.T) {
 	}
 }
 
-// TestTemplateArguments guards that what does not go together, or is missing, is said with what to do.
+// TestTemplateArguments checks that conflicting or missing flags get an error
+// with advice.
 func TestTemplateArguments(t *testing.T) {
 	folder, other := t.TempDir(), otherStack+"/template.yaml"
 	python := filepath.Join(folder, "python.yaml")
