@@ -16,7 +16,7 @@ import (
 )
 
 // TestPeersConnect checks that players who know only a URL and a lobby's id
-// talk directly, whoever makes the offer and however candidates travel.
+// talk directly, for each style of offers and candidates.
 func TestPeersConnect(t *testing.T) {
 	url := start(t)
 	for _, test := range []struct {
