@@ -11,22 +11,22 @@ import (
 const (
 	codeNormal      = 1000
 	codeGoingAway   = 1001
-	codeProtocol    = 1002 // the client breaks the protocol
-	codeUnsupported = 1003 // the client sends a type of data that is not accepted
+	codeProtocol    = 1002 // the client violates the protocol
+	codeUnsupported = 1003 // the client sends data of an unsupported type
 	codeNoStatus    = 1005 // never sent: the close frame has no code
 	codeAbnormal    = 1006 // never sent: there is no close frame
 	codeInvalid     = 1007 // the data does not match its type
 	codeTooBig      = 1009
 )
 
-// A closeStatus is how a connection ends.
+// A closeStatus describes the end of a connection.
 type closeStatus struct {
 	code   int
 	reason string
-	byPeer bool // by a close frame of the client's, after which it sends nothing
+	byPeer bool // by the client's close frame, after which it sends nothing
 }
 
-// The ends that a client causes.
+// Ends that a client causes.
 var (
 	endBinary      = &closeStatus{code: codeUnsupported, reason: "Binary messages are not supported"}
 	endLongFrame   = &closeStatus{code: codeTooBig, reason: "A frame is over 32 KiB"}
@@ -35,8 +35,8 @@ var (
 	endReason      = &closeStatus{code: codeInvalid, reason: "The close reason is not UTF-8"}
 )
 
-// The ends that this side causes, and that of a connection without a close
-// frame. API Gateway's reasons, as $disconnect gets them.
+// Ends that this side causes, and the end without a close frame. The reasons
+// are API Gateway's, as in $disconnect.
 var (
 	endDeleted   = closeStatus{code: codeNormal, reason: "Connection Closed Normally"}
 	endGoingAway = closeStatus{code: codeGoingAway, reason: "Going away"}
@@ -69,7 +69,7 @@ func readClose(payload []byte) (e closeStatus, wrong *closeStatus) {
 	e = closeStatus{int(binary.BigEndian.Uint16(payload)), string(payload[2:]), true}
 	switch {
 	case e.code >= codeNormal && e.code <= codeUnsupported, e.code >= codeInvalid && e.code <= 1014:
-	case e.code >= 3000 && e.code < 5000: // of libraries and applications
+	case e.code >= 3000 && e.code < 5000: // for libraries and applications
 	default:
 		return e, endCloseCode
 	}
@@ -79,7 +79,7 @@ func readClose(payload []byte) (e closeStatus, wrong *closeStatus) {
 	return e, nil
 }
 
-// appendClose appends the frame that says how a connection ends.
+// appendClose appends the close frame for an end.
 func appendClose(b []byte, e closeStatus) []byte {
 	if e.code == codeNoStatus {
 		return appendFrame(b, 0x80|opClose, nil)

@@ -15,7 +15,7 @@ type connection struct {
 	id          string
 	net         net.Conn
 	raw         syscall.RawConn // nil without access to the file descriptor, as with TLS
-	buffer      []byte          // to read into if raw is nil
+	buffer      []byte          // read buffer if raw is nil
 	connectedAt int64           // ms since 1970
 	active      atomic.Int64    // ms since 1970 of the last message in either direction
 	host        string

@@ -12,12 +12,12 @@ import (
 // write. It is the context of those invocations.
 type cork struct {
 	context.Context
-	now      atomic.Int64 // ms since 1970, when the message that is dealt with came
+	now      atomic.Int64 // ms since 1970, arrival of the message being handled
 	since    int64        // the same, at the last flush
 	mu       sync.Mutex
 	held     []*connection
-	one      [1]*connection // most messages go to one
-	released bool           // nothing is held any more
+	one      [1]*connection // most messages have one receiver
+	released bool           // it holds nothing any more
 }
 
 // corkTime is how long, in ms, a message can be held while others are handled,
@@ -52,7 +52,7 @@ func (k *cork) add(c *connection) bool {
 	return true
 }
 
-// flush flushes what is held.
+// flush flushes the held connections.
 func (k *cork) flush() {
 	k.mu.Lock()
 	defer k.mu.Unlock()

@@ -93,8 +93,8 @@ func bodyOf(r awsevents.APIGatewayProxyResponse) []byte {
 	return []byte(r.Body)
 }
 
-// disconnected invokes $disconnect, if there is such a route. Nobody gets its
-// answer.
+// disconnected invokes $disconnect, if there is such a route. Its answer is
+// ignored.
 func (g *Gateway) disconnected(c *connection, end closeStatus) {
 	if _, ok := g.Routes[routeDisconnect]; !ok {
 		return
@@ -110,8 +110,8 @@ func (g *Gateway) disconnected(c *connection, end closeStatus) {
 	}
 }
 
-// failure returns what a client is sent when the integration failed, and the
-// HTTP status if it was connecting.
+// failure returns the client's message after a failed integration, and the HTTP
+// status if it was connecting.
 func failure(err error) (status int, message string) {
 	switch {
 	case errors.Is(err, ErrTimeout):

@@ -13,7 +13,8 @@ import (
 	"time"
 )
 
-// TestFidelityEndings guards every way in which a connection ends, as the client and as $disconnect see it.
+// TestFidelityEndings checks every way in which a connection can end, as the
+// client and $disconnect see it.
 func TestFidelityEndings(t *testing.T) {
 	now := time.Now()
 	var clock sync.Mutex
@@ -49,7 +50,7 @@ func TestFidelityEndings(t *testing.T) {
 		end  func(client)
 		code int
 		why  string
-		wire int // if the client hears another code, or -1 if none
+		wire int // if the client gets another code, or -1 for none
 	}{
 		{"the client closes", sends(frame(closing, "\x03\xe8")), 1000, "", 0},
 		{"the client closes without a code", sends(frame(closing, "")), 1005, "Client-side close frame status not set", -2},
@@ -115,7 +116,8 @@ func TestFidelityEndings(t *testing.T) {
 	}
 }
 
-// TestOneDisconnect: however many ways a connection ends in at once, $disconnect runs once.
+// TestOneDisconnect checks that $disconnect runs once, however many causes end
+// a connection at the same time.
 func TestOneDisconnect(t *testing.T) {
 	var ended atomic.Int64
 	g, address := serve(t, Config{Invoke: func(_ context.Context, e event) (response, error) {
@@ -144,7 +146,8 @@ func TestOneDisconnect(t *testing.T) {
 	}
 }
 
-// TestShutdownWhileConnecting: who comes in while the gateway shuts down is either refused, or told and waited for.
+// TestShutdownWhileConnecting checks that a client that connects during a
+// shutdown is either refused, or notified and waited for.
 func TestShutdownWhileConnecting(t *testing.T) {
 	var inside atomic.Int64
 	g, address := serve(t, Config{Invoke: func(_ context.Context, e event) (response, error) {

@@ -15,11 +15,11 @@ import (
 	awsevents "github.com/aws/aws-lambda-go/events"
 )
 
-// requestIDs identify one invocation as AWS does. messageID is set for MESSAGE
-// events alone.
+// requestIDs identify one invocation as on AWS. Only MESSAGE events have a
+// messageID.
 type requestIDs struct{ id, messageID string }
 
-// newRequestIDs makes both ids in one allocation.
+// newRequestIDs generates both ids in one allocation.
 func newRequestIDs() requestIDs {
 	var raw [16]byte
 	binary.LittleEndian.PutUint64(raw[:], rand.Uint64())
@@ -31,8 +31,8 @@ func newRequestIDs() requestIDs {
 	return requestIDs{text[:16], text[16:]}
 }
 
-// Ids of AWS are 11 bytes in URL-safe base64. The ninth byte says what the id
-// is for.
+// Ids of AWS are 11 bytes in URL-safe base64. The ninth byte shows the purpose
+// of the id.
 const (
 	messageID = 0x02 // or a connection
 	requestID = 0x05
@@ -44,7 +44,7 @@ func writeID(dst, raw []byte, kind byte) {
 	base64.URLEncoding.Encode(dst, raw)
 }
 
-// newConnectionID returns an id that cannot be guessed, since anybody who knows
+// newConnectionID returns an id that cannot be guessed, since anyone who knows
 // it could post to the connection.
 func newConnectionID() string {
 	var b [11]byte
@@ -53,7 +53,7 @@ func newConnectionID() string {
 	return base64.URLEncoding.EncodeToString(b[:])
 }
 
-// A stamp is a second, and how events write it.
+// A stamp is a second in the format of events.
 type stamp struct {
 	unix int64
 	text string
@@ -70,7 +70,7 @@ func (g *Gateway) requestTime(now time.Time) string {
 	return last.text
 }
 
-// event returns what all three kinds of events have in common.
+// event returns the fields that all three kinds of events share.
 func (g *Gateway) event(c *connection, kind, route string, r requestIDs, now time.Time) awsevents.APIGatewayWebsocketProxyRequest {
 	return awsevents.APIGatewayWebsocketProxyRequest{
 		StageVariables: g.StageVariables,
@@ -83,9 +83,9 @@ func (g *Gateway) event(c *connection, kind, route string, r requestIDs, now tim
 	}
 }
 
-// headersOf returns a handshake's headers as AWS passes them on: with its own,
-// without those of the upgrade, and in the client's spelling, which net/http
-// has changed.
+// headersOf returns a handshake's headers as AWS passes them on: with AWS's
+// own, without those of the upgrade, and in the client's spelling, which
+// net/http has changed.
 func (g *Gateway) headersOf(r *http.Request, sourceIP string) map[string][]string {
 	h := map[string][]string{"Host": {r.Host}}
 	for name, values := range r.Header {

@@ -14,26 +14,29 @@ const (
 	opPong         = 0xA
 )
 
-// A decoder makes messages of a client's bytes, however they are cut. It checks all that RFC 6455 demands of frames,
-// and API Gateway's two limits, but not that text is UTF-8: who reads it may answer instead of closing (Config.AnyText).
-// The zero value is ready, and holds no buffer between messages.
+// A decoder turns a client's bytes into messages, however they are cut. It
+// checks all rules of RFC 6455 for frames, and API Gateway's two limits. It
+// does not check that text is UTF-8, since the reader can answer instead of
+// closing (Config.AnyText). The zero value is ready, and holds no buffer
+// between messages.
 type decoder struct {
-	header  [14]byte // of the frame that is being read
-	have    int      // bytes of header
+	header  [14]byte // of the current frame
+	have    int      // bytes of its header
 	mask    [4]byte
-	masked  int    // bytes of the payload that have been unmasked
-	left    int    // bytes of the payload that are still to come
-	opcode  byte   // of the frame
-	final   bool   // the frame is its message's last
-	inside  bool   // the frame's header is complete
-	message byte   // opcode of the message that has begun; 0 if none has
-	text    []byte // what has come of that message
-	control []byte // what has come of a control frame
+	masked  int    // unmasked bytes of its payload
+	left    int    // missing bytes of its payload
+	opcode  byte   // of its mask
+	final   bool   // it ends its message
+	inside  bool   // its header is complete
+	message byte   // opcode of the begun message; 0 without one
+	text    []byte // the message so far
+	control []byte // the control frame so far
 }
 
-// next reads data, which it overwrites, up to the end of the first message or control frame in it. It returns that with
-// its opcode and what of data is left, or opcode 0 if data ended before. The payload is valid until the next call. After
-// an ending it must not be called again.
+// next reads data, which it overwrites, up to the end of the first message or
+// control frame. It returns that, its opcode, and the rest of data; opcode 0
+// means that data ended first. The payload is valid until the next call. It
+// must not be called after an error.
 func (d *decoder) next(data []byte) (opcode byte, payload, rest []byte, end *closeStatus) {
 	for {
 		if !d.inside {
@@ -54,7 +57,7 @@ func (d *decoder) next(data []byte) (opcode byte, payload, rest []byte, end *clo
 			payload, d.control, d.inside = d.control, nil, false
 			return d.opcode, payload, data, nil
 		}
-		if whole && d.final && len(d.text) == 0 { // the message lies in data as a whole
+		if whole && d.final && len(d.text) == 0 { // the whole message lies in data
 			d.inside, d.message, d.text = false, 0, nil
 			return opText, part, data, nil
 		}
@@ -70,7 +73,8 @@ func (d *decoder) next(data []byte) (opcode byte, payload, rest []byte, end *clo
 	}
 }
 
-// readHeader reads what data has of a header, and checks it when it is whole.
+// readHeader reads header bytes from data, and checks the header once it is
+// complete.
 func (d *decoder) readHeader(data []byte) (rest []byte, ok bool, end *closeStatus) {
 	for d.have < 2 || d.have < headerSize(d.header[1]) {
 		if len(data) == 0 {
@@ -83,7 +87,7 @@ func (d *decoder) readHeader(data []byte) (rest []byte, ok bool, end *closeStatu
 		n := copy(d.header[d.have:want], data)
 		data, d.have = data[n:], d.have+n
 		if d.have == 2 {
-			if end := d.checkFirst(); end != nil { // before the rest, which may never come
+			if end := d.checkFirst(); end != nil { // before the rest, which might never come
 				return nil, false, end
 			}
 		}
@@ -147,7 +151,8 @@ func (d *decoder) checkFirst() *closeStatus {
 	return nil
 }
 
-// headerSize returns the bytes of a masked frame's header, by its second byte.
+// headerSize returns the size of a masked frame's header, given its second
+// byte.
 func headerSize(second byte) int {
 	switch second & 0x7F {
 	case 126:
@@ -159,7 +164,8 @@ func headerSize(second byte) int {
 	}
 }
 
-// unmask applies a mask to what comes at an offset of a payload, eight bytes at a time.
+// unmask applies a mask to payload bytes from an offset on, eight bytes at a
+// time.
 func unmask(b []byte, mask [4]byte, offset int) {
 	for ; len(b) > 0 && offset%4 != 0; offset++ {
 		b[0] ^= mask[offset%4]
@@ -189,7 +195,8 @@ func appendMessage(b, data []byte) []byte {
 	return appendFrame(b, 0x80|opcode, data)
 }
 
-// appendFrame appends a frame that is not masked, as a server's are not. Its first byte is final bit and opcode.
+// appendFrame appends an unmasked frame, as servers send. Its first byte has
+// the final bit and the opcode.
 func appendFrame(b []byte, first byte, payload []byte) []byte {
 	switch n := len(payload); {
 	case n < 126:

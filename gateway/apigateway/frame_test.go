@@ -10,7 +10,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// frame returns a client's frame, masked. first is the final bit and the opcode.
+// frame returns a client's frame, masked. first is the final bit and the
+// opcode.
 func frame(first byte, payload string) []byte {
 	b := appendFrame(nil, first, []byte(payload))
 	size := len(b) - len(payload)
@@ -21,7 +22,8 @@ func frame(first byte, payload string) []byte {
 	return masked
 }
 
-// header returns a client's frame header that claims a length, in the form with two or eight bytes of it.
+// header returns a client's frame header with a claimed length, in its form of
+// two or eight bytes.
 func header(first byte, form byte, length uint64) []byte {
 	b := []byte{first, 0x80 | form}
 	if form == 126 {
@@ -45,7 +47,8 @@ const (
 
 var big = strings.Repeat("x", MaxFrame)
 
-// decode feeds a decoder with data in chunks whose sizes are taken from sizes in turn.
+// decode passes data to a decoder in chunks, whose sizes are taken from sizes
+// in turn.
 func decode(data []byte, sizes []byte) (got []string, end *closeStatus) {
 	var d decoder
 	data = bytes.Clone(data)
@@ -69,7 +72,8 @@ func decode(data []byte, sizes []byte) (got []string, end *closeStatus) {
 	return got, nil
 }
 
-// TestDecoder guards every rule of RFC 6455 about frames, and both limits, however the bytes are cut.
+// TestDecoder checks every rule of RFC 6455 for frames, and both limits,
+// however the bytes are cut.
 func TestDecoder(t *testing.T) {
 	for _, test := range rfc6455() {
 		t.Run(test.name, func(t *testing.T) {
@@ -83,7 +87,8 @@ func TestDecoder(t *testing.T) {
 	}
 }
 
-// FuzzDecoder: however bytes are cut, the decoder makes the same of them, and no message is over the limit.
+// FuzzDecoder checks that the decoder returns the same messages however bytes
+// are cut, and none over the limit.
 func FuzzDecoder(f *testing.F) {
 	for _, test := range rfc6455() {
 		if len(test.sent) < 1000 {
@@ -104,7 +109,8 @@ func FuzzDecoder(f *testing.F) {
 	})
 }
 
-// FuzzUnmask: a mask is applied the same way at any offset and length.
+// FuzzUnmask checks that a mask is applied the same way at any offset and
+// length.
 func FuzzUnmask(f *testing.F) {
 	f.Add([]byte(big[:70]), uint32(0x01020304), 3)
 	f.Fuzz(func(t *testing.T, data []byte, key uint32, offset int) {

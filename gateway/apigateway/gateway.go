@@ -1,9 +1,9 @@
 // Package apigateway implements the WebSocket side of Amazon API Gateway for
 // one API: it turns connections into the events of an AWS_PROXY integration,
 // and lets that integration post to them. It behaves as AWS does, including
-// limits and close codes, so what works here works when deployed.
-// docs/design.md says where AWS leaves room; docs/gateway.md says what is
-// missing.
+// limits and close codes, so an integration that works here works when
+// deployed. docs/design.md says where AWS leaves room; docs/gateway.md says
+// what is missing.
 //
 // Call New, mount the Gateway as an http.Handler, call Sweep once a second, and
 // Shutdown at the end. An integration in another process posts through
@@ -37,18 +37,20 @@ const (
 )
 
 var (
-	// ErrGone says that there is no such connection, or not yet, or no more. API Gateway's GoneException, 410.
+	// ErrGone means that there is no such connection, or not yet, or no more. It
+	// is API Gateway's GoneException, 410.
 	ErrGone = errors.New("apigateway: the connection is gone")
-	// ErrLimitExceeded says that the client reads more slowly than it is sent to, and this message was not taken.
-	// API Gateway's LimitExceededException, 429.
+	// ErrLimitExceeded means that the client reads too slowly, and this message
+	// was not accepted. It is API Gateway's LimitExceededException, 429.
 	ErrLimitExceeded = errors.New("apigateway: too much waits for the connection")
-	// ErrPayloadTooLarge says that a message is over MaxMessage. API Gateway's PayloadTooLargeException, 413.
+	// ErrPayloadTooLarge means that a message is over MaxMessage. It is API
+	// Gateway's PayloadTooLargeException, 413.
 	ErrPayloadTooLarge = errors.New("apigateway: the message is over 128 KiB")
-	// ErrTimeout says that the integration took longer than Config.Timeout. The client hears "Endpoint request timed
-	// out"; while it connects, as a 504.
+	// ErrTimeout means that the integration took longer than Config.Timeout. The
+	// client gets "Endpoint request timed out"; while it connects, as a 504.
 	ErrTimeout = errors.New("apigateway: the integration timed out")
-	// ErrThrottled is for an Invoker that stands for API Gateway's throttle. The client hears "Too Many Requests"; while it
-	// connects, as a 429.
+	// ErrThrottled lets an Invoker imitate API Gateway's throttling. The client
+	// gets "Too Many Requests"; while it connects, as a 429.
 	ErrThrottled = errors.New("apigateway: throttled")
 )
 
@@ -56,25 +58,25 @@ var (
 // after Config.Timeout. Then it must return: any later error counts as
 // ErrTimeout.
 //
-// What it posts under the context is held until the messages that arrived with
-// this one are handled. Then it leaves in one write per connection.
+// Its posts under the context are held until the messages that arrived with
+// this one are handled. Then they leave in one write per connection.
 type Invoker func(context.Context, awsevents.APIGatewayWebsocketProxyRequest) (awsevents.APIGatewayProxyResponse, error)
 
 // Config configures a Gateway. Only Invoke is required.
 type Config struct {
 	Invoke Invoker
 	// Routes are the API's routes by route key; nil means $connect, $disconnect
-	// and $default. Without $connect everybody is let in. A message without a
+	// and $default. Without $connect everybody can connect. A message without a
 	// route is answered "Forbidden".
 	Routes map[string]Route
 	// Selection is the route selection expression. It matters only if there are
 	// routes with other keys.
 	Selection Selection
-	Stage     string // as events name it; "local" if empty
-	APIID     string // as events name it; "local" if empty
+	Stage     string // name in events; "local" if empty
+	APIID     string // name in events; "local" if empty
 	// StageVariables are part of every event, if there are any.
 	StageVariables map[string]string
-	// TrustProxy says that every client comes through a trusted proxy. Then the
+	// TrustProxy means that every client comes through a trusted proxy. Then the
 	// last address in X-Forwarded-For is the client's, and X-Forwarded-Proto and
 	// -Port are true. Otherwise these headers are ignored.
 	TrustProxy bool
@@ -87,19 +89,20 @@ type Config struct {
 	// NewConnectionID makes ids for tests that compare them; nil makes ids like
 	// those of AWS.
 	NewConnectionID func() string
-	// Idle is how long a connection can be without a message in either direction.
-	// The default is AWS's 10 minutes.
+	// Idle is the longest time without a message in either direction, after which
+	// a connection is closed. The default is AWS's 10 minutes.
 	Idle time.Duration
-	// Lifetime is how long a connection can last. The default is AWS's 2 hours.
+	// Lifetime is the longest life of a connection. The default is AWS's 2 hours.
 	Lifetime time.Duration
-	// Ping is how long a connection may be without a message until it is sent a ping frame, and again after each further
-	// Ping: proxies cut what carries nothing. A ping is no message, Idle counts on, and a client that answers none is not
-	// closed for that. 0, the default, sends none, as AWS.
+	// Ping is the time without a message after which a connection gets a ping
+	// frame, again after each further Ping: proxies cut connections that carry
+	// nothing. A ping is no message: Idle counts on, and a client that answers
+	// none is not closed for that. 0, the default, sends none, as AWS.
 	Ping time.Duration
-	// Stall is how long a client can take nothing of what waits for it before it
-	// counts as lost. The default is 30 seconds.
+	// Stall is how long a client can leave waiting data unread before it counts as
+	// lost. The default is 30 seconds.
 	Stall time.Duration
-	// Timeout bounds an invocation. The default is AWS's 29 seconds.
+	// Timeout limits an invocation. The default is AWS's 29 seconds.
 	Timeout time.Duration
 	Hooks   Hooks
 	// Observe, if set, is called after every invocation with its route, duration
@@ -112,18 +115,18 @@ type Gateway struct {
 	Config
 	registry sharded.Parts[shard]
 	open     atomic.Int64
-	entrance sync.RWMutex   // between coming in and Shutdown
-	draining bool           // nobody comes in any more
+	entrance sync.RWMutex   // connections that Shutdown waits for
+	draining bool           // no more connections
 	swept    atomic.Int64   // ms since 1970 of the last Sweep
 	running  sync.WaitGroup // one for every connection, from $connect until $disconnect has returned
 	second   atomic.Pointer[stamp]
-	choice   bool // there are routes that messages select
+	choice   bool // messages can select other routes
 	counts   counters
 
-	namesConnections bool // Config has a NewConnectionID of its own
+	namesConnections bool // Config has its own NewConnectionID
 }
 
-// A shard is a part of the registry, so that connections do not wait for each
+// A shard is a part of the registry, so connections do not wait for each
 // other's posts.
 type shard struct {
 	sync.RWMutex
@@ -164,8 +167,8 @@ func (g *Gateway) Post(ctx context.Context, connectionID string, data []byte) er
 	return g.send(ctx, connectionID, data)
 }
 
-// send is Post for what API Gateway sends by itself. A message is counted
-// before its client can read it.
+// send is Post for API Gateway's own messages. A message is counted before its
+// client can read it.
 func (g *Gateway) send(ctx context.Context, connectionID string, data []byte) error {
 	c, err := g.post(ctx, connectionID, data)
 	g.notePost(connectionID, data, err)
@@ -232,8 +235,9 @@ func (g *Gateway) Sweep() {
 	}
 }
 
-// isPingDue reports whether a multiple of Ping has passed since the last sweep, for a connection that has been quiet for
-// so long, both in ms. That needs no time of its own for each connection, nor a timer.
+// isPingDue reports whether a multiple of Ping has passed since the last sweep,
+// for a connection that has been quiet for so long, both in ms. It needs
+// neither a stored time nor a timer for each connection.
 func (g *Gateway) isPingDue(quiet, sinceSweep int64) bool {
 	every := g.Ping.Milliseconds()
 	return every > 0 && quiet/every > max(quiet-sinceSweep, 0)/every
@@ -293,7 +297,7 @@ func (g *Gateway) register(c *connection) {
 	g.open.Add(1)
 	g.entrance.RLock()
 	defer g.entrance.RUnlock()
-	if g.draining { // Shutdown may have looked before
+	if g.draining { // Shutdown might have looked before
 		c.close(endGoingAway)
 	}
 }

@@ -36,7 +36,8 @@ func echo(g **Gateway) Invoker {
 	}
 }
 
-// serve starts a gateway for a test, and returns it with the address of its server.
+// serve starts a gateway for a test, and returns it with the address of its
+// server.
 func serve(t testing.TB, c Config) (g *Gateway, address string) {
 	if c.Invoke == nil {
 		c.Invoke = echo(&g)
@@ -55,7 +56,7 @@ func serve(t testing.TB, c Config) (g *Gateway, address string) {
 	return g, strings.TrimPrefix(server.URL, "http://")
 }
 
-// A client is one end of a connection, byte for byte.
+// A client is one end of a connection, read and written byte by byte.
 type client struct {
 	t testing.TB
 	net.Conn
@@ -65,7 +66,7 @@ type client struct {
 const handshake = "GET /local?game=chess HTTP/1.1\r\nHost: example.test:3000\r\nConnection: keep-alive, Upgrade\r\nUpgrade: WebSocket\r\n" +
 	"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
 
-// dial sends a handshake with further headers, and what follows it, and reads the answer.
+// dial sends a handshake with further headers and data, and reads the answer.
 func dial(t testing.TB, address, headers, rest string) (client, *http.Response) {
 	t.Helper()
 	conn, err := net.Dial("tcp", address)
@@ -83,7 +84,7 @@ func dial(t testing.TB, address, headers, rest string) (client, *http.Response) 
 	return c, r
 }
 
-// connect returns a client that has been let in.
+// connect returns a client with an open connection.
 func connect(t testing.TB, address string) client {
 	t.Helper()
 	c, r := dial(t, address, "", "")
@@ -144,7 +145,7 @@ func (c client) wantEnd(e closeStatus) {
 	}
 }
 
-// recorder is an integration that keeps what it is invoked with.
+// recorder is an integration that keeps its events.
 type recorder chan event
 
 func (r recorder) invoke(_ context.Context, e event) (response, error) {
@@ -152,8 +153,9 @@ func (r recorder) invoke(_ context.Context, e event) (response, error) {
 	return ok, nil
 }
 
-// TestFidelityEvents guards that the three events have what AWS sends, and nothing else. Package lambda's test of the same
-// name compares them byte for byte.
+// TestFidelityEvents checks that the three events have all of AWS's fields, and
+// no others. Package lambda's test of the same name compares them byte for
+// byte.
 func TestFidelityEvents(t *testing.T) {
 	now := time.Date(2030, 3, 24, 10, 15, 30, 123e6, time.UTC)
 	r := make(recorder, 10)
@@ -221,7 +223,8 @@ func multi(single map[string]string) map[string][]string {
 	return m
 }
 
-// TestMessages: whatever was sent along with the handshake, in fragments, with pings, comes in order.
+// TestMessages checks that messages arrive in order, even if sent along with
+// the handshake, in fragments, with pings.
 func TestMessages(t *testing.T) {
 	_, address := serve(t, Config{})
 	c, _ := dial(t, address, "", string(join(frame(text, "first"), frame(moreText, "sec"))))
@@ -233,7 +236,7 @@ func TestMessages(t *testing.T) {
 	c.send(frame(text, big))
 	c.want(text, big)
 	c.send(join(frame(moreText, big), frame(final, "rest")))
-	c.want(opText, big) // what leaves is in frames of at most 32 KiB too
+	c.want(opText, big) // it is sent in frames of at most 32 KiB too
 	c.want(final, "rest")
 	for i := range 1000 {
 		c.send(frame(text, fmt.Sprint(i)))

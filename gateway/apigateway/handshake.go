@@ -13,13 +13,15 @@ import (
 	"time"
 )
 
-// sendBuffer is how many bytes the system may hold for a client, beside what waits in its outbox: enough for a fast one far
-// away, and not the megabytes to which it would grow for one that does not read.
+// sendBuffer limits the bytes that the system holds for a client, besides its
+// outbox: enough for a fast distant one, and not the megabytes to which it
+// would grow for one that does not read.
 const sendBuffer = 128 << 10
 
-// ServeHTTP implements http.Handler: it invokes $connect, and answers 101 only after that has returned. A status other
-// than 2xx of $connect refuses, and becomes the handshake's with its body; an integration that fails is a 502, one that
-// takes too long a 504.
+// ServeHTTP implements http.Handler. It invokes $connect, and answers 101 only
+// after that has returned. Any other status of $connect than 2xx refuses the
+// handshake, with that status and its body. An integration that fails is a 502,
+// one that takes too long a 504.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if status, problem := g.check(r); status != 0 {
 		g.Refuse(w, status, problem)
@@ -34,7 +36,8 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		host: hostname(r.Host), sourceIP: g.sourceIP(r), userAgent: strings.Clone(r.UserAgent()),
 	}
 	c.active.Store(c.connectedAt)
-	// A client that leaves now must not leave a half-made connection: what $connect has begun, it ends.
+	// A client that leaves now must not leave a half-made connection: $connect has
+	// begun it, so it ends.
 	answer, err := g.connect(context.WithoutCancel(r.Context()), c, r)
 	if err != nil {
 		g.Log.Error("the integration failed", "route", routeConnect, "connection", c.id, "error", err)
@@ -57,12 +60,12 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		g.running.Done()
 		return
 	}
-	g.register(c) // before the client has its answer: it may tell others of itself, and they may post to it at once
+	g.register(c) // before the client has its answer: it can tell others of itself, and they can post to it immediately
 	c.flush()
 	go c.serve(early) // a new goroutine, since net/http's has a deep stack by now, and keeps the request
 }
 
-// check returns what is wrong with a handshake by RFC 6455, section 4.2.1, or 0.
+// check returns the error of a handshake by RFC 6455, section 4.2.1, or 0.
 func (g *Gateway) check(r *http.Request) (status int, problem string) {
 	key, err := base64.StdEncoding.DecodeString(r.Header.Get("Sec-WebSocket-Key"))
 	_, badQuery := url.ParseQuery(r.URL.RawQuery)
@@ -83,8 +86,8 @@ func (g *Gateway) check(r *http.Request) (status int, problem string) {
 	return 0, ""
 }
 
-// Refuse answers a handshake in API Gateway's form: for who stands in front and has reasons of its own. ServeHTTP does it
-// for all that are API Gateway's.
+// Refuse answers a handshake in API Gateway's form. It is for a server in front
+// with reasons of its own; ServeHTTP calls it for all of API Gateway's.
 func (g *Gateway) Refuse(w http.ResponseWriter, status int, message string) {
 	g.counts.refused[status].Add(1)
 	w.Header().Set("Content-Type", "application/json")
@@ -97,8 +100,8 @@ func (g *Gateway) Refuse(w http.ResponseWriter, status int, message string) {
 	fmt.Fprintf(w, `{"message":%q}`, message)
 }
 
-// upgrade takes the network connection over from net/http, and has 101 be the first that is sent. It returns what the client
-// has sent since.
+// upgrade takes the network connection over from net/http, and sends 101 before
+// anything else. It returns the bytes that the client has sent since.
 func (c *connection) upgrade(w http.ResponseWriter, r *http.Request, protocol string) (early []byte, err error) {
 	conn, buffered, err := http.NewResponseController(w).Hijack()
 	if err != nil {
@@ -123,7 +126,8 @@ func (c *connection) upgrade(w http.ResponseWriter, r *http.Request, protocol st
 	return early, err
 }
 
-// unread returns what net/http has read too much, as bytes of their own: its buffer is not to be kept.
+// unread returns a copy of the bytes that net/http has read too much, so its
+// buffer is not kept.
 func unread(r *bufio.Reader) ([]byte, error) {
 	b, err := r.Peek(r.Buffered())
 	return append([]byte(nil), b...), err
@@ -135,7 +139,8 @@ func accept(key string) string {
 	return base64.StdEncoding.EncodeToString(sum[:])
 }
 
-// lists tells whether a header of comma-separated values has one, in any case.
+// lists reports whether a header of comma-separated values contains one, in any
+// case.
 func lists(header []string, value string) bool {
 	for _, line := range header {
 		for part := range strings.SplitSeq(line, ",") {
@@ -147,7 +152,8 @@ func lists(header []string, value string) bool {
 	return false
 }
 
-// headerOf returns a header of an answer, whose names have any case. A value that would break the line has no effect.
+// headerOf returns a header of an answer, whatever the case of its name. It
+// ignores a value that would break the line.
 func headerOf(single map[string]string, multi map[string][]string, name string) string {
 	value := ""
 	for n, v := range single {
@@ -166,7 +172,8 @@ func headerOf(single map[string]string, multi map[string][]string, name string) 
 	return value
 }
 
-// sourceIP returns the client's address: that of the connection, or what a trusted proxy has added last.
+// sourceIP returns the client's address: that of the connection, or the last
+// one that a trusted proxy has added.
 func (g *Gateway) sourceIP(r *http.Request) string {
 	if forwarded := r.Header["X-Forwarded-For"]; g.TrustProxy && len(forwarded) > 0 {
 		all := forwarded[len(forwarded)-1]
@@ -175,7 +182,8 @@ func (g *Gateway) sourceIP(r *http.Request) string {
 	return hostname(r.RemoteAddr)
 }
 
-// hostname returns HOST of HOST:PORT, as a string that does not keep a longer one alive.
+// hostname returns HOST of HOST:PORT, as a string that does not keep a longer
+// one in memory.
 func hostname(address string) string {
 	if host, _, err := net.SplitHostPort(address); err == nil {
 		address = host

@@ -18,7 +18,8 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 )
 
-// TestFidelityHandshake guards who is let in, and with which answer the others are not.
+// TestFidelityHandshake checks which handshakes succeed, and the answers to the
+// others.
 func TestFidelityHandshake(t *testing.T) {
 	get := func(old, new string) string { return strings.Replace(handshake+"\r\n", old, new, 1) }
 	for _, test := range []struct {
@@ -96,8 +97,9 @@ func TestFidelityHandshake(t *testing.T) {
 	}
 }
 
-// FuzzHandshake: whatever net/http takes for a request is refused with a sentence in JSON, or let in; and whose connection
-// turns out to be none, as here, has gone again.
+// FuzzHandshake checks that every request that net/http accepts is either
+// refused with a sentence in JSON or let in. If its connection fails, as here,
+// it is gone again.
 func FuzzHandshake(f *testing.F) {
 	for _, change := range []string{"", "GET", "chess", "example.test:3000", "keep-alive, Upgrade", "13", "==", "WebSocket"} {
 		f.Add([]byte(strings.Replace(handshake, change, "", 1) + "Sec-WebSocket-Protocol: a, b\r\n\r\n"))
@@ -121,7 +123,8 @@ func FuzzHandshake(f *testing.F) {
 	})
 }
 
-// TestFidelityConnectEvent guards what of a handshake is in the event of $connect.
+// TestFidelityConnectEvent checks which parts of a handshake are in the event
+// of $connect.
 func TestFidelityConnectEvent(t *testing.T) {
 	for _, test := range []struct {
 		name, query, headers string
@@ -160,7 +163,8 @@ func TestFidelityConnectEvent(t *testing.T) {
 	}
 }
 
-// TestFidelityAnswer guards the bytes of a 101, names in lower case as AWS writes them.
+// TestFidelityAnswer checks the bytes of a 101, with names in lower case as AWS
+// writes them.
 func TestFidelityAnswer(t *testing.T) {
 	_, address := serve(t, Config{Invoke: func(context.Context, event) (response, error) {
 		return response{StatusCode: 200, Headers: map[string]string{"Sec-WebSocket-Protocol": "b"}}, nil
@@ -180,7 +184,8 @@ func TestFidelityAnswer(t *testing.T) {
 	}
 }
 
-// TestFidelityRefused guards that $disconnect does not run for who was not let in.
+// TestFidelityRefused checks that $disconnect does not run for a refused
+// client.
 func TestFidelityRefused(t *testing.T) {
 	r := make(recorder, 10)
 	g, address := serve(t, Config{Invoke: func(ctx context.Context, e event) (response, error) {
@@ -195,7 +200,8 @@ func TestFidelityRefused(t *testing.T) {
 	}
 }
 
-// TestTrustProxy guards that a client's address is what a proxy says of it, and only if that is to be believed.
+// TestTrustProxy checks that a client's address is taken from the proxy's
+// header only if the proxy is trusted.
 func TestTrustProxy(t *testing.T) {
 	const forged = "X-Forwarded-For: 203.0.113.9\r\nX-Forwarded-For: 203.0.113.8, 198.51.100.7\r\nX-Forwarded-Proto: https\r\n"
 	for _, test := range []struct {
@@ -224,8 +230,9 @@ func TestTrustProxy(t *testing.T) {
 	}
 }
 
-// TestFidelityNobodyIsThereBeforeConnectReturns guards that a post during $connect finds nothing, and that $disconnect
-// runs if the client has hung up by the end of it.
+// TestFidelityNobodyIsThereBeforeConnectReturns checks that a post during
+// $connect finds no connection, and that $disconnect runs if the client hangs
+// up during it.
 func TestFidelityNobodyIsThereBeforeConnectReturns(t *testing.T) {
 	var g *Gateway
 	entered, leave, ended := make(chan error, 1), make(chan bool), make(chan event, 1)

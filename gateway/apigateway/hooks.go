@@ -6,24 +6,27 @@ import (
 	"errors"
 )
 
-// Hooks let a program watch what passes through a Gateway, and have it meet what AWS may do and this Gateway does not do
-// by itself. Each may be nil. They are called by many goroutines.
+// Hooks let a program watch a Gateway's traffic, and inject faults that AWS
+// allows. Each hook can be nil. They are called by many goroutines.
 type Hooks struct {
-	// Arrive is given each message of a client with what deals with it, once: at once, later, or elsewhere. Without it, or
-	// if it waits for deal, the messages of one connection are dealt with in order.
+	// Arrive gets each message of a client and the function that handles it, which
+	// it calls once: immediately, later, or elsewhere. Without Arrive, or if it
+	// waits for deal, the messages of one connection are handled in order.
 	Arrive func(connectionID, body string, deal func())
-	// Posting is asked before Post and Disconnect do anything. An error is their answer; of ErrGone the connection is cut,
-	// so that it is true. Frames of API Gateway's own, and route responses, ask nobody.
+	// Posting is called before Post and Disconnect do anything. They return its
+	// error. If that is ErrGone, the connection is cut, as the error says. Frames
+	// of API Gateway's own, and route responses, do not call it.
 	Posting func(ctx context.Context, connectionID string) error
-	// Posted is told of every message to a client, frames of API Gateway's own included, and whether it was taken. It is
-	// called before whoever has posted goes on.
+	// Posted is called for every message to a client, including frames of API
+	// Gateway's own, with its result. It is called before the sender goes on.
 	Posted func(connectionID string, data []byte, err error)
-	// Closed is told of every connection that Disconnect closes, before its $disconnect.
+	// Closed is called for every connection that Disconnect closes, before its
+	// $disconnect.
 	Closed func(connectionID string)
 }
 
-// checkPosting returns the error of Hooks.Posting for a call of @connections. If
-// that is ErrGone, it cuts the connection.
+// checkPosting returns the error of Hooks.Posting for a call of @connections.
+// If that is ErrGone, it cuts the connection.
 func (g *Gateway) checkPosting(ctx context.Context, connectionID string) error {
 	if g.Hooks.Posting == nil {
 		return nil
@@ -40,7 +43,7 @@ func (g *Gateway) checkPosting(ctx context.Context, connectionID string) error {
 func (g *Gateway) notePost(connectionID string, data []byte, err error) error {
 	g.counts.countPost(err)
 	if g.Hooks.Posted != nil {
-		g.Hooks.Posted(connectionID, bytes.Clone(data), err) // or what is posted would always have to live on the heap
+		g.Hooks.Posted(connectionID, bytes.Clone(data), err) // otherwise every message would have to live on the heap
 	}
 	return err
 }

@@ -15,8 +15,9 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 )
 
-// TestHookArrive guards that messages may be dealt with out of order, each as usual, and that one which is dealt with after
-// its connection has ended is not lost: Shutdown waits for it.
+// TestHookArrive checks that messages can be handled out of order, each as
+// usual. A message handled after the end of its connection is not lost:
+// Shutdown waits for it.
 func TestHookArrive(t *testing.T) {
 	var mu sync.Mutex
 	held := map[string]func(){}
@@ -46,7 +47,7 @@ func TestHookArrive(t *testing.T) {
 	next()
 	c.Close()
 	next()                                           // DISCONNECT
-	ended, cancel := context.WithCancel(t.Context()) // at once
+	ended, cancel := context.WithCancel(t.Context()) // immediately
 	cancel()
 	if err := g.Shutdown(ended); err == nil {
 		t.Error("Shutdown has not waited for a message")
@@ -58,8 +59,9 @@ func TestHookArrive(t *testing.T) {
 	}
 }
 
-// TestHookPosting guards that a post and a close are answered with the hook's error, that a connection which it calls gone
-// is lost, and that frames of API Gateway's own ask nobody.
+// TestHookPosting checks that a post and a close return the hook's error, that
+// a connection is lost if the hook calls it gone, and that frames of API
+// Gateway's own do not call the hook.
 func TestHookPosting(t *testing.T) {
 	answer := make(chan error, 1)
 	r := make(recorder, 10)
@@ -106,7 +108,8 @@ func TestHookPosting(t *testing.T) {
 	}
 }
 
-// TestHookTold guards that what clients hear, what they do not, and who is closed is told of.
+// TestHookTold checks that the hooks get every message to clients, with its
+// result, and every closed connection.
 func TestHookTold(t *testing.T) {
 	told, r := make(chan string, 10), make(recorder, 10)
 	g, address := serve(t, Config{
@@ -127,7 +130,7 @@ func TestHookTold(t *testing.T) {
 	c := connect(t, address)
 	<-r
 	var got []string
-	for _, do := range []func(){ // a message first, after which the connection is there to be posted to
+	for _, do := range []func(){ // a message first, after which the connection can be posted to
 		func() { c.send(frame(text, "fail")) },
 		func() { c.send(frame(text, "answer me")) },
 		func() { g.Post(t.Context(), "me", []byte("hello")) },
@@ -144,7 +147,7 @@ func TestHookTold(t *testing.T) {
 	}
 }
 
-// TestThrottled guards what clients hear of API Gateway's throttle.
+// TestThrottled checks the client's messages when API Gateway throttles.
 func TestThrottled(t *testing.T) {
 	var throttled atomic.Bool
 	_, address := serve(t, Config{Invoke: func(_ context.Context, e event) (response, error) {

@@ -13,9 +13,10 @@ import (
 	"github.com/google/uuid"
 )
 
-// Management returns the API by which programs post to connections (POST), look at them (GET) and close them (DELETE),
-// at /STAGE/@connections/ID. API Gateway lets in what is signed by somebody with execute-api:ManageConnections; here
-// whoever reaches the handler is let in, so it belongs where only the integration does.
+// Management returns the API by which programs post to connections (POST), read
+// their state (GET) and close them (DELETE), at /STAGE/@connections/ID. API
+// Gateway requires a signature with execute-api:ManageConnections. Here it
+// needs none, so serve it where only the integration can reach it.
 func (g *Gateway) Management() http.Handler { return &management{Gateway: g} }
 
 type management struct {
@@ -23,7 +24,8 @@ type management struct {
 	unsigned sync.Once
 }
 
-// operations is keyed by method. Each answers the request, or returns one of refusals before it has.
+// operations is keyed by method. Each answers the request, or returns one of
+// refusals before it has.
 var operations = map[string]func(*Gateway, http.ResponseWriter, *http.Request, string) error{
 	http.MethodPost:   (*Gateway).postToConnection,
 	http.MethodGet:    (*Gateway).getConnection,
@@ -36,9 +38,11 @@ var (
 	errMalformedID = errors.New("malformed connection id")
 )
 
-// refusals say how an error is answered. SDKs tell errors by the header x-amzn-ErrorType, not by the status. By the
-// service's model (apigatewaymanagementapi) only PayloadTooLargeException has a message; those after it are not of the
-// service, but of API Gateway in front of it.
+// refusals are the answers to errors. SDKs recognize errors by the header
+// x-amzn-ErrorType, not by the status. By the service's model
+// (apigatewaymanagementapi) only PayloadTooLargeException has a message. The
+// errors after it are not the service's, but those of API Gateway in front of
+// it.
 var refusals = []struct {
 	err     error
 	status  int
@@ -86,12 +90,12 @@ func refuseOperation(w http.ResponseWriter, err error) {
 	w.WriteHeader(http.StatusInternalServerError)
 }
 
-// target returns the id of the connection that a request is about. In the path the at sign may be encoded, as some
-// clients do, and the padding of the id, as most do.
+// target returns the id of the connection that a request names. Some clients
+// encode the at sign of the path, and most encode the padding of the id.
 func (m *management) target(r *http.Request) (id string, err error) {
 	parts := strings.Split(r.URL.EscapedPath(), "/")
 	for i := range parts {
-		// net/http has refused what cannot be decoded.
+		// net/http has refused paths that cannot be decoded.
 		parts[i], _ = url.PathUnescape(parts[i])
 	}
 	if len(parts) != 4 || parts[1] != m.Stage || parts[2] != "@connections" || parts[3] == "" || operations[r.Method] == nil {
@@ -103,7 +107,8 @@ func (m *management) target(r *http.Request) (id string, err error) {
 	return id, nil
 }
 
-// wellFormed tells whether an id could be a connection's. Those of Config.NewConnectionID may have any form.
+// wellFormed reports whether an id could be a connection's. The ids of
+// Config.NewConnectionID can have any form.
 func (g *Gateway) wellFormed(id string) bool {
 	b, err := base64.URLEncoding.DecodeString(id)
 	return g.namesConnections || err == nil && len(b) == 11 && len(id) == 16

@@ -48,7 +48,8 @@ func sdk(url string) *apigatewaymanagementapi.Client {
 	})
 }
 
-// TestFidelitySDK guards what AWS's own client does with a connection, and which errors it sees.
+// TestFidelitySDK checks the calls of AWS's own client on a connection, and the
+// errors that it returns.
 func TestFidelitySDK(t *testing.T) {
 	_, id, url, player := manage(t, Config{Stage: "dev"})
 	api, ctx := sdk(url+"/dev"), t.Context()
@@ -103,7 +104,8 @@ func TestFidelitySDK(t *testing.T) {
 	}
 }
 
-// TestFidelitySlowReader guards that what waits for a client is bounded, for those who post by HTTP too.
+// TestFidelitySlowReader checks that the queue of a client is bounded for posts
+// over HTTP too.
 func TestFidelitySlowReader(t *testing.T) {
 	_, id, url, _ := manage(t, Config{})
 	api := sdk(url + "/local")
@@ -117,7 +119,8 @@ func TestFidelitySlowReader(t *testing.T) {
 	}
 }
 
-// TestFidelityConnections guards paths, statuses, headers and bodies of @connections as they are on the wire.
+// TestFidelityConnections checks paths, statuses, headers and bodies of
+// @connections byte for byte.
 func TestFidelityConnections(t *testing.T) {
 	var log bytes.Buffer
 	now := time.Date(2030, 3, 24, 10, 15, 30, 123e6, time.UTC)
@@ -187,7 +190,7 @@ func TestFidelityConnections(t *testing.T) {
 	player.want(text, "three")
 	player.want(text, "")
 	player.want(text, "1")
-	for _, first := range []byte{moreText, more, more, final} { // what leaves is in frames of at most 32 KiB
+	for _, first := range []byte{moreText, more, more, final} { // it is sent in frames of at most 32 KiB
 		player.want(first, big)
 	}
 	player.wantEnd(closeStatus{code: 1000, reason: "Connection Closed Normally"})

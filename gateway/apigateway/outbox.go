@@ -36,14 +36,14 @@ type outbox struct {
 	closing  *closeStatus // how the connection ends; nil while it is open
 	writeErr error
 
-	writeSome func(fd uintptr) bool // writeNow, a closure that is made once
+	writeSome func(fd uintptr) bool // writeNow as a closure, made once
 }
 
-// maxOutbox is how many bytes wait for a client that does not read. AWS
+// maxOutbox limits the bytes that wait for a client that does not read. AWS
 // documents that there is a limit, but not its size.
 const maxOutbox = 256 << 10
 
-// queuedBytes returns how many bytes wait for the client.
+// queuedBytes returns the number of bytes that wait for the client.
 func (c *connection) queuedBytes() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -171,8 +171,8 @@ func (c *connection) writeRest() {
 	c.onDrained()
 }
 
-// onDrained runs when the system has accepted the whole queue. If the connection
-// is closing, it hangs up. It is called with mu held.
+// onDrained runs when the system has accepted the whole queue. If the
+// connection is closing, it hangs up. It is called with mu held.
 func (c *connection) onDrained() {
 	c.discard()
 	if c.closing == nil {

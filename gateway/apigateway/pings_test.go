@@ -6,9 +6,10 @@ import (
 	"time"
 )
 
-// TestPings guards that a quiet connection gets a ping after every Config.Ping, and is held for no busier by that: a ping
-// and its answer count nowhere as messages, and Idle ends the connection as ever. A client that answers none stays until
-// then.
+// TestPings checks that a quiet connection gets a ping after every Config.Ping,
+// and does not count as busy because of it: a ping and its answer count nowhere
+// as messages, and Idle ends the connection as usual. A client that answers no
+// ping stays until then.
 func TestPings(t *testing.T) {
 	for _, answers := range []bool{true, false} {
 		var elapsed, posted atomic.Int64
@@ -25,7 +26,7 @@ func TestPings(t *testing.T) {
 			elapsed.Add(int64(d))
 			g.Sweep()
 		}
-		nothing := func() { // or it would come before the answer to this
+		nothing := func() { // otherwise it would come before the answer to this
 			t.Helper()
 			c.send(frame(ping, "marker"))
 			c.want(0x80|opPong, "marker")
@@ -39,7 +40,7 @@ func TestPings(t *testing.T) {
 		for range 18 {
 			sweep(28 * time.Second)
 			nothing()
-			sweep(2*time.Second + time.Millisecond) // sweeps are not on the dot
+			sweep(2*time.Second + time.Millisecond) // sweeps are not exactly on time
 			c.want(0x80|opPing, "")
 			if answers {
 				c.send(frame(0x80|opPong, ""))
@@ -55,7 +56,7 @@ func TestPings(t *testing.T) {
 	}
 }
 
-// TestPingsOff guards that without Config.Ping there are none, as on AWS.
+// TestPingsOff checks that there are no pings without Config.Ping, as on AWS.
 func TestPingsOff(t *testing.T) {
 	var elapsed atomic.Int64
 	start := time.Now()

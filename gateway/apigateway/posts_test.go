@@ -17,7 +17,8 @@ import (
 	"github.com/coder/websocket"
 )
 
-// TestSlowReader: what a client does not read is bounded, costs the others nothing, and all that was taken arrives.
+// TestSlowReader checks that the unread messages of a client are bounded, cost
+// the others nothing, and all arrive if they were accepted.
 func TestSlowReader(t *testing.T) {
 	id := make(chan string, 2)
 	var g *Gateway
@@ -29,7 +30,7 @@ func TestSlowReader(t *testing.T) {
 	}})
 	slow, fast := connect(t, address), connect(t, address)
 	slowID := <-id
-	fast.send(frame(text, "a")) // that is answered only once it is registered, as slow is by then
+	fast.send(frame(text, "a")) // its answer comes only once it is registered, and slow is by then
 	fast.want(text, "a")
 	slow.send(frame(text, "a"))
 	slow.want(text, "a")
@@ -57,8 +58,8 @@ func TestSlowReader(t *testing.T) {
 	slow.want(text, "a\uFFFDb")
 }
 
-// TestSlowReaderRecovers: who was slow and has caught up is sent to like everybody else, also once the time is over that
-// it might have taken.
+// TestSlowReaderRecovers checks that a slow client that has caught up gets
+// messages like all others, even after Stall.
 func TestSlowReaderRecovers(t *testing.T) {
 	const stall = time.Second
 	var g *Gateway
@@ -87,8 +88,8 @@ func TestSlowReaderRecovers(t *testing.T) {
 	}
 }
 
-// TestStalledReader guards that a client which takes nothing for the time of Stall is lost: its connection is cut, and
-// $disconnect is told 1006.
+// TestStalledReader checks that a client that reads nothing for the time of
+// Stall is lost: its connection is cut, and $disconnect gets 1006.
 func TestStalledReader(t *testing.T) {
 	var g *Gateway
 	id, ended := make(chan string, 1), make(chan event, 1)
@@ -112,8 +113,8 @@ func TestStalledReader(t *testing.T) {
 	}
 }
 
-// TestStalledReaderOfTLS guards that a client which reads nothing through TLS, where a connection is closed by one more
-// record, holds up neither who posts to it nor the end of it.
+// TestStalledReaderOfTLS checks that a client that reads nothing through TLS,
+// where closing sends one more record, delays neither posts to it nor its end.
 func TestStalledReaderOfTLS(t *testing.T) {
 	var g *Gateway
 	id, ended := make(chan string, 1), make(chan event, 1)
@@ -155,7 +156,8 @@ func TestStalledReaderOfTLS(t *testing.T) {
 	}
 }
 
-// TestPingFlood: a client that sends pings and reads nothing does not make the gateway hold more and more.
+// TestPingFlood checks that a client that sends pings and reads nothing does
+// not use ever more memory.
 func TestPingFlood(t *testing.T) {
 	g, address := serve(t, Config{})
 	c := connect(t, address)
@@ -175,7 +177,8 @@ func TestPingFlood(t *testing.T) {
 	}
 }
 
-// TestPostsDoNotMix: messages from many at once arrive whole, and those of one in order.
+// TestPostsDoNotMix checks that messages of many senders arrive whole, and
+// those of each sender in order.
 func TestPostsDoNotMix(t *testing.T) {
 	var g *Gateway
 	id := make(chan string, 1)
@@ -194,7 +197,7 @@ func TestPostsDoNotMix(t *testing.T) {
 		go func() {
 			for n := range posts {
 				for g.Post(context.Background(), to, fmt.Appendf(nil, "%d %d %s", p, n, filler)) == ErrLimitExceeded {
-					time.Sleep(time.Millisecond) // as AWS wants it: later
+					time.Sleep(time.Millisecond) // later, which AWS requires
 				}
 			}
 		}()
@@ -211,7 +214,8 @@ func TestPostsDoNotMix(t *testing.T) {
 	}
 }
 
-// TestAnotherLibrary: a client of a library that checks what it receives is content.
+// TestAnotherLibrary checks that the client of a library that checks all frames
+// accepts them.
 func TestAnotherLibrary(t *testing.T) {
 	_, address := serve(t, Config{})
 	c, _, err := websocket.Dial(t.Context(), "ws://"+address, nil)
@@ -233,7 +237,8 @@ func TestAnotherLibrary(t *testing.T) {
 	}
 }
 
-// TestWithoutRawConn: a connection that gives no access to its file descriptor, such as one of TLS, works as well.
+// TestWithoutRawConn checks that a connection without access to its file
+// descriptor, as with TLS, works as well.
 func TestWithoutRawConn(t *testing.T) {
 	var g *Gateway
 	g = New(Config{Invoke: echo(&g), Log: slog.New(slog.DiscardHandler)})
@@ -258,7 +263,8 @@ func TestWithoutRawConn(t *testing.T) {
 	}
 }
 
-// BenchmarkRelay measures a 1500-byte message from one client to another, with both ends in this process.
+// BenchmarkRelay measures a 1500-byte message from one client to another, with
+// both ends in this process.
 func BenchmarkRelay(b *testing.B) {
 	ids := make(chan string, 2)
 	var g *Gateway
@@ -286,8 +292,9 @@ func BenchmarkRelay(b *testing.B) {
 	}
 }
 
-// TestPostedAtOnce guards that a connection can be posted to from the moment at which its client has the answer to its
-// handshake: who hears of the client from itself, and is told that it is gone, would forget it.
+// TestPostedAtOnce checks that a connection can be posted to from the moment at
+// which its client has the answer to its handshake. A peer that learned of the
+// client from the client itself, and then got a 410, would forget it.
 func TestPostedAtOnce(t *testing.T) {
 	id := make(chan string, 1)
 	g := New(Config{Log: slog.New(slog.DiscardHandler), Invoke: func(_ context.Context, e event) (response, error) {
@@ -318,7 +325,8 @@ func TestPostedAtOnce(t *testing.T) {
 	}
 }
 
-// A watched listener's connections say what is written to them, before it is.
+// A watched listener's connections report the bytes of each write before they
+// write them.
 type watched struct {
 	net.Listener
 	writes func([]byte)

@@ -7,7 +7,8 @@ import (
 	"syscall"
 )
 
-// rawConn returns nil: connections are read and written with the methods they have.
+// rawConn returns nil: connections are read and written with the methods they
+// have.
 func rawConn(net.Conn) syscall.RawConn { return nil }
 
 func readFD(uintptr, []byte) (int, error)  { return 0, syscall.EINVAL }

@@ -7,8 +7,9 @@ import (
 	"syscall"
 )
 
-// rawConn returns what gives access to a TCP connection's file descriptor, which lets a read wait without a buffer and
-// a write not wait at all. Of another connection (TLS) it returns nil.
+// rawConn returns access to a TCP connection's file descriptor, which allows a
+// read that waits without a buffer and a write that does not wait at all. For
+// any other connection (TLS) it returns nil.
 func rawConn(conn net.Conn) syscall.RawConn {
 	tcp, ok := conn.(*net.TCPConn)
 	if !ok {

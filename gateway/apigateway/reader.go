@@ -10,13 +10,13 @@ import (
 )
 
 // chunkSize is the most that is read at a time. A goroutine holds a chunk only
-// while there is something in it, so an idle connection has none.
+// while it has data, so an idle connection has none.
 const chunkSize = 16 << 10
 
 type chunk [chunkSize]byte
 
-// bufferSize is the read buffer of a connection that cannot be asked whether
-// there is something to read, as with TLS. It holds the buffer while it waits.
+// bufferSize is the read buffer of a connection that must read in order to
+// wait, as with TLS. It holds the buffer while it waits.
 const bufferSize = 2 << 10
 
 var chunks = sync.Pool{New: func() any { return new(chunk) }}
@@ -77,7 +77,7 @@ func (c *connection) handle(data []byte) *closeStatus {
 	return nil
 }
 
-// wait returns what the client sends next. The bytes are valid until release.
+// wait returns the client's next bytes. They are valid until release.
 func (c *connection) wait() ([]byte, error) {
 	if c.raw == nil {
 		n, err := c.net.Read(c.buffer)
@@ -92,7 +92,7 @@ func (c *connection) wait() ([]byte, error) {
 	return c.chunk[:max(c.read, 0)], c.readErr
 }
 
-// readNow reads what is there. It returns false if there is nothing.
+// readNow reads the available bytes. It returns false if there are none.
 func (c *connection) readNow(fd uintptr) bool {
 	if c.chunk == nil {
 		c.chunk = chunks.Get().(*chunk)
@@ -112,8 +112,8 @@ func (c *connection) release() {
 	}
 }
 
-// awaitHangup discards what still arrives, so that a TCP reset does not destroy
-// the close frame. It returns how the connection ends.
+// awaitHangup discards late data, so that a TCP reset does not destroy the
+// close frame. It returns how the connection ends.
 func (c *connection) awaitHangup() error {
 	defer c.release()
 	for {

@@ -8,17 +8,17 @@ import (
 	"testing"
 )
 
-// A rule is something that clients may send, and what becomes of it.
+// A rule is a sequence of bytes from a client, with its result.
 type rule struct {
 	name string // begins with the section of RFC 6455
 	sent []byte
-	want []string     // what the decoder makes of it: opcode, space, payload
-	end  *closeStatus // what the decoder finds wrong
-	code int          // that the client gets in a close frame; 1005 for one without, 0 for none
+	want []string     // the decoder's result: opcode, space, payload
+	end  *closeStatus // the decoder's error
+	code int          // code in the close frame to the client; 1005 for one without a code, 0 for none
 }
 
-// rfc6455 returns the rules of RFC 6455 about what clients send. Beside those it has API Gateway's two limits, and what
-// API Gateway does not take: binary messages.
+// rfc6455 returns the rules of RFC 6455 for clients' bytes. It adds API
+// Gateway's two limits, and its refusal of binary messages.
 func rfc6455() []rule {
 	fragments := join(frame(moreText, big), frame(more, big), frame(more, big))
 	rules := []rule{
@@ -102,8 +102,9 @@ func rfc6455() []rule {
 	return rules
 }
 
-// TestRFC6455 guards what a client gets for everything that it may send, right or wrong: messages echoed, pings answered
-// with their payload, and a close frame, or a connection that still works.
+// TestRFC6455 checks the answer to every kind of bytes, valid or not: echoed
+// messages, pings answered with their payload, and then a close frame or a
+// connection that still works.
 func TestRFC6455(t *testing.T) {
 	_, address := serve(t, Config{})
 	for _, test := range rfc6455() {
@@ -141,7 +142,7 @@ func TestRFC6455(t *testing.T) {
 	}
 }
 
-// wantText reads a message, in however many frames.
+// wantText reads a message of any number of frames.
 func (c client) wantText(want string) {
 	c.t.Helper()
 	first, got := c.receive()

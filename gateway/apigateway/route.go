@@ -9,24 +9,25 @@ import (
 	"time"
 )
 
-// A Route is what is done with the events that its key selects.
+// A Route is the treatment of the events that its key selects.
 type Route struct {
-	Invoke  Invoker       // the integration; Config.Invoke if nil
-	Timeout time.Duration // of the integration; Config.Timeout if 0
-	// Answers is set where the route has a route response: the body of a result goes to the client as one message,
-	// whatever its status. Otherwise the body is thrown away. Nobody gets one of $connect and $disconnect.
+	Invoke  Invoker       // the integration; nil means Config.Invoke
+	Timeout time.Duration // of the integration; 0 means Config.Timeout
+	// Answers is set if the route has a route response: the client gets the body
+	// of a result as one message, whatever its status. Otherwise the body is
+	// dropped. $connect and $disconnect never have one.
 	Answers bool
 }
 
-// The keys of the routes that API Gateway itself knows.
+// The keys of API Gateway's own routes.
 const (
 	routeConnect    = "$connect"
 	routeDisconnect = "$disconnect"
 	routeDefault    = "$default"
 )
 
-// routesOf returns the routes of a configuration with all that they take from it, and whether messages can select one by
-// a key of its own.
+// routesOf returns the routes of a configuration, completed from it, and
+// whether messages can select one by a key of its own.
 func routesOf(c Config) (routes map[string]Route, choice bool) {
 	given := c.Routes
 	if given == nil {
@@ -46,8 +47,9 @@ func routesOf(c Config) (routes map[string]Route, choice bool) {
 	return routes, choice
 }
 
-// routeFor returns the key of the route that a message selects, and false if the API has none for it. A client cannot
-// select a route whose key begins with $.
+// routeFor returns the key of the route that a message selects, and false if
+// the API has none for it. A client cannot select a route whose key begins with
+// $.
 func (g *Gateway) routeFor(message string) (key string, ok bool) {
 	if g.choice {
 		if key = g.Selection.key(message); !strings.HasPrefix(key, "$") {
@@ -60,14 +62,14 @@ func (g *Gateway) routeFor(message string) (key string, ok bool) {
 	return routeDefault, ok
 }
 
-// A Selection is a route selection expression (developer guide, "API Gateway WebSocket selection expressions"). The zero
-// value selects $default.
+// A Selection is a route selection expression (developer guide, "API Gateway
+// WebSocket selection expressions"). The zero value selects $default.
 type Selection struct{ parts []selectionPart }
 
-// A selectionPart is text, or the path of what stands for it in a message.
+// A selectionPart is text, or the path of a value in a message.
 type selectionPart struct {
 	text string
-	path []string // names of members, and indices of elements
+	path []string // member names, and indices of elements
 }
 
 var (
@@ -75,9 +77,11 @@ var (
 	stepPattern     = regexp.MustCompile(`^(?:\.([\w-]+)|\['([^']+)'\]|\[(\d+)\])`)
 )
 
-// ParseSelection reads an expression of text and variables: $request.body.action, ${request.body.list[0]},
-// ${request.body.service}/${request.body['the action']}. A dollar sign that begins none is written \$. The rest of
-// JSONPath, wildcards and filters, is an error here.
+// ParseSelection parses an expression of text and variables:
+// $request.body.action, ${request.body.list[0]},
+// ${request.body.service}/${request.body['the action']}. A dollar sign that
+// begins no variable is written \$. The rest of JSONPath, wildcards and
+// filters, is an error here.
 func ParseSelection(expression string) (s Selection, err error) {
 	end := 0
 	for _, at := range variablePattern.FindAllStringSubmatchIndex(expression, -1) {
@@ -106,8 +110,9 @@ func ParseSelection(expression string) (s Selection, err error) {
 	return s, nil
 }
 
-// key evaluates the expression, once: what it finds is not looked into for further variables. For a message that is not
-// JSON it is empty, and a path that leads nowhere adds nothing.
+// key evaluates the expression once: values are not searched for further
+// variables. For a message that is not JSON it is empty, and a path that leads
+// nowhere adds nothing.
 func (s Selection) key(message string) string {
 	if !json.Valid([]byte(message)) {
 		return ""
@@ -139,7 +144,7 @@ func find(value json.RawMessage, path []string) json.RawMessage {
 	return value
 }
 
-// textOf returns a value as it becomes a part of a route key.
+// textOf returns a value as it becomes part of a route key.
 func textOf(value json.RawMessage) string {
 	var text *string
 	var array []json.RawMessage

@@ -12,7 +12,8 @@ import (
 	"time"
 )
 
-// TestFidelityRoutes guards which route a message selects, as its event names it.
+// TestFidelityRoutes checks which route a message selects, as its event names
+// it.
 func TestFidelityRoutes(t *testing.T) {
 	const action = "$request.body.action"
 	for _, test := range []struct{ name, expression, message, route string }{
@@ -58,7 +59,8 @@ func TestFidelityRoutes(t *testing.T) {
 	}
 }
 
-// TestFidelityNoRoute guards what becomes of events for which an API has no route.
+// TestFidelityNoRoute checks the handling of events for which an API has no
+// route.
 func TestFidelityNoRoute(t *testing.T) {
 	selection, err := ParseSelection("$request.body.action")
 	if err != nil {
@@ -102,7 +104,7 @@ func (c client) wantMessage(message string) {
 	}
 }
 
-// TestSelectionErrors guards that an expression that cannot be evaluated is said to be one.
+// TestSelectionErrors checks that an invalid expression gets an error.
 func TestSelectionErrors(t *testing.T) {
 	for _, expression := range []string{"$request.header.x", "$request.body", "$", "${request.body.a", "${request.body.*}", "$request.body.a[", "$context.x", "a$"} {
 		if s, err := ParseSelection(expression); err == nil || !strings.Contains(err.Error(), "is not of the form ${request.body.NAME}") {
@@ -111,7 +113,8 @@ func TestSelectionErrors(t *testing.T) {
 	}
 }
 
-// FuzzSelection guards that no expression and no message bring evaluation down, and that only JSON selects a key.
+// FuzzSelection checks that no expression and no message break the evaluation,
+// and that only JSON selects a key.
 func FuzzSelection(f *testing.F) {
 	f.Add("${request.body.service}/${request.body['a b'][0]}", `{"service":"x","a b":[1]}`)
 	f.Add(`\$default`, ``)
@@ -123,7 +126,8 @@ func FuzzSelection(f *testing.F) {
 	})
 }
 
-// TestFidelityResults guards what a client hears when a message has been dealt with, or not; the connection stays.
+// TestFidelityResults checks the client's messages after each kind of result of
+// an integration; the connection stays.
 func TestFidelityResults(t *testing.T) {
 	const internal, late = "Internal server error", "Endpoint request timed out"
 	hang := func(ctx context.Context, _ event) (response, error) {
@@ -144,7 +148,7 @@ func TestFidelityResults(t *testing.T) {
 		name  string
 		route Route
 		frame string // of API Gateway
-		body  string // of the route response; with no frame either nothing is heard
+		body  string // of the route response; without either frame the client gets nothing
 	}{
 		{"the body of a one-way route is thrown away", oneWay(response{StatusCode: 200, Body: "hi"}, nil), "", ""},
 		{"an error status of a one-way route is not told", oneWay(response{StatusCode: 500, Body: "hi"}, nil), "", ""},

@@ -5,17 +5,17 @@ import (
 	"time"
 )
 
-// Stats is what a Gateway has done since New, and what it holds.
+// Stats are the counts of a Gateway since New, and its current state.
 type Stats struct {
-	Connections int               // that are open
+	Connections int               // open ones
 	Queued      int               // bytes that wait for clients to read
 	Received    uint64            // messages from clients
-	Posts       map[string]uint64 // messages to clients: "taken", "gone", "limit_exceeded" or "payload_too_large"
+	Posts       map[string]uint64 // messages to clients, by outcome: "taken", "gone", "limit_exceeded" or "payload_too_large"
 	Refused     map[int]uint64    // handshakes, by the HTTP status of the answer
-	Ended       map[int]uint64    // connections, by the status code that $disconnect is told; 3000 stands for all from there
+	Ended       map[int]uint64    // connections, by the status code in $disconnect; 3000 stands for all from there
 }
 
-// outcomes name what becomes of a post, by its error.
+// outcomes name the result of a post, by its error.
 var outcomes = [...]struct {
 	err  error
 	name string
@@ -26,12 +26,12 @@ var outcomes = [...]struct {
 	{ErrPayloadTooLarge, "payload_too_large"},
 }
 
-// counters are counted where something happens, each by one atomic addition.
+// counters count events, each by one atomic addition.
 type counters struct {
 	received atomic.Uint64
 	posts    [len(outcomes)]atomic.Uint64
 	refused  [600]atomic.Uint64 // by status
-	ended    [17]atomic.Uint64  // by code less 1000; the last is for all others
+	ended    [17]atomic.Uint64  // by code less 1000; the last counts all others
 }
 
 // countPost counts a post by its error.
@@ -45,7 +45,8 @@ func (c *counters) countPost(err error) {
 
 func (c *counters) countEnd(code int) { c.ended[min(code-codeNormal, len(c.ended)-1)].Add(1) }
 
-// Stats returns what has been counted. It looks at every connection: it is for who watches, not for each message.
+// Stats returns the counts. It visits every connection, so call it to watch a
+// server, not for each message.
 func (g *Gateway) Stats() Stats {
 	c := &g.counts
 	s := Stats{
@@ -75,17 +76,18 @@ func (g *Gateway) Stats() Stats {
 	return s
 }
 
-// A Client is what is known of a connection that is open.
+// A Client is the state of an open connection.
 type Client struct {
 	ID          string
-	SourceIP    string    // with Config.TrustProxy what a proxy says
-	UserAgent   string    // as it calls itself; empty if it does not
+	SourceIP    string    // with Config.TrustProxy, as the proxy says
+	UserAgent   string    // its User-Agent; empty if it sends none
 	ConnectedAt time.Time // UTC, in milliseconds
-	ActiveAt    time.Time // when the last message came or went
+	ActiveAt    time.Time // of the last message in either direction
 	Queued      int       // bytes that wait for it to read
 }
 
-// Clients returns the connections that are open and not about to end, in no order. It looks at every connection, as Stats does.
+// Clients returns the open connections that are not about to end, in no order.
+// It visits every connection, as Stats does.
 func (g *Gateway) Clients() (clients []Client) {
 	for c := range g.all() {
 		if !c.isEnding() {

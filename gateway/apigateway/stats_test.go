@@ -7,7 +7,7 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 )
 
-// TestStats guards that what happens is counted, once, under its name.
+// TestStats checks that each event is counted once, under its name.
 func TestStats(t *testing.T) {
 	status := 200
 	var g *Gateway

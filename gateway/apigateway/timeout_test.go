@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// TestFidelityConnectTimeout guards that a $connect that takes too long is a 504.
+// TestFidelityConnectTimeout checks that a $connect that takes too long is a
+// 504.
 func TestFidelityConnectTimeout(t *testing.T) {
 	_, address := serve(t, Config{Timeout: 20 * time.Millisecond, Invoke: func(ctx context.Context, _ event) (response, error) {
 		<-ctx.Done()
@@ -34,7 +35,8 @@ func upgradeRequest(t *testing.T, url string) *http.Request {
 	return r
 }
 
-// TestContext: the context of an invocation ends with it, so that nothing goes on which hangs on it.
+// TestContext checks that the context of an invocation ends with it, so nothing
+// that depends on the context goes on.
 func TestContext(t *testing.T) {
 	given := make(chan context.Context, 1)
 	_, address := serve(t, Config{Invoke: func(ctx context.Context, e event) (response, error) {

@@ -1,8 +1,10 @@
-// Package faults has a WebSocket API meet what AWS may do, and package apigateway by itself does not: messages that
-// overtake each other, posts that are late, throttled or find nobody, a $disconnect that never comes. Start with New, give
-// its Hooks to an apigateway.Config, and its Invoker for each integration.
+// Package faults injects the faults that AWS allows and package apigateway
+// alone does not show: messages out of order, posts that are late, throttled or
+// find nobody, a missing $disconnect. Start with New, give its Hooks to an
+// apigateway.Config, and its Invoker for each integration.
 //
-// All chances are drawn from a seed. For the same order of arrivals they fall the same way.
+// A seed decides all chances. With the same order of arrivals they fall the
+// same way.
 package faults
 
 import (
@@ -17,27 +19,31 @@ import (
 	"bellhop/gateway/apigateway"
 )
 
-// Config says what may happen, and how often. Chances are from 0, never, to 1, always.
+// Config sets the faults and their chances, from 0, never, to 1, always.
 type Config struct {
 	Seed uint64
-	// Reorder is the chance that a message waits for the next of its connection, and is dealt with after that. API Gateway
-	// promises no order (developer guide, "Set up WebSocket API routes").
+	// Reorder is the chance that a message waits for the next of its connection,
+	// and is handled after that. API Gateway promises no order (developer guide,
+	// "Set up WebSocket API routes").
 	Reorder float64
-	// Delay is the longest time that a message, and a post, may be late. A message that is late keeps those behind it
-	// waiting; posts that do not wait for each other may overtake each other.
+	// Delay is the longest delay of a message, and of a post. A delayed message
+	// also delays those behind it; posts that do not wait for each other can
+	// overtake each other.
 	Delay time.Duration
-	// DropDisconnect is the chance that a connection ends and $disconnect does not come: on AWS it is best effort.
+	// DropDisconnect is the chance that a connection ends without $disconnect,
+	// which is best effort on AWS.
 	DropDisconnect float64
-	// Gone is the chance that a post, or a close, finds that the connection has just been lost: GoneException.
+	// Gone is the chance that a post, or a close, finds that the connection has
+	// just been lost: GoneException.
 	Gone float64
-	// Throttle is the chance that a post is refused with LimitExceededException, a handshake with 429, and a message with
-	// "Too Many Requests".
+	// Throttle is the chance that a post is refused with LimitExceededException, a
+	// handshake with 429, and a message with "Too Many Requests".
 	Throttle float64
-	// After calls f later; nil is time.AfterFunc.
+	// After calls f later; nil means time.AfterFunc.
 	After func(d time.Duration, f func())
 }
 
-// Any tells whether anything may happen.
+// Any reports whether any fault can occur.
 func (c Config) Any() bool {
 	return c.Reorder > 0 || c.Delay > 0 || c.DropDisconnect > 0 || c.Gone > 0 || c.Throttle > 0
 }
@@ -45,7 +51,7 @@ func (c Config) Any() bool {
 // holdTime is how long a message waits for another that is to overtake it.
 const holdTime = 250 * time.Millisecond
 
-// Faults draws what happens. It is safe for concurrent use.
+// Faults decides which faults occur. It is safe for concurrent use.
 type Faults struct {
 	Config
 	mu   sync.Mutex
@@ -53,10 +59,10 @@ type Faults struct {
 	held map[string]*message // by connection; at most one of each
 }
 
-// A message that is held.
+// A held message.
 type message struct{ deal func() }
 
-// What is drawn for has dice of its own, so that one kind of arrivals does not change what another meets.
+// Each kind of fault has its own dice, so one kind does not change another.
 const (
 	reorder = iota
 	lateMessage
@@ -85,7 +91,7 @@ func (f *Faults) Hooks() apigateway.Hooks {
 	return apigateway.Hooks{Arrive: f.arrive, Posting: f.posting}
 }
 
-// Invoker returns an integration that what may happen to events happens before.
+// Invoker returns an integration in which events meet their faults first.
 func (f *Faults) Invoker(next apigateway.Invoker) apigateway.Invoker {
 	return func(ctx context.Context, e awsevents.APIGatewayWebsocketProxyRequest) (awsevents.APIGatewayProxyResponse, error) {
 		switch ends := e.RequestContext.EventType == "DISCONNECT"; {
@@ -98,14 +104,14 @@ func (f *Faults) Invoker(next apigateway.Invoker) apigateway.Invoker {
 	}
 }
 
-// chance draws whether something happens.
+// chance draws whether a fault occurs.
 func (f *Faults) chance(kind int, p float64) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.dice[kind].Float64() < p
 }
 
-// late waits for a time that it draws, or until ctx ends.
+// late waits for a random time, or until ctx ends.
 func (f *Faults) late(ctx context.Context, kind int) error {
 	if f.Delay <= 0 {
 		return nil
@@ -123,7 +129,8 @@ func (f *Faults) late(ctx context.Context, kind int) error {
 	}
 }
 
-// arrive deals with a message late, or after the next. The goroutine that reads the connection waits in it.
+// arrive handles a message late, or after the next one. It blocks the
+// connection's reader goroutine.
 func (f *Faults) arrive(connectionID, _ string, deal func()) {
 	f.late(context.Background(), lateMessage)
 	drawn := f.chance(reorder, f.Reorder)
@@ -144,7 +151,7 @@ func (f *Faults) arrive(connectionID, _ string, deal func()) {
 	}
 }
 
-// release deals with a message that nothing has overtaken.
+// release handles a held message that nothing has overtaken.
 func (f *Faults) release(connectionID string, m *message) {
 	f.mu.Lock()
 	isHeld := f.held[connectionID] == m

@@ -14,7 +14,7 @@ import (
 	"bellhop/gateway/apigateway"
 )
 
-// A timer keeps what is to be done later until a test does it.
+// A timer keeps delayed calls until a test makes them.
 type timer struct {
 	after []time.Duration
 	later []func()
@@ -24,8 +24,9 @@ func (t *timer) After(d time.Duration, f func()) {
 	t.after, t.later = append(t.after, d), append(t.later, f)
 }
 
-// TestReorder guards that messages of one connection overtake each other by one place, each is dealt with once, those of
-// others are not concerned, and a seed says which.
+// TestReorder checks that messages of one connection overtake each other by one
+// position. Each is handled once, other connections are not affected, and a
+// seed decides which.
 func TestReorder(t *testing.T) {
 	order := func(seed uint64) (dealt []string) {
 		timer := new(timer)
@@ -68,7 +69,8 @@ func TestReorder(t *testing.T) {
 	}
 }
 
-// TestReorderLast guards that a message which nothing overtakes is dealt with all the same, and only once.
+// TestReorderLast checks that a message that nothing overtakes is still
+// handled, and only once.
 func TestReorderLast(t *testing.T) {
 	timer, dealt := new(timer), 0
 	f := New(Config{Reorder: 1, After: timer.After})
@@ -83,8 +85,8 @@ func TestReorderLast(t *testing.T) {
 	}
 }
 
-// TestDelay guards that messages and posts wait for as long as is drawn, below the most, and that a post stops waiting when
-// its context ends.
+// TestDelay checks that messages and posts wait for a random time below the
+// limit, and that a post stops waiting when its context ends.
 func TestDelay(t *testing.T) {
 	var drawn []time.Duration
 	f := New(Config{Seed: 7, Delay: time.Second, After: func(d time.Duration, f func()) { drawn = append(drawn, d); f() }})
@@ -107,7 +109,8 @@ func TestDelay(t *testing.T) {
 	}
 }
 
-// TestChances guards how often posts, events and ends meet something, and what: at 0 nothing, at 1 always.
+// TestChances checks how often posts, events and ends meet a fault, and which:
+// at 0 never, at 1 always.
 func TestChances(t *testing.T) {
 	invoked := 0
 	event := func(f *Faults, kind string) error {

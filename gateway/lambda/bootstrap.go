@@ -15,30 +15,38 @@ import (
 	"github.com/google/uuid"
 )
 
-// Config says which function a Bootstrap runs and how. Only File is required.
+// Config configures a Bootstrap. Only File is required.
 type Config struct {
-	File string // the bootstrap, as it would be deployed, but built for this machine
+	File string // the bootstrap file, as for a deployment, but built for this machine
 	Name string // of the function; "Function" if empty
-	// Env is what the function finds in its environment besides what Lambda sets, as KEY=VALUE. Of AWS_REGION,
-	// AWS_DEFAULT_REGION and the credentials, Lambda's are only for who does not give them here.
+	// Env is the function's environment besides Lambda's own variables, as
+	// KEY=VALUE. It can override AWS_REGION, AWS_DEFAULT_REGION and the
+	// credentials.
 	Env []string
-	// Timeout is how long an invocation may take until its process is killed; 3 seconds if 0, as on AWS.
+	// Timeout limits an invocation; then its process is killed. 0 means 3 seconds,
+	// as on AWS.
 	Timeout time.Duration
-	// InitTimeout is how long a process may take until it asks for its first event; 10 seconds if 0, as on AWS.
+	// InitTimeout limits the time until a process asks for its first event. 0
+	// means 10 seconds, as on AWS.
 	InitTimeout time.Duration
-	// Processes is how many may run at once, of which each serves one event at a time; 32 if 0. Who finds all of them
-	// busy waits. AWS lets 1000 run, but here they share a machine: a small function in Go takes some 15 MB, and the
-	// half gigabyte of 32 still serves as many clients as wait for a database at the same moment.
+	// Processes limits the processes, each of which handles one event at a time; 0
+	// means 32. If all are busy, events wait. AWS runs up to 1000, but here they
+	// share a machine: a small function in Go takes some 15 MB, and the half
+	// gigabyte of 32 still serves as many clients as wait for a database at the
+	// same moment.
 	Processes int
-	// Output gets what the processes write, line by line, each with the number of its process; nil is nowhere.
+	// Output gets the output of the processes, line by line, each with the number
+	// of its process; nil drops it.
 	Output io.Writer
 }
 
-// A Bootstrap runs a function as Lambda does: in processes that it starts when there are more events at once than
-// processes, uses again, most recently used first, and starts anew when they have ended. It is safe for concurrent use.
+// A Bootstrap runs a function as Lambda does, in processes. It starts one if
+// there are more events than idle processes, and replaces one that has ended.
+// Of the idle ones it uses the most recently used. It is safe for concurrent
+// use.
 type Bootstrap struct {
 	Config
-	slots   chan struct{} // one for every process that is busy
+	slots   chan struct{} // one for every busy process
 	closed  chan struct{}
 	running sync.WaitGroup // invocations and processes
 	output  sync.Mutex
@@ -46,19 +54,21 @@ type Bootstrap struct {
 	mu        sync.Mutex
 	started   int
 	processes map[*process]bool
-	idle      []*process // the last was used most recently
+	idle      []*process // most recently used last
 }
 
 var (
 	errClosed = errors.New("the function has been shut down")
-	// errUntaken says that a process ended before it took the event, so that another may.
+	// errUntaken means that a process ended before it took the event, so another
+	// can.
 	errUntaken = errors.New("the function's process ended before it took the event")
 )
 
-// Open starts a first process, and waits until it asks for an event: so a file that is no function, or one that fails
-// during its init, is an error here. It is ended by Close alone.
+// Open starts a first process, and waits until it asks for an event. So a file
+// that is no function, or a function that fails during its init, is an error
+// here. Only Close ends it.
 func Open(ctx context.Context, c Config) (*Bootstrap, error) {
-	file, err := filepath.Abs(c.File) // or package exec would look for it in PATH
+	file, err := filepath.Abs(c.File) // else package exec would look in PATH
 	if err != nil {
 		return nil, err
 	}
@@ -78,9 +88,10 @@ func Open(ctx context.Context, c Config) (*Bootstrap, error) {
 	return b, nil
 }
 
-// Invoke is an apigateway.Invoker. It fails if the function reports an error, answers nothing that API Gateway takes,
-// runs into its timeout, or if its process ends. If ctx ends it returns ctx's error, but what the function has begun
-// goes on, as on AWS.
+// Invoke is an apigateway.Invoker. It fails if the function reports an error,
+// if its answer is not one for API Gateway, at its timeout, or if its process
+// ends. If ctx ends, it returns ctx's error, but the function goes on, as on
+// AWS.
 func (b *Bootstrap) Invoke(ctx context.Context, e awsevents.APIGatewayWebsocketProxyRequest) (r awsevents.APIGatewayProxyResponse, err error) {
 	inv := &invocation{id: uuid.NewString(), answer: make(chan answer, 1)}
 	if inv.event, err = encode(e); err != nil {
@@ -93,7 +104,7 @@ func (b *Bootstrap) Invoke(ctx context.Context, e awsevents.APIGatewayWebsocketP
 	go func() {
 		defer b.running.Done()
 		a := b.run(inv)
-		<-b.slots // before the answer, or who invokes one after the other would need two processes
+		<-b.slots // before the answer, or sequential calls would need two processes
 		done <- a
 	}()
 	select {
@@ -107,7 +118,7 @@ func (b *Bootstrap) Invoke(ctx context.Context, e awsevents.APIGatewayWebsocketP
 	}
 }
 
-// enter waits until one more process may be busy.
+// enter waits until one more process can be busy.
 func (b *Bootstrap) enter(ctx context.Context) error {
 	select {
 	case b.slots <- struct{}{}:
@@ -135,8 +146,8 @@ func (b *Bootstrap) isClosed() bool {
 	}
 }
 
-// run has an event dealt with by a process that rests, or by a new one. A process may have ended while it rested, which
-// may show only now.
+// run lets an idle process handle an event, or a new one. An idle process might
+// have ended without notice.
 func (b *Bootstrap) run(inv *invocation) answer {
 	for {
 		p := b.wake()
@@ -155,7 +166,7 @@ func (b *Bootstrap) run(inv *invocation) answer {
 	}
 }
 
-// wake returns the process that rests since the shortest time, or nil.
+// wake returns the most recently used idle process, or nil.
 func (b *Bootstrap) wake() *process {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -185,8 +196,8 @@ func (b *Bootstrap) forget(p *process) {
 	b.idle = slices.DeleteFunc(b.idle, func(q *process) bool { return p == q })
 }
 
-// Close kills all processes, with what they have started, and waits until they have ended. Invocations fail from now
-// on. It returns nil.
+// Close kills all processes and their children, and waits until they have
+// ended. Later invocations fail. It returns nil.
 func (b *Bootstrap) Close() error {
 	b.mu.Lock()
 	if !b.isClosed() {

@@ -12,7 +12,8 @@ import (
 	awsevents "github.com/aws/aws-lambda-go/events"
 )
 
-// TestInvoke: events reach the function whole, and its answers API Gateway.
+// TestInvoke checks that events reach the function whole, and its answers API
+// Gateway.
 func TestInvoke(t *testing.T) {
 	b, _ := open(t, Config{})
 	for _, name := range []string{"connect", "disconnect"} {
@@ -40,7 +41,8 @@ func TestInvoke(t *testing.T) {
 	}
 }
 
-// TestContext: the function knows its request, its deadline and itself.
+// TestContext checks that the function knows its request, its deadline and
+// itself.
 func TestContext(t *testing.T) {
 	b, _ := open(t, Config{Name: "Bellhop", Env: []string{"AWS_DEFAULT_REGION=eu-west-1"}})
 	before := time.Now()
@@ -63,7 +65,8 @@ func TestContext(t *testing.T) {
 	}
 }
 
-// TestEnvironment: what Lambda sets is there, what it reserves cannot be changed, and the rest is the caller's.
+// TestEnvironment checks that Lambda's variables are set, that reserved ones
+// cannot be changed, and that the others are the caller's.
 func TestEnvironment(t *testing.T) {
 	variables := func(env ...string) map[string]string {
 		b, _ := open(t, Config{Env: env})
@@ -114,7 +117,8 @@ func TestOutput(t *testing.T) {
 	}
 }
 
-// BenchmarkBootstrap measures what a message costs through a warm process, with a function that does nothing.
+// BenchmarkBootstrap measures what a message costs through a warm process, with
+// a function that does nothing.
 func BenchmarkBootstrap(b *testing.B) {
 	f, _ := open(b, Config{})
 	var e awsevents.APIGatewayWebsocketProxyRequest

@@ -13,7 +13,7 @@ import (
 	"testing"
 )
 
-// meeting is a server that answers n requests when all have come.
+// meeting is a server that answers n requests when all of them have arrived.
 func meeting(t *testing.T, n int) (url string) {
 	var all sync.WaitGroup
 	all.Add(n)
@@ -25,7 +25,8 @@ func meeting(t *testing.T, n int) (url string) {
 	return server.URL
 }
 
-// TestConcurrency: as many processes as there are events at once, and no more when they come again.
+// TestConcurrency checks that there are as many processes as simultaneous
+// events, and no more for the next events.
 func TestConcurrency(t *testing.T) {
 	const n = 5
 	b, _ := open(t, Config{})
@@ -64,7 +65,8 @@ func TestConcurrency(t *testing.T) {
 	}
 }
 
-// TestQueue: who finds all processes busy waits, as long as its context lasts.
+// TestQueue checks that an event waits for a free process for as long as its
+// context lasts.
 func TestQueue(t *testing.T) {
 	b, _ := open(t, Config{Processes: 2})
 	entered, leave := make(chan bool, 2), make(chan bool)
@@ -93,7 +95,8 @@ func TestQueue(t *testing.T) {
 	}
 }
 
-// TestAbandoned: when the caller's time is over it hears so, and the function goes on, as on AWS.
+// TestAbandoned checks that a caller whose context ends gets its error, and
+// that the function goes on, as on AWS.
 func TestAbandoned(t *testing.T) {
 	b, out := open(t, Config{})
 	entered, leave := make(chan bool), make(chan bool)

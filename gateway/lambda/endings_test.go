@@ -16,7 +16,8 @@ import (
 	"time"
 )
 
-// wantDead waits for the end of a process that has been killed. It may still be there for who adopts and never waits.
+// wantDead waits for the end of a killed process. A zombie counts, since a
+// container's first process might never wait for it.
 func wantDead(t *testing.T, pid int) {
 	t.Helper()
 	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); runtime.Gosched() {
@@ -28,7 +29,8 @@ func wantDead(t *testing.T, pid int) {
 	t.Errorf("process %d is still there", pid)
 }
 
-// TestFailures: however an invocation fails it says so, and the next works.
+// TestFailures checks that each kind of failed invocation returns an error, and
+// that the next one works.
 func TestFailures(t *testing.T) {
 	b, _ := open(t, Config{})
 	for _, test := range []struct{ body, want string }{
@@ -49,7 +51,8 @@ func TestFailures(t *testing.T) {
 	}
 }
 
-// TestTimeout: who does not answer in time is killed, and the next gets another process.
+// TestTimeout checks that a process that does not answer in time is killed, and
+// that the next event gets another.
 func TestTimeout(t *testing.T) {
 	b, out := open(t, Config{Timeout: short})
 	if _, err := invoke(t, b, "hang"); err == nil || err.Error() != "the function timed out after 1s" {
@@ -61,7 +64,8 @@ func TestTimeout(t *testing.T) {
 	}
 }
 
-// TestKilled: a process that is killed fails the invocation it was at, and no other.
+// TestKilled checks that a killed process fails its own invocation, and no
+// other.
 func TestKilled(t *testing.T) {
 	b, out := open(t, Config{})
 	failed := make(chan error, 1)
@@ -75,7 +79,7 @@ func TestKilled(t *testing.T) {
 	if err := <-failed; err == nil || !strings.Contains(err.Error(), "ended (signal: killed) before it answered") {
 		t.Errorf("whose process is killed: %v", err)
 	}
-	for range 20 { // a process that ends at rest fails no invocation
+	for range 20 { // the end of an idle process fails no invocation
 		resting := processOf(t, b, other)
 		syscall.Kill(other, syscall.SIGKILL)
 		<-resting.gone
@@ -101,7 +105,8 @@ func processOf(t *testing.T, b *Bootstrap, pid int) *process {
 	return nil
 }
 
-// TestNeverTwice: what a killed process may have begun with is not given to another, whenever it is killed.
+// TestNeverTwice checks that an event that a killed process might have begun
+// with goes to no other, whenever it is killed.
 func TestNeverTwice(t *testing.T) {
 	b, _ := open(t, Config{})
 	file, failed := filepath.Join(t.TempDir(), "notes"), 0
@@ -110,7 +115,7 @@ func TestNeverTwice(t *testing.T) {
 		process := processOf(t, b, pid)
 		var killer sync.WaitGroup
 		killer.Go(func() {
-			// Within a millisecond the event comes, is noted, and is answered.
+			// Within a millisecond the event is received, noted, and answered.
 			for start := time.Now(); time.Since(start) < time.Duration(i)*5*time.Microsecond; {
 			}
 			syscall.Kill(pid, syscall.SIGKILL)
@@ -129,7 +134,8 @@ func TestNeverTwice(t *testing.T) {
 	t.Logf("%d of 200 events failed", failed)
 }
 
-// TestInit: what is no function, or one that does not start, is said when it is opened.
+// TestInit checks that Open fails for a file that is no function, or does not
+// start.
 func TestInit(t *testing.T) {
 	file, err := build()
 	if err != nil {
@@ -169,10 +175,11 @@ func TestInit(t *testing.T) {
 	}
 }
 
-// TestInitLater: a process that cannot start any more fails the invocation it was for.
+// TestInitLater checks that a process that cannot start any more fails its own
+// invocation.
 func TestInitLater(t *testing.T) {
 	b, _ := open(t, Config{})
-	b.Env = []string{"INIT=fail"} // no process is started meanwhile
+	b.Env = []string{"INIT=fail"} // no process starts meanwhile
 	if _, err := invoke(t, b, "exit"); err == nil {
 		t.Fatal("the first process has not ended")
 	}
@@ -181,7 +188,8 @@ func TestInitLater(t *testing.T) {
 	}
 }
 
-// TestClose: nothing is left, neither of processes that work or rest, nor of what they have started.
+// TestClose checks that nothing is left of busy and idle processes and of their
+// children.
 func TestClose(t *testing.T) {
 	b, out := open(t, Config{})
 	pids := []int{number(t, must(t, b, "pid")), number(t, must(t, b, "child sleep"))}
@@ -204,7 +212,8 @@ func TestClose(t *testing.T) {
 	wantNoGoroutines(t)
 }
 
-// wantNoGoroutines waits for handlers that still return, which http.Server.Close does not.
+// wantNoGoroutines waits for handlers that still return; http.Server.Close does
+// not.
 func wantNoGoroutines(t *testing.T) {
 	t.Helper()
 	stacks := make([]byte, 1<<20)
@@ -217,7 +226,8 @@ func wantNoGoroutines(t *testing.T) {
 	t.Errorf("goroutines are left:\n%s", stacks[:runtime.Stack(stacks, true)])
 }
 
-// TestChildOfTheDead: what a process leaves behind is killed when it ends by itself.
+// TestChildOfTheDead checks that the children of a process are killed when it
+// ends by itself.
 func TestChildOfTheDead(t *testing.T) {
 	b, _ := open(t, Config{})
 	child := number(t, must(t, b, "child sleep"))

@@ -10,11 +10,13 @@ import (
 	"time"
 )
 
-// account is the number that AWS's documentation uses for one that is nobody's.
+// account is the account number of AWS's documentation, which belongs to
+// nobody.
 const account = "123456789012"
 
-// environment returns what a process finds in its environment (developer guide, "Defined runtime environment
-// variables"). What Lambda reserves overrides Env; Env overrides the rest.
+// environment returns the environment of a process (developer guide, "Defined
+// runtime environment variables"). Variables that Lambda reserves override Env;
+// Env overrides the rest.
 func (b *Bootstrap) environment(api string) []string {
 	env := []string{"TZ=:UTC", "LANG=en_US.UTF-8", "PATH=/usr/local/bin:/usr/bin/:/bin:/opt/bin"}
 	if b.lookup("AWS_ACCESS_KEY_ID") == "" {
@@ -38,7 +40,7 @@ func (b *Bootstrap) environment(api string) []string {
 	)
 }
 
-// region is where the function believes to be: what is meant by Env, in either spelling.
+// region is the function's Region: that of Env, in either spelling.
 func (b *Bootstrap) region() string {
 	return cmp.Or(b.lookup("AWS_REGION"), b.lookup("AWS_DEFAULT_REGION"), "us-east-1")
 }

@@ -11,8 +11,9 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// An event is what API Gateway sends for a WebSocket, in its order: what an event does not have is left out, where the
-// type of aws-lambda-go, which is made to be read into, writes two dozen empty members.
+// An event is API Gateway's event for a WebSocket, with its fields in order. It
+// leaves out missing fields, for which the type of aws-lambda-go, made for
+// reading, would write two dozen empty members.
 type event struct {
 	Headers                         byName[string]   `json:"headers,omitempty"`
 	MultiValueHeaders               byName[[]string] `json:"multiValueHeaders,omitempty"`
@@ -20,7 +21,7 @@ type event struct {
 	MultiValueQueryStringParameters byName[[]string] `json:"multiValueQueryStringParameters,omitempty"`
 	StageVariables                  byName[string]   `json:"stageVariables,omitempty"`
 	RequestContext                  requestContext   `json:"requestContext"`
-	Body                            *string          `json:"body,omitzero"` // of a MESSAGE, even if it is empty
+	Body                            *string          `json:"body,omitzero"` // of a MESSAGE, even if empty
 	IsBase64Encoded                 bool             `json:"isBase64Encoded"`
 }
 
@@ -49,7 +50,7 @@ type identity struct {
 	SourceIP  string `json:"sourceIp"`
 }
 
-// byName is written in the order of its names, in whichever case they are, as AWS writes headers.
+// byName is written sorted by name, ignoring case, as AWS writes headers.
 type byName[V any] map[string]V
 
 // MarshalJSONTo implements json.MarshalerTo.
@@ -72,7 +73,8 @@ func compareFold(a, b string) int {
 	return cmp.Or(strings.Compare(strings.ToLower(a), strings.ToLower(b)), strings.Compare(a, b))
 }
 
-// encode returns the event as AWS sends it. JSON has no bytes that are not UTF-8: they are replaced.
+// encode returns the event as AWS sends it. JSON cannot hold bytes that are not
+// UTF-8: they are replaced.
 func encode(e awsevents.APIGatewayWebsocketProxyRequest) ([]byte, error) {
 	c := e.RequestContext
 	out := event{

@@ -19,7 +19,8 @@ import (
 	"bellhop/gateway/apigateway"
 )
 
-// fixture reads an event as AWS sends it, and as package apigateway would hand it over.
+// fixture reads a recorded event of AWS, as package apigateway would produce
+// it.
 func fixture(t testing.TB, name string) (raw []byte, e awsevents.APIGatewayWebsocketProxyRequest) {
 	t.Helper()
 	raw, err := os.ReadFile("../../testdata/events/" + name + ".json")
@@ -43,8 +44,9 @@ func value(t testing.TB, raw []byte) (v any) {
 	return v
 }
 
-// TestFidelityEvents guards that the three events of a connection are those of testdata/events, byte for byte, when the
-// same client comes at the same times. Ids are random, and compared by package apigateway.
+// TestFidelityEvents checks that the three events of a connection equal those
+// of testdata/events, byte for byte, for the same client at the same times. Ids
+// are random; package apigateway checks them.
 func TestFidelityEvents(t *testing.T) {
 	selection, err := apigateway.ParseSelection("$request.body.action")
 	if err != nil {
@@ -72,7 +74,7 @@ func TestFidelityEvents(t *testing.T) {
 	const unmasked = "\x00\x00\x00\x00" // a mask that changes nothing
 	for _, step := range []struct {
 		name  string
-		bytes func(awsevents.APIGatewayWebsocketProxyRequest) string // what the client sends
+		bytes func(awsevents.APIGatewayWebsocketProxyRequest) string // the client's messages
 	}{
 		{"connect", handshake},
 		{"message", func(e awsevents.APIGatewayWebsocketProxyRequest) string {
@@ -105,7 +107,8 @@ func TestFidelityEvents(t *testing.T) {
 	}
 }
 
-// handshake returns the request of which $connect gets an event, by way of a proxy.
+// handshake returns the request of the client behind the recorded $connect,
+// which came through a proxy.
 func handshake(e awsevents.APIGatewayWebsocketProxyRequest) string {
 	request := "GET /dev?" + url.Values(e.MultiValueQueryStringParameters).Encode() + " HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
 	for name, value := range e.Headers {
@@ -114,7 +117,8 @@ func handshake(e awsevents.APIGatewayWebsocketProxyRequest) string {
 	return request + "\r\n"
 }
 
-// TestEncodeEdges: what is empty but there, and what JSON cannot hold.
+// TestEncodeEdges checks the encoding of empty values, and of bytes that JSON
+// cannot hold.
 func TestEncodeEdges(t *testing.T) {
 	reason := ""
 	for _, test := range []struct {
@@ -137,7 +141,8 @@ func TestEncodeEdges(t *testing.T) {
 	}
 }
 
-// TestFidelityAnswers guards what API Gateway takes for the answer of a function, and what is malformed.
+// TestFidelityAnswers checks which results API Gateway accepts, and which are
+// malformed.
 func TestFidelityAnswers(t *testing.T) {
 	for _, test := range []struct {
 		name, result string
@@ -174,7 +179,8 @@ func TestFidelityAnswers(t *testing.T) {
 	}
 }
 
-// FuzzEncode: whatever a client sends reaches a function as JSON, with a mark for each byte that is not UTF-8.
+// FuzzEncode checks that any message of a client reaches a function as JSON,
+// with a mark for each byte that is not UTF-8.
 func FuzzEncode(f *testing.F) {
 	f.Add(`{"action":"ping"}`)
 	f.Add("a\xff\xed\xa0\x80<\u2028\x00")
@@ -193,7 +199,8 @@ func FuzzEncode(f *testing.F) {
 	})
 }
 
-// FuzzDecode: what is taken for an answer is JSON, and of what is not nothing is left.
+// FuzzDecode checks that an accepted answer is JSON, and that nothing is left
+// of any other.
 func FuzzDecode(f *testing.F) {
 	f.Add([]byte(`{"statusCode":200,"headers":{"A":"b"},"multiValueHeaders":{"C":["d"]},"body":"eA==","isBase64Encoded":true}`))
 	f.Add([]byte(`null`))

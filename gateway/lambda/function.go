@@ -15,16 +15,18 @@ import (
 	"github.com/go-json-experiment/json"
 )
 
-// A Function is invoked through Lambda's Invoke API, which `sam local start-lambda` serves on http://127.0.0.1:3001.
-// Requests are not signed, so AWS itself refuses them.
+// A Function is invoked through Lambda's Invoke API, which `sam local
+// start-lambda` serves on http://127.0.0.1:3001. Requests are not signed, so
+// AWS itself refuses them.
 type Function struct {
 	URL    string       // of the API, without a path
-	Name   string       // of the function, its logical id in the template, or its ARN
-	Client *http.Client // http.DefaultClient if nil
+	Name   string       // the function's name, its logical id in the template, or its ARN
+	Client *http.Client // nil means http.DefaultClient
 }
 
-// Invoke is an apigateway.Invoker. It waits until ctx ends: the API has no limit of its own. It fails if the function or
-// the API reports an error, and if the function answers nothing that API Gateway takes.
+// Invoke is an apigateway.Invoker. It waits until ctx ends: the API has no
+// limit of its own. It fails if the function or the API reports an error, and
+// if the function's answer is not one for API Gateway.
 func (f *Function) Invoke(ctx context.Context, e awsevents.APIGatewayWebsocketProxyRequest) (r awsevents.APIGatewayProxyResponse, err error) {
 	event, err := encode(e)
 	if err != nil {
@@ -70,11 +72,12 @@ func (f *Function) post(ctx context.Context, event []byte) (*http.Response, erro
 	return answer, err
 }
 
-// timedOut tells whether a function ran into its timeout: of that the Runtime Interface Emulator behind sam local says
-// "Task timed out after 3.00 seconds", as text and with status 200.
+// timedOut reports whether a function ran into its timeout. The Runtime
+// Interface Emulator behind sam local then answers "Task timed out after 3.00
+// seconds", as text and with status 200.
 func timedOut(body []byte) bool { return bytes.HasPrefix(body, []byte("Task timed out after ")) }
 
-// refused returns the error of the API itself, for example that there is no such function.
+// refused returns the error of the API itself, for example a missing function.
 func (f *Function) refused(answer *http.Response, body []byte) error {
 	var e struct {
 		Message string `json:"Message"`

@@ -12,15 +12,15 @@ import (
 	"time"
 )
 
-// TestFidelitySAMLocal guards what becomes of what sam local start-lambda answers, as its source has it
-// (samcli/local/lambda_service).
+// TestFidelitySAMLocal checks the handling of each answer of sam local
+// start-lambda, as in its source (samcli/local/lambda_service).
 func TestFidelitySAMLocal(t *testing.T) {
 	for _, test := range []struct {
 		name    string
 		status  int
 		headers map[string]string
 		body    string
-		want    string // of the error, or the body of the result
+		want    string // part of the error, or the body of the result
 	}{
 		{"a result", 200, nil, `{"statusCode":200,"headers":null,"multiValueHeaders":null,"body":"hi"}`, "hi"},
 		{"an error of the function", 200, map[string]string{"x-amz-function-error": "Unhandled"},
@@ -73,7 +73,8 @@ func TestFidelitySAMLocal(t *testing.T) {
 	}
 }
 
-// TestFunctionUnreachable: what to do when nothing listens, and that a wait ends with its context.
+// TestFunctionUnreachable checks the advice if nothing listens, and that a wait
+// ends with its context.
 func TestFunctionUnreachable(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -8,8 +8,9 @@ import (
 	"syscall"
 )
 
-// ownGroup gives a command a process group: what it starts can be killed with it, and a Ctrl-C in the terminal, which is
-// sent to the group of the program there, does not end it while clients are still told.
+// ownGroup gives a command its own process group. Its children can be killed
+// with it, and a Ctrl-C in the terminal does not end it, since that goes to the
+// group of this program, which still has to notify its clients.
 func ownGroup(c *exec.Cmd) { c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} }
 
 // killGroup kills a process and its group.

@@ -1,8 +1,10 @@
-// Package lambda invokes Lambda functions on this machine, as integrations of package apigateway: the file that would be
-// deployed, under a Runtime API of its own (Open, then Bootstrap.Invoke), or a function that `sam local start-lambda`
-// runs (Function.Invoke).
+// Package lambda invokes Lambda functions on this machine, as integrations of
+// package apigateway. It runs the deployed file under its own Runtime API
+// (Open, then Bootstrap.Invoke), or calls a function that `sam local
+// start-lambda` runs (Function.Invoke).
 //
-// Both hand over events as AWS writes them, and both take for an answer only what API Gateway takes.
+// Both write events as AWS does, and accept only answers that API Gateway
+// accepts.
 package lambda
 
 import (
@@ -15,12 +17,13 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// maxPayload is how many bytes a function may answer with (developer guide, "Lambda quotas": 6 MB each for request and
-// response, synchronous).
+// maxPayload limits a function's answer, in bytes (developer guide, "Lambda
+// quotas": 6 MB each for request and response, synchronous).
 const maxPayload = 6 << 20
 
-// decode reads the result of a function as API Gateway does: one JSON object with no other members than those of a proxy
-// response, named exactly. Whether its status is one, package apigateway checks.
+// decode reads the result of a function as API Gateway does: one JSON object
+// that has only members of a proxy response, exactly named. Package apigateway
+// checks its status.
 func decode(result []byte) (r awsevents.APIGatewayProxyResponse, err error) {
 	if kind := jsontext.Value(result).Kind(); kind != '{' {
 		return r, fmt.Errorf("malformed Lambda proxy response: it must be a JSON object, and begins with %q", shorten(string(result), 100))
@@ -31,7 +34,8 @@ func decode(result []byte) (r awsevents.APIGatewayProxyResponse, err error) {
 	return r, nil
 }
 
-// failure returns the error that a function has reported, which runtimes write as an object.
+// failure returns the error that a function has reported, which runtimes write
+// as an object.
 func failure(report []byte) error {
 	var e struct {
 		Type    string `json:"errorType"`
@@ -44,7 +48,7 @@ func failure(report []byte) error {
 	return errors.New("the function failed: " + shorten(what, 1000))
 }
 
-// shorten cuts what goes into a line of a log to n bytes.
+// shorten cuts the text of a log line to n bytes.
 func shorten(s string, n int) string {
 	if s = strings.TrimSpace(s); len(s) <= n {
 		return s

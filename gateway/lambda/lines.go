@@ -7,19 +7,22 @@ import (
 	"sync"
 )
 
-// maxLine is how many bytes of a line are shown in one piece.
+// maxLine is the longest part of a line, in bytes, that is written in one
+// piece.
 const maxLine = 64 << 10
 
-// lines passes on what a process writes, in whole lines, so that those of several processes do not mix.
+// lines passes on the output of a process in whole lines, so that the lines of
+// several processes do not mix.
 type lines struct {
 	to     io.Writer
 	mu     *sync.Mutex // of to
 	prefix string
-	rest   []byte // of a line whose end has not come yet
-	last   string // that was not blank
+	rest   []byte // an unfinished line
+	last   string // the last line that was not blank
 }
 
-// Write implements io.Writer. It does not fail: a process is not to suffer from who does not want its output.
+// Write implements io.Writer. It never fails: a process must not suffer because
+// its output cannot be written.
 func (l *lines) Write(b []byte) (int, error) {
 	l.rest = append(l.rest, b...)
 	for {
@@ -35,7 +38,7 @@ func (l *lines) Write(b []byte) (int, error) {
 	}
 }
 
-// flush shows what is left of a line without an end.
+// flush writes the unfinished line.
 func (l *lines) flush() {
 	if len(l.rest) > 0 {
 		l.show(l.rest)

@@ -29,7 +29,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// build compiles the function of testdata/function as one is for Lambda.
+// build compiles the function of testdata/function as for Lambda.
 var build = sync.OnceValues(func() (string, error) {
 	file := filepath.Join(folder, "bootstrap")
 	out, err := exec.Command("go", "build", "-tags", "lambda.norpc", "-o", file, "./testdata/function").CombinedOutput()
@@ -39,10 +39,11 @@ var build = sync.OnceValues(func() (string, error) {
 	return file, err
 })
 
-// A fixed time for what a loaded machine may take long for, and a short one for what is to time out.
+// A generous time for a busy machine, and a short one for timeouts.
 const long, short = time.Minute, time.Second
 
-// open runs the function until the test ends, and then checks that nothing of it is left.
+// open runs the function until the test ends, and then checks that nothing of
+// it is left.
 func open(t testing.TB, c Config) (*Bootstrap, *programtest.Output) {
 	t.Helper()
 	file, err := build()
@@ -78,7 +79,7 @@ func invokeContext(t testing.TB, ctx context.Context, b *Bootstrap, body string)
 	return r.Body, err
 }
 
-// must is invoke for what is to work.
+// must is invoke without errors.
 func must(t testing.TB, b *Bootstrap, body string) string {
 	t.Helper()
 	got, err := invoke(t, b, body)

@@ -15,15 +15,16 @@ import (
 	"time"
 )
 
-// A process is one execution environment, in Lambda's words: the bootstrap, and the Runtime API to which it alone talks.
+// A process is one execution environment, in Lambda's words: the bootstrap, and
+// the Runtime API of its own.
 type process struct {
 	*Bootstrap
 	number  int
 	command *exec.Cmd
 	api     *http.Server
 	lines   *lines
-	next    chan *invocation // received from by its request for the next event
-	ready   chan struct{}    // closed when it first asks for one
+	next    chan *invocation // next event, received by its request for one
+	ready   chan struct{}    // closed when it first asks for an event
 	gone    chan struct{}    // closed when it has ended
 	asking  sync.Once
 
@@ -87,7 +88,7 @@ func (b *Bootstrap) launch() (*process, error) {
 	return p, nil
 }
 
-// begin starts the program, unless all has been shut down.
+// begin starts the program, unless the Bootstrap is closed.
 func (b *Bootstrap) begin(p *process, api string) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -99,7 +100,7 @@ func (b *Bootstrap) begin(p *process, api string) error {
 	c := p.command
 	c.Dir, c.Env = filepath.Dir(b.File), b.environment(api)
 	c.Stdout, c.Stderr = p.lines, p.lines
-	c.WaitDelay = time.Second // for what the process has started and left behind with its output
+	c.WaitDelay = time.Second // for children that the process has left behind with its output
 	ownGroup(c)
 	if err := c.Start(); err != nil {
 		return explain(b.File, err)
@@ -110,7 +111,7 @@ func (b *Bootstrap) begin(p *process, api string) error {
 	return nil
 }
 
-// explain says why a file cannot be run, and what to do.
+// explain says why a file cannot run, and what to do.
 func explain(file string, err error) error {
 	var path *fs.PathError
 	if errors.As(err, &path) {
@@ -128,18 +129,18 @@ func explain(file string, err error) error {
 	return fmt.Errorf("cannot run %s: %w%s", file, err, hint)
 }
 
-// await waits for the end of the process and clears up after it.
+// await waits for the end of the process and cleans up after it.
 func (p *process) await() {
 	defer p.running.Done()
 	p.command.Wait() // its result is in ProcessState
-	p.kill()         // what it has started: the group outlives it, and its number with the group
+	p.kill()         // its children: the group outlives it, and with the group its number
 	p.api.Close()
 	p.lines.flush()
 	p.forget(p)
 	close(p.gone)
 }
 
-// kill ends the process and what it has started, without waiting for that.
+// kill kills the process and its children, without waiting.
 func (p *process) kill() { killGroup(p.command.Process) }
 
 // end kills the process and waits until it has ended.
@@ -148,7 +149,7 @@ func (p *process) end() {
 	<-p.gone
 }
 
-// initFailure says how a process ended that never asked for an event.
+// initFailure explains the end of a process that never asked for an event.
 func (p *process) initFailure() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -165,7 +166,8 @@ func (p *process) initFailure() error {
 	return err
 }
 
-// invoke hands an event to the process and waits for its answer, until Timeout.
+// invoke passes an event to the process and waits for its answer, until
+// Timeout.
 func (p *process) invoke(inv *invocation) answer {
 	late := time.NewTimer(p.Timeout)
 	defer late.Stop()
@@ -187,7 +189,7 @@ func (p *process) invoke(inv *invocation) answer {
 	case <-p.gone:
 	}
 	select {
-	case a := <-inv.answer: // its last word
+	case a := <-inv.answer: // its last line of output
 		return a
 	default:
 	}

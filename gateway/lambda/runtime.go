@@ -10,7 +10,8 @@ import (
 	"time"
 )
 
-// runtimeAPI returns what a runtime talks to (developer guide, "Using the Lambda runtime API for custom runtimes").
+// runtimeAPI returns the API that a runtime calls (developer guide, "Using the
+// Lambda runtime API for custom runtimes").
 func (p *process) runtimeAPI() http.Handler {
 	const root = "/2018-06-01/runtime/"
 	mux := http.NewServeMux()
@@ -21,7 +22,8 @@ func (p *process) runtimeAPI() http.Handler {
 	return mux
 }
 
-// serveNext answers when there is an event: until then the process is at rest, or on Lambda frozen.
+// serveNext answers when there is an event. Until then the process is idle or,
+// on Lambda, frozen.
 func (p *process) serveNext(w http.ResponseWriter, r *http.Request) {
 	p.asking.Do(func() { close(p.ready) })
 	select {
@@ -39,7 +41,7 @@ func (p *process) deliver(w http.ResponseWriter, inv *invocation) {
 	p.current, p.sent = inv, inv
 	h := w.Header()
 	h.Set("Content-Type", "application/json")
-	h.Set("Content-Length", strconv.Itoa(len(inv.event))) // so that nothing follows the event
+	h.Set("Content-Length", strconv.Itoa(len(inv.event))) // so nothing follows the event
 	h.Set("Lambda-Runtime-Aws-Request-Id", inv.id)
 	h.Set("Lambda-Runtime-Deadline-Ms", strconv.FormatInt(time.Now().Add(p.Timeout).UnixMilli(), 10))
 	h.Set("Lambda-Runtime-Invoked-Function-Arn", fmt.Sprintf("arn:aws:lambda:%s:%s:function:%s", p.region(), account, p.Name))
@@ -51,7 +53,7 @@ func (p *process) deliver(w http.ResponseWriter, inv *invocation) {
 	}
 }
 
-// take returns the invocation that an answer is for, once; nil if it is for none that is open.
+// take returns the open invocation of an answer, once; nil if there is none.
 func (p *process) take(id string) *invocation {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -63,7 +65,8 @@ func (p *process) take(id string) *invocation {
 	return inv
 }
 
-// serveResponse takes the result of a function. One that is streamed tells in a trailer that it was broken off.
+// serveResponse reads the result of a function. A streamed result reports an
+// interruption in a trailer.
 func (p *process) serveResponse(w http.ResponseWriter, r *http.Request) {
 	body, err := readPayload(r)
 	if kind := r.Trailer.Get("Lambda-Runtime-Function-Error-Type"); err == nil && kind != "" {
@@ -72,7 +75,7 @@ func (p *process) serveResponse(w http.ResponseWriter, r *http.Request) {
 	p.answer(w, r, answer{body, err})
 }
 
-// serveError takes the error that a function returns instead.
+// serveError reads the error that a function returns instead.
 func (p *process) serveError(w http.ResponseWriter, r *http.Request) {
 	report, err := readPayload(r)
 	if err == nil {
@@ -95,7 +98,7 @@ func (p *process) answer(w http.ResponseWriter, r *http.Request, a answer) {
 	reply(w, http.StatusAccepted, `{"status":"OK"}`)
 }
 
-// serveInitError takes what a runtime says before it ends during its init.
+// serveInitError reads a runtime's error before it ends during its init.
 func (p *process) serveInitError(w http.ResponseWriter, r *http.Request) {
 	report, err := readPayload(r)
 	if err == nil {

@@ -1,5 +1,5 @@
-// Package programtest gives tests what a program writes while it runs. Call NewOutput, give it to the program, and Find what
-// is to be there.
+// Package programtest gives tests the output of a running program. Call
+// NewOutput, give it to the program, and Find the expected text.
 package programtest
 
 import (
@@ -10,10 +10,10 @@ import (
 	"time"
 )
 
-// patience is for a machine that has much else to do.
+// patience is generous for a busy machine.
 const patience = 3 * time.Minute
 
-// An Output is what a program has written so far.
+// An Output is the output of a program so far.
 type Output struct {
 	mu      sync.Mutex
 	text    bytes.Buffer
@@ -40,7 +40,8 @@ func (o *Output) String() string {
 	return o.text.String()
 }
 
-// Find waits until a pattern is there, and returns what its last group matched, or the whole if it has none.
+// Find waits until a pattern matches, and returns the match of its last group,
+// or the whole match if it has none.
 func (o *Output) Find(t testing.TB, pattern string) string {
 	t.Helper()
 	for deadline := time.After(patience); ; {

@@ -12,7 +12,7 @@ import (
 
 const samAPI = "AWS::Serverless::WebSocketApi"
 
-// A builder makes a Stack of a template.
+// A builder builds a Stack from a template.
 type builder struct {
 	*template
 	*Stack
@@ -20,14 +20,15 @@ type builder struct {
 	responses []string // logical ids of the routes that have a RouteResponse
 }
 
-// done are the properties that are read, or make no difference on one machine. What is neither here nor in notDone is not
-// known.
+// done are the properties that are read, or make no difference on one machine.
+// Properties in neither done nor notDone are unknown.
 const done = `ApiId AutoDeploy CredentialsArn DeploymentId Description DisableSchemaValidation FunctionArn IntegrationMethod
 	IntegrationTimeout IntegrationType IntegrationUri InvokeRole IpAddressType Name OperationName PassthroughBehavior
 	PayloadFormatVersion PropagateTags ProtocolType RouteKey RouteResponseSelectionExpression RouteSelectionExpression
 	Routes StageName StageVariables Tags Target TimeoutInMillis`
 
-// notDone are the properties and resources that are not, and what that means.
+// notDone are the unsupported properties and resources, with the consequence of
+// each.
 var notDone = []struct{ why, names string }{
 	{"everybody is let in whom $connect lets in", "Auth AuthorizationScopes AuthorizationType AuthorizerId AWS::ApiGatewayV2::Authorizer"},
 	{"no key is asked for", "ApiKeyRequired ApiKeySelectionExpression"},
@@ -42,10 +43,10 @@ var notDone = []struct{ why, names string }{
 	{"only AWS_PROXY integrations are invoked, which have none", "AWS::ApiGatewayV2::IntegrationResponse"},
 }
 
-// lists tells whether a name is in a list of such.
+// lists reports whether a name is in a list.
 func lists(names, name string) bool { return slices.Contains(strings.Fields(names), name) }
 
-// whyNot returns what it means that something is not done.
+// whyNot returns the consequence of an unsupported property.
 func whyNot(name string) string {
 	for _, n := range notDone {
 		if lists(n.names, name) {
@@ -55,7 +56,7 @@ func whyNot(name string) string {
 	return "it is not known here and has no effect"
 }
 
-// check warns of the members of a mapping that are not done.
+// check warns of the unsupported members of a mapping.
 func (t *template) check(of string, n *yaml.Node) {
 	for _, m := range t.members(n) {
 		name := m.key.Value
@@ -105,7 +106,7 @@ func (b *builder) build() error {
 	return nil
 }
 
-// samRoutes adds what AWS::Serverless::WebSocketApi lists.
+// samRoutes adds the routes of AWS::Serverless::WebSocketApi.
 func (b *builder) samRoutes() error {
 	for _, m := range b.members(b.api.property("Routes")) {
 		key := m.key.Value
@@ -114,7 +115,8 @@ func (b *builder) samRoutes() error {
 		if err != nil {
 			return err
 		}
-		// SAM names the route that it makes by the API and the key, of which it writes one letter large.
+		// SAM names the route that it creates by the API and the key, with one letter
+		// capitalized.
 		id := strings.TrimPrefix(key, "$")
 		id = b.api.id + strings.ToUpper(id[:min(1, len(id))]) + strings.ToLower(id[min(1, len(id)):]) + "Route"
 		b.answers(&route, key, id, b.get(m.value, "RouteResponseSelectionExpression"))
@@ -143,8 +145,8 @@ func (b *builder) proxy(key string, at, function, timeout *yaml.Node) (r Route, 
 	return r, nil
 }
 
-// answers sets whether a route answers: it does if it has a RouteResponse and says so itself (developer guide, "Set up a
-// route response").
+// answers sets whether a route answers: it does if it has a RouteResponse and a
+// response selection (developer guide, "Set up a route response").
 func (b *builder) answers(r *Route, key, id string, expression *yaml.Node) {
 	has := slices.Contains(b.responses, id)
 	r.Answers = has && expression != nil
@@ -163,7 +165,8 @@ func (r resource) atOr(other *yaml.Node) *yaml.Node {
 	return r.at
 }
 
-// routeResponses returns the logical ids of the routes that have one, also of those which SAM only makes.
+// routeResponses returns the logical ids of the routes that have a
+// RouteResponse, including those that only SAM creates.
 func (t *template) routeResponses() (ids []string) {
 	for _, r := range t.resources {
 		if r.kind == "AWS::ApiGatewayV2::RouteResponse" && t.text(r.property("RouteResponseKey")) == "$default" {
@@ -173,7 +176,7 @@ func (t *template) routeResponses() (ids []string) {
 	return ids
 }
 
-// add adds a resource, if it is the API's.
+// add adds a resource if it belongs to the API.
 func (b *builder) add(r resource) error {
 	if !strings.HasPrefix(r.kind, "AWS::ApiGatewayV2::") || r.id == b.api.id {
 		return nil

@@ -10,8 +10,10 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// intrinsic returns which intrinsic function a node is, by its long name, and its argument; or "". It has a tag, as in
-// !Ref Table, or is a mapping of one member, as in {"Ref": "Table"} (CloudFormation guide, "Intrinsic function reference").
+// intrinsic returns the long name and the argument of the intrinsic function of
+// a node; or "". The node has a tag, as in !Ref Table, or is a mapping of one
+// member, as in {"Ref": "Table"} (CloudFormation guide, "Intrinsic function
+// reference").
 func intrinsic(n *yaml.Node) (name string, arg *yaml.Node) {
 	if n == nil {
 		return "", nil
@@ -40,7 +42,7 @@ func isIntrinsic(n *yaml.Node) bool {
 	return name != ""
 }
 
-// describe writes a function as a template does, shortly, for who has to do something about it.
+// describe writes a function in the short form of templates, for a warning.
 func (t *template) describe(n *yaml.Node) string {
 	name, arg := intrinsic(t.resolve(n))
 	if name == "" {
@@ -53,8 +55,9 @@ func (t *template) describe(n *yaml.Node) string {
 	return "!" + strings.TrimPrefix(name, "Fn::") + " " + text
 }
 
-// resolve follows aliases, and evaluates intrinsic functions as far as the template alone tells what they come to. What it
-// does not tell is returned as it is; AWS::NoValue is nil.
+// resolve follows aliases, and evaluates intrinsic functions as far as the
+// template alone determines them. It returns anything else unchanged;
+// AWS::NoValue is nil.
 func (t *template) resolve(n *yaml.Node) *yaml.Node {
 	for n != nil && n.Kind == yaml.AliasNode {
 		n = n.Alias
@@ -104,12 +107,14 @@ func (t *template) resolve(n *yaml.Node) *yaml.Node {
 	return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: text, Line: n.Line, Column: n.Column}
 }
 
-// pseudo are the values of CloudFormation's own parameters that a stack on this machine has; sam local has the same.
+// pseudo are the pseudo parameters of CloudFormation that have a value on this
+// machine; sam local has the same.
 var pseudo = map[string]string{
 	"AWS::AccountId": "123456789012", "AWS::Partition": "aws", "AWS::StackName": "local", "AWS::URLSuffix": "amazonaws.com",
 }
 
-// ref returns what !Ref of a parameter comes to, or of the API that is read. Other resources have no name before they are deployed.
+// ref returns the value of !Ref of a parameter, or of the API. Other resources
+// have no name before they are deployed.
 func (t *template) ref(name string) (string, bool) {
 	if value, ok := pseudo[name]; ok {
 		return value, true
@@ -122,14 +127,14 @@ func (t *template) ref(name string) (string, bool) {
 	}
 	if p := t.get(t.root, "Parameters", name); p != nil {
 		if strings.HasPrefix(t.text(t.get(p, "Type")), "AWS::SSM::") {
-			return "", false // its default is the name of a value that is kept elsewhere
+			return "", false // its default names a value that is stored elsewhere
 		}
 		return t.scalar(t.get(p, "Default"))
 	}
 	return APIID, name == t.chosen
 }
 
-// subPattern finds the variables of !Sub, but not what ${!Literal} writes.
+// subPattern finds the variables of !Sub, but not ${!Literal}.
 var subPattern = regexp.MustCompile(`\$\{\s*([^!}\s][^}\s]*)\s*\}`)
 
 func (t *template) sub(arg *yaml.Node) (string, bool) {
@@ -203,7 +208,7 @@ func (t *template) condition(n *yaml.Node) (holds, known bool) {
 			return !holds, known
 		}
 	case "Fn::And", "Fn::Or":
-		decisive := name == "Fn::Or" // one that is so decides
+		decisive := name == "Fn::Or" // one true condition decides
 		known = len(parts) > 0
 		for _, part := range parts {
 			h, k := t.condition(part)
@@ -217,7 +222,7 @@ func (t *template) condition(n *yaml.Node) (holds, known bool) {
 	return false, false
 }
 
-// milliseconds reads a time within API Gateway's bounds for an integration.
+// milliseconds reads a time within API Gateway's limits for an integration.
 func (t *template) milliseconds(n *yaml.Node) (int, error) {
 	ms, err := strconv.Atoi(t.text(n))
 	if err != nil || ms < 50 || ms > 29000 {

@@ -1,8 +1,9 @@
-// Package stack reads what a SAM or CloudFormation template says of a WebSocket API: which routes it has, and which
-// functions deal with them. Call Read.
+// Package stack reads a WebSocket API from a SAM or CloudFormation template:
+// its routes, and the functions behind them. Call Read.
 //
-// It reads AWS::Serverless::WebSocketApi, and AWS::ApiGatewayV2::Api with its Route, Integration, RouteResponse and Stage.
-// What it meets and cannot do it says in a warning.
+// It reads AWS::Serverless::WebSocketApi, and AWS::ApiGatewayV2::Api with its
+// Route, Integration, RouteResponse and Stage. It warns of everything that it
+// does not support.
 package stack
 
 import (
@@ -19,50 +20,52 @@ import (
 	"bellhop/gateway/apigateway"
 )
 
-// APIID is what !Ref of the API comes to: the id that package apigateway gives an API unless told otherwise.
+// APIID is the value of !Ref of the API: package apigateway's default id of an
+// API.
 const APIID = "local"
 
-// A Stack is a WebSocket API with what it needs.
+// A Stack is a WebSocket API with its routes and functions.
 type Stack struct {
 	API            string // its logical id
 	Selection      apigateway.Selection
 	Stage          string
 	StageVariables map[string]string
 	Routes         map[string]Route     // by route key
-	Functions      map[string]*Function // by logical id; only those that routes lead to
-	Warnings       []string             // what the template asks for and is not done, each with its line
+	Functions      map[string]*Function // by logical id; only functions of routes
+	Warnings       []string             // unsupported parts of the template, each with its line
 }
 
-// A Route is what is done with messages of its key.
+// A Route is the treatment of messages with its key.
 type Route struct {
-	Function string        // its logical id, or empty if no function deals with them
-	Mock     bool          // every message is answered 200, by nobody
-	Timeout  time.Duration // of the integration; 0 is API Gateway's own, 29 s
-	Answers  bool          // it has a route response: the function's body goes back to the client
+	Function string        // its logical id, or empty without a function
+	Mock     bool          // every message is answered 200, without a function
+	Timeout  time.Duration // of the integration; 0 means API Gateway's own, 29 s
+	Answers  bool          // it has a route response: the client gets the function's body
 }
 
-// A Function is what a template says of a Lambda function.
+// A Function is a template's description of a Lambda function.
 type Function struct {
 	ID          string            // its logical id
 	Runtime     string            // such as provided.al2023; empty for a container image
-	Timeout     time.Duration     // 3 s unless the template says otherwise, as on AWS
-	Environment map[string]string // the variables whose values the template alone tells
-	Unknown     map[string]string // the others, and how the template writes them, for example !Ref Table
+	Timeout     time.Duration     // 3 s by default, as on AWS
+	Environment map[string]string // variables whose values the template alone determines
+	Unknown     map[string]string // the other variables, as the template writes them, for example !Ref Table
 	At          string            // FILE:LINE
 }
 
-// Options are what a template leaves open.
+// Options are the values that a template leaves open.
 type Options struct {
 	API        string            // logical id of the API, needed if the template has several
-	Stage      string            // name of the stage, in the place of the template's
+	Stage      string            // name of the stage, overrides the template's
 	Region     string            // for AWS::Region; us-east-1 if empty
-	Parameters map[string]string // values of parameters, in the place of their defaults
+	Parameters map[string]string // values of parameters, override their defaults
 }
 
-// maxFile is how many bytes a template may have: CloudFormation takes 1 MB ("AWS CloudFormation quotas").
+// maxFile is the longest template, in bytes: CloudFormation takes 1 MB ("AWS
+// CloudFormation quotas").
 const maxFile = 1 << 20
 
-// Read reads a template. Its errors say at which line something is wrong, and what to do.
+// Read reads a template. Its errors name the line and say what to do.
 func Read(file string, o Options) (*Stack, error) {
 	data, err := os.ReadFile(file)
 	if err != nil {
@@ -92,7 +95,7 @@ func parse(file string, data []byte, o Options) (*Stack, error) {
 	return s, err
 }
 
-// stack finds the API and what belongs to it.
+// stack finds the API and its parts.
 func (t *template) stack() (*Stack, error) {
 	if err := t.readResources(); err != nil {
 		return nil, err
@@ -142,7 +145,7 @@ func (t *template) api() (resource, error) {
 	return found[0], nil
 }
 
-// function reads a function with the Globals that it shares.
+// function reads a function, with the Globals for functions.
 func (t *template) function(r resource) (*Function, error) {
 	f := &Function{ID: r.id, Timeout: 3 * time.Second, Environment: map[string]string{}, Unknown: map[string]string{},
 		At: fmt.Sprintf("%s:%d", t.file, r.at.Line)}

@@ -62,8 +62,8 @@ Resources:
           GONE: !Ref AWS::NoValue
 `
 
-// TestSAM guards what is read of AWS::Serverless::WebSocketApi, with what its functions share and the values that
-// intrinsic functions come to.
+// TestSAM checks the reading of AWS::Serverless::WebSocketApi, with the globals
+// of its functions and the values of intrinsic functions.
 func TestSAM(t *testing.T) {
 	got, err := parse("template.yaml", []byte(sam), Options{Region: "eu-west-1"})
 	if err != nil {
@@ -126,7 +126,8 @@ const raw = `{"Resources": {
  "Live": {"Type": "AWS::Lambda::Alias", "Properties": {"FunctionName": {"Ref": "Talk"}}}
 }}`
 
-// TestCloudFormation guards what is read of AWS::ApiGatewayV2, beside an HTTP API, and that nothing is ignored silently.
+// TestCloudFormation checks the reading of AWS::ApiGatewayV2 next to an HTTP
+// API, and that nothing is ignored silently.
 func TestCloudFormation(t *testing.T) {
 	got, err := parse("template.json", []byte(raw), Options{})
 	if err != nil {
@@ -157,7 +158,7 @@ func TestCloudFormation(t *testing.T) {
 	}
 }
 
-// TestBellhop guards that Bellhop's own template is understood, and what of it is said not to be done.
+// TestBellhop checks the reading of Bellhop's own template, and its warnings.
 func TestBellhop(t *testing.T) {
 	s, err := Read("../../template.yaml", Options{Parameters: map[string]string{"AccessLogs": "on"}})
 	if err != nil {
@@ -173,7 +174,8 @@ func TestBellhop(t *testing.T) {
 	}
 }
 
-// TestMistakes guards that what is wrong with a template is said with its line and what to do.
+// TestMistakes checks that each mistake in a template gets an error with its
+// line and advice.
 func TestMistakes(t *testing.T) {
 	const head = "Resources:\n  F: {Type: AWS::Serverless::Function}\n  A:\n    Type: AWS::Serverless::WebSocketApi\n    Properties:\n"
 	for _, test := range []struct{ template, want string }{
@@ -207,7 +209,7 @@ func TestMistakes(t *testing.T) {
 	}
 }
 
-// TestWarnings guards that what SAM offers and is not done is named.
+// TestWarnings checks that the unsupported features of SAM are named.
 func TestWarnings(t *testing.T) {
 	template := strings.Replace(sam, "      StageVariables:", "      Auth: {AuthType: AWS_IAM}\n      Novelty: yes\n      Domain: {DomainName: a}\n      StageVariables:", 1)
 	template = strings.Replace(template, "$connect: {", "$connect: {ApiKeyRequired: true, RouteResponseSelectionExpression: $default, ", 1)
@@ -229,7 +231,7 @@ func TestWarnings(t *testing.T) {
 	}
 }
 
-// FuzzParse guards that no file makes the reader panic or run on.
+// FuzzParse checks that no file makes the reader panic or run forever.
 func FuzzParse(f *testing.F) {
 	own, err := os.ReadFile("../../template.yaml")
 	if err != nil {

@@ -9,26 +9,27 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// A template is a file that is being read. Its nodes are looked at through resolve, so that intrinsic functions stand for
-// what they come to.
+// A template is a file being read. Its nodes are read through resolve, which
+// replaces intrinsic functions with their values.
 type template struct {
 	Options
 	file      string
 	root      *yaml.Node
 	resources []resource
-	chosen    string // logical id of the API that is read
+	chosen    string // logical id of the API
 	warnings  []warning
-	budget    int // steps that may still be taken; less than 0 when there have been too many
-	depth     int // of the steps that are being taken
+	budget    int // remaining steps; negative after too many
+	depth     int // depth of the current steps
 }
 
-// What a template can make of few lines by referring to itself is bounded.
+// A template of a few lines can grow without limit by referring to itself.
 const (
 	maxSteps = 1 << 20
 	maxDepth = 100
 )
 
-// descend takes a step, and returns false if there have been too many. It is followed by ascend.
+// descend takes a step, and returns false if there have been too many. Each is
+// followed by ascend.
 func (t *template) descend() bool {
 	if t.budget, t.depth = t.budget-1, t.depth+1; t.depth > maxDepth {
 		t.budget = -1
@@ -43,16 +44,16 @@ type warning struct {
 	text string
 }
 
-// A resource is one of the template's, unless its condition is false.
+// A resource is a resource of the template whose condition holds.
 type resource struct {
 	*template
 	id, kind   string
-	at         *yaml.Node // where it begins
+	at         *yaml.Node // line of its beginning
 	properties *yaml.Node
-	globals    *yaml.Node // of Globals, what is for its kind
+	globals    *yaml.Node // the Globals of its kind
 }
 
-// A member is one of a mapping.
+// A member is a member of a mapping.
 type member struct{ key, value *yaml.Node }
 
 func (t *template) warn(at *yaml.Node, format string, args ...any) {
@@ -89,7 +90,7 @@ func (t *template) readResources() error {
 	return nil
 }
 
-// byID returns a resource, which has no kind if there is none.
+// byID returns a resource. A missing one has no kind.
 func (t *template) byID(id string) resource {
 	for _, r := range t.resources {
 		if r.id == id {
@@ -99,7 +100,7 @@ func (t *template) byID(id string) resource {
 	return resource{template: t}
 }
 
-// property returns a property, or what Globals have for it, or nil.
+// property returns a property, or its value in Globals, or nil.
 func (r resource) property(name string) *yaml.Node {
 	if n := r.get(r.properties, name); n != nil {
 		return n
@@ -107,7 +108,7 @@ func (r resource) property(name string) *yaml.Node {
 	return r.get(r.globals, name)
 }
 
-// members returns the members of a mapping, and none of anything else.
+// members returns the members of a mapping; other nodes have none.
 func (t *template) members(n *yaml.Node) (all []member) {
 	if n = t.resolve(n); n == nil || n.Kind != yaml.MappingNode {
 		return nil
@@ -118,7 +119,8 @@ func (t *template) members(n *yaml.Node) (all []member) {
 	return all
 }
 
-// get follows a path of names through mappings, and returns nil if it leads nowhere.
+// get follows a path of names through mappings, and returns nil if it leads
+// nowhere.
 func (t *template) get(n *yaml.Node, path ...string) *yaml.Node {
 	for _, name := range path {
 		all := t.members(n)
@@ -139,7 +141,8 @@ func (t *template) list(n *yaml.Node) []*yaml.Node {
 	return n.Content
 }
 
-// scalar returns a text, number or truth value as text, and false if it is something else or not known.
+// scalar returns a text, number or boolean as text. It returns false for any
+// other or unknown value.
 func (t *template) scalar(n *yaml.Node) (string, bool) {
 	n = t.resolve(n)
 	if n == nil || n.Kind != yaml.ScalarNode || isIntrinsic(n) {
@@ -148,13 +151,13 @@ func (t *template) scalar(n *yaml.Node) (string, bool) {
 	return n.Value, true
 }
 
-// text is scalar where it does not matter why there is none.
+// text is scalar for callers that need no reason.
 func (t *template) text(n *yaml.Node) string {
 	text, _ := t.scalar(n)
 	return text
 }
 
-// texts returns the members of a mapping whose values are known.
+// texts returns the members of a mapping with known values.
 func (t *template) texts(n *yaml.Node) map[string]string {
 	var all map[string]string
 	for _, m := range t.members(n) {
@@ -171,7 +174,8 @@ func (t *template) texts(n *yaml.Node) map[string]string {
 	return all
 }
 
-// referred returns the logical ids that a value refers to, in whatever way: !Ref, !GetAtt, within !Sub, within !Join.
+// referred returns the logical ids that a value refers to in any way: !Ref,
+// !GetAtt, in !Sub, in !Join.
 func (t *template) referred(n *yaml.Node) (ids []string) {
 	defer t.ascend()
 	if !t.descend() {
@@ -216,7 +220,8 @@ func (t *template) first(n *yaml.Node) string {
 	return ""
 }
 
-// referredOf returns the resource of one of these kinds that a value refers to, or one without a kind.
+// referredOf returns the resource that a value refers to, if it is of one of
+// these kinds. Otherwise the result has no kind.
 func (t *template) referredOf(n *yaml.Node, kinds ...string) resource {
 	for _, id := range t.referred(n) {
 		if r := t.byID(id); slices.Contains(kinds, r.kind) {
@@ -228,7 +233,8 @@ func (t *template) referredOf(n *yaml.Node, kinds ...string) resource {
 
 var arnPattern = regexp.MustCompile(`:function:([\w-]+)`)
 
-// functionOf returns the function that a value leads to: by its ARN or name, or those of its alias or version.
+// functionOf returns the function that a value refers to by ARN or name, or
+// through an alias or version.
 func (t *template) functionOf(n *yaml.Node) resource {
 	if r := t.referredOf(n, "AWS::Serverless::Function", "AWS::Lambda::Function"); r.kind != "" {
 		return r
