@@ -11,7 +11,6 @@ import (
 
 	"bellhop/handlers"
 	"bellhop/handlers/handlerstest"
-	"bellhop/store/dynamodb"
 	"bellhop/store/dynamodbtest"
 )
 
@@ -108,26 +107,6 @@ func TestListsTooSlow(t *testing.T) {
 	w.Say("ann", `{"action":"start_lobby","request_id":"S"}`)
 	if diff := cmp.Diff(map[string][]string{"ann": {"error internal Q", "lobby_started S"}}, brief(w.Heard())); diff != "" {
 		t.Errorf("heard (-want +got):\n%s", diff)
-	}
-}
-
-// TestUnusableTables guards that a table which is not there, or another's, is said in the first line of the log, at the
-// first connection.
-func TestUnusableTables(t *testing.T) {
-	endpoint := dynamodbtest.Start(t)
-	other := dynamodbtest.OtherTable(t, endpoint)
-	for table, says := range map[string]string{
-		"nothing-here": `no table \"nothing-here\" here; check its name (TABLE`,
-		other:          `table \"` + other + `\" is not one of Bellhop's, whose only key is pk, a string`,
-	} {
-		w := handlerstest.New()
-		w.Use(dynamodb.New(dynamodbtest.Config(), endpoint, table, w.Clock.Now))
-		if status := w.Connect("ann", nil); status != 500 {
-			t.Errorf("%s: status %d, want 500", table, status)
-		}
-		if lines := w.Logged(); len(lines) != 1 || !strings.Contains(lines[0], says) {
-			t.Errorf("the log says %q, want %s", lines, says)
-		}
 	}
 }
 

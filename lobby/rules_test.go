@@ -112,6 +112,13 @@ var lobbyTests = map[string]lobbyTest{
 		rule: undoAccept("bob"),
 		want: func(l *lobby.Lobby) { l.Members = []lobby.Member{host, ann, old} },
 	},
+	"undo accept: the peer id stays used": {
+		was: func(l *lobby.Lobby) {
+			l.Members[2].PeerID, l.LastPeerID, l.UsedPeerIDs = 40, 40, [][2]int{{1, 4}, {40, 40}}
+		},
+		rule: undoAccept("bob"),
+		want: func(l *lobby.Lobby) { l.Members = []lobby.Member{host, ann, old} },
+	},
 	"undo accept: who was told": {
 		rule: undoAccept("bob", "host", "ann"),
 		want: func(l *lobby.Lobby) {

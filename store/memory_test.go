@@ -135,13 +135,3 @@ func TestMemoryAtOnce(t *testing.T) {
 		return nil
 	})
 }
-
-// TestMemoryOneDelete guards that of many who delete a connection at once one learns what it was.
-func TestMemoryOneDelete(t *testing.T) {
-	m := store.NewMemory(storetest.NewClock().Now)
-	storetest.Put(t, m, storetest.ConnectionOf("a"))
-	storetest.WantOne(t, storetest.AtOnce(16, func(int) error {
-		_, err := m.DeleteConnection(t.Context(), "a")
-		return err
-	}), store.ErrNotFound)
-}

@@ -134,3 +134,13 @@ func testOnePoint(t *testing.T, s store.Store, _ *Clock) {
 	c.Claim = to(WantOne(t, errs, store.ErrConflict))
 	WantConnection(t, s, c)
 }
+
+// testOneDelete checks that exactly one of many deletes returns the connection.
+func testOneDelete(t *testing.T, s store.Store, _ *Clock) {
+	Put(t, s, ConnectionOf("a"))
+	WantOne(t, AtOnce(16, func(int) error {
+		_, err := s.DeleteConnection(t.Context(), "a")
+		return err
+	}), store.ErrNotFound)
+	WantNoConnection(t, s, "a")
+}

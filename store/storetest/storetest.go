@@ -57,6 +57,7 @@ var contract = map[string]func(t *testing.T, s store.Store, c *Clock){
 	"connection: none is ErrNotFound":                 testNoConnection,
 	"connection: ids are told apart by case":          testConnectionCase,
 	"connection: what has expired is not there":       testConnectionExpires,
+	"connection: of 16 who delete it one succeeds":    testOneDelete,
 	"point: from, to":                                 testPoint,
 	"point: of 16 at once one succeeds":               testOnePoint,
 	"context: an ended one is wrapped":                testEnded,
