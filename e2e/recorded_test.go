@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"context"
 	"encoding/json"
 	"log/slog"
 	"os"
@@ -11,19 +10,14 @@ import (
 	awsevents "github.com/aws/aws-lambda-go/events"
 
 	"bellhop/handlers"
+	"bellhop/handlers/handlerstest"
 	"bellhop/store"
 )
-
-// nobody is a handlers.Poster whose connections are all gone.
-type nobody struct{}
-
-func (nobody) Post(context.Context, string, []byte) error { return handlers.ErrGone }
-func (nobody) Hangup(context.Context, string) error       { return handlers.ErrGone }
 
 // TestRecordedEvents checks that the function accepts the events in
 // testdata/events, which are for `sam local invoke -e`.
 func TestRecordedEvents(t *testing.T) {
-	h := handlers.New(handlers.Config{Store: store.NewMemory(time.Now), Poster: nobody{}, Log: slog.New(slog.DiscardHandler)})
+	h := handlers.New(handlers.Config{Store: store.NewMemory(time.Now), Poster: handlerstest.NewInbox(), Log: slog.New(slog.DiscardHandler)})
 	for _, name := range []string{"connect", "message", "disconnect"} {
 		raw, err := os.ReadFile("../testdata/events/" + name + ".json")
 		if err != nil {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -15,34 +14,8 @@ import (
 	"bellhop/store/storetest"
 )
 
-// crowd is the number of players who ask to join one lobby together, and places
-// the number that it admits.
-const crowd, places = 100, 7
-
-// BenchmarkCrowd measures how long a host takes to admit seven players while
-// 100 ask to join at the same moment: until the last of the seven is in, and
-// until the last of the 100 has an answer. In "alike", the host waits as long
-// as the players before it retries a write.
-func BenchmarkCrowd(b *testing.B) {
-	endpoint := dynamodbtest.Start(b)
-	for _, alike := range []bool{true, false} {
-		b.Run(map[bool]string{true: "alike", false: "hostfirst"}[alike], func(b *testing.B) {
-			if alike {
-				defer store.AllAlike()()
-			}
-			var in, all []time.Duration
-			for b.Loop() {
-				i, a := rush(b, dynamodbtest.Open(b, endpoint, time.Now), crowd)
-				in, all = append(in, i), append(all, a)
-			}
-			slices.Sort(in)
-			b.ReportMetric(float64(in[len(in)/2].Milliseconds()), "last-in-ms")
-			b.ReportMetric(float64(in[len(in)-1].Milliseconds()), "worst-last-in-ms")
-			slices.Sort(all)
-			b.ReportMetric(float64(all[len(all)/2].Milliseconds()), "all-answered-ms")
-		})
-	}
-}
+// places is how many players the host admits.
+const places = 7
 
 // TestCrowd checks that a host admits its players while a crowd asks to join,
 // that the limit of waiting players can be reached, and that everybody gets an
@@ -59,7 +32,7 @@ func TestCrowd(t *testing.T) {
 
 // rush lets a crowd ask to join. The host accepts each request that it sees
 // until the lobby is full.
-func rush(t testing.TB, s store.Store, crowd int) (lastIn, allAnswered time.Duration) {
+func rush(t *testing.T, s store.Store, crowd int) (lastIn, allAnswered time.Duration) {
 	l := storetest.LobbyOf("blue-fox")
 	l.ExpiresAt = time.Now().Add(100 * 365 * 24 * time.Hour)
 	if err := s.CreateLobby(context.Background(), l); err != nil {
