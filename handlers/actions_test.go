@@ -28,7 +28,8 @@ func goldenText(t *testing.T) string {
 	return all.String()
 }
 
-// TestEveryActionIsShown guards that whoever adds an action, or another name for one, adds a conversation that has it.
+// TestEveryActionIsShown checks that each action, by each of its names, is in
+// some conversation.
 func TestEveryActionIsShown(t *testing.T) {
 	golden := goldenText(t)
 	for _, action := range handlers.ActionNames() {
@@ -38,7 +39,8 @@ func TestEveryActionIsShown(t *testing.T) {
 	}
 }
 
-// TestEveryCodeIsShown guards that every code of package events is heard in some conversation.
+// TestEveryCodeIsShown checks that every code of package events is in some
+// conversation.
 func TestEveryCodeIsShown(t *testing.T) {
 	golden := goldenText(t)
 	file, err := parser.ParseFile(token.NewFileSet(), "../events/errors.go", nil, 0)

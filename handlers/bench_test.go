@@ -15,8 +15,9 @@ import (
 	"bellhop/store/dynamodbtest"
 )
 
-// BenchmarkActions is what each action takes in a warm process, over both stores: the time of the Handler with Memory is
-// its own, the rest of that with DynamoDB is the emulator's on this machine. An operation is a round of all of them.
+// BenchmarkActions measures each action in a warm process, over both stores.
+// With Memory, the time is the Handler's own; with DynamoDB, the rest is the
+// emulator's on this machine. An operation is one round of all actions.
 func BenchmarkActions(b *testing.B) {
 	for name, open := range map[string]func() store.Store{
 		"memory":   func() store.Store { return store.NewMemory(time.Now) },
@@ -58,7 +59,7 @@ func benchmarkActions(b *testing.B, s store.Store) {
 	}
 	for what, sum := range took {
 		n := b.N
-		if what[0] == '$' { // both came and went
+		if what[0] == '$' { // both came and left
 			n *= 2
 		}
 		b.ReportMetric(float64(sum.Microseconds())/float64(n), what+"-µs")

@@ -19,19 +19,21 @@ import (
 	"bellhop/store/dynamodbtest"
 )
 
-// A meter counts what is asked of DynamoDB. It lets no call go before those are under way that are to be made at the same
-// time, and would wait for ever if they were not.
+// A meter counts the requests to DynamoDB. It holds a request until all
+// requests of its trip have begun, and would wait forever if they did not.
 type meter struct {
 	mu    sync.Mutex
 	calls []string
 	trips trips
-	whole []chan bool // closed when all calls of a trip are under way
+	whole []chan bool // closed when all requests of a trip have begun
 }
 
-// trips are how many calls go out at the same time, a digit for each time that DynamoDB's answers are waited for.
+// trips are the numbers of simultaneous requests, a digit for each time that
+// the handler waits for DynamoDB.
 type trips string
 
-// of returns to which of the trips call n belongs, from 1 on, and whether it is the last one of it.
+// of returns the trip of call n, from 1 on, and whether n is the last call of
+// that trip.
 func (t trips) of(n int) (trip int, last bool) {
 	for i, digit := range t {
 		if n -= int(digit - '0'); n <= 0 {
@@ -70,7 +72,7 @@ func (m *meter) HandleInitialize(ctx context.Context, in middleware.InitializeIn
 	return next.HandleInitialize(ctx, in)
 }
 
-// expect counts anew.
+// expect resets the count.
 func (m *meter) expect(t trips) {
 	m.calls, m.trips, m.whole = nil, t, nil
 	for range t {
@@ -89,7 +91,8 @@ func metered(t *testing.T, endpoint string) (*handlerstest.World, *meter) {
 	return w, m
 }
 
-// budgets are what each action may cost, in a process that knows where the connection is and in one that does not.
+// budgets are the limits of each action, in a process that knows where the
+// connection is and in one that does not.
 var budgets = []struct {
 	what        string
 	conn, route string
@@ -129,9 +132,9 @@ var budgets = []struct {
 	{"ping", "guest", "", `{"action":"ping"}`, "", "1"},
 }
 
-// TestBudget holds each action to the number of DynamoDB's answers that it waits for, one after the other, in a process
-// that knows where the connection is and in one that does not; and prints the table. Nothing is asked of DynamoDB that the
-// function's role does not allow.
+// TestBudget limits how many answers of DynamoDB each action waits for in turn,
+// in a process that knows where the connection is and in one that does not. It
+// prints the table. The function's role allows every request.
 func TestBudget(t *testing.T) {
 	endpoint, called := dynamodbtest.Start(t), map[string]bool{}
 	for _, tt := range budgets {
@@ -194,8 +197,8 @@ func orMessage(route string) string {
 	return route
 }
 
-// TestPostsGoOutTogether guards that telling many takes no longer than telling one: each post waits until all others are
-// under way too.
+// TestPostsGoOutTogether checks that notifying many clients takes no longer
+// than notifying one: each post waits until all others have begun.
 func TestPostsGoOutTogether(t *testing.T) {
 	w := handlerstest.New()
 	const guests = 7

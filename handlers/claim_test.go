@@ -14,11 +14,13 @@ import (
 	"bellhop/store/storetest"
 )
 
-// TestSlowWayElsewhere guards that nobody is in two lobbies who asks for both at once: one action has seen that they are out of
-// the lobby hen, and before it moves them they wait there anew, and are rejected by a write that only half comes about.
+// TestSlowWayElsewhere checks that a client that asks for two lobbies at once
+// is never in both. One action has seen that the client is out of the lobby
+// hen. Before it moves the claim, the client waits there again, and is rejected
+// by a write that only half succeeds.
 func TestSlowWayElsewhere(t *testing.T) {
 	var atPoint func()
-	var lost bool // writes of lobbies are
+	var lost bool // writes of lobbies fail
 	w := handlerstest.NewOver(func(s store.Store) store.Store {
 		return storetest.Failing(s, func(method string) error {
 			switch do := atPoint; {
@@ -49,8 +51,9 @@ func TestSlowWayElsewhere(t *testing.T) {
 	wantListed(t, w, []string{"host", "ann"}, false)
 }
 
-// TestRejectedLongAfter guards the same of one who has waited for long, could not be told that they are rejected, and goes
-// elsewhere while that is undone.
+// TestRejectedLongAfter checks the same for a client that has waited for long,
+// could not be notified of its rejection, and goes elsewhere while the
+// rejection is undone.
 func TestRejectedLongAfter(t *testing.T) {
 	var atLobby func()
 	w := handlerstest.NewOver(func(s store.Store) store.Store {
@@ -77,8 +80,9 @@ func TestRejectedLongAfter(t *testing.T) {
 	wantListed(t, w, []string{"host", "ann"}, false)
 }
 
-// TestTwoWaysInOneMillisecond guards the same of one who asks a lobby twice in one millisecond: that they are out of it again
-// by the first time, which is noted late, says nothing of the second.
+// TestTwoWaysInOneMillisecond checks the same for a client that asks to join a
+// lobby twice in one millisecond. A late entry about the end of the first
+// request must not count for the second.
 func TestTwoWaysInOneMillisecond(t *testing.T) {
 	var atPoint, atSwap func() error
 	w := handlerstest.NewOver(func(s store.Store) store.Store {
@@ -121,7 +125,7 @@ func TestTwoWaysInOneMillisecond(t *testing.T) {
 	wantListed(t, w, []string{"host", "ann"}, false)
 }
 
-// openHen has the lobby hen begin, and somebody wait for it.
+// openHen opens the lobby hen, and lets a client wait for it.
 func openHen(w *handlerstest.World, waits string) {
 	w.Connect("host", nil)
 	w.Connect(waits, nil)

@@ -13,8 +13,8 @@ import (
 	"bellhop/store"
 )
 
-// connect lets a client in. API Gateway sends the URL's parameters with this
-// event alone, so they are decided here.
+// connect admits a client. API Gateway sends the URL's parameters only with
+// this event, so they are checked here.
 func (h *Handler) connect(ctx context.Context, a incoming) awsevents.APIGatewayProxyResponse {
 	c := store.Connection{ID: a.conn, Game: "default", ExpiresAt: h.Now().Add(store.ConnectionTTL)}
 	if game, ok := a.query["game"]; ok {
@@ -68,7 +68,7 @@ func (h *Handler) drop(ctx context.Context, key lobby.Key, conn string) (until t
 	l, err := h.update(ctx, change{key: key}, func(l *lobby.Lobby) error {
 		if m, _ := l.Member(conn); m.Away() {
 			until = m.AwayUntil
-			return lobby.ErrNotIn // so that nothing is written that is so already
+			return lobby.ErrNotIn // so nothing is written again
 		}
 		return l.Disconnect(conn, h.Now().Add(h.Grace).UTC())
 	})
@@ -81,8 +81,9 @@ func (h *Handler) drop(ctx context.Context, key lobby.Key, conn string) (until t
 	return h.expireLater(key, l, conn), nil
 }
 
-// expireLater has somebody look at the lobby when the place of conn, which has just dropped, is held no longer. It returns when
-// that is: the zero time if it is not held.
+// expireLater schedules a look at the lobby for the end of the grace of conn,
+// which has just dropped. It returns that time, or the zero time if there is no
+// grace.
 func (h *Handler) expireLater(key lobby.Key, l *lobby.Lobby, conn string) (until time.Time) {
 	m, _ := l.Member(conn)
 	if m.Away() && h.Later != nil {

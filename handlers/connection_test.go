@@ -11,8 +11,8 @@ import (
 	"bellhop/store/dynamodbtest"
 )
 
-// TestConnectTwice guards that a $connect that comes again for a connection, as when Lambda retries it, leaves the
-// connection where it is: in its lobby, and kept out of every other.
+// TestConnectTwice checks that a repeated $connect, as when Lambda retries it,
+// leaves the connection where it is: in its lobby, and out of every other.
 func TestConnectTwice(t *testing.T) {
 	for name, open := range map[string]func(*handlerstest.World) store.Store{
 		"memory": func(w *handlerstest.World) store.Store { return w.Store },
@@ -42,7 +42,7 @@ func TestConnectTwice(t *testing.T) {
 	}
 }
 
-// TestGoneAreForgotten guards that a process forgets a connection that ends.
+// TestGoneAreForgotten checks that a process forgets a connection that ends.
 func TestGoneAreForgotten(t *testing.T) {
 	w := handlerstest.New()
 	w.Connect("ann", nil)

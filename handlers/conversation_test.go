@@ -23,10 +23,12 @@ import (
 	"bellhop/store/dynamodbtest"
 )
 
-// FuzzConversation guards what holds whatever four clients say and do, in two processes over one store: an event is valid
-// JSON of at most 32 KiB; nothing is ever our fault, and the log stays empty; a request_id comes back exactly once, to
-// its sender, or at the latest when a wait is over; who waits hears only the end of it; who is in no lobby may start or
-// join one; and nobody hears anything but of the lobby they are in.
+// FuzzConversation checks the invariants for any actions of four clients, in
+// two processes over one store. An event is valid JSON of at most 32 KiB. No
+// error is internal, and the log stays empty. A request_id comes back exactly
+// once, to its sender, or when a wait ends. A waiting client gets only the end
+// of its wait. A client in no lobby can start or join one. Clients get events
+// only of their own lobby.
 func FuzzConversation(f *testing.F) {
 	files, _ := filepath.Glob("../testdata/conversations/*.txt")
 	if len(files) == 0 {
@@ -42,8 +44,8 @@ func FuzzConversation(f *testing.F) {
 	f.Fuzz(func(t *testing.T, script []byte) { converse(t, handlerstest.New(), script) })
 }
 
-// TestConversationsAtRandom guards the same where fuzzing takes long to get, in a lobby of three with one who waits; and
-// some of it over DynamoDB.
+// TestConversationsAtRandom guards the same where fuzzing takes long to get, in
+// a lobby of three with one who waits; and some of it over DynamoDB.
 func TestConversationsAtRandom(t *testing.T) {
 	const start, join = `{"action":"start_lobby","content":{"lobby_id":"Fox"}}`, `{"action":"join_lobby","content":{"lobby_id":"fox"}}`
 	const accept = `{"action":"accept_request"}`
@@ -68,11 +70,13 @@ func TestConversationsAtRandom(t *testing.T) {
 	})
 }
 
-// maxSteps of a minute each are less than what a connection, or a lobby that nobody touches, is kept.
+// maxSteps of a minute each are shorter than the life of an idle connection or
+// lobby.
 const maxSteps = 150
 
-// steps are what a byte of a script stands for: the client is its remainder by 4, the step the quotient. In a message @2
-// is the connection id of client 2, $2 the last resume token that it heard, and # the number of the step.
+// steps are the meanings of a byte in a script: the client is its remainder by
+// 4, the step the quotient. In a message @2 is the connection id of client 2,
+// $2 the last resume token that it received, and # the number of the step.
 var steps = []string{
 	"says", // what follows: the length in two bytes, and the text
 	"drops", "drops unnoticed", "connects", "connects original", "connects chess", "clock +1s", "clock +16s", "clock +61s",
@@ -127,7 +131,8 @@ var steps = []string{
 
 func stepByte(client int, step string) byte { return byte(4*slices.Index(steps, step) + client) }
 
-// script makes a script of a golden conversation. Whoever is its fifth client is its first again.
+// script turns a golden conversation into a script. The fifth client of a
+// conversation is again the first.
 func script(golden string) (script []byte) {
 	var names []string
 	line := regexp.MustCompile(`(?m)^([\w-]+)(> ?| connects \?protocol=| )(.*)$`)
@@ -155,15 +160,15 @@ func script(golden string) (script []byte) {
 	return script
 }
 
-// A conversation is four clients and what is still to be said to them.
+// A conversation is four clients and their remaining steps.
 type conversation struct {
 	*handlerstest.World
 	processes [2]*handlers.Handler
-	ids       [4]string // of the clients' connections, or of their last
-	tokens    [4]string // that the clients heard last
+	ids       [4]string // of the clients' current or last connections
+	tokens    [4]string // the last that each client received
 	opened    int       // connections so far
 	step      int
-	owed      map[string]map[string]int // of each connection, by request_id: answers that are still to come
+	owed      map[string]map[string]int // of each connection, by request_id: outstanding answers
 }
 
 func converse(t rapid.TB, w *handlerstest.World, script []byte) {
@@ -248,12 +253,13 @@ func (c *conversation) say(t rapid.TB, conn, text string) {
 	c.check(t, conn, "$default", text, c.places(t), j.LobbyID)
 }
 
-// A place is the lobby that a connection is in, or waits for; the zero place is none.
+// A place is the lobby that a connection is in, or waits for; the zero place is
+// none.
 type place struct {
 	game    string
 	lobby   *lobby.Lobby
 	waits   bool
-	dialect bool // speaks the original
+	dialect bool // uses the original dialect
 }
 
 // host is the connection of the lobby's host.
@@ -266,7 +272,7 @@ func (p place) host() string {
 
 func (p place) is(key lobby.Key) bool { return p.lobby != nil && p.lobby.Key() == key }
 
-// places returns where everybody is who is connected.
+// places returns the place of every connected client.
 func (c *conversation) places(t rapid.TB) map[string]place {
 	all := map[string]place{}
 	for _, conn := range c.ids {
@@ -287,7 +293,7 @@ func (c *conversation) places(t rapid.TB) map[string]place {
 	return all
 }
 
-// A line is an event as the checks need it.
+// A line is an event with the fields that the checks need.
 type line struct {
 	Event     string `json:"event"`
 	RequestID string `json:"request_id"`
@@ -298,7 +304,8 @@ type line struct {
 	} `json:"content"`
 }
 
-// check has the sender's event handled, which may name a lobby, and looks at what everybody hears of it.
+// check handles the sender's event, which can name a lobby, and checks
+// everybody's events that follow.
 func (c *conversation) check(t rapid.TB, sender, route, text string, before map[string]place, named string) {
 	fail := func(format string, args ...any) {
 		t.Helper()
@@ -352,7 +359,8 @@ func (c *conversation) check(t rapid.TB, sender, route, text string, before map[
 	}
 }
 
-// mayNotHear says why conn should not have heard e, which the sender has caused in a lobby; keys are the lobbies that it could.
+// mayNotHear explains why conn should not have received e, which the sender has
+// caused in a lobby; keys are the possible lobbies.
 func mayNotHear(conn, sender string, e line, at, from, after place, keys []lobby.Key) string {
 	relayed := strings.HasPrefix(e.Event, "received_session") || strings.HasPrefix(e.Event, "received_ice")
 	_, waitEnds := slices.BinarySearch([]string{"join_request_accepted", "join_request_rejected", "request_accepted", "request_rejected"}, e.Event)

@@ -8,8 +8,9 @@ import (
 	"bellhop/lobby"
 )
 
-// TestCursors guards that a cursor is good for the game whose list it is of, and that one of another game, of another version or
-// with any letter changed, left out or added is none.
+// TestCursors checks that a cursor is valid only for lists of its game. A
+// cursor of another game, of another version, or with any letter changed, left
+// out or added is not valid.
 func TestCursors(t *testing.T) {
 	at := lobby.Position("8106446555000000#blue-fox")
 	good := cursor(at, "tanks")

@@ -16,7 +16,7 @@ import (
 	"bellhop/internal/deadline"
 )
 
-// incoming is what a route needs to know of an event of API Gateway.
+// incoming holds what a route needs from an event of API Gateway.
 type incoming struct {
 	conn      string
 	reference string // of the event, for the log and for support
@@ -60,8 +60,8 @@ func init() { // not above, since the answer to an unknown action lists the tabl
 	}
 }
 
-// Handle handles one event. It never returns an error: the client is sent an
-// error event, and the log gets one line.
+// Handle handles one event. It never returns an error: the client gets an error
+// event, and the log one line.
 func (h *Handler) Handle(ctx context.Context, e awsevents.APIGatewayWebsocketProxyRequest) (r awsevents.APIGatewayProxyResponse, err error) {
 	route, ok := routes[e.RequestContext.RouteKey]
 	if !ok {
@@ -148,7 +148,7 @@ func (h *Handler) act(ctx context.Context, req *action, body string) error {
 	return action(h, ctx, req)
 }
 
-// ping returns what it was sent. It keeps a connection from being idle.
+// ping returns its content. It keeps a connection from being idle.
 func (h *Handler) ping(ctx context.Context, req *action) error {
 	var c events.Ping
 	if err := req.Content.Read(&c); err != nil {

@@ -11,8 +11,8 @@ import (
 	"bellhop/store"
 )
 
-// wireErrors decides the words that clients are sent for an error of ours. An
-// error that is not here is our fault: internal, and logged. A row with rejects
+// wireErrors decides the words that clients get for an error of ours. An error
+// that is not here is our fault: internal, and logged. A row with rejects
 // answers join_lobby with request_rejected and that code.
 var wireErrors = []struct {
 	err     error
@@ -76,7 +76,8 @@ func (h *Handler) answer(ctx context.Context, req *action, err error) {
 		return
 	}
 	e := h.event(ctx, req, err)
-	// Whom the store does not know, or cannot say for now, has no dialect and no lobby, yet may be there to listen.
+	// A sender that the store does not know, or cannot look up, has no dialect and
+	// no lobby, but might still be connected.
 	var c store.Connection
 	soon, cancel := context.WithTimeout(ctx, answerTime/2)
 	defer cancel()
@@ -86,8 +87,8 @@ func (h *Handler) answer(ctx context.Context, req *action, err error) {
 	}
 }
 
-// event returns what the sender is sent for err. It logs an error that is our
-// fault.
+// event returns the event that tells the sender about err. It logs an error
+// that is our fault.
 func (h *Handler) event(ctx context.Context, req *action, err error) events.Event {
 	var wire *events.Error
 	if errors.As(err, &wire) {
@@ -113,7 +114,8 @@ func (h *Handler) event(ctx context.Context, req *action, err error) events.Even
 	})
 }
 
-// failed returns e as the sender hears it: with the action, and the peer or lobby that e is about.
+// failed returns e as the sender gets it: with the action, and the peer or
+// lobby that e is about.
 func (req *action) failed(e events.Error) *events.Error {
 	e.Action = req.Action
 	switch e.Code {
@@ -121,18 +123,18 @@ func (req *action) failed(e events.Error) *events.Error {
 		e.ConnectionID = req.Content.ConnectionID()
 	case events.LobbyExists:
 		var c events.OriginalStartLobby
-		req.Content.Read(&c) // was read before
+		req.Content.Read(&c) // it was read before
 		e.LobbyID = c.LobbyID
 	}
 	return &e
 }
 
-// busyRetry is how long a sender is told to wait when the receiver's outbox is
-// full: about as long as a phone takes to empty one.
+// busyRetry is the retry_after_ms for a full outbox of the receiver: about as
+// long as a phone takes to empty one.
 const busyRetry = time.Second
 
-// logFault writes the one log line for what clients are sent as internal. Our
-// errors hold no message content.
+// logFault writes the one log line for an internal error. Our errors hold no
+// message content.
 func (h *Handler) logFault(ctx context.Context, conn, reference, action string, err error) {
 	h.Log.LogAttrs(ctx, slog.LevelError, "internal", slog.String("reference", reference),
 		slog.String("connection_id", conn), slog.String("action", action), slog.Any("error", err))

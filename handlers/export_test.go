@@ -9,7 +9,7 @@ import (
 	"bellhop/lobby"
 )
 
-// What the tests from outside reach in the package.
+// Parts of the package that the external tests use.
 
 const (
 	AnswerTime = answerTime
@@ -24,7 +24,7 @@ var Hashing = hashing
 // ActionNames returns the names of all actions, sorted.
 func ActionNames() []string { return slices.Sorted(maps.Keys(actions)) }
 
-// Remembered returns how many connections the process remembers.
+// Remembered returns the number of connections that the process remembers.
 func (h *Handler) Remembered() (n int) {
 	for shard := range h.sessions.shards.All() {
 		n += len(shard.of)
@@ -32,13 +32,13 @@ func (h *Handler) Remembered() (n int) {
 	return n
 }
 
-// Paid returns how many actions conn has paid for.
+// Paid returns the number of actions that conn has paid for.
 func (h *Handler) Paid(conn string) float64 { return h.Burst - h.sessions.of(conn).tokens }
 
-// TryPasswords counts as many wrong passwords as a lobby bears at once.
+// TryPasswords counts as many wrong passwords as a lobby allows at once.
 func (h *Handler) TryPasswords(key lobby.Key) { h.sessions.of(passwordTries(key)).pay(passwordBurst) }
 
-// ForClient returns what conn is told of the servers.
+// ForClient returns the servers as conn gets them.
 func (s ICEServers) ForClient(conn string, now time.Time) []events.ICEServer {
 	servers, _ := s.forClient(conn, now)
 	return servers

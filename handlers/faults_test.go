@@ -17,7 +17,8 @@ import (
 	"bellhop/store/storetest"
 )
 
-// wishes are an action each, by somebody in the lobby that openFox opens, whom it would succeed for.
+// wishes are one of each action that succeeds for a client in the lobby of
+// openFox.
 var validActions = map[string]struct{ by, text, answer string }{
 	"start_lobby":              {"stranger", `{"lobby_id":"hen"}`, "lobby_started"},
 	"join_lobby":               {"stranger", `{"lobby_id":"fox"}`, ""},
@@ -33,17 +34,17 @@ var validActions = map[string]struct{ by, text, answer string }{
 	"list_lobbies":             {"stranger", `{"filter":{"players":1}}`, "lobby_list"},
 	"quick_join":               {"stranger", `{"or_start":{"public":true,"auto_accept":true}}`, "lobby_started"},
 	"update_lobby":             {"host", `{"locked":true}`, "lobby_updated"},
-	"resume":                   {"stranger", `{"resume_token":"s3.2.fox"}`, "resumed"}, // guest's place
+	"resume":                   {"stranger", `{"resume_token":"s3.2.fox"}`, "resumed"}, // guest's slot
 	"get_ice_servers":          {"guest", `{}`, "ice_servers"},
 	"ping":                     {"guest", `{}`, "pong"},
 }
 
-// storeless are the actions that ask the store nothing that they cannot do without.
+// storeless are the actions that do not need the store.
 var storeless = map[string]bool{"get_ice_servers": true, "ping": true}
 
-// TestFaults guards that a store that fails, or panics, at any one place costs the sender one answer, with a reference
-// that stands in exactly one line of the log; and that the same action works once the store does, in this process or
-// another.
+// TestFaults checks that a store that fails or panics at any one call costs the
+// sender one answer, with a reference that is in exactly one line of the log.
+// The same action works once the store does, in this process or another.
 func TestFaults(t *testing.T) {
 	if diff := cmp.Diff(handlers.ActionNames(), slices.Sorted(maps.Keys(validActions))); diff != "" {
 		t.Fatalf("the actions that are tried (-all +tried):\n%s", diff)
@@ -71,7 +72,7 @@ func testFault(t *testing.T, method, kind, action string) {
 		})
 	})
 	openFox(t, w)
-	w.Restart() // another process, which knows nobody
+	w.Restart() // another process, which knows no client
 	wish := validActions[action]
 	body := fmt.Sprintf(`{"action":%q,"content":%s,"request_id":"r1"}`, action, wish.text)
 
@@ -86,10 +87,10 @@ func testFault(t *testing.T, method, kind, action string) {
 	case !told && !isAnswer(answers, wish.answer):
 		t.Errorf("the sender hears %q, want %s or internal", answers, wish.answer)
 	case !told:
-		return // this action does without that method
+		return // this action does not call that method
 	}
 
-	w.Clock.Move(handlers.ClaimTTL) // a start or join that got halfway is forgotten by then
+	w.Clock.Move(handlers.ClaimTTL) // by then a start or join that got halfway no longer counts
 	w.Invoke(wish.by, "$default", strings.Replace(body, "r1", "r2", 1), "reference-2", nil)
 	if again := answersTo(w.Heard()[wish.by], "r2"); !isAnswer(again, wish.answer) {
 		t.Errorf("once the store works, the sender hears %q, want %s", again, wish.answer)
@@ -103,13 +104,15 @@ func answersTo(heard []string, requestID string) []string {
 	return slices.DeleteFunc(heard, func(event string) bool { return !strings.HasSuffix(event, `,"request_id":"`+requestID+`"}`) })
 }
 
-// isAnswer reports whether the answers are one, called name, or none if name is empty.
+// isAnswer reports whether the only answer is called name, or whether there is
+// none if name is empty.
 func isAnswer(answers []string, name string) bool {
 	return name == "" && len(answers) == 0 || len(answers) == 1 && name != "" && strings.HasPrefix(answers[0], `{"event":"`+name+`",`)
 }
 
-// TestReferenceInTheOriginalDialect guards that a client of the original dialect, whose lobby_creation_failed has no key
-// for it, is told the reference that it is asked to pass on.
+// TestReferenceInTheOriginalDialect checks that a client of the original
+// dialect gets the reference to pass on, although its lobby_creation_failed has
+// no key for it.
 func TestReferenceInTheOriginalDialect(t *testing.T) {
 	w := handlerstest.NewOver(func(s store.Store) store.Store {
 		return storetest.Failing(s, func(method string) error { return map[string]error{"CreateLobby": errors.New("no store")}[method] })
@@ -121,7 +124,8 @@ func TestReferenceInTheOriginalDialect(t *testing.T) {
 	}
 }
 
-// TestFaultyHandshakes guards that a store that fails, or panics, refuses a connection with 500, and leaves one line.
+// TestFaultyHandshakes checks that a store that fails or panics refuses a
+// connection with 500, and leaves one log line.
 func TestFaultyHandshakes(t *testing.T) {
 	for route, method := range map[string]string{"$connect": "PutConnection", "$disconnect": "DeleteConnection"} {
 		for kind, fault := range map[string]func() error{
@@ -147,8 +151,9 @@ func TestFaultyHandshakes(t *testing.T) {
 	}
 }
 
-// TestBusyReceivers guards that somebody who reads too slowly to be told of an action is rate_limited to who acts, who
-// is told for how long to wait; and that the action then counts as not done: it works when it is tried again.
+// TestBusyReceivers checks that a sender is rate_limited, with a time to wait,
+// if the receiver of its action reads too slowly. The action then counts as not
+// done, and works when it is repeated.
 func TestBusyReceivers(t *testing.T) {
 	for action, busy := range map[string]string{
 		"join_lobby": "host", "accept_request": "waiter", "reject_join_request": "waiter",

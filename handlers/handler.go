@@ -15,8 +15,8 @@ import (
 	"bellhop/store"
 )
 
-// A Poster sends to connections. Any error that is not named is the
-// implementation's own, and might be temporary.
+// A Poster sends to connections. Any unnamed error is the implementation's own,
+// and might be temporary.
 type Poster interface {
 	// Post sends data, one event, and does not keep it. It returns ErrGone if the
 	// connection is gone, and ErrBusy if it accepts nothing more for now.
@@ -47,10 +47,10 @@ type Config struct {
 	Later func(d time.Duration, f func())
 	// After returns a channel that receives after d; default time.After.
 	After func(d time.Duration) <-chan time.Time
-	ICE   ICEServers    // STUN and TURN servers that clients are told of; by default none
-	Grace time.Duration // how long the place of a dropped connection is held; default 60 s
-	Rate  float64       // actions a second that a connection may go on sending; default 100
-	Burst float64       // actions that it may send at once; default 500: a host who greets 63 guests at once
+	ICE   ICEServers    // STUN and TURN servers for clients; none by default
+	Grace time.Duration // grace of a dropped connection's slot; default 60 s
+	Rate  float64       // actions a second that a connection can keep sending; default 100
+	Burst float64       // actions that it can send in a burst; default 500: a host that greets 63 guests at once
 }
 
 // A Handler handles the events of API Gateway. Its methods can be called
@@ -99,7 +99,8 @@ func NewLobbyID() string {
 	for len(id) < cap(id) {
 		rand.Read(b[:])
 		for _, c := range b {
-			// 252 is the largest multiple of 28 in a byte: beyond it some characters would be likelier.
+			// 252 is the largest multiple of 28 in a byte: beyond it some characters
+			// would be more likely.
 			if c < 252 && len(id) < cap(id) {
 				id = append(id, alphabet[c%28])
 			}

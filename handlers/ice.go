@@ -17,19 +17,21 @@ import (
 	"bellhop/events"
 )
 
-// ICEServers are the STUN and TURN servers that clients are told of. ReadICEServers makes them; the zero value has none.
+// ICEServers are the STUN and TURN servers for clients. ReadICEServers makes
+// them; the zero value has none.
 type ICEServers struct {
 	servers []events.ICEServer // a TURN server without credentials gets some for each client
 	secret  []byte
-	// Lifetime is how long credentials made from the secret are good. 0 is
-	// 3 hours: a connection lasts 2 hours at most, and a client that resumes
-	// on the next one gets new credentials.
+	// Lifetime is how long credentials made from the secret are valid. 0 means 3
+	// hours: a connection lasts 2 hours at most, and a client that resumes on the
+	// next one gets new credentials.
 	Lifetime time.Duration
 }
 
 const turnLifetime = 3 * time.Hour
 
-// maxICE is how long all servers may be together, as JSON: they go into an event beside up to 63 peers.
+// maxICE is the longest list of servers as JSON: an event carries it together
+// with up to 63 peers.
 const maxICE = 4 << 10
 
 // ReadICEServers reads a list of servers: URLs with commas between them, or
@@ -62,14 +64,16 @@ func ReadICEServers(list, secret string) (s ICEServers, err error) {
 
 func isTURN(u string) bool { return strings.HasPrefix(u, "turn") }
 
-// isShared reports whether a server takes the credentials that are made from the secret.
+// isShared reports whether a server accepts credentials made from the secret.
 func (s ICEServers) isShared(one events.ICEServer) bool {
 	return one.Username == "" && slices.ContainsFunc(one.URLs, isTURN)
 }
 
-// forClient returns the servers with credentials for one connection, and until when those are good, zero if for ever. They
-// are of the TURN REST scheme, which coturn's use-auth-secret checks: the name is when they end, in seconds since 1970, and
-// whose they are, for the server's log and quotas; the password is the name's HMAC-SHA1.
+// forClient returns the servers with credentials for one connection, and the
+// time when those expire, zero for never. The credentials follow the TURN REST
+// scheme, which coturn's use-auth-secret checks. The user name has the expiry
+// in seconds since 1970 and the connection, for the server's log and quotas;
+// the password is the name's HMAC-SHA1.
 func (s ICEServers) forClient(conn string, now time.Time) (servers []events.ICEServer, until events.Time) {
 	servers = slices.Clone(s.servers)
 	end := now.Add(cmp.Or(s.Lifetime, turnLifetime))
@@ -86,7 +90,7 @@ func (s ICEServers) forClient(conn string, now time.Time) (servers []events.ICES
 	return servers, until
 }
 
-// iceServers is forClient for an event that has other news.
+// iceServers is forClient for an event that carries other data too.
 func (h *Handler) iceServers(conn string) []events.ICEServer {
 	servers, _ := h.ICE.forClient(conn, h.Now())
 	return servers

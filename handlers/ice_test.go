@@ -9,7 +9,7 @@ import (
 	"bellhop/handlers/handlerstest"
 )
 
-// What providers answer, as their documentation shows it.
+// Providers' answers, from their documentation.
 const (
 	cloudflare = `{"iceServers": [{"urls": ["stun:stun.cloudflare.com:3478"]},
 		{"urls": ["turn:turn.cloudflare.com:3478?transport=udp", "turns:turn.cloudflare.com:443?transport=tcp"], "username": "u", "credential": "c"}]}`
@@ -25,13 +25,13 @@ const (
 		"account_sid": "AC0", "ttl": "86400", "date_created": "Fri, 01 May 2020 01:42:57 +0000", "password": "c"}`
 )
 
-// TestReadICEServers guards that what is configured is what clients hear, and that a mistake is a sentence that says what
-// to do and does not give the secret away.
+// TestReadICEServers checks that clients get the configured servers, and that a
+// mistake gets a sentence that says what to do and does not reveal the secret.
 func TestReadICEServers(t *testing.T) {
 	const secret = "s3cret"
 	for _, test := range []struct {
 		list, secret string
-		want         string // what who asks hears, or what the error has in it
+		want         string // the client's servers, or a part of the error
 	}{
 		{"", "", `{"ice_servers":[]}`},
 		{" stun:a.example , stun:b.example:3478", "", `{"ice_servers":[{"urls":["stun:a.example","stun:b.example:3478"]}]}`},
@@ -105,8 +105,9 @@ func TestReadICEServers(t *testing.T) {
 	}
 }
 
-// TestICEServersOnTheWay guards that who comes into a lobby hears of the servers with that, with credentials of their own,
-// and who speaks the original dialect does not.
+// TestICEServersOnTheWay checks that a client that enters a lobby gets the
+// servers with it, with credentials of its own. A client of the original
+// dialect does not.
 func TestICEServersOnTheWay(t *testing.T) {
 	w := handlerstest.New()
 	var err error

@@ -14,11 +14,12 @@ import (
 	"bellhop/events"
 )
 
-// maxICEUsername is what libwebrtc, and so Chromium and Safari, take: 509 bytes.
+// maxICEUsername is the limit of libwebrtc, and so of Chromium and Safari: 509
+// bytes.
 const maxICEUsername = 509
 
 // splitICEServers reads URLs with commas between them. A browser asks each
-// server once, so those of a kind are one.
+// server once, so servers of a kind become one.
 func splitICEServers(list string) ([]events.ICEServer, error) {
 	var stun, turn events.ICEServer
 	for u := range strings.SplitSeq(list, ",") {
@@ -35,8 +36,8 @@ func splitICEServers(list string) ([]events.ICEServer, error) {
 	return slices.DeleteFunc([]events.ICEServer{stun, turn}, func(s events.ICEServer) bool { return s.URLs == nil }), nil
 }
 
-// A givenServer is a STUN or TURN server as browsers take it, and as providers
-// write it: Xirsys and Twilio have the older name url too.
+// A givenServer is a STUN or TURN server in the format of browsers and
+// providers: Xirsys and Twilio also have the older name url.
 type givenServer struct {
 	URLs       oneOrMore[string] `json:"urls"`
 	URL        oneOrMore[string] `json:"url"`
@@ -46,7 +47,7 @@ type givenServer struct {
 }
 
 // decodeICEServers reads JSON: an array of servers, one server, or the whole
-// answer of a provider that has them inside.
+// answer of a provider that contains them.
 func decodeICEServers(list string) ([]events.ICEServer, error) {
 	if !json.Valid([]byte(list)) {
 		return nil, whyInvalid(list)
@@ -70,7 +71,7 @@ func decodeICEServers(list string) ([]events.ICEServer, error) {
 	return servers, nil
 }
 
-// whyInvalid says what is wrong with text that is not JSON.
+// whyInvalid explains why text is not JSON.
 func whyInvalid(list string) error {
 	d := json.NewDecoder(strings.NewReader(list))
 	var first any
@@ -100,7 +101,7 @@ func unwrapICEServers(list []byte) ([]byte, error) {
 	switch {
 	case answer.Status != "" && answer.Status != "ok":
 		var why string
-		json.Unmarshal(answer.Value, &why) // and nothing else that it might hold
+		json.Unmarshal(answer.Value, &why) // and none of its other contents
 		return nil, fmt.Errorf("this is an error of Xirsys and no list of servers: %q", why)
 	case answer.Value != nil:
 		return unwrapICEServers(bytes.TrimSpace(answer.Value))
@@ -112,7 +113,8 @@ func unwrapICEServers(list []byte) ([]byte, error) {
 	return list, nil
 }
 
-// check returns the server for clients, or what browsers have against it.
+// check returns the server for clients, or the error that browsers would
+// report.
 func (g givenServer) check(number int) (events.ICEServer, error) {
 	urls := g.URLs
 	if len(urls) == 0 {
@@ -137,8 +139,8 @@ func (g givenServer) check(number int) (events.ICEServer, error) {
 	return events.ICEServer{URLs: urls, Username: g.Username, Credential: g.Credential}, nil
 }
 
-// oneOrMore is a value or an array of them, as browsers take urls, and
-// providers write servers.
+// oneOrMore is a value or an array of values: browsers accept both as urls, and
+// providers write both for servers.
 type oneOrMore[T any] []T
 
 // UnmarshalJSON implements json.Unmarshaler. It refuses fields that T lacks.
@@ -152,8 +154,9 @@ func (o *oneOrMore[T]) UnmarshalJSON(b []byte) error {
 	return d.Decode(&(*o)[0])
 }
 
-// checkICEURL checks a URL as RFC 7064 (STUN) and RFC 7065 (TURN) have it, and
-// that browsers take it: one that does not is an exception in each of them.
+// checkICEURL checks a URL by RFC 7064 (STUN) and RFC 7065 (TURN), and by the
+// rules of browsers: each of them throws an exception for a URL that one of
+// them refuses.
 func checkICEURL(s string) error {
 	scheme, rest, _ := strings.Cut(s, ":")
 	address, query, asks := strings.Cut(rest, "?")

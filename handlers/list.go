@@ -11,7 +11,7 @@ import (
 	"bellhop/lobby"
 )
 
-// listLobbies shows the lobbies of the sender's game that anybody may join.
+// listLobbies lists the lobbies of the sender's game that anybody can join.
 func (h *Handler) listLobbies(ctx context.Context, req *action) error {
 	var c events.ListLobbies
 	if err := req.Content.Read(&c); err != nil {
@@ -39,11 +39,12 @@ func (h *Handler) listLobbies(ctx context.Context, req *action) error {
 	return h.reply(ctx, req, list)
 }
 
-// maxListed bounds one read of a list: DynamoDB returns about 1 MB at most.
+// maxListed limits one read of a list: DynamoDB returns about 1 MB at most.
 const maxListed = 1000
 
-// find returns the lobbies of game that filter picks, in an order, from after a position on. It reads n of the list at
-// first. Each time that was not enough it reads four times as many, and the sender pays for that.
+// find returns the lobbies of game that filter selects, in an order, from a
+// position on. It first reads n of the list. Each time that is not enough, it
+// reads four times as many, and the sender pays for that.
 func (h *Handler) find(ctx context.Context, req *action, game string, o *lobby.Order, after lobby.Position, n int, filter events.Filter) iter.Seq2[lobby.Listing, error] {
 	return func(yield func(lobby.Listing, error) bool) {
 		for more, read := true, 0; more; n, read = min(4*n, maxListed), read+1 {

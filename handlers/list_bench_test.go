@@ -22,8 +22,9 @@ import (
 	"bellhop/store/dynamodbtest"
 )
 
-// BenchmarkFind is what list_lobbies and quick_join take beside so many public lobbies, and what they ask of DynamoDB: calls,
-// and the capacity units that the emulator says. A quick_join is followed by a leave_lobby, which counts with it.
+// BenchmarkFind measures list_lobbies and quick_join among n public lobbies:
+// their time, their calls of DynamoDB, and the capacity units that the emulator
+// reports. A leave_lobby follows each quick_join and counts with it.
 func BenchmarkFind(b *testing.B) {
 	for _, n := range []int{10, 1_000, 100_000} {
 		b.Run(fmt.Sprintf("memory/%d", n), func(b *testing.B) {
@@ -61,8 +62,8 @@ func benchmarkFind(b *testing.B, do func(conn, action, content string), m *scale
 	}
 }
 
-// BenchmarkJoinBesideLists is how long joins take while four others go through 100,000 lobbies all the time, and find nothing;
-// and the longest that one took.
+// BenchmarkJoinBesideLists measures joins while four clients search 100,000
+// lobbies all the time, and find nothing: the average and the longest.
 func BenchmarkJoinBesideLists(b *testing.B) {
 	for _, readers := range []int{0, 4} {
 		b.Run(fmt.Sprint(readers), func(b *testing.B) {
@@ -90,7 +91,8 @@ func BenchmarkJoinBesideLists(b *testing.B) {
 	}
 }
 
-// crowd opens n public lobbies in s, and returns what has somebody say something there.
+// crowd opens n public lobbies in s, and returns a function that sends a
+// message of a client there.
 func crowd(b *testing.B, s store.Store, n int) (do func(conn, action, content string)) {
 	for i := range n {
 		l := lobby.New("default", fmt.Sprint("l", i), lobby.Member{Conn: "host"})
@@ -116,7 +118,7 @@ func crowd(b *testing.B, s store.Store, n int) (do func(conn, action, content st
 	}
 }
 
-// scales weigh what is asked of DynamoDB.
+// scales add up the capacity that requests to DynamoDB use.
 type scales struct {
 	mu           sync.Mutex
 	calls, units float64

@@ -10,8 +10,9 @@ import (
 	"bellhop/handlers/handlerstest"
 )
 
-// TestListCost guards what looking for lobbies costs its sender's bucket: one action, whether or not the list ends there,
-// and more only where the server had to read on.
+// TestListCost checks how much a search costs its sender's bucket: one action,
+// whether or not the list ends there, and more only if the server had to read
+// on.
 func TestListCost(t *testing.T) {
 	const list, quick = `{"action":"list_lobbies","content":{%s}}`, `{"action":"quick_join","content":{%s}}`
 	none := `"filter":{"metadata.mode":"none"}`

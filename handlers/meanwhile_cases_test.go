@@ -7,7 +7,7 @@ import (
 	"bellhop/handlers/handlerstest"
 )
 
-// What is said in meanwhiles.
+// The cases of TestMeanwhile.
 const (
 	join   = `{"action":"join_lobby","content":{"lobby_id":"hen"},"request_id":"J"}`
 	accept = `{"action":"accept_request","request_id":"A"}`
@@ -15,18 +15,18 @@ const (
 	leave  = `{"action":"leave_lobby","request_id":"L"}`
 )
 
-// meanwhiles are something that happens while an event is on its way.
+// meanwhiles are events that happen while another event is on its way.
 var meanwhiles = map[string]struct {
 	dialect   string // of the host
-	auto      bool   // whoever asks is let in
+	auto      bool   // all requests are accepted
 	migrates  bool
 	mesh      bool
-	bob       bool // is in the lobby too
+	bob       bool // a member of the lobby too
 	by, says  string
-	to, event string // while this is on its way to them
+	to, event string // while this event is on its way to them
 	then      func(w *handlerstest.World) error
-	want      map[string][]string // the events that each hears, with their request_id
-	in        []string            // who the lobby lists after that
+	want      map[string][]string // each client's events, with their request_id
+	in        []string            // members of the lobby afterwards
 	elsewhere bool                // ann is in another
 }{
 	"the host of an original lobby drops while asked": {

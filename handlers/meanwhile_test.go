@@ -17,11 +17,13 @@ import (
 	"bellhop/store"
 )
 
-// errLost is what a post may end with on AWS though the event has arrived.
+// errLost is the error of a post on AWS that can arrive all the same.
 var errLost = errors.New("no answer")
 
-// TestMeanwhile guards what clients hear when something else happens while an event is on its way: each request_id is
-// answered once, nobody is in two lobbies, and whoever heard that somebody came or dropped hears that they left.
+// TestMeanwhile checks the clients' events if something else happens while an
+// event is on its way. Each request_id is answered once, and nobody is in two
+// lobbies. A client that was notified that a member came or dropped is also
+// notified that it left.
 func TestMeanwhile(t *testing.T) {
 	for name, tt := range meanwhiles {
 		t.Run(name, func(t *testing.T) {
@@ -42,7 +44,7 @@ func TestMeanwhile(t *testing.T) {
 				w.Say("ann", join)
 			}
 			w.Heard()
-			var met atomic.Bool // letters go out at the same time
+			var met atomic.Bool // posts go out at the same time
 			w.Meanwhile = func(conn, event string) error {
 				if conn != tt.to || !strings.Contains(event, `"event":"`+tt.event+`"`) || met.Swap(true) {
 					return nil
@@ -61,13 +63,14 @@ func TestMeanwhile(t *testing.T) {
 	}
 }
 
-// resumeHost gives the place of the lobby hen's host to a new connection, again.
+// resumeHost gives the slot of the lobby hen's host to a new connection, again.
 func resumeHost(w *handlerstest.World) {
 	w.Connect("again", nil)
 	w.Say("again", `{"action":"resume","content":{"resume_token":"s1.1.hen"}}`)
 }
 
-// TestRelayToOneWhoResumes guards that what is under way to somebody who takes another connection arrives there.
+// TestRelayToOneWhoResumes checks that a relay on its way to a member that
+// changes its connection arrives on the new one.
 func TestRelayToOneWhoResumes(t *testing.T) {
 	w := handlerstest.New()
 	openFox(t, w)
@@ -89,8 +92,8 @@ func TestRelayToOneWhoResumes(t *testing.T) {
 	}
 }
 
-// wantListed checks who is in the lobby hen, or waits for it; and that just those may not start another, nor ann if she is
-// elsewhere.
+// wantListed checks the members of the lobby hen and the waiting players. Only
+// these, and ann if she is elsewhere, must be unable to start another lobby.
 func wantListed(t *testing.T, w *handlerstest.World, want []string, elsewhere bool) {
 	t.Helper()
 	l, err := w.Store.Lobby(context.Background(), lobby.KeyOf("default", "hen"))
@@ -103,7 +106,7 @@ func wantListed(t *testing.T, w *handlerstest.World, want []string, elsewhere bo
 			t.Errorf("%s is listed: %v, want %v", conn, listed, !listed)
 		}
 		if !w.Connected(conn) {
-			continue // is not there any more
+			continue // it no longer exists
 		}
 		w.Say(conn, fmt.Sprintf(`{"action":"start_lobby","content":{"lobby_id":"%s-next"}}`, conn))
 		heard := brief(w.Heard())[conn]
@@ -114,7 +117,7 @@ func wantListed(t *testing.T, w *handlerstest.World, want []string, elsewhere bo
 	}
 }
 
-// brief makes of events their names, codes and request ids.
+// brief reduces events to their names, codes and request ids.
 func brief(heard map[string][]string) map[string][]string {
 	all := map[string][]string{}
 	for conn, events := range heard {
@@ -131,15 +134,17 @@ func brief(heard map[string][]string) map[string][]string {
 	return all
 }
 
-// member returns what a name stands for somewhere in a message, if that is a string.
+// member returns the value of a name anywhere in a message, if the value is a
+// string.
 func member(message, name string) string {
 	_, after, _ := strings.Cut(message, `"`+name+`":"`)
 	value, _, _ := strings.Cut(after, `"`)
 	return value
 }
 
-// TestWhoDoesNotRead guards that a client which sends and does not read leaves one line in the log, can not fill it, and can
-// not make an action that was done look as if it were not.
+// TestWhoDoesNotRead checks that a client that sends and does not read leaves
+// one line in the log and cannot fill it. Actions that were done must not look
+// as if they had failed.
 func TestWhoDoesNotRead(t *testing.T) {
 	w := handlerstest.New()
 	openFox(t, w)
@@ -157,7 +162,7 @@ func TestWhoDoesNotRead(t *testing.T) {
 	}
 }
 
-// TestRetryAfter guards that who waits for as long as it was told may go on.
+// TestRetryAfter checks that a client that waits for retry_after_ms can go on.
 func TestRetryAfter(t *testing.T) {
 	w := handlerstest.New()
 	w.Rate, w.Burst = 300, 1
@@ -175,8 +180,8 @@ func TestRetryAfter(t *testing.T) {
 	}
 }
 
-// TestStartAfterLostHost guards that an id is not kept by a host whose end was noticed by half: its connection is
-// forgotten, and the lobby was never told.
+// TestStartAfterLostHost checks that an id is not kept by a host whose end was
+// only half noticed: its connection is deleted, but the lobby does not know.
 func TestStartAfterLostHost(t *testing.T) {
 	for dialect, freed := range map[string]time.Duration{"bellhop": 61 * time.Second, "original": 0} {
 		t.Run(dialect, func(t *testing.T) {
@@ -201,8 +206,9 @@ func TestStartAfterLostHost(t *testing.T) {
 	}
 }
 
-// TestFreeBeforeToldSo guards that who hears that they are in a lobby no longer, or do not wait for one, may start another
-// at once: they are free before they are told.
+// TestFreeBeforeToldSo checks that a client that is notified of the end of its
+// membership or request can start another lobby immediately: it is free before
+// the notification.
 func TestFreeBeforeToldSo(t *testing.T) {
 	for name, tt := range map[string]struct{ by, says, to, event string }{
 		"a member whose lobby closes":   {"host", `{"action":"close_lobby"}`, "guest", "lobby_closed"},
@@ -237,7 +243,7 @@ func TestFreeBeforeToldSo(t *testing.T) {
 	}
 }
 
-// TestEditedTokens guards that a token is good as it was given and in no other form.
+// TestEditedTokens checks that a token is valid only in its original form.
 func TestEditedTokens(t *testing.T) {
 	w := handlerstest.New()
 	openFox(t, w)
@@ -249,8 +255,9 @@ func TestEditedTokens(t *testing.T) {
 	}
 }
 
-// TestHostFoundGone guards that the place of a host whom a joiner finds gone is given up when its time is over, though nobody
-// looks at the lobby: its $disconnect comes when it is away already.
+// TestHostFoundGone checks that the slot of a host that a joiner finds gone is
+// free when its grace is over, even if nobody reads the lobby: its $disconnect
+// comes when it is away already.
 func TestHostFoundGone(t *testing.T) {
 	for _, auto := range []bool{false, true} {
 		var later []func()

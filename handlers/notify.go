@@ -18,7 +18,7 @@ type outgoing struct {
 	original  bool // speaks the original dialect
 	event     events.Event
 	requestID string // of the action that the event answers
-	last      bool   // the connection is closed after it
+	last      bool   // then the connection is closed
 }
 
 // send posts o. It skips an event that the receiver's dialect does not have.
@@ -56,7 +56,7 @@ func (h *Handler) replyTo(ctx context.Context, req *action, c store.Connection, 
 		h.logUndelivered(ctx, answer, err)
 		return nil
 	}
-	if c.Claim.LobbyID != "" { // $disconnect may have been handled before the sender came into the lobby
+	if c.Claim.LobbyID != "" { // $disconnect might have been handled before the sender entered the lobby
 		if _, err := h.drop(ctx, c.Key(), req.conn); err != nil {
 			return err
 		}
@@ -73,8 +73,8 @@ func (h *Handler) done(ctx context.Context, req *action, e events.Done) error {
 	return h.reply(ctx, req, e)
 }
 
-// notify sends the lobby's events to those concerned. req is the action that
-// they answer, or nil.
+// notify sends the lobby's events to the clients concerned. req is the action
+// that they answer, or nil.
 func (h *Handler) notify(ctx context.Context, req *action, l *lobby.Lobby) {
 	h.dropAll(ctx, l.Key(), h.notifyChanges(ctx, req, l))
 }
@@ -93,7 +93,7 @@ func (h *Handler) dropAll(ctx context.Context, key lobby.Key, gone []string) {
 func (h *Handler) notifyChanges(ctx context.Context, req *action, l *lobby.Lobby) (gone []string) {
 	var all []outgoing
 	for _, c := range l.Events {
-		// No action closes a lobby for which the time is over.
+		// No action closes a lobby whose time is over.
 		isAnswer := c.Kind == lobby.Updated || c.Kind == lobby.Closed && c.Reason != lobby.ReasonTimedOut
 		for _, o := range notifications(l, c) {
 			if req != nil && o.to == req.conn && isAnswer {
@@ -105,7 +105,8 @@ func (h *Handler) notifyChanges(ctx context.Context, req *action, l *lobby.Lobby
 	return h.broadcast(ctx, all)
 }
 
-// notifications decides who is sent what: docs/protocol.md has it as a table.
+// notifications decides which client gets which event: docs/protocol.md has the
+// table.
 func notifications(l *lobby.Lobby, c lobby.Event) (all []outgoing) {
 	var e events.Event
 	switch c.Kind {
@@ -212,7 +213,8 @@ func (h *Handler) sendInOrder(ctx context.Context, all []outgoing) error {
 	return nil
 }
 
-// logUndelivered logs what kept l from its receiver. A receiver that does not read is logged once: it must not fill a log.
+// logUndelivered logs why l was not delivered. A receiver that does not read is
+// logged once: it must not fill a log.
 func (h *Handler) logUndelivered(ctx context.Context, l outgoing, err error) {
 	if err == nil || errors.Is(err, ErrGone) || errors.Is(err, ErrBusy) && h.sessions.of(l.to).wasBusy() {
 		return

@@ -11,12 +11,13 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// TestOvertaken guards that a client which hears of its lobby's end, or of another host, before it hears that it is in can tell
-// which is right: what names a host says which term that is.
+// TestOvertaken checks a client that is notified of its lobby's end, or of
+// another host, before it is notified of its own admission. It can tell which
+// event is current: each event that names a host has a term.
 func TestOvertaken(t *testing.T) {
 	for name, tt := range map[string]struct {
 		onLeave, by, says string
-		to, event         string // while this is on its way to them, the host leaves
+		to, event         string // the host leaves while this event is on its way
 		want              []string
 	}{
 		"accepted, and then there is another host": {"migrate", "host", accept, "ann", "request_accepted",

@@ -18,13 +18,13 @@ import (
 	"bellhop/store/dynamodbtest"
 )
 
-// A walk is somebody who goes through the pages of a list, while lobbies come and go.
+// A walk is a client that reads the pages of a list while lobbies come and go.
 type walk struct {
-	lobbies []int // those at the start, and
-	between []int // what happens between two pages, as numbers that are taken apart by their remainders
+	lobbies []int // initial lobbies, and
+	between []int // changes between two pages, as numbers whose remainders say what changes
 	filter  []int // conditions
 	limit   int
-	each    int // so many happen between two pages
+	each    int // number of changes between two pages
 }
 
 var walks = rapid.Custom(func(t *rapid.T) walk {
@@ -38,7 +38,7 @@ var walks = rapid.Custom(func(t *rapid.T) walk {
 		rapid.SampledFrom([]int{1, 5, 20, 100, 100, 100}).Draw(t, "limit"), handlerstest.Uniform(t, "each", 3)}
 })
 
-// conditions of filters, and what they are in Go.
+// conditions of filters, and the same as Go functions.
 var conditions = []struct {
 	text  string
 	holds func(l *lobby.Lobby) bool
@@ -53,8 +53,9 @@ var conditions = []struct {
 	{`"metadata.mods.fog":{"$exists":false}`, func(l *lobby.Lobby) bool { return l.Metadata == "" }},
 }
 
-// TestPages guards that the pages of list_lobbies are together what a look at all lobbies gives, for those that stay: none twice,
-// none missing, the newest first; and that a page is short only where the list ends or an event can hold no more.
+// TestPages checks that the pages of list_lobbies together have every lobby
+// that stays: none twice, none missing, the newest first. A page is short only
+// at the end of the list, or if an event can hold no more.
 func TestPages(t *testing.T) {
 	t.Run("memory", func(t *testing.T) {
 		rapid.Check(t, func(t *rapid.T) { newWalker(handlerstest.New()).goes(t, walks.Draw(t, "walk")) })
@@ -69,7 +70,7 @@ func TestPages(t *testing.T) {
 	})
 }
 
-// A walker knows which lobbies there are.
+// A walker knows all lobbies.
 type walker struct {
 	*handlerstest.World
 	ids []string // of all that ever were
@@ -131,7 +132,7 @@ func (w *walker) goes(t rapid.TB, plan walk) {
 	}
 }
 
-// page returns what is on the page at cursor, and the next cursor.
+// page returns the ids on the page at cursor, and the next cursor.
 func (w *walker) page(t rapid.TB, limit int, filter, cursor string) (ids []string, next string) {
 	w.Invoke("walker", "$default", fmt.Sprintf(`{"action":"list_lobbies","content":{"limit":%d,"filter":{%s},"cursor":%q}}`,
 		limit, filter, cursor), "", nil)
@@ -180,7 +181,7 @@ func (w *walker) starts(t rapid.TB, n int) {
 	w.ids = append(w.ids, id)
 }
 
-// happens has a lobby come, go, or change.
+// happens opens, closes or changes a lobby.
 func (w *walker) happens(t rapid.TB, n int) {
 	if n%4 == 0 || len(w.ids) == 0 {
 		w.starts(t, n/4)
@@ -214,7 +215,8 @@ func (w *walker) happens(t rapid.TB, n int) {
 	}
 }
 
-// scan reads all lobbies, one by one, and returns the ids of those that the list is to show, the newest first.
+// scan reads all lobbies, one by one, and returns the ids that the list must
+// show, the newest first.
 func (w *walker) scan(t rapid.TB, picks func(l *lobby.Lobby) bool) (ids []string) {
 	var all []*lobby.Lobby
 	for _, id := range w.ids {

@@ -23,7 +23,7 @@ const (
 	argonPasses = 5
 )
 
-// hashing bounds how many passwords are hashed at the same time, so that
+// hashing limits how many passwords are hashed at the same time, so that
 // guesses leave cores to players.
 var hashing = make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2))
 
@@ -55,8 +55,8 @@ func saltedHash(ctx context.Context, password, salt string) (string, error) {
 	return salt + "." + base64.RawURLEncoding.EncodeToString(sum), nil
 }
 
-// Wrong passwords for one lobby, from everybody together, in one process: at
-// once, and a second.
+// The number of wrong passwords for one lobby, from everybody together, in one
+// process: at once, and a second.
 const (
 	passwordBurst = 50
 	passwordRate  = 10
@@ -66,9 +66,9 @@ const (
 func passwordTries(key lobby.Key) string { return "password of " + string(key) }
 
 // prove returns nil if password matches hash, the stored hash of the lobby at
-// key. Otherwise it returns lobby.ErrWrongPassword or, if too many were wrong,
-// an error that says when to try again. A wrong password costs its sender what
-// a guess costs.
+// key. Otherwise it returns lobby.ErrWrongPassword or, after too many wrong
+// ones, an error that says when to try again. A wrong password costs its sender
+// as much as a guess.
 //
 // The right password passes however many have guessed. Only a check that the
 // process has no room for is refused, before anybody knows whether the password

@@ -12,8 +12,9 @@ import (
 	"bellhop/lobby"
 )
 
-// TestTooManyPasswords guards that nobody waits for long while others have passwords hashed: who would is told to try again,
-// may do so, and it is no fault of ours.
+// TestTooManyPasswords checks that nobody waits for long while other passwords
+// are hashed. A client that would is told to try again, can do so, and the
+// error is not internal.
 func TestTooManyPasswords(t *testing.T) {
 	w := handlerstest.New()
 	w.Limit = handlers.HashTime + handlers.AnswerTime + time.Second
@@ -54,8 +55,9 @@ func TestTooManyPasswords(t *testing.T) {
 	}
 }
 
-// TestRightPasswordPasses guards that however many wrong passwords others have tried at a lobby, the right one lets in. A wrong
-// one is slowed after it was found wrong, and its sender pays for it.
+// TestRightPasswordPasses checks that the right password opens a lobby however
+// many wrong ones others have tried. A wrong one is slowed down after the
+// check, and its sender pays for it.
 func TestRightPasswordPasses(t *testing.T) {
 	w := handlerstest.New()
 	for _, conn := range []string{"host", "guest", "stranger"} {
@@ -63,7 +65,7 @@ func TestRightPasswordPasses(t *testing.T) {
 	}
 	w.Say("host", `{"action":"start_lobby","content":{"lobby_id":"fox","password":"right"}}`)
 	w.Say("stranger", `{"action":"join_lobby","content":{"lobby_id":"fox","password":"wrong"},"request_id":"1"}`)
-	w.TryPasswords(lobby.KeyOf("default", "fox")) // as if others had tried so many
+	w.TryPasswords(lobby.KeyOf("default", "fox")) // as if others had tried that many
 	w.Heard()
 	w.Say("stranger", `{"action":"join_lobby","content":{"lobby_id":"fox","password":"wrong"},"request_id":"2"}`)
 	w.Say("guest", `{"action":"join_lobby","content":{"lobby_id":"fox","password":"right"},"request_id":"3"}`)

@@ -26,14 +26,14 @@ var (
 	quickDynamoDB = flag.Int("quick.dynamodb", 5, "how often they do on DynamoDB")
 )
 
-// How many players look for a game at once, and how many each takes.
+// Numbers of players who look for a game together, and how many each lobby
+// takes.
 const (
 	quickPlayers = 64
 	quickPlaces  = 4
 )
 
-// counted returns a Store that counts the calls of s, and how often another
-// write came first.
+// counted returns a Store that counts the calls of s, and its conflicts.
 func counted(s store.Store, calls, conflicts *atomic.Int64) store.Store {
 	return storetest.Intercept(s, func(c storetest.Call) error {
 		err := c.Do()
@@ -44,10 +44,11 @@ func counted(s store.Store, calls, conflicts *atomic.Int64) store.Store {
 	})
 }
 
-// TestQuickJoinAtOnce guards that 64 players who look for a game at the same moment, when there is none, are each answered once
-// and in one lobby; that no lobby has more than its places; that they are in hardly more lobbies than hold them; and that
-// nobody is left alone while there is a place in the lobby of somebody else. It prints in how many lobbies they were, and what
-// it took.
+// TestQuickJoinAtOnce checks 64 players who look for a game at the same moment,
+// when there is none. Each gets one answer and is in one lobby. No lobby has
+// too many players, there are hardly more lobbies than needed, and nobody is
+// alone while another lobby has room. It prints the number of lobbies and the
+// cost.
 func TestQuickJoinAtOnce(t *testing.T) {
 	t.Run("memory", func(t *testing.T) {
 		quickly(t, *quickRounds, func(w *handlerstest.World) store.Store { return w.Store })
@@ -61,11 +62,12 @@ func TestQuickJoinAtOnce(t *testing.T) {
 	})
 }
 
-// TestQuickJoinAlreadyIn guards that who has come into a lobby by another process hears so, also if there is no lobby to find.
+// TestQuickJoinAlreadyIn checks that a client that has joined a lobby through
+// another process gets already_in_lobby, even if there is no lobby to find.
 func TestQuickJoinAlreadyIn(t *testing.T) {
 	w := handlerstest.New()
 	w.Connect("ann", nil)
-	w.Say("ann", `{"action":"quick_join"}`) // so that this process has ann nowhere
+	w.Say("ann", `{"action":"quick_join"}`) // so this process has no lobby for ann
 	here := w.Handler
 	w.Restart()
 	w.Say("ann", `{"action":"start_lobby"}`)
@@ -78,7 +80,7 @@ func TestQuickJoinAlreadyIn(t *testing.T) {
 }
 
 func quickly(t *testing.T, rounds int, open func(w *handlerstest.World) store.Store) {
-	lobbies, alone := map[int]int{}, map[int]int{} // rounds that had so many
+	lobbies, alone := map[int]int{}, map[int]int{} // rounds with that many
 	var calls, conflicts atomic.Int64
 	for range rounds {
 		w := handlerstest.New()
@@ -115,7 +117,8 @@ func quickly(t *testing.T, rounds int, open func(w *handlerstest.World) store.St
 	t.Logf("of each player %.1f calls of the store, %.1f conflicts", float64(calls.Load())/n, float64(conflicts.Load())/n)
 }
 
-// quickRound has all look for a game at once, and returns how many players each lobby has then.
+// quickRound lets all look for a game together, and returns how many players
+// each lobby has then.
 func quickRound(t *testing.T, w *handlerstest.World) (sizes map[lobby.Key]int) {
 	var all sync.WaitGroup
 	start := make(chan bool)

@@ -19,8 +19,7 @@ func (h *Handler) sendICECandidate(ctx context.Context, req *action) error {
 	return h.relay(ctx, req, new(events.ICECandidate))
 }
 
-// buffers holds room for outgoing events. A Poster does not keep what it is
-// given.
+// buffers holds buffers for outgoing events. A Poster does not keep its data.
 var buffers = sync.Pool{New: func() any { return new([]byte) }}
 
 // relay passes c from the sender to a peer. This path has to be fast: it reads
@@ -75,8 +74,7 @@ func (h *Handler) peer(ctx context.Context, req *action, id string) (at lobby.Ke
 }
 
 // again posts data to a peer whose connection turned out to be gone, if the
-// peer has resumed on another since. A message under way must not be lost by
-// that.
+// peer has resumed on another since. This must not lose a message on its way.
 func (h *Handler) again(ctx context.Context, req *action, id string, was lobby.Member, data []byte) error {
 	_, _, now, err := h.peer(ctx, req, id)
 	switch {

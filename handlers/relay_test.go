@@ -14,15 +14,15 @@ import (
 	"bellhop/store"
 )
 
-// discard is a Poster that takes everything.
+// discard is a Poster that accepts and drops everything.
 type discard struct{}
 
 func (discard) Post(context.Context, string, []byte) error { return nil }
 
 func (discard) Hangup(context.Context, string) error { return nil }
 
-// BenchmarkRelay is the path that has to be fast: a description of 1500 bytes, from the host to a member, in the Handler
-// alone.
+// BenchmarkRelay measures the path that has to be fast: a description of 1500
+// bytes, from the host to a member, in the Handler alone.
 func BenchmarkRelay(b *testing.B) {
 	h := handlers.New(handlers.Config{
 		Store: store.NewMemory(time.Now), Poster: discard{}, Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Rate: 1e12,

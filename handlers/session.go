@@ -11,17 +11,17 @@ import (
 
 // A session is what this process remembers of a connection between two
 // messages: a hint of its claim, which is checked against the store, and its
-// rate limit. All of it can be forgotten; the limit then starts afresh.
+// rate limit. All of it can be forgotten; the limit then starts again.
 type session struct {
 	mu     sync.Mutex
-	known  bool // conn has been read
+	known  bool // conn is valid
 	conn   store.Connection
-	tokens float64 // actions that may be sent at once; those of the start are still to come
+	tokens float64 // rest of the burst of actions; the first is not included
 	last   time.Time
-	busy   bool // the log says that it took no more
+	busy   bool // the log has a line about its full outbox
 }
 
-// hint returns the connection as last seen, if at all.
+// hint returns the connection as last seen, or nil.
 func (s *session) hint() (c store.Connection, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -51,7 +51,7 @@ type sessionShard struct {
 	of map[string]*session
 }
 
-// maxSessions bounds each of the 64 shards: a quarter of a million connections
+// maxSessions limits each of the 64 shards: a quarter of a million connections
 // in all.
 const maxSessions = 4096
 

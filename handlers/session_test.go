@@ -7,8 +7,8 @@ import (
 	"bellhop/internal/sharded"
 )
 
-// TestSessionsAreForgotten guards that a process that runs for long remembers no
-// more than so many connections.
+// TestSessionsAreForgotten checks that a process that runs for long remembers
+// only a limited number of connections.
 func TestSessionsAreForgotten(t *testing.T) {
 	var s sessions
 	for i := range maxSessions * sharded.N {

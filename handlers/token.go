@@ -17,12 +17,12 @@ type resumeToken struct {
 	lobbyID string
 }
 
-// token returns the token as clients keep it. It names the lobby, so that
-// finding the slot needs no other record.
+// token returns the token in the clients' form. It names the lobby, so finding
+// the slot needs no other record.
 func (s resumeToken) token() string { return s.secret + "." + strconv.Itoa(s.peerID) + "." + s.lobbyID }
 
-// hash returns what is stored of the secret. The secret has 128 random bits, so
-// a slow hash would protect nothing more.
+// hash returns the stored hash of the secret. The secret has 128 random bits,
+// so a slow hash would protect nothing more.
 func (s resumeToken) hash() string {
 	sum := sha256.Sum256([]byte(s.secret))
 	return base64.RawURLEncoding.EncodeToString(sum[:])

@@ -7,8 +7,8 @@ import (
 	"bellhop/events"
 )
 
-// FuzzSeat guards that a token is of one slot, and that every possible slot has
-// a token.
+// FuzzSeat checks that a token belongs to one slot, and that every possible
+// slot has a token.
 func FuzzSeat(f *testing.F) {
 	f.Add("kX3v", 1, "Blue-Fox")
 	f.Add("a.1", 2, "fox")

@@ -9,11 +9,11 @@ import (
 	"bellhop/store"
 )
 
-// A change says which lobby to change. The zero values of the other fields
-// suit a change that no action asked for.
+// A change names the lobby to change. The zero values of the other fields suit
+// a change without an action.
 type change struct {
 	key    lobby.Key
-	sender *action      // the action that is answered by an event of the change; nil: none
+	sender *action      // the action that an event of the change answers; nil: none
 	seen   *lobby.Lobby // the lobby, if the caller has just read it
 	silent bool         // the caller sends the notifications itself
 }

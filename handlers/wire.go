@@ -5,7 +5,7 @@ import (
 	"bellhop/lobby"
 )
 
-// wireLobby returns what clients are sent of l.
+// wireLobby returns l as clients get it.
 func wireLobby(l lobby.Listing) events.Lobby {
 	topology, onHostLeave := "star", "close"
 	if l.Mesh {
@@ -21,7 +21,7 @@ func wireLobby(l lobby.Listing) events.Lobby {
 	}
 }
 
-// wirePeers returns what m is sent of the members it is linked with.
+// wirePeers returns the members linked with m, as m gets them.
 func wirePeers(l *lobby.Lobby, m lobby.Member) []events.Peer {
 	peers := []events.Peer{}
 	for _, p := range l.Peers(m) {

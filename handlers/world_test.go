@@ -6,7 +6,8 @@ import (
 	"bellhop/handlers/handlerstest"
 )
 
-// openFox has three connect and a lobby begin: host's, with guest in it and waiter in front of it.
+// openFox connects three clients and opens a lobby: host's, with guest in it
+// and waiter in front of it.
 func openFox(t *testing.T, w *handlerstest.World) {
 	t.Helper()
 	for _, conn := range []string{"host", "guest", "waiter", "stranger"} {

@@ -6,7 +6,7 @@ import (
 	"bellhop/lobby"
 )
 
-// lobbyTests are the rules: what each does, to all there is, and what it refuses.
+// lobbyTests are the rules: the effect of each, and its errors.
 var lobbyTests = map[string]lobbyTest{
 	"request: waits, and is promised the next number": {rule: request("yan"), want: func(l *lobby.Lobby) {
 		l.LastPeerID = 7
@@ -75,7 +75,7 @@ var lobbyTests = map[string]lobbyTest{
 		rule: accept("host", "wes", 4), err: lobby.ErrPeerIDTaken,
 	},
 	"accept: promised, and given to another": {
-		was:  func(l *lobby.Lobby) { l.UsedPeerIDs = [][2]int{{1, 5}} }, // and that one has left
+		was:  func(l *lobby.Lobby) { l.UsedPeerIDs = [][2]int{{1, 5}} }, // and that member has left
 		rule: accept("host", "wes", 0), want: func(l *lobby.Lobby) { admitted(l, 0, 7, [2]int{1, 5}, [2]int{7, 7}) },
 	},
 

@@ -1,6 +1,6 @@
-// Package handlerstest has what tests of a Handler share: a World is a Handler
-// over a store in memory, with a clock that stands still, and an Inbox is a
-// Poster that keeps what clients receive.
+// Package handlerstest has the shared parts of tests of a Handler. A World is a
+// Handler over a store in memory, with a clock that stands still. An Inbox is a
+// Poster that keeps the clients' events.
 package handlerstest
 
 import (
@@ -30,8 +30,8 @@ type World struct {
 	secrets atomic.Int64
 }
 
-// New returns a World over a store in memory. Its resume tokens have the secrets
-// s1, s2, and so on.
+// New returns a World over a store in memory. The secrets of its resume tokens
+// are s1, s2, and so on.
 func New() *World { return NewOver(func(s store.Store) store.Store { return s }) }
 
 // NewOver is New, with the store that wrap returns.
@@ -44,7 +44,7 @@ func NewOver(wrap func(store.Store) store.Store) *World {
 	return w
 }
 
-// Restart replaces the Handler with one of a new process, by w.Config.
+// Restart replaces the Handler with that of a new process, by w.Config.
 func (w *World) Restart() { w.Handler = handlers.New(w.Config) }
 
 // Use restarts w over another store.
@@ -59,7 +59,7 @@ func (w *World) Invoke(conn, route, body, reference string, query map[string]str
 	return w.invoke(w.Handler, conn, route, body, reference, query)
 }
 
-// InvokeBy has the Handler of another process handle an event.
+// InvokeBy lets the Handler of another process handle an event.
 func (w *World) InvokeBy(h *handlers.Handler, conn, route, body string) {
 	w.invoke(h, conn, route, body, "reference", nil)
 }
@@ -74,7 +74,7 @@ func (w *World) invoke(h *handlers.Handler, conn, route, body, reference string,
 	return Invoke(ctx, h, conn, route, body, reference, query)
 }
 
-// Invoke has h handle one event of API Gateway and returns its status.
+// Invoke lets h handle one event of API Gateway and returns its status.
 func Invoke(ctx context.Context, h *handlers.Handler, conn, route, body, reference string, query map[string]string) int {
 	e := awsevents.APIGatewayWebsocketProxyRequest{Body: body, QueryStringParameters: query}
 	e.RequestContext.ConnectionID, e.RequestContext.RouteKey, e.RequestContext.RequestID = conn, route, reference
@@ -94,7 +94,7 @@ func (w *World) Connect(conn string, query map[string]string) int {
 	return status
 }
 
-// Say has a client send a message.
+// Say sends a client's message.
 func (w *World) Say(conn, text string) { w.Invoke(conn, "$default", text, "reference", nil) }
 
 // Drop ends a connection.

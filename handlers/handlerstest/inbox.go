@@ -7,16 +7,16 @@ import (
 	"bellhop/handlers"
 )
 
-// An Inbox keeps what the connections of clients receive.
+// An Inbox keeps the events that connections receive.
 type Inbox struct {
-	Busy string // a connection that accepts nothing for now
+	Busy string // a connection whose outbox is full
 	// Meanwhile, if set, runs while an event is on its way to a connection. The
 	// post returns its error.
 	Meanwhile func(conn, event string) error
 
 	mu     sync.Mutex
-	open   map[string][]string // by connection, what it has received since the last look
-	hungUp map[string][]string // what those received that were hung up on since then
+	open   map[string][]string // events since the last look, by connection
+	hungUp map[string][]string // the same for connections that were closed since then
 }
 
 // NewInbox returns an Inbox without connections.
@@ -29,7 +29,7 @@ func (b *Inbox) Open(conn string) {
 	b.open[conn] = []string{}
 }
 
-// Lose ends a connection. The Handler does not hear of it.
+// Lose ends a connection. The Handler does not notice.
 func (b *Inbox) Lose(conn string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

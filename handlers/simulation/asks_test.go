@@ -8,8 +8,9 @@ import (
 	"pgregory.net/rapid"
 )
 
-// sensible makes of s what is likely to succeed: by somebody else, or, while nobody could, a lobby more or a player more
-// who wants into one.
+// sensible turns s into a step that is likely to succeed: by another client,
+// or, if no client could do it, a further lobby or a further player who wants
+// to join one.
 func (l *simulation) sensible(s step) step {
 	for i := range clients {
 		if by := (s.By + i) % clients; l.fits(s, &l.players[by]) {
@@ -28,7 +29,8 @@ func (l *simulation) sensible(s step) step {
 	return s
 }
 
-// fits reports whether p is where one is who does such a thing. One in three resumes is tried with a token of any age.
+// fits reports whether p is in the right place for such a step. One in three
+// resumes uses a token of any age.
 func (l *simulation) fits(s step, p *player) bool {
 	r := l.rules.at(p.conn)
 	in := r != nil && l.Connected(p.conn)
@@ -54,7 +56,7 @@ func (l *simulation) fits(s step, p *player) bool {
 	return host
 }
 
-// say has a client say something.
+// say sends a client's message.
 func (l *simulation) say(t rapid.TB, p *player, s step) {
 	a := l.ask(p, s)
 	if !s.WithoutAnswerID {
@@ -64,7 +66,7 @@ func (l *simulation) say(t rapid.TB, p *player, s step) {
 	l.happen(t, s, event{conn: p.conn, route: "$default", name: a.name, text: l.text(a), by: by, requestID: a.requestID})
 }
 
-// held reports whether a token is for a place that there is.
+// held reports whether a token belongs to an existing slot.
 func (m *rules) held(token string) bool {
 	t := m.tokens[token]
 	for _, r := range m.rooms {
@@ -75,7 +77,7 @@ func (m *rules) held(token string) bool {
 	return false
 }
 
-// ask returns what a client says in step s.
+// ask returns a client's message in step s.
 func (l *simulation) ask(p *player, s step) ask {
 	a := ask{name: s.What}
 	switch s.What {
@@ -120,7 +122,8 @@ func (l *simulation) ask(p *player, s step) ask {
 
 var lobbyIDs = []string{"fox", "Fox", "FOX", "hen", "hen", "", ""}
 
-// name remembers the lobby ids in a, so that what is kept under them is looked at, and the password.
+// name remembers the lobby ids in a, so the store is checked under them, and
+// the password.
 func (l *simulation) name(a ask) {
 	if a.password != nil {
 		l.password = *a.password
@@ -132,7 +135,7 @@ func (l *simulation) name(a ask) {
 	}
 }
 
-// open returns the ids of the lobbies that there are, in order.
+// open returns the ids of the open lobbies, in order.
 func (l *simulation) open() (ids []string) {
 	for _, r := range l.rules.rooms {
 		ids = append(ids, r.id)
@@ -141,8 +144,8 @@ func (l *simulation) open() (ids []string) {
 	return ids
 }
 
-// whom returns the connection that a step of p's is about: of p's lobby, if that is sensible, be it one that somebody has
-// left by resuming.
+// whom returns the connection that a step of p's names: one of p's lobby, if
+// that is sensible, even one that a member has left by resuming.
 func (l *simulation) whom(p *player, s step) string {
 	var fits []string
 	if r := l.rules.at(p.conn); r != nil && s.Sensible {
@@ -166,7 +169,8 @@ func (l *simulation) whom(p *player, s step) string {
 	return "nobody"
 }
 
-// token returns one that p shows: its last, an older one, somebody else's, or one that nobody was ever given.
+// token returns a token for p to show: its last, an older one, another
+// client's, or one that no client ever had.
 func (l *simulation) token(p *player, s step) string {
 	of := p
 	if s.N%8 == 7 {

@@ -11,14 +11,15 @@ import (
 	"pgregory.net/rapid"
 )
 
-// An event is one of API Gateway's, and what the rules say of it.
+// An event is an event of API Gateway, with the rules' result for it.
 type event struct {
 	conn, route, text, requestID string
 	name                         string // of the action, if it is one
 	by                           func(*rules)
 }
 
-// happen has e handled, by a process that may die of it, and holds what comes of it to the rules.
+// happen lets a process handle e, which can crash it, and compares the results
+// with the rules.
 func (l *simulation) happen(t rapid.TB, s step, e event) {
 	t.Helper()
 	l.past = append(l.past, fmt.Sprintf("%s %s %s, process %d dies at %d (done %v)", e.conn, e.route, e.text, s.Process, s.Dies, s.DoneWhenItDies))
@@ -62,8 +63,9 @@ func (l *simulation) sockets() map[string]bool {
 	return lost
 }
 
-// expect returns what the rules make of e. Who may count as in a lobby, because a process died, and does, is not. Where it is
-// left to chance which lobby is tried, it is those that were.
+// expect returns the rules' result for e. It leaves out a client that counts as
+// in a lobby only because of a crash. If the choice of a lobby is random, it
+// follows the Handler's choice.
 func (l *simulation) expect(before *rules, e event, h map[string][]heardEvent, tried []string) *rules {
 	after := before.clone()
 	after.chance = tried
@@ -76,7 +78,8 @@ func (l *simulation) expect(before *rules, e event, h map[string][]heardEvent, t
 	return after
 }
 
-// compare holds what everybody has heard, and who was hung up on, to the rules.
+// compare compares the received events, and the closed connections, with the
+// rules.
 func (l *simulation) compare(t rapid.TB, after *rules, h map[string][]heardEvent) {
 	t.Helper()
 	l.catchUp(after)
@@ -90,7 +93,7 @@ func (l *simulation) compare(t rapid.TB, after *rules, h map[string][]heardEvent
 	}
 }
 
-// bare leaves out of h what the rules do not know.
+// bare removes from h the fields that the rules do not know.
 func bare(h map[string][]heardEvent) map[string][]said {
 	all := map[string][]said{}
 	for conn, events := range h {
@@ -101,7 +104,8 @@ func bare(h map[string][]heardEvent) map[string][]said {
 	return all
 }
 
-// lines is what everybody hears in a step, without its order: what two drops cause comes in none.
+// lines returns the events of a step, sorted: those that two drops cause come
+// in no order.
 func lines(heard map[string][]said) (all []string) {
 	for conn, events := range heard {
 		for _, e := range events {
@@ -112,7 +116,8 @@ func lines(heard map[string][]said) (all []string) {
 	return all
 }
 
-// catchUp has the places lapse in m that are late and have lapsed in the store: whoever comes by may see to it.
+// catchUp frees the slots in m whose grace has ended and that the store has
+// freed already: any reader can do that.
 func (l *simulation) catchUp(m *rules) {
 	for id, r := range maps.Clone(m.rooms) {
 		late := slices.ContainsFunc(r.seats, func(s spot) bool { return !s.away.IsZero() && !m.now.Before(s.away) })
@@ -123,8 +128,8 @@ func (l *simulation) catchUp(m *rules) {
 	m.settle()
 }
 
-// adopt returns which of the states that a dead process may have left it has left. What anybody heard of it is some of
-// what they would have heard.
+// adopt returns the state, among those that a crashed process might have left,
+// that it has left. The received events are a part of those without the crash.
 func (l *simulation) adopt(t rapid.TB, before, after *rules, h map[string][]heardEvent) (is *rules) {
 	t.Helper()
 	what := "deaths that left all as it was"
@@ -158,7 +163,8 @@ func (l *simulation) adopt(t rapid.TB, before, after *rules, h map[string][]hear
 	return is
 }
 
-// excuse notes what a dead process owes nobody any more, and what it may have left half done.
+// excuse records the answers that a crashed process owes no more, and what it
+// might have left half done.
 func (l *simulation) excuse(t rapid.TB, is *rules) {
 	waits := is.awaited()
 	maps.DeleteFunc(l.owed, func(key string, _ int) bool { return !waits[key] })
@@ -171,7 +177,8 @@ func (l *simulation) excuse(t rapid.TB, is *rules) {
 	}
 }
 
-// awaited returns the connections that wait with a request_id, and that.
+// awaited returns the connections that wait with a request_id, and that
+// request_id.
 func (m *rules) awaited() map[string]bool {
 	all := map[string]bool{}
 	for _, r := range m.rooms {

@@ -11,18 +11,20 @@ import (
 	"bellhop/store/storetest"
 )
 
-// errDead is what a process hears that has died: whatever it does from then on, nobody sees.
+// errDead is the error of all calls of a crashed process, none of which has an
+// effect.
 var errDead = errors.New("the process has died")
 
-// A mortal is a process as the world sees it, in what it asks of the store and posts. It dies at one of those calls.
+// A mortal is a process with its calls to the store and its posts. It crashes
+// at one of them.
 type crashingProcess struct {
 	mu    sync.Mutex
-	left  int  // calls until it dies; 0: it does not
-	done  bool // whether the call at which it dies is still made
+	left  int  // calls until the crash; 0: none
+	done  bool // whether the call at the crash is still made
 	dead  bool
 	calls int
-	tried []string // the lobbies that a connection was pointed at, in lower case
-	// moments are what happens before some of its calls.
+	tried []string // the lobbies that a connection claimed, in lower case
+	// moments happen before some of its calls.
 	moments []moment
 }
 
@@ -37,7 +39,8 @@ func (m *crashingProcess) call(do func() error) error {
 	return errDead
 }
 
-// count counts a call, and reports whether the process dies at it, or is dead already.
+// count counts a call, and reports whether the process crashes at it, or has
+// crashed.
 func (m *crashingProcess) count() (dies, dead bool) {
 	for _, now := range m.due() {
 		now.what()
@@ -52,7 +55,7 @@ func (m *crashingProcess) count() (dies, dead bool) {
 	return m.dead, false
 }
 
-// due returns the moments that come before the next call.
+// due returns the moments before the next call.
 func (m *crashingProcess) due() (due []moment) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -65,7 +68,7 @@ func (m *crashingProcess) due() (due []moment) {
 	return due
 }
 
-// rest returns the moments that have not come.
+// rest returns the moments that have not happened.
 func (m *crashingProcess) rest() (rest []moment) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -79,7 +82,7 @@ func (m *crashingProcess) tries(lobby string) {
 	m.tried = append(m.tried, lobby)
 }
 
-// crashingStore returns a real store as a crashing process reaches it.
+// crashingStore returns a real store as a crashing process uses it.
 func crashingStore(s store.Store, m *crashingProcess) store.Store {
 	return storetest.Intercept(s, func(c storetest.Call) error {
 		if c.Method == "Claim" {
@@ -89,7 +92,7 @@ func crashingStore(s store.Store, m *crashingProcess) store.Store {
 	})
 }
 
-// A crashingPoster reaches the world's clients for a mortal process.
+// A crashingPoster posts to the world's clients for a mortal process.
 type crashingPoster struct {
 	handlers.Poster
 	*crashingProcess

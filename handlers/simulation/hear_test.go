@@ -9,15 +9,15 @@ import (
 	"pgregory.net/rapid"
 )
 
-// A heardEvent is one that somebody has heard.
+// A heardEvent is an event that a client has received.
 type heardEvent struct {
 	said
 	token   string
 	cursor  string
-	inLobby bool // says that its receiver is in a lobby already
+	inLobby bool // its receiver is in a lobby already
 }
 
-// listen returns what everybody has heard, and counts the answers.
+// listen returns the received events of all clients, and counts the answers.
 func (l *simulation) listen(t rapid.TB) map[string][]heardEvent {
 	all := map[string][]heardEvent{}
 	for conn, inbox := range l.Heard() {
@@ -37,7 +37,7 @@ func (l *simulation) listen(t rapid.TB) map[string][]heardEvent {
 	return all
 }
 
-// inBellhop is what the events of the original dialect are called in Bellhop's own.
+// inBellhop maps the event names of the original dialect to Bellhop's own.
 var inBellhop = map[string]string{
 	"received_join_request": "request_to_join", "join_request_accepted": "request_accepted",
 	"join_request_rejected": "request_rejected", "lobby_creation_failed": "error",
@@ -59,7 +59,7 @@ func (l *simulation) decode(t rapid.TB, conn, data string) heardEvent {
 		return heardEvent{said: said{Event: cmp.Or(inBellhop[e.Event], e.Event), RequestID: e.RequestID}, inLobby: inLobby}
 	}
 	if e.Event != "lobby_closed" && e.Event != "peer_left" {
-		c.Reason = "" // is for people
+		c.Reason = "" // for people
 	}
 	cards, peers := c.Lobbies, ""
 	if c.Lobby != nil {
@@ -74,7 +74,7 @@ func (l *simulation) decode(t rapid.TB, conn, data string) heardEvent {
 	}, token: c.Token, cursor: c.Cursor, inLobby: inLobby}
 }
 
-// content is all that the contents of events are compared by.
+// content has the fields by which contents of events are compared.
 type content struct {
 	Code, Reason string
 	LobbyID      string `json:"lobby_id"`
@@ -97,7 +97,8 @@ type content struct {
 	}
 }
 
-// learn notes which place each token is for that somebody has heard, and what each cursor is behind.
+// learn records the slot of each received token, and the position of each
+// cursor.
 func (l *simulation) learn(m *rules, h map[string][]heardEvent) {
 	for conn, events := range h {
 		for _, e := range events {

@@ -13,7 +13,7 @@ import (
 	"bellhop/lobby"
 )
 
-// A view is what the rules and the store must say alike of a lobby.
+// A view is the state of a lobby that the rules and the store must agree on.
 type view struct {
 	ID                       string
 	Host, Term, Max, Promise int
@@ -47,7 +47,7 @@ func (l *simulation) views(m *rules) map[string]view {
 	return all
 }
 
-// kept returns the lobbies of the store.
+// kept returns the lobbies in the store.
 func (l *simulation) kept() map[string]view {
 	all := map[string]view{}
 	for key, k := range l.found {
@@ -71,13 +71,13 @@ func (l *simulation) kept() map[string]view {
 	return all
 }
 
-// check holds the store to the rules, and both to what must be so whatever the rules say.
+// check compares the store with the rules, and checks the invariants of both.
 func (l *simulation) check(t rapid.TB) {
 	t.Helper()
 	late := l.rules.clone()
-	l.catchUp(late) // that time passed is seen by nobody yet, but a lobby that expired is gone
+	l.catchUp(late) // nobody has noticed yet that time has passed, but an expired lobby is gone
 	is, kept := l.views(late), l.kept()
-	if !reflect.DeepEqual(is, kept) { // cmp takes its time
+	if !reflect.DeepEqual(is, kept) { // cmp is slow
 		l.fatal(t, "(-rules +store):\n%s", cmp.Diff(is, kept))
 	}
 	l.rules = late.clone()
@@ -91,7 +91,8 @@ func (l *simulation) check(t rapid.TB) {
 	l.checkAnswers(t)
 }
 
-// checkLobby checks one lobby as its next reader sees it. at is where each connection was found so far.
+// checkLobby checks one lobby as its next reader sees it. at is the place of
+// each connection so far.
 func (l *simulation) checkLobby(t rapid.TB, id string, k *lobby.Lobby, at map[string]string) {
 	t.Helper()
 	peers, hosts := map[int]bool{}, 0
@@ -124,7 +125,7 @@ func (l *simulation) checkLobby(t rapid.TB, id string, k *lobby.Lobby, at map[st
 	l.checkReuse(t, id, peers)
 }
 
-// checkReuse checks that nobody is a peer whom somebody was before.
+// checkReuse checks that no peer id is used twice.
 func (l *simulation) checkReuse(t rapid.TB, id string, peers map[int]bool) {
 	t.Helper()
 	r := l.rules.rooms[id]
@@ -144,7 +145,7 @@ func (l *simulation) checkReuse(t rapid.TB, id string, peers map[int]bool) {
 	}
 }
 
-// checkAnswers checks that whoever asked has its answer, or waits.
+// checkAnswers checks that each client has its answer, or waits.
 func (l *simulation) checkAnswers(t rapid.TB) {
 	t.Helper()
 	waits := l.rules.awaited()
@@ -159,7 +160,7 @@ func (l *simulation) checkAnswers(t rapid.TB) {
 	}
 }
 
-// checkSecrets checks that nobody hears a password, be it right or wrong.
+// checkSecrets checks that no client receives a password, right or wrong.
 func (l *simulation) checkSecrets(t rapid.TB, conn, data string) {
 	t.Helper()
 	for _, p := range passwords {
@@ -169,7 +170,8 @@ func (l *simulation) checkSecrets(t rapid.TB, conn, data string) {
 	}
 }
 
-// checkQuick checks that whoever looks for a lobby, and would open one, is in one then, or waits for one, or hears why not.
+// checkQuick checks that a client that looked for a lobby, and would open one,
+// is in one then, or waits for one, or was told why not.
 func (l *simulation) checkQuick(t rapid.TB, after *rules, e event, h []heardEvent) {
 	t.Helper()
 	isError := func(e heardEvent) bool { return e.Event == "error" }
@@ -178,7 +180,8 @@ func (l *simulation) checkQuick(t rapid.TB, after *rules, e event, h []heardEven
 	}
 }
 
-// finish has everybody leave, and then vanish: who is there may open a lobby, and then every id is free.
+// finish lets all clients leave, and then vanish. Every connected client can
+// open a lobby, and then every id is free.
 func (l *simulation) finish(t rapid.TB) {
 	open := slices.DeleteFunc(slices.Clone(l.conns), func(conn string) bool { return !l.Connected(conn) })
 	for _, conn := range open {

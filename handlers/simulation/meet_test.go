@@ -10,21 +10,24 @@ import (
 	"bellhop/lobby"
 )
 
-// An acquaintance is what a connection has heard of the others in its lobby. Events of different actions come in any
-// order, but no peer id is used twice in a lobby: somebody is there who was heard of and has not been heard to leave.
+// An acquaintance is what a connection knows of the others in its lobby. Events
+// of different actions come in any order, but no peer id is used twice in a
+// lobby. So a client is there if it was announced and its end was not.
 type acquaintance struct {
 	joined, left map[int]bool
-	asked        map[string]bool // connections whose request it has heard of: as the host it knows whom it lets in
-	heir         bool            // it has become the host: in a star the others come to it
+	asked        map[string]bool // connections with a known request: as the host, it knows whom it admits
+	heir         bool            // it has become the host: in a star the others are its peers
 }
 
-// enters are the events by which a connection comes into a lobby, and exits those by which it goes.
+// enters are the events by which a connection enters a lobby, and exits those
+// by which it leaves.
 var (
 	enters = []string{"lobby_started", "request_accepted", "resumed"}
 	exits  = []string{"lobby_left", "lobby_closed", "removed", "replaced", "request_rejected"}
 )
 
-// meet notes what everybody has heard of others in a step, and holds it to the store.
+// meet records what each client learned of the others in a step, and compares
+// it with the store.
 func (l *simulation) meet(t rapid.TB, h map[string][]heardEvent) {
 	t.Helper()
 	for conn, events := range h {
@@ -38,7 +41,7 @@ func (l *simulation) meet(t rapid.TB, h map[string][]heardEvent) {
 		case entered && !left:
 			l.met[conn] = &acquaintance{joined: map[int]bool{}, left: map[int]bool{}, asked: map[string]bool{}}
 		case entered, left:
-			delete(l.met, conn) // of which lobby the other events are is not known
+			delete(l.met, conn) // it is unknown which lobby the other events belong to
 		}
 		if a := l.met[conn]; a != nil {
 			for _, e := range events {
@@ -56,7 +59,7 @@ func (l *simulation) meet(t rapid.TB, h map[string][]heardEvent) {
 	}
 }
 
-// hear notes an event that conn has heard.
+// hear records an event that conn has received.
 func (a *acquaintance) hear(conn string, e heardEvent) {
 	switch e.Event {
 	case "request_accepted", "resumed":
@@ -80,7 +83,8 @@ func (a *acquaintance) hear(conn string, e heardEvent) {
 	}
 }
 
-// checkLeft checks that conn heard of everybody whom it hears leave.
+// checkLeft checks that conn was notified of every client before that client's
+// end.
 func (l *simulation) checkLeft(t rapid.TB, conn string, a *acquaintance, events []heardEvent) {
 	t.Helper()
 	for _, e := range events {
@@ -90,7 +94,8 @@ func (l *simulation) checkLeft(t rapid.TB, conn string, a *acquaintance, events 
 	}
 }
 
-// checkAcquaintance checks that m was told of the members linked with it, and of nobody else.
+// checkAcquaintance checks that m was notified of exactly the members linked
+// with it.
 func (l *simulation) checkAcquaintance(t rapid.TB, k *lobby.Lobby, m lobby.Member, a *acquaintance) {
 	t.Helper()
 	l.seen["acquaintances"]++

@@ -16,22 +16,26 @@ import (
 	"bellhop/lobby"
 )
 
-// Half of the sequences have processes that die. In the others steps overlap: while one is handled, between any two of
-// its calls, others are handled whole by the other process. No order of the steps explains what comes of that, since
-// a step that was overtaken may undo what it did. So the rules start again from what the store then holds, and what
-// must be so whatever happens is checked: each request_id is answered exactly once, nobody is in two lobbies, and
-// everybody knows exactly the members linked with them (checkAcquaintance).
+// In half of the sequences processes crash. In the others steps overlap: while
+// one step is handled, between any two of its calls, the other process handles
+// others whole. No order of the steps explains the result, since an overtaken
+// step might undo its effect. So the rules start again from the store, and the
+// invariants are checked: each request_id is answered exactly once, no client
+// is in two lobbies, and each knows exactly the members linked with it
+// (checkAcquaintance).
 
-// overlaps reports whether steps overlap in a sequence that begins so.
+// overlaps reports whether steps overlap in a sequence that begins with these
+// numbers.
 func overlaps(script []step) bool { return len(script) > 0 && script[0].N%2 == 0 }
 
-// A moment is something that happens while a step is handled, before one of its calls.
+// A moment is a step that happens while another is handled, before one of its
+// calls.
 type moment struct {
 	at   int
 	what func()
 }
 
-// playOverlapping plays a sequence in which nobody dies.
+// playOverlapping plays a sequence without crashes.
 func (l *simulation) playOverlapping(t rapid.TB, script []step) {
 	for len(script) > 0 {
 		n := min(script[0].Meanwhile, len(script)-1)
@@ -51,8 +55,9 @@ func (l *simulation) playOverlapping(t rapid.TB, script []step) {
 	}
 }
 
-// takeOver makes of two steps somebody who joins a lobby, and its host who takes its place over from another socket
-// while they do: so much must come together for it that it would hardly come up by itself.
+// takeOver turns two steps into a client that joins a lobby, and the lobby's
+// host that resumes on another socket meanwhile. This needs so many
+// coincidences that it would hardly come up by itself.
 func (l *simulation) takeOver(t rapid.TB, first, second *step) {
 	open := l.open()
 	if len(open) == 0 {
@@ -69,7 +74,8 @@ func (l *simulation) takeOver(t rapid.TB, first, second *step) {
 	}
 }
 
-// prepare does what a step needs before it can begin, and reports whether others may happen while it is handled.
+// prepare does what a step needs before it can begin, and reports whether other
+// steps can happen while it is handled.
 func (l *simulation) prepare(t rapid.TB, s *step) bool {
 	if asks[s.What] == nil {
 		return s.What == "is said to be gone"
@@ -86,11 +92,11 @@ func (l *simulation) prepare(t rapid.TB, s *step) bool {
 	return true
 }
 
-// overlap has the first step handled, and the others while it is.
+// overlap handles the first step, and the others meanwhile.
 func (l *simulation) overlap(t rapid.TB, first step, others []step) {
 	t.Helper()
 	sensible := make([]bool, len(others))
-	for i := range others { // a step that is prepared may make others less likely to succeed, not wrong
+	for i := range others { // a prepared step can make others less likely to succeed, but not wrong
 		sensible[i] = others[i].Sensible
 		l.prepare(t, &others[i])
 	}
@@ -114,11 +120,11 @@ func (l *simulation) overlap(t rapid.TB, first step, others []step) {
 		late.what()
 	}
 	l.overlapping(false)
-	l.Clock.Move(time.Second) // the ticks are over
+	l.Clock.Move(time.Second) // overlapping ends here
 	l.adoptStore(t)
 }
 
-// overlapping notes whether steps overlap now.
+// overlapping sets whether steps overlap now.
 func (l *simulation) overlapping(now bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -127,7 +133,8 @@ func (l *simulation) overlapping(now bool) {
 	}
 }
 
-// ticking is the clock; while steps overlap it moves a little each time, so that of two lobbies one is older.
+// ticking is the clock. While steps overlap, it moves a little each time, so
+// that of two lobbies one is older.
 func (l *simulation) ticking() time.Time {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -138,7 +145,7 @@ func (l *simulation) ticking() time.Time {
 	return l.Clock.Now().Add(time.Duration(l.meanwhiles) * time.Microsecond)
 }
 
-// moment writes step s down and returns what it does, or nil.
+// moment records step s and returns a function that does it, or nil.
 func (l *simulation) moment(s step, process int, sensible bool, number int) func() {
 	p := &l.players[s.By]
 	conn, route, text := p.conn, "$default", ""
@@ -176,13 +183,14 @@ func (l *simulation) moment(s step, process int, sensible bool, number int) func
 	}
 }
 
-// adoptStore makes the rules start again from what the store holds, and checks what must be so all the same.
+// adoptStore restarts the rules from the state of the store, and checks the
+// invariants.
 func (l *simulation) adoptStore(t rapid.TB) {
 	t.Helper()
 	l.look(t)
 	h := l.listen(t)
 	for _, line := range l.Logged() {
-		if !strings.Contains(line, "message of an unknown connection") { // of one whose end was faster
+		if !strings.Contains(line, "message of an unknown connection") { // of a lobby whose end was faster
 			l.fatal(t, "the log says %q", line)
 		}
 	}
@@ -204,7 +212,8 @@ func (l *simulation) adoptStore(t rapid.TB) {
 	l.check(t)
 }
 
-// roomOf returns what the rules know of a lobby that the store holds. was is what had its id before.
+// roomOf returns the rules' form of a lobby in the store. was had its id
+// before.
 func (l *simulation) roomOf(m *rules, was *room, k *lobby.Lobby) *room {
 	r := &room{
 		id: k.ID, created: time.UnixMicro(k.CreatedAt).UTC(), host: k.HostPeerID, term: k.Term, max: k.MaxPlayers, auto: k.AutoAccept,
@@ -236,7 +245,8 @@ func (l *simulation) roomOf(m *rules, was *room, k *lobby.Lobby) *room {
 	return r
 }
 
-// learnSeats is learn, of tokens that are good for a seat in the store: a lobby may have closed since one was heard.
+// learnSeats is learn for tokens that are valid for a slot in the store: a
+// lobby might have closed since a token was received.
 func (l *simulation) learnSeats(m *rules, h map[string][]heardEvent) {
 	good := maps.Clone(h)
 	for conn, events := range h {

@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// How the rules end a place, and a lobby.
+// How the rules end a slot, and a lobby.
 
-// disconnect is what a $disconnect does; one that comes twice does nothing the second time.
+// disconnect handles a $disconnect; a second one changes nothing.
 func (m *rules) disconnect(conn string) {
 	if m.known[conn] {
 		m.known[conn] = false
@@ -17,7 +17,7 @@ func (m *rules) disconnect(conn string) {
 	m.settle()
 }
 
-// drop is what becomes of conn when its socket is gone.
+// drop handles the end of conn's socket.
 func (m *rules) drop(conn string) {
 	r := m.own(conn)
 	if r == nil {
@@ -25,18 +25,18 @@ func (m *rules) drop(conn string) {
 	}
 	s := r.sits(conn)
 	switch {
-	case s == nil || m.original[conn]: // has no grace
+	case s == nil || m.original[conn]: // it has no grace
 		m.quit(r, conn)
 	case s.away.IsZero():
 		s.away = m.now.Add(time.Minute)
 		m.tellLinked(r, s.peer, said{Event: "peer_disconnected", Conn: conn, Peer: s.peer, Until: s.away.Format(time.RFC3339)})
-		if s.peer == r.host { // for whom nobody waits then
+		if s.peer == r.host { // nobody waits for it then
 			m.turnAway(r, "host_unavailable")
 		}
 	}
 }
 
-// turnAway ends the waiting of all who wait for r.
+// turnAway ends all requests for r.
 func (m *rules) turnAway(r *room, code string) {
 	for _, w := range r.waiting {
 		m.tell(w.conn, said{Event: "request_rejected", Code: code, Lobby: r.id, RequestID: w.requestID})
@@ -44,7 +44,7 @@ func (m *rules) turnAway(r *room, code string) {
 	r.waiting = nil
 }
 
-// quit gives up conn's place in r, or its request.
+// quit gives up conn's slot in r, or its request.
 func (m *rules) quit(r *room, conn string) {
 	if i := r.waits(conn); i >= 0 {
 		r.waiting = slices.Delete(r.waiting, i, i+1)
@@ -54,7 +54,8 @@ func (m *rules) quit(r *room, conn string) {
 	m.vacate(r, r.sits(conn).peer, "left")
 }
 
-// vacate takes a place. With its host a lobby ends, or goes to the lowest peer id that is there.
+// vacate frees a slot. If the host leaves, a lobby ends, or goes to the
+// connected member with the lowest peer id.
 func (m *rules) vacate(r *room, peer int, reason string) {
 	left := said{Event: "peer_left", Conn: r.seat(peer).conn, Peer: peer, Reason: reason}
 	linked := slices.DeleteFunc(slices.Clone(r.seats), func(s spot) bool { return !r.linked(r.seat(peer), &s) })
@@ -98,7 +99,7 @@ func (m *rules) end(r *room, reason, by, requestID string) {
 	m.turnAway(r, "lobby_closed")
 }
 
-// lapse takes the places in r whose grace has ended, in the order it did.
+// lapse frees the slots in r whose grace has ended, in the order of the ends.
 func (m *rules) lapse(r *room) {
 	if r == nil {
 		return

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// How the rules have lobbies begin, and let somebody in.
+// How the rules open lobbies, and admit players.
 
 func (m *rules) start(conn string, a ask) {
 	if !m.busy(conn, a) {
@@ -14,11 +14,11 @@ func (m *rules) start(conn string, a ask) {
 	}
 }
 
-// open has conn, who is nowhere, begin a lobby.
+// open opens a lobby for conn, which is in none.
 func (m *rules) open(conn string, a ask) {
 	key := strings.ToLower(a.lobby)
 	m.lapse(m.rooms[key])
-	if r := m.rooms[key]; r != nil && !m.known[r.seat(r.host).conn] { // its end was noticed by half
+	if r := m.rooms[key]; r != nil && !m.known[r.seat(r.host).conn] { // its end was only half noticed
 		m.drop(r.seat(r.host).conn)
 		m.commit()
 	}
@@ -27,7 +27,7 @@ func (m *rules) open(conn string, a ask) {
 		return
 	}
 	m.settle()
-	if m.opened++; m.original[conn] { // knows no more of a lobby than its id
+	if m.opened++; m.original[conn] { // the original dialect has only the lobby id
 		a = ask{lobby: a.lobby, requestID: a.requestID}
 	}
 	r := &room{
@@ -57,7 +57,8 @@ func (m *rules) join(conn string, a ask) {
 	}
 }
 
-// come has conn, who is nowhere, ask to be let into r, and says why it is turned away, if it is.
+// come sends a request of conn, which is in no lobby, to join r. It returns why
+// conn is turned away, if it is.
 func (m *rules) come(r *room, conn string, a ask) (code string) {
 	if code := m.shuts(r, conn, a); code != "" {
 		return code
@@ -69,7 +70,7 @@ func (m *rules) come(r *room, conn string, a ask) (code string) {
 	}
 	r.waiting = append(r.waiting, w)
 	m.commit()
-	if host := r.seat(r.host); host != nil && !m.tell(host.conn, toJoin(w)) { // it is away there and then
+	if host := r.seat(r.host); host != nil && !m.tell(host.conn, toJoin(w)) { // it is away from then on
 		r.waiting = r.waiting[:len(r.waiting)-1]
 		return "host_unavailable"
 	}
@@ -77,7 +78,7 @@ func (m *rules) come(r *room, conn string, a ask) (code string) {
 	return ""
 }
 
-// shuts says why r does not let conn ask.
+// shuts returns why conn cannot ask to join r.
 func (m *rules) shuts(r *room, conn string, a ask) string {
 	switch {
 	case r == nil:
@@ -96,11 +97,11 @@ func (m *rules) shuts(r *room, conn string, a ask) string {
 	return ""
 }
 
-// admit lets in w, whom the host need not let in.
+// admit admits w without the host's decision.
 func (m *rules) admit(r *room, w wait) (code string) {
 	m.sit(r, w, w.peer)
 	if host := r.seat(r.host); host != nil && !m.tell(host.conn, r.joined(w.peer)) {
-		r.seats = r.seats[:len(r.seats)-1] // the host is away there and then
+		r.seats = r.seats[:len(r.seats)-1] // the host is away from then on
 		return "host_unavailable"
 	}
 	m.tell(w.conn, r.accepted(w, w.peer))
@@ -109,7 +110,8 @@ func (m *rules) admit(r *room, w wait) (code string) {
 	return ""
 }
 
-// introduce has those linked with peer hear that it has come: all but the host, who knows.
+// introduce notifies the clients linked with peer that it has come, except for
+// the host, which knows.
 func (m *rules) introduce(r *room, peer int) {
 	for _, s := range r.seats {
 		if s.peer != r.host && r.linked(r.seat(peer), &s) {
@@ -147,8 +149,9 @@ func (m *rules) quick(conn string, a ask) {
 	m.open(conn, own)
 }
 
-// matches returns the lobbies that quick_join may come into: first the one with the fewest free places, of several the oldest.
-// Should that turn conn away, it is left to chance which comes next.
+// matches returns the lobbies that quick_join can join: first the one with the
+// fewest free slots, of several the oldest. If that one turns conn away, the
+// choice among the others is random.
 func (m *rules) matches(filter int) []*room {
 	open := slices.DeleteFunc(m.listed(filter), func(r *room) bool { return r.password != "" })
 	slices.SortFunc(open, func(a, b *room) int {

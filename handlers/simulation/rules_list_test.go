@@ -8,7 +8,7 @@ import (
 
 // How the rules list lobbies.
 
-// A card is what anybody may know of a lobby.
+// A card is the public part of a lobby.
 type card struct {
 	ID          string `json:"lobby_id"`
 	Players     int
@@ -23,7 +23,7 @@ type card struct {
 	CreatedAt   time.Time `json:"created_at"`
 }
 
-// An object is JSON as it was written.
+// An object is JSON as a client wrote it.
 type object string
 
 func (o *object) UnmarshalJSON(text []byte) error {
@@ -31,7 +31,8 @@ func (o *object) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
-// orEmpty is what is heard of an object: one that was left out is empty.
+// orEmpty returns an object as receivers get it: one that was left out is
+// empty.
 func orEmpty(text string) object { return object(cmp.Or(text, "{}")) }
 
 func (r *room) cards() []card {
@@ -53,7 +54,8 @@ const (
 	race = `{"mode":"race","level":3}`
 )
 
-// filters are those that are asked for, and what they pick. One that picks nothing is no filter.
+// filters are the filters that clients use, and functions that do the same. A
+// nil one is no filter.
 var filters = []struct {
 	text  string
 	picks func(card) bool
@@ -68,7 +70,7 @@ var filters = []struct {
 	{`{"lobby_id":"fox"}`, nil},
 }
 
-// listed returns the lobbies that lists show, of those that a filter picks, the newest first.
+// listed returns the listed lobbies that a filter selects, the newest first.
 func (m *rules) listed(filter int) (all []*room) {
 	for _, r := range m.rooms {
 		hostIsThere, full := r.seat(r.host).away.IsZero(), len(r.seats) >= r.max
@@ -89,7 +91,7 @@ func (m *rules) list(conn string, a ask) {
 	page := said{Event: "lobby_list"}
 	for _, r := range m.listed(a.filter) {
 		switch {
-		case known && !r.created.Before(behind): // is on a page before
+		case known && !r.created.Before(behind): // it is on a previous page
 		case len(page.Cards) == cmp.Or(a.limit, 20):
 			page.More = true
 		default:

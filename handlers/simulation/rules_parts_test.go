@@ -7,29 +7,29 @@ import (
 	"strings"
 )
 
-// What the rules are written with.
+// The vocabulary of the rules.
 
-// An ask is an action with all that one may say in it.
+// An ask is an action with all its possible fields.
 type ask struct {
 	name, lobby, conn, token, requestID string
 	peer, max                           int
 	auto, locked, public                *bool
-	password, metadata                  *string // "" in update_lobby takes the password off
+	password, metadata                  *string // "" in update_lobby removes the password
 	player                              string
 	mesh, migrates, ban                 bool
-	filter                              int // of filters
+	filter                              int // index in filters
 	limit                               int
 	cursor                              string
 	orStart                             *ask
 }
 
-// said is an event as far as it is compared.
+// said is an event with the compared fields.
 type said struct {
 	Event, Code, Lobby, Conn, New, Host, Reason, Until, Peers, RequestID string
 	Peer, Term                                                           int
 	Player                                                               object
-	Cards                                                                []card // of the lobbies that it has
-	More                                                                 bool   // a cursor is with it
+	Cards                                                                []card // ids of its lobbies
+	More                                                                 bool   // it has a cursor
 }
 
 func toJoin(w wait) said {
@@ -46,13 +46,13 @@ func (m *rules) at(conn string) *room {
 	return nil
 }
 
-// own is at, after the places have lapsed there.
+// own is at, after lapse.
 func (m *rules) own(conn string) *room {
 	m.lapse(m.at(conn))
 	return m.at(conn)
 }
 
-// busy answers who is in a lobby, and may not go to another.
+// busy answers a client that is in a lobby, and cannot go to another.
 func (m *rules) busy(conn string, a ask) bool {
 	in := m.own(conn) != nil || m.claimed == conn
 	if in {
@@ -63,7 +63,7 @@ func (m *rules) busy(conn string, a ask) bool {
 	return in
 }
 
-// ruled returns the lobby whose host conn is, or answers that there is none.
+// ruled returns the lobby whose host is conn, or answers that there is none.
 func (m *rules) ruled(conn string, a ask) *room {
 	r := m.own(conn)
 	switch {
@@ -86,7 +86,7 @@ func (r *room) seat(peer int) *spot {
 	return nil
 }
 
-// sits returns the seat whose connection is conn.
+// sits returns the slot whose connection is conn.
 func (r *room) sits(conn string) *spot {
 	for i := range r.seats {
 		if r.seats[i].conn == conn {
@@ -96,7 +96,7 @@ func (r *room) sits(conn string) *spot {
 	return nil
 }
 
-// address is sits, or the seat whose connection conn was.
+// address is sits, or the slot with the previous connection conn.
 func (r *room) address(conn string) *spot {
 	s := r.sits(conn)
 	for i := range r.seats {
@@ -111,12 +111,13 @@ func (r *room) waits(conn string) int {
 	return slices.IndexFunc(r.waiting, func(w wait) bool { return w.conn == conn })
 }
 
-// linked is so in a star of the host and each member, and in a mesh of all.
+// linked reports whether two are linked: in a star the host and each member, in
+// a mesh all.
 func (r *room) linked(a, b *spot) bool {
 	return a != nil && b != nil && a.peer != b.peer && (r.mesh || a.peer == r.host || b.peer == r.host)
 }
 
-// peers are those that one is linked with, the host first.
+// peers are the members linked with one, the host first.
 func (r *room) peers(of int) (all string) {
 	for _, s := range r.seats {
 		switch p := fmt.Sprint(s.peer, "=", s.conn, " ", orEmpty(s.player), " ", !s.away.IsZero(), ";"); {
@@ -130,13 +131,13 @@ func (r *room) peers(of int) (all string) {
 	return all
 }
 
-// originalHears are the events that the original dialect has a word for.
+// originalHears are the events of the original dialect.
 var originalHears = map[string]bool{
 	"lobby_started": true, "request_to_join": true, "request_accepted": true, "request_rejected": true, "error": true,
 	"received_session_description": true, "received_ice_candidate": true,
 }
 
-// tell has conn hear e, and reports whether it could.
+// tell sends e to conn, and reports whether that worked.
 func (m *rules) tell(conn string, e said) bool {
 	if m.original[conn] {
 		if !originalHears[e.Event] {
@@ -166,7 +167,7 @@ func (m *rules) tellLinked(r *room, peer int, e said) {
 	}
 }
 
-// reply answers an action, when all that comes of it has happened.
+// reply answers an action, after all its other effects.
 func (m *rules) reply(conn string, a ask, e said) {
 	m.settle()
 	e.RequestID = a.requestID
@@ -188,7 +189,8 @@ func (m *rules) done(conn string, a ask, e said) {
 	}
 }
 
-// settle drops who could not be told, and who cannot be told of that, until all are there or known to be away.
+// settle drops the clients that could not be notified, and those that cannot be
+// notified of that, until all are connected or known to be away.
 func (m *rules) settle() {
 	m.commit()
 	for len(m.gone) > 0 {
@@ -198,7 +200,7 @@ func (m *rules) settle() {
 	}
 }
 
-// commit notes that this is a state in which a crash may leave all.
+// commit marks a state in which a crash can leave everything.
 func (m *rules) commit() { m.states = append(m.states, m.clone()) }
 
 func (m *rules) clone() *rules {
@@ -213,8 +215,9 @@ func (m *rules) clone() *rules {
 	return &c
 }
 
-// outcomes calls yield with where a crash may leave what m does: each state that it passes through, and each that is
-// between two drops, which come in no order. It ends when yield returns true.
+// outcomes calls yield with each state in which a crash can leave m: every
+// state that m passes through, and every state between two drops, whose order
+// is random. It ends when yield returns true.
 func (m *rules) outcomes(yield func(*rules) bool) bool {
 	for _, s := range append(slices.Clone(m.states), m) {
 		if s.dropSome(yield) {

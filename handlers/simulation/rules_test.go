@@ -7,29 +7,30 @@ import (
 	"time"
 )
 
-// rules is docs/protocol.md in plain maps: who is where, and who hears what of it. It knows no store, no versions, no
-// pointers and no processes, and it was written from that page, not from the code that it is compared with.
+// rules is docs/protocol.md in plain maps: which client is where, and which
+// events it gets. It knows no store, no versions, no claims and no processes.
+// It was written from that page, not from the code that it is compared with.
 type rules struct {
 	now      time.Time
 	rooms    map[string]*room  // by id in lower case
-	original map[string]bool   // connections that speak the original dialect
+	original map[string]bool   // connections of the original dialect
 	lost     map[string]bool   // connections whose socket is gone
 	known    map[string]bool   // connections whose $disconnect has not been handled
-	tokens   map[string]ticket // what each resume token is for
+	tokens   map[string]ticket // the slot of each resume token
 	opened   int               // lobbies so far
 	heard    map[string][]said
 	hungUp   []string
-	gone     []string             // who could not be told, and is to be dropped for it
-	states   []*rules             // that this passed through: where a crash may leave it
-	claimed  string               // a connection that counts as in a lobby for a crash of its own
-	cursors  map[string]time.Time // when the last lobby began that each cursor is behind
+	gone     []string             // clients that could not be notified, and must be dropped
+	states   []*rules             // states that this passed through: a crash can leave it there
+	claimed  string               // a connection that counts as in a lobby because of its own crash
+	cursors  map[string]time.Time // start of the last lobby before each cursor
 	chance   []string             // the lobbies that quick_join tried, in order
 }
 
 type room struct {
 	id                   string
-	number               int    // tells it from those that had the id before
-	seats                []spot // in the order they came
+	number               int    // distinguishes it from earlier lobbies with the id
+	seats                []spot // in order of arrival
 	waiting              []wait
 	host, term, max      int
 	auto, locked, public bool
@@ -45,9 +46,9 @@ type (
 	spot struct {
 		peer   int
 		conn   string
-		player string    // what it says of itself; "": nothing
-		former string    // connections that it had, each with a space behind it
-		away   time.Time // until when it is held; zero: its owner is there
+		player string    // its own description; "": none
+		former string    // previous connections, each followed by a space
+		away   time.Time // end of the grace; zero: its owner is connected
 	}
 	wait struct {
 		conn, requestID string
@@ -88,10 +89,10 @@ func (m *rules) accept(conn string, a ask) {
 		w := r.waiting[i]
 		r.waiting = slices.Delete(r.waiting, i, i+1)
 		peer := cmp.Or(a.peer, w.peer)
-		if r.used[peer] { // the host gave it to somebody else meanwhile
+		if r.used[peer] { // the host gave it to another player since
 			peer = r.promised + 1
 		}
-		if !m.enter(r, w, peer) { // nobody has heard of them yet, and nobody does
+		if !m.enter(r, w, peer) { // nobody was notified of them yet, and nobody will be
 			r.seats = r.seats[:len(r.seats)-1]
 			m.fail(conn, a, "request_not_found")
 			return
@@ -101,7 +102,7 @@ func (m *rules) accept(conn string, a ask) {
 	}
 }
 
-// enter makes w a member, and reports whether it could be told.
+// enter makes w a member, and reports whether it could be notified.
 func (m *rules) enter(r *room, w wait, peer int) bool {
 	m.sit(r, w, peer)
 	return m.tell(w.conn, r.accepted(w, peer))
@@ -151,7 +152,7 @@ func (m *rules) leave(conn string, a ask) {
 func (m *rules) close(conn string, a ask) {
 	r := m.own(conn)
 	switch {
-	case m.original[conn] && (r == nil || r.seat(r.host).conn != conn): // what its guests say when they leave
+	case m.original[conn] && (r == nil || r.seat(r.host).conn != conn): // sent by its guests when they leave
 		if r != nil {
 			m.leave(conn, ask{})
 		}

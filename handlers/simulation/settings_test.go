@@ -6,7 +6,8 @@ import (
 	"strings"
 )
 
-// What clients say of lobbies: how they are to be, which they look for, and what lets them in.
+// The random values of the clients' messages: settings, filters, and passwords
+// and tokens.
 
 var (
 	players   = []string{"", `{"name":"Ann"}`, `{"name":"Bo","colour":"#f00"}`}
@@ -14,8 +15,8 @@ var (
 	passwords = []string{"open sesame", "shibboleth"}
 )
 
-// opening returns what is said of a lobby that is to begin. Few have a password: to hash one takes as long as all else in
-// a sequence.
+// opening returns the settings of a new lobby. Few have a password: hashing one
+// takes as long as all the rest of a sequence.
 func (l *simulation) opening(s step) ask {
 	a := ask{name: "start_lobby", lobby: lobbyIDs[s.Whom%len(lobbyIDs)]}
 	if a.lobby == "" {
@@ -31,7 +32,7 @@ func (l *simulation) opening(s step) ask {
 	return a
 }
 
-// made has a lobby id be made next that is free.
+// made returns a free lobby id, which is generated next.
 func (l *simulation) made() string {
 	for n := 0; ; n++ {
 		l.making = fmt.Sprint("Made-", n)
@@ -41,7 +42,8 @@ func (l *simulation) made() string {
 	}
 }
 
-// newID makes lobby ids: the one that the rules count on, or any while steps overlap.
+// newID generates lobby ids: the one that the rules expect, or any while steps
+// overlap.
 func (l *simulation) newID() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -54,7 +56,7 @@ func (l *simulation) newID() string {
 	return id
 }
 
-// change has a change a setting or two.
+// change changes a setting or two.
 func (l *simulation) change(a *ask, s step) {
 	a.max = []int{0, 0, 2, 2, 8}[s.N%5]
 	seldom, mostly := s.More/6%3 == 0, s.More/6%3 != 0
@@ -79,7 +81,7 @@ func (l *simulation) change(a *ask, s step) {
 	}
 }
 
-// shows returns what is shown at the door of a lobby: what is right, what is wrong, or nothing.
+// shows returns a password for a lobby: a right one, a wrong one, or none.
 func (l *simulation) shows(lobby string, s step) *string {
 	r := l.rules.rooms[strings.ToLower(lobby)]
 	switch {
@@ -99,7 +101,7 @@ func (l *simulation) shows(lobby string, s step) *string {
 	return nil
 }
 
-// filterIn returns which of filters is asked by: mostly the first, which is none.
+// filterIn returns the index of a filter: mostly the first, which is none.
 func filterIn(s step) int {
 	if s.More/8%2 == 0 {
 		return 0
@@ -107,7 +109,7 @@ func filterIn(s step) int {
 	return s.More / 16 % len(filters)
 }
 
-// cursor returns one of the last that anybody has heard, or one of nobody.
+// cursor returns one of the last received cursors, or an invented one.
 func (l *simulation) cursor(s step) string {
 	switch n := len(l.cursors); {
 	case n == 0 || s.N/8%4 == 0:
@@ -119,7 +121,7 @@ func (l *simulation) cursor(s step) string {
 	}
 }
 
-// text is what a client sends to ask a.
+// text returns the message for a.
 func (l *simulation) text(a ask) string {
 	content := l.content(a)
 	if a.orStart != nil {

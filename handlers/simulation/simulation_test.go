@@ -21,17 +21,20 @@ import (
 	"bellhop/store/dynamodbtest"
 )
 
-// How many sequences TestLives plays: on Memory this many times -rapid.checks, which is 100 unless set.
+// How many sequences TestLives plays: on Memory this many times -rapid.checks,
+// which is 100 unless set.
 var (
 	livesRounds   = flag.Int("lives.rounds", 3, "rounds of -rapid.checks sequences on Memory")
 	livesDynamoDB = flag.Int("lives.dynamodb", 20, "sequences on DynamoDB")
 )
 
-// TestLives has clients do whatever they can to each other, in two processes over one store, with sockets that drop,
-// $disconnects that are lost, late or come twice, clocks that jump, and processes that die between any two calls; in stars
-// and meshes, by id, list and quick_join, with passwords right and wrong. After every step the store is as the rules say,
-// and everybody has heard what they say and nothing else. After a death it is as it was before the step, or after it, or
-// after one of its writes. And in the end every id is free.
+// TestLives lets clients do all they can to each other, in two processes over
+// one store. Sockets drop, $disconnects are lost, late or repeated, clocks
+// jump, and processes crash between any two calls. There are stars and meshes,
+// joins by id, list and quick_join, right and wrong passwords. After every
+// step, the store and the received events match the rules exactly. After a
+// crash, the store is as before the step, as after it, or as after one of its
+// writes. In the end every id is free.
 func TestLives(t *testing.T) {
 	script := rapid.SliceOfN(rapid.Custom(drawStep), 20, 90)
 	t.Run("memory", func(t *testing.T) {
@@ -56,18 +59,19 @@ func TestLives(t *testing.T) {
 	})
 }
 
-// A step is something that happens. Its numbers mean what it makes of them, so that each step can follow each other.
+// A step is an event of a sequence. The meaning of its numbers depends on the
+// current state, so any step can follow any other.
 type step struct {
 	What            string
 	By, Whom        int
 	N, More         int
-	Sensible        bool // by whom it is likely to succeed, and to whom
+	Sensible        bool // by and to a client for which it is likely to succeed
 	Process         int
-	Dies            int  // at which call; 0: not
+	Dies            int  // at which call; 0: none
 	DoneWhenItDies  bool // whether that call is still made
 	WithoutAnswerID bool
-	Meanwhile       int // how many of the next steps happen while it is handled
-	At              int // before which call of the one that it happens during, less one
+	Meanwhile       int // number of the next steps that happen while it is handled
+	At              int // index of the call of the surrounding step before which it happens
 }
 
 func (s step) String() string { return fmt.Sprintf("%+v", struct{ step }{s}) }
@@ -93,48 +97,50 @@ func drawStep(t *rapid.T) step {
 		Sensible: draw("sensible", 2) > 0, Process: draw("process", 1), WithoutAnswerID: draw("without", 2) == 0,
 	}
 	s.Meanwhile, s.At = max(0, draw("meanwhile", 2)-1), draw("at", 3)
-	if draw("dies", 3) == 7 || s.What == "is said to be gone" && s.N%4 == 0 { // one half done is noticed late
+	if draw("dies", 3) == 7 || s.What == "is said to be gone" && s.N%4 == 0 { // a half-done step is noticed late
 		s.Dies, s.DoneWhenItDies = 1+draw("at", 3), rapid.Bool().Draw(t, "done")
 	}
 	return s
 }
 
-// What docs/design.md promises, and the code must keep: after this long nobody counts as on the way into a lobby any more
-// because a process died, and nobody is missed any more who is not there.
+// Promises of docs/design.md: the time after which a crash no longer makes a
+// client count as entering a lobby, and the time after which a missing client
+// is noticed.
 const (
 	onItsWay  = 15 * time.Second
 	connected = 3 * time.Hour
 )
 
-// clients have up to two sockets each: one that they use, and one that they have left open.
+// clients have up to two sockets each: the one in use, and one that they have
+// left open.
 const clients = 8
 
 type player struct {
 	conn, other string
-	tokens      []string // that it has heard, in order
+	tokens      []string // that it has received, in order
 }
 
-// A simulation is a sequence under way.
+// A simulation is a sequence in progress.
 type simulation struct {
 	*handlerstest.World
-	store      store.Store // as it is, for the checks
+	store      store.Store // unmodified, for the checks
 	rules      *rules
 	processes  [2]*handlers.Handler
 	mortals    [2]*crashingProcess
 	players    [clients]player
-	conns      []string                // all there ever were
+	conns      []string                // all so far
 	ids        map[string]bool         // of lobbies, in lower case, that were ever named
-	found      map[string]*lobby.Lobby // of those, the lobbies that are in the store
-	making     string                  // the lobby id that is made next
-	cursors    []string                // that anybody has heard, in order
-	password   string                  // that was said last
-	plain      map[string]string       // what each hash that is stored was made from
-	owed       map[string]int          // answers still to come, by connection and request_id
-	claims     map[string]time.Time    // until when a connection may count as in a lobby because a process died
+	found      map[string]*lobby.Lobby // those of them that are in the store
+	making     string                  // the next generated lobby id
+	cursors    []string                // that any client has received, in order
+	password   string                  // of the last message
+	plain      map[string]string       // the secret behind each stored hash
+	owed       map[string]int          // outstanding answers, by connection and request_id
+	claims     map[string]time.Time    // time until which a crash can make a connection count as in a lobby
 	met        map[string]*acquaintance
 	mu         sync.Mutex
-	meanwhiles int                  // lobby ids made while steps overlap; 0: none do
-	peerIDs    map[int]map[int]bool // by lobby: those that were ever seen, true if they still were
+	meanwhiles int                  // lobby ids generated while steps overlap; 0: none do
+	peerIDs    map[int]map[int]bool // by lobby: all connections ever seen there, true if still there
 	past       []string             // the steps so far
 	seen       tally
 	game       string
@@ -156,14 +162,15 @@ func newSimulation(w *handlerstest.World, s store.Store, seen tally) *simulation
 	return l
 }
 
-// elapsed is a time that is over: while a list may lag, nobody does anything here.
+// elapsed is an elapsed timer: while a list might lag, no client does anything
+// here.
 var elapsed = func() <-chan time.Time {
 	c := make(chan time.Time)
 	close(c)
 	return c
 }()
 
-// stranger opens a lobby in another game, of which nobody here hears.
+// stranger opens a lobby in another game, of which no client here knows.
 func (l *simulation) stranger() {
 	l.Handler = l.processes[0]
 	l.Connect(l.game+"-stranger", map[string]string{"game": l.game + "-other"})
@@ -171,7 +178,7 @@ func (l *simulation) stranger() {
 	l.Heard()
 }
 
-// begin starts a process, in place of one that has died.
+// begin starts a process in place of one that has crashed.
 func (l *simulation) begin(i int) {
 	l.mortals[i] = &crashingProcess{}
 	c := l.Config
@@ -216,13 +223,14 @@ func (l *simulation) do(t rapid.TB, s step) {
 			l.connects(t, s)
 		}
 		if s.What == "start_lobby" || s.What == "quick_join" {
-			l.pass(t, time.Second) // so that of two lobbies one is older
+			l.pass(t, time.Second) // so one of two lobbies is older
 		}
 		l.say(t, &l.players[s.By], s)
 	}
 }
 
-// connects gives a client another socket; the one that it used stays open, if it is.
+// connects opens another socket for a client; the previous one stays open, if
+// it is.
 func (l *simulation) connects(t rapid.TB, s step) {
 	p := &l.players[s.By]
 	conn := fmt.Sprintf("%s-%c%d", l.game, 'a'+s.By, len(l.conns))
@@ -240,7 +248,8 @@ func (l *simulation) connects(t rapid.TB, s step) {
 	p.conn, p.other = conn, p.conn
 }
 
-// disconnect has $disconnect come of a socket that is gone, be it for the second time, or one that drops right now.
+// disconnect sends the $disconnect of a lost socket, perhaps for the second
+// time, or of one that drops right now.
 func (l *simulation) disconnect(t rapid.TB, s step) {
 	conn := l.players[s.By].conn
 	gone := slices.DeleteFunc(slices.Clone(l.conns), l.Connected)
@@ -259,7 +268,7 @@ func (l *simulation) pass(t rapid.TB, d time.Duration) {
 	l.past = append(l.past, fmt.Sprint("clock +", d))
 	l.Clock.Move(d)
 	l.rules.now = l.Clock.Now()
-	if d >= connected { // nobody who was there can be
+	if d >= connected { // all its connections have ended by then
 		clear(l.rules.rooms)
 		clear(l.claims)
 	}
@@ -267,13 +276,13 @@ func (l *simulation) pass(t rapid.TB, d time.Duration) {
 	l.check(t)
 }
 
-// look reads all lobbies that there are.
+// look reads all lobbies.
 func (l *simulation) look(t rapid.TB) {
 	l.found = map[string]*lobby.Lobby{}
 	for id := range l.ids {
 		if found, err := l.store.Lobby(context.Background(), lobby.KeyOf(l.game, id)); err == nil {
 			l.found[id] = found
-			if _, known := l.plain[found.Password]; !known { // made in this step, so from what was said in it
+			if _, known := l.plain[found.Password]; !known { // generated in this step, so it depends on the message
 				l.plain[found.Password] = l.password
 			}
 		} else if err != store.ErrNotFound {

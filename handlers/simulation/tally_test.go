@@ -7,10 +7,10 @@ import (
 	"testing"
 )
 
-// A tally counts what has come up.
+// A tally counts events of a run.
 type tally map[string]int
 
-// mustCome are events without which a run has tried too little, and what actions must have come to.
+// mustCome are the events and results without which a run has tried too little.
 var mustCome = append(strings.Fields("lobby_started request_to_join request_accepted request_cancelled peer_joined peer_left peer_disconnected "+
 	"peer_resumed resumed replaced host_changed lobby_closed lobby_left lobby_updated removed done pong received_ice_candidate"),
 	"join_lobby: request_rejected wrong_password", "update_lobby: lobby_updated", "update_lobby: error invalid_field",
@@ -19,7 +19,7 @@ var mustCome = append(strings.Fields("lobby_started request_to_join request_acce
 	"quick_join: error already_in_lobby", "quick_join: error lobby_exists", "in a mesh of 3",
 )
 
-// outcome counts what came of e for who did it.
+// outcome counts the result of e for its sender.
 func (n tally) outcome(e event, h []heardEvent) {
 	if e.name == "" || e.requestID == "" {
 		return
@@ -52,7 +52,7 @@ func (n tally) details(e event, h heardEvent) {
 	}
 }
 
-// report prints what has come up, and with all wants everything.
+// report prints the tally; with all, it fails for anything missing.
 func (n tally) report(t *testing.T, all bool) {
 	t.Helper()
 	var lines []string

@@ -13,7 +13,7 @@ type part struct {
 	of map[string]int
 }
 
-// TestParts guards that a key is in one part, and that keys are spread.
+// TestParts checks that a key is in one part, and that keys are spread.
 func TestParts(t *testing.T) {
 	var counts sharded.Parts[part]
 	var adding sync.WaitGroup
