@@ -14,9 +14,10 @@ import (
 	"bellhop/store/dynamodbtest"
 )
 
-// TestDynamoDBFaults guards that a DynamoDB which does not do what it should costs the sender one answer that comes
-// before the invocation's time is over, and that everything works when it is well again. In the log is one line with the
-// reference, which says what is wrong where that can be known.
+// TestDynamoDBFaults checks that a faulty DynamoDB costs the sender one answer,
+// before the invocation's time is over, and that everything works when the
+// fault is gone. The log has one line with the reference, which names the cause
+// if it can be known.
 func TestDynamoDBFaults(t *testing.T) {
 	endpoint := dynamodbtest.Start(t)
 	for name, tt := range map[string]struct {
@@ -58,7 +59,7 @@ func TestDynamoDBFaults(t *testing.T) {
 
 				p.Set(nil)
 				w.Limit = 0
-				w.Clock.Move(handlers.ClaimTTL) // a start or join that got halfway is forgotten by then
+				w.Clock.Move(handlers.ClaimTTL) // by then a start or join that got halfway no longer counts
 				w.Invoke(wish.by, "$default", strings.Replace(body, "r1", "r2", 1), "reference-2", nil)
 				if again := answersTo(w.Heard()[wish.by], "r2"); !isAnswer(again, wish.answer) {
 					t.Errorf("when DynamoDB is well again the sender hears %q, want %s", again, wish.answer)
@@ -68,8 +69,8 @@ func TestDynamoDBFaults(t *testing.T) {
 	}
 }
 
-// TestThrottledMayTryAgain guards that who is told to try again after retry_after_ms, since DynamoDB has taken no more, need not
-// wait for longer to start or join.
+// TestThrottledMayTryAgain checks that a client that is throttled by DynamoDB
+// can start or join after retry_after_ms, and no later.
 func TestThrottledMayTryAgain(t *testing.T) {
 	p := dynamodbtest.NewProxy(t, dynamodbtest.Start(t))
 	for action, operation := range map[string]string{"start_lobby": "PutItem", "join_lobby": "GetItem", "resume": "GetItem"} {
@@ -77,7 +78,7 @@ func TestThrottledMayTryAgain(t *testing.T) {
 			w, wish := handlerstest.New(), validActions[action]
 			w.Use(dynamodbtest.Open(t, p.URL, w.Clock.Now))
 			openFox(t, w)
-			p.Set(dynamodbtest.Times(3, operation, dynamodbtest.Throttled)) // as often as is tried
+			p.Set(dynamodbtest.Times(3, operation, dynamodbtest.Throttled)) // as often as the SDK tries
 			for _, id := range []string{"r1", "r2"} {
 				w.Invoke(wish.by, "$default", fmt.Sprintf(`{"action":%q,"content":%s,"request_id":%q}`, action, wish.text, id), "reference", nil)
 				answers := answersTo(w.Heard()[wish.by], id)
@@ -93,8 +94,8 @@ func TestThrottledMayTryAgain(t *testing.T) {
 	}
 }
 
-// TestListsTooSlow guards that who looks for a game, and hears that the time was over before there was a list, may start one at
-// once.
+// TestListsTooSlow checks that a player whose search for a game ran out of time
+// can start one immediately.
 func TestListsTooSlow(t *testing.T) {
 	p := dynamodbtest.NewProxy(t, dynamodbtest.Start(t))
 	w := handlerstest.New()
@@ -110,8 +111,9 @@ func TestListsTooSlow(t *testing.T) {
 	}
 }
 
-// TestVanishedTable guards that who is connected when the table goes hears so, with a reference, while there is time, and
-// that the line in the log with that reference says what to do.
+// TestVanishedTable checks that connected clients get an answer with a
+// reference, in time, when the table vanishes. The log line with that reference
+// says what to do.
 func TestVanishedTable(t *testing.T) {
 	endpoint := dynamodbtest.Start(t)
 	for action, wish := range validActions {
@@ -125,7 +127,7 @@ func TestVanishedTable(t *testing.T) {
 			if _, err := dynamodbtest.Client(endpoint).DeleteTable(t.Context(), &awsdynamodb.DeleteTableInput{TableName: &table}); err != nil {
 				t.Fatal(err)
 			}
-			w.Limit = 10 * time.Second // later than that nothing can be posted
+			w.Limit = 10 * time.Second // nothing can be posted later
 			w.Invoke(wish.by, "$default", fmt.Sprintf(`{"action":%q,"content":%s,"request_id":"r1"}`, action, wish.text), "reference-1", nil)
 			answers := answersTo(w.Heard()[wish.by], "r1")
 			if len(answers) != 1 || !strings.Contains(answers[0], `"code":"internal"`) || !strings.Contains(answers[0], `"reference":"reference-1"`) {

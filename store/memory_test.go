@@ -10,7 +10,8 @@ import (
 	"bellhop/store/storetest"
 )
 
-// TestMemoryForgets guards that what expires does not stay in memory, though nobody deletes it.
+// TestMemoryForgets checks that expired values leave memory although nobody
+// deletes them.
 func TestMemoryForgets(t *testing.T) {
 	const hours, perHour = 20, 5000
 	c := storetest.NewClock()
@@ -24,7 +25,8 @@ func TestMemoryForgets(t *testing.T) {
 			storetest.WantErr(t, "PutConnection", m.PutConnection(t.Context(), store.Connection{ID: id, ExpiresAt: l.ExpiresAt}), nil)
 		}
 		c.Move(time.Hour)
-		// As many as a sweep leaves and as many again until the next, with 64 for each of 64 shards, and some to spare.
+		// A sweep's remaining values and as many again until the next, with 64 for
+		// each of 64 shards, and some to spare.
 		if lobbies, connections := m.Len(); max(lobbies, connections) > 3*perHour+64*64 {
 			t.Fatalf("%d lobbies and %d connections are kept, though all have expired: %d in each of %d hours",
 				lobbies, connections, perHour, hour+1)
@@ -32,7 +34,7 @@ func TestMemoryForgets(t *testing.T) {
 	}
 }
 
-// TestMemoryKeeps guards that a sweep takes nothing that has not expired.
+// TestMemoryKeeps checks that a sweep deletes only expired values.
 func TestMemoryKeeps(t *testing.T) {
 	c := storetest.NewClock()
 	m := store.NewMemory(c.Now)
@@ -48,8 +50,8 @@ func TestMemoryKeeps(t *testing.T) {
 	}
 }
 
-// TestMemoryDeletes guards that what is deleted, or closes, is kept no longer, and that nobody's read or failed write
-// keeps anything.
+// TestMemoryDeletes checks that deleted and closed values leave memory, and
+// that reads and failed writes keep nothing.
 func TestMemoryDeletes(t *testing.T) {
 	m := store.NewMemory(storetest.NewClock().Now)
 	for i := range 100 {
@@ -67,14 +69,15 @@ func TestMemoryDeletes(t *testing.T) {
 	}
 }
 
-// TestMemoryLobbies guards that every lobby is yielded once, and none that has closed or expired; that who looks may stop; and
-// that others may write while one is looked at.
+// TestMemoryLobbies checks that Lobbies yields every lobby once, and none that
+// has closed or expired. The loop can stop early, and others can write
+// meanwhile.
 func TestMemoryLobbies(t *testing.T) {
 	c := storetest.NewClock()
 	m := store.NewMemory(c.Now)
 	for i := range 200 {
 		l := storetest.LobbyOf(fmt.Sprint(i))
-		l.ExpiresAt = c.Now().Add(time.Duration(1+i%2) * time.Hour) // those of even numbers expire
+		l.ExpiresAt = c.Now().Add(time.Duration(1+i%2) * time.Hour) // even numbers expire
 		storetest.Create(t, m, l)
 	}
 	c.Move(time.Hour)
@@ -86,7 +89,7 @@ func TestMemoryLobbies(t *testing.T) {
 	seen := map[string]int{}
 	for l := range m.Lobbies() {
 		seen[l.ID]++
-		l := l.Clone() // as somebody who joins it
+		l := l.Clone() // as a player does who joins it
 		storetest.WantErr(t, "SwapLobby", storetest.Swap(t.Context(), m, l), nil)
 	}
 	for i := range 200 {
@@ -103,7 +106,8 @@ func TestMemoryLobbies(t *testing.T) {
 	}
 }
 
-// TestMemoryAtOnce lets the race detector see every method run beside every other, with the sweeps.
+// TestMemoryAtOnce lets the race detector see every method run at the same time
+// as every other, and as the sweeps.
 func TestMemoryAtOnce(t *testing.T) {
 	c := storetest.NewClock()
 	m, ctx := store.NewMemory(c.Now), t.Context()
