@@ -2,18 +2,13 @@ package e2e
 
 import (
 	"bytes"
-	"context"
-	"fmt"
 	"log/slog"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
-	"time"
 
-	"github.com/coder/websocket"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -40,83 +35,6 @@ func TestRefusedHandshakes(t *testing.T) {
 				t.Errorf("heard (-want +got):\n%s", diff)
 			}
 		})
-	}
-}
-
-const rivals, rounds = 16, 1000
-
-// TestOneHostWins checks that of any number of players who start the same lobby
-// together exactly one becomes its host. The others can start their next lobby
-// immediately, and so can the winner once it has left. A claim left behind
-// would be already_in_lobby, since the clock stands still.
-func TestOneHostWins(t *testing.T) {
-	for name, open := range map[string]func(*testing.T, *world) func(rival int, text string) string{
-		"memory": askInMemory, "sockets": askOverSockets,
-	} {
-		t.Run(name, func(t *testing.T) {
-			w := newWorld()
-			ask := open(t, w)
-			for round := range rounds {
-				start := fmt.Sprintf(`{"action":"start_lobby","content":{"lobby_id":"lobby-%d"}}`, round)
-				var answers [rivals]string
-				var wg sync.WaitGroup
-				for i := range rivals {
-					wg.Go(func() { answers[i] = ask(i, start) })
-				}
-				wg.Wait()
-				winners := []int{}
-				for i, answer := range answers {
-					if strings.HasPrefix(answer, `{"event":"lobby_started",`) {
-						winners = append(winners, i)
-					} else if !strings.Contains(answer, `"code":"lobby_exists"`) {
-						t.Fatalf("round %d: rival %d hears %s", round, i, answer)
-					}
-				}
-				if len(winners) != 1 {
-					t.Fatalf("round %d: the winners are %v, want one", round, winners)
-				}
-				if left := ask(winners[0], `{"action":"leave_lobby"}`); !strings.HasPrefix(left, `{"event":"lobby_left",`) {
-					t.Fatalf("round %d: the winner leaves and hears %s", round, left)
-				}
-			}
-		})
-	}
-}
-
-// askInMemory connects rivals to a Handler. The returned function sends a
-// message of one rival and returns the first answer.
-func askInMemory(t *testing.T, w *world) func(int, string) string {
-	h := openMemory(t, w)
-	w.handler.Burst = 50 * rounds
-	for i := range rivals {
-		h.connect(fmt.Sprint(i), "")
-	}
-	return func(rival int, text string) string {
-		h.send(fmt.Sprint(rival), text)
-		return strings.Join(h.heard(fmt.Sprint(rival)), "\n")
-	}
-}
-
-// askOverSockets is askInMemory over a gateway's sockets.
-func askOverSockets(t *testing.T, w *world) func(int, string) string {
-	h := openSockets(t, w).(*socketHome)
-	w.handler.Burst = 50 * rounds
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	t.Cleanup(cancel)
-	var sockets [rivals]*websocket.Conn
-	for i := range rivals {
-		h.connect(fmt.Sprint(i), "")
-		sockets[i] = h.clients[fmt.Sprint(i)].Conn
-	}
-	return func(rival int, text string) string {
-		if err := sockets[rival].Write(ctx, websocket.MessageText, []byte(text)); err != nil {
-			return err.Error()
-		}
-		_, data, err := sockets[rival].Read(ctx)
-		if err != nil {
-			return err.Error()
-		}
-		return string(data)
 	}
 }
 

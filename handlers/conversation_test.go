@@ -20,7 +20,6 @@ import (
 	"bellhop/handlers"
 	"bellhop/handlers/handlerstest"
 	"bellhop/lobby"
-	"bellhop/store/dynamodbtest"
 )
 
 // FuzzConversation checks the invariants for any actions of four clients, in
@@ -41,33 +40,12 @@ func FuzzConversation(f *testing.F) {
 		}
 		f.Add(script(string(data)))
 	}
+	const join, accept = `{"action":"join_lobby","content":{"lobby_id":"fox"}}`, `{"action":"accept_request"}`
+	f.Add([]byte{ // a lobby of three for which one waits
+		stepByte(0, `{"action":"start_lobby","content":{"lobby_id":"Fox"}}`), stepByte(1, join), stepByte(0, accept),
+		stepByte(2, join), stepByte(0, accept), stepByte(3, join),
+	})
 	f.Fuzz(func(t *testing.T, script []byte) { converse(t, handlerstest.New(), script) })
-}
-
-// TestConversationsAtRandom guards the same where fuzzing takes long to get, in
-// a lobby of three with one who waits; and some of it over DynamoDB.
-func TestConversationsAtRandom(t *testing.T) {
-	const start, join = `{"action":"start_lobby","content":{"lobby_id":"Fox"}}`, `{"action":"join_lobby","content":{"lobby_id":"fox"}}`
-	const accept = `{"action":"accept_request"}`
-	lobby := []byte{stepByte(0, start), stepByte(1, join), stepByte(0, accept), stepByte(2, join), stepByte(0, accept), stepByte(3, join)}
-	var likely []byte
-	for i, step := range steps {
-		if step != "says" && step != "connects" && step != "connects chess" {
-			likely = append(likely, byte(4*i), byte(4*i+1), byte(4*i+2), byte(4*i+3))
-		}
-	}
-	script := rapid.SliceOfN(rapid.SampledFrom(likely), maxSteps/2, maxSteps/2)
-	t.Run("memory", func(t *testing.T) {
-		rapid.Check(t, func(t *rapid.T) { converse(t, handlerstest.New(), append(lobby, script.Draw(t, "script")...)) })
-	})
-	t.Run("dynamodb", func(t *testing.T) {
-		endpoint := dynamodbtest.Start(t)
-		for seed := range 10 {
-			w := handlerstest.New()
-			w.Use(dynamodbtest.Open(t, endpoint, w.Clock.Now))
-			converse(t, w, append(lobby, script.Example(seed)...))
-		}
-	})
 }
 
 // maxSteps of a minute each are shorter than the life of an idle connection or
