@@ -14,7 +14,7 @@ import (
 type addresses struct{ websocket, page, inspect string }
 
 // addressesOf shows a listener on all addresses by one that can be opened on this machine.
-func addressesOf(addr net.Addr, secure bool, s *server) (a addresses) {
+func addressesOf(addr net.Addr, secure bool, o options) (a addresses) {
 	tcp := addr.(*net.TCPAddr)
 	host := tcp.IP.String()
 	if tcp.IP.IsUnspecified() {
@@ -25,10 +25,10 @@ func addressesOf(addr net.Addr, secure bool, s *server) (a addresses) {
 		at = "s" + at
 	}
 	a.websocket = "ws" + at
-	if s.template == "" {
+	if o.template == "" {
 		a.page = "http" + at
 	}
-	if s.inspector != nil {
+	if o.inspect {
 		a.inspect = "http" + at + "/inspect"
 	}
 	return a

@@ -7,8 +7,8 @@ import (
 	"io"
 	"math/rand/v2"
 
-	"bellhop/gateway/apigateway"
 	"bellhop/gateway/faults"
+	"bellhop/gateway/server"
 )
 
 // faultFlags are the flags for faults of AWS.
@@ -39,18 +39,16 @@ func (o *faultFlags) check() error {
 	return nil
 }
 
-// cause has the sockets meet what the flags say.
-func (o *faultFlags) cause(c *apigateway.Config) {
-	if !o.Any() {
-		return
+// apply makes the sockets of c meet the faults.
+func (o *faultFlags) apply(c *server.Config) {
+	if o.Any() {
+		f := faults.New(o.Config)
+		c.Sockets.Hooks, c.Intercept = f.Hooks(), f.Invoker
 	}
-	f := faults.New(o.Config)
-	c.Hooks = f.Hooks()
-	wrap(c, f.Invoker)
 }
 
-// announce says from which seed chances are drawn, and draws one where none is given.
-func (o *faultFlags) announce(w io.Writer) {
+// chooseSeed draws a seed if none is given, and prints it.
+func (o *faultFlags) chooseSeed(w io.Writer) {
 	if !o.Any() {
 		return
 	}
@@ -58,17 +56,4 @@ func (o *faultFlags) announce(w io.Writer) {
 		o.Seed = uint64(rand.Uint32())
 	}
 	fmt.Fprintf(w, "What AWS may do happens here by chance; -seed %d repeats it.\n", o.Seed)
-}
-
-// wrap puts something before all integrations.
-func wrap(c *apigateway.Config, wrapper func(apigateway.Invoker) apigateway.Invoker) {
-	if c.Invoke != nil {
-		c.Invoke = wrapper(c.Invoke)
-	}
-	for key, route := range c.Routes {
-		if route.Invoke != nil {
-			route.Invoke = wrapper(route.Invoke)
-			c.Routes[key] = route
-		}
-	}
 }

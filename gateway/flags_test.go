@@ -8,11 +8,9 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"os"
 	"regexp"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -104,30 +102,6 @@ func logLines(t *testing.T, log string) (lines []map[string]any) {
 		lines = append(lines, l)
 	}
 	return lines
-}
-
-// TestSystemErrors guards that an address that is taken, and no more files, are known by what each system calls them.
-func TestSystemErrors(t *testing.T) {
-	by := func(call string, n syscall.Errno) error {
-		return &net.OpError{Op: "listen", Net: "tcp", Err: os.NewSyscallError(call, n)}
-	}
-	for _, test := range []struct {
-		name         string
-		err          error
-		inUse, files bool
-	}{
-		{"taken, on Unix", by("bind", syscall.EADDRINUSE), true, false},
-		{"taken, on Windows", by("bind", 10048), true, false},
-		{"no more files, on Unix", by("accept4", syscall.EMFILE), false, true},
-		{"no more files for anybody", by("accept4", syscall.ENFILE), false, true},
-		{"no more sockets, on Windows", by("accept", 10024), false, true},
-		{"no more buffers, on Windows", by("accept", 10055), false, true},
-		{"not allowed", by("bind", syscall.EACCES), false, false},
-	} {
-		if inUse, files := isAny(test.err, addressInUse), isAny(test.err, noMoreFiles); inUse != test.inUse || files != test.files {
-			t.Errorf("%s: taken %t and no more files %t, want %t and %t", test.name, inUse, files, test.inUse, test.files)
-		}
-	}
 }
 
 // TestPingFlag guards that a quiet client gets pings as -ping says.

@@ -84,7 +84,7 @@ func writeRoutes(w io.Writer, s *stack.Stack) {
 }
 
 // openBootstraps runs every function of a stack in processes of its own, by its timeout and with its environment.
-func (o options) openBootstraps(ctx context.Context, s *server, st *stack.Stack, back string, log *slog.Logger, stderr io.Writer) (map[string]apigateway.Invoker, error) {
+func (o options) openBootstraps(ctx context.Context, p *running, st *stack.Stack, back string, log *slog.Logger, stderr io.Writer) (map[string]apigateway.Invoker, error) {
 	invokers := map[string]apigateway.Invoker{}
 	for _, id := range slices.Sorted(maps.Keys(st.Functions)) {
 		f := st.Functions[id]
@@ -98,7 +98,7 @@ func (o options) openBootstraps(ctx context.Context, s *server, st *stack.Stack,
 		if err != nil {
 			return nil, err
 		}
-		s.functions, invokers[id] = append(s.functions, b), b.Invoke
+		p.functions, invokers[id] = append(p.functions, b), b.Invoke
 	}
 	return invokers, nil
 }

@@ -58,7 +58,7 @@ func TestComingAndGoing(t *testing.T) {
 	all.Wait()
 	await(t, "handshakes, connections, and what is known of them", func() string {
 		_, known := x.kept.Len()
-		return fmt.Sprint(x.welcomed.Load(), x.sockets.Connections(), known)
+		return fmt.Sprint(x.welcomed.Load(), x.Sockets.Connections(), known)
 	}, fmt.Sprint(2+4*times, 2, 2))
 	waiting, requests := map[string]bool{}, 0
 	for _, n := range host.heard() {

@@ -19,6 +19,10 @@ import (
 
 	"bellhop/gateway/programtest"
 	"bellhop/store"
+
+	"bellhop/gateway/server"
+
+	"bellhop/handlers"
 )
 
 // The stories here are of clients who mean harm, or might as well: over sockets, against the server that the program runs,
@@ -28,7 +32,7 @@ import (
 // A target is the program's server, whose clock stands still until it is told to go on: so what a bucket holds, and when
 // somebody's time is over, is counted and not measured. At the end all have hung up, and nothing may be left of them.
 type target struct {
-	*server
+	*server.Server
 	url      string
 	kept     *store.Memory
 	clock    atomic.Int64 // ms since 1970
@@ -36,15 +40,17 @@ type target struct {
 	busy     int          // receivers that can be too busy, for each of which the log may have one line
 }
 
-func newTarget(t *testing.T) *target {
+func newTarget(t *testing.T) *target { return newTargetOf(t, server.Config{}) }
+
+func newTargetOf(t *testing.T, c server.Config) *target {
 	before, log := runtime.NumGoroutine(), programtest.NewOutput()
 	x := &target{}
 	x.clock.Store(time.Now().Truncate(time.Second).UnixMilli())
 	x.kept = store.NewMemory(x.now)
-	x.server = newServer(options{
-		now: x.now, stage: "local", rate: 100, grace: time.Minute, idle: 10 * time.Minute, lifetime: 2 * time.Hour,
-	}, x.kept, slog.New(slog.NewTextHandler(log, nil)))
-	x.sockets.Stall = time.Hour // unless a story is about it: this machine may be slow
+	c.Handler = handlers.Config{Store: x.kept, Rate: 100, Grace: time.Minute}
+	c.Now, c.Log = x.now, slog.New(slog.NewTextHandler(log, nil))
+	x.Server = server.New(c)
+	x.Sockets.Stall = time.Hour // unless a story is about it: this machine may be slow
 	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		x.ServeHTTP(w, r)
 		x.welcomed.Add(1)
@@ -53,7 +59,7 @@ func newTarget(t *testing.T) *target {
 	t.Cleanup(func() { // after those of all clients
 		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 		defer cancel()
-		if err := x.sockets.Shutdown(ctx); err != nil {
+		if err := x.Sockets.Shutdown(ctx); err != nil {
 			t.Error(err)
 		}
 		web.Close()

@@ -24,14 +24,14 @@ func TestVanished(t *testing.T) {
 	x.wait(9 * time.Minute)
 	wantCounts(t, "who is there", atOnce(present, caller.heard), map[string]int{"": len(present)})
 	x.wait(time.Minute)
-	x.sockets.Sweep()
+	x.Sockets.Sweep()
 	want(t, "the guest", fox.guest.ask(relays(fox.hostID, 2, "")), "peer_disconnected", "error peer_unreachable 5")
 	want(t, "the host", hen.host.ask(relays(hen.guestID, 2, "")), "peer_disconnected", "error peer_unreachable 5")
 	want(t, "who waited", []news{ann.next()}, "request_rejected host_unavailable 1")
 	want(t, "who joins now", bob.ask(joins("fox")), "request_rejected host_unavailable 1")
 	want(t, "who was asked to let somebody in", []news{owl.next()}, "request_cancelled")
 	want(t, "who lets them in nevertheless", owl.ask(accepts), "error request_not_found 3")
-	await(t, "those who have vanished", func() string { return fmt.Sprint(x.sockets.Connections() - len(present)) }, "0")
+	await(t, "those who have vanished", func() string { return fmt.Sprint(x.Sockets.Connections() - len(present)) }, "0")
 
 	x.wait(time.Minute)
 	want(t, "the guest", fox.guest.ask(relays(fox.hostID, 3, "")), "lobby_closed", "error peer_not_found 5")
@@ -44,7 +44,7 @@ func TestVanished(t *testing.T) {
 // time is over, if a peer sends them more than fits.
 func TestTalkingToTheVanished(t *testing.T) {
 	x := newTarget(t)
-	x.sockets.Stall = 500 * time.Millisecond
+	x.Sockets.Stall = 500 * time.Millisecond
 	fox := x.pair(t, "fox")
 	tooMuch := relays(fox.hostID, 1, strings.Repeat("x", 27<<10))
 	answer := news{}

@@ -17,6 +17,8 @@ import (
 
 	"bellhop/lobby"
 	"bellhop/store/dynamodbtest"
+
+	"bellhop/gateway/server"
 )
 
 // inspect returns what is shown at a path of an inspector, and the headers that it comes with.
@@ -35,7 +37,7 @@ func inspect(t *testing.T, url, path string) (text string, h http.Header) {
 }
 
 // inspectJSON returns what is at /inspect.json.
-func inspectJSON(t *testing.T, url string) (s snapshot) {
+func inspectJSON(t *testing.T, url string) (s server.Snapshot) {
 	t.Helper()
 	text, h := inspect(t, url, "/inspect.json")
 	if err := json.Unmarshal([]byte(text), &s); err != nil || h.Get("Content-Type") != "application/json" {
@@ -58,8 +60,7 @@ const (
 )
 
 func newTown(t *testing.T) *town {
-	x := &town{target: newTarget(t), secrets: []string{"correct horse", "sesame", "v=0 offer"}}
-	x.inspector = options{listenFlags: listenFlags{inspect: true}}.newInspector(x.sockets, x.kept)
+	x := &town{target: newTargetOf(t, server.Config{Inspect: true}), secrets: []string{"correct horse", "sesame", "v=0 offer"}}
 	call := func(name string) caller {
 		c, _, err := websocket.Dial(t.Context(), x.url+rudeURL, &websocket.DialOptions{HTTPHeader: http.Header{"User-Agent": {name}}})
 		if err != nil {
@@ -117,20 +118,20 @@ func (x *town) seat(t *testing.T, event string) (conn string) {
 func TestInspect(t *testing.T) {
 	x := newTown(t)
 	got := inspectJSON(t, x.url)
-	client := func(id, name, role string, age, idle int) seenConnection {
-		return seenConnection{ID: id, Game: "tanks", LobbyID: "Blue-Fox", Role: role, Age: age, Idle: idle, Address: "127.0.0.1", UserAgent: name}
+	client := func(id, name, role string, age, idle int) server.SeenConnection {
+		return server.SeenConnection{ID: id, Game: "tanks", LobbyID: "Blue-Fox", Role: role, Age: age, Idle: idle, Address: "127.0.0.1", UserAgent: name}
 	}
-	want := snapshot{
-		At: x.now().UTC(), Messages: rate{Received: 0.4, Sent: 0.6, Over: 24},
-		Lobbies: []seenLobby{{
+	want := server.Snapshot{
+		At: x.now().UTC(), Messages: server.Rate{Received: 0.4, Sent: 0.6, Over: 24},
+		Lobbies: []server.SeenLobby{{
 			Game: "tanks", ID: "Blue-Fox", HostID: 1, MaxPlayers: 3, Full: true, Public: true, HasPassword: true, Migrates: true, Term: 1,
-			Members: []seenMember{
+			Members: []server.SeenMember{
 				{PeerID: 1, Connection: x.host, Host: true}, {PeerID: 2, Connection: x.member}, {PeerID: 3, Connection: x.away, Away: true, HeldFor: 40},
 			},
-			Waiting: []seenGuest{{PeerID: 4, Connection: x.waiting, Waits: 20}},
+			Waiting: []server.SeenGuest{{PeerID: 4, Connection: x.waiting, Waits: 20}},
 			Age:     23, ExpiresIn: 3*60*60 - 20,
 		}},
-		Connections: []seenConnection{
+		Connections: []server.SeenConnection{
 			client(x.waiting, rudeName, "waiting", 21, 20), client(x.member, "member", "member", 23, 20), client(x.host, "host", "host", 24, 20),
 		},
 	}
@@ -141,7 +142,7 @@ func TestInspect(t *testing.T) {
 		t.Errorf("-want +got:\n%s", diff)
 	}
 	x.wait(2 * time.Second)
-	if again := inspectJSON(t, x.url).Messages; again != (rate{Over: 2}) {
+	if again := inspectJSON(t, x.url).Messages; again != (server.Rate{Over: 2}) {
 		t.Errorf("after two quiet seconds the rate is %+v", again)
 	}
 }
@@ -200,9 +201,8 @@ func TestInspectSecrets(t *testing.T) {
 
 // TestInspectMany guards that of very many lobbies the page shows the newest and says how many there are, and the JSON shows all.
 func TestInspectMany(t *testing.T) {
-	x := newTarget(t)
-	x.inspector = options{listenFlags: listenFlags{inspect: true}}.newInspector(x.sockets, x.kept)
-	const all = pageRows + 3
+	x := newTargetOf(t, server.Config{Inspect: true})
+	const all = 103 // the page shows 100
 	for i := range all {
 		l := lobby.New("tanks", fmt.Sprint("fox-", i), lobby.Member{Conn: "host"})
 		l.CreatedAt, l.ExpiresAt = int64(i), x.now().Add(time.Minute)
@@ -214,7 +214,7 @@ func TestInspectMany(t *testing.T) {
 		t.Errorf("the JSON has %d lobbies", len(s.Lobbies))
 	}
 	page, _ := inspect(t, x.url, "/inspect")
-	if n := strings.Count(page, `class="lobby"`); n != pageRows || !strings.Contains(page, "These are the newest; 3 more are in") ||
+	if n := strings.Count(page, `class="lobby"`); n != 100 || !strings.Contains(page, "These are the newest; 3 more are in") ||
 		!strings.Contains(page, "<dd>103</dd>") || strings.Contains(page, ">fox-2<") || !strings.Contains(page, ">fox-3<") {
 		t.Errorf("%d lobbies are on the page:\n%.2000s", n, page)
 	}
@@ -248,7 +248,7 @@ func TestInspectRefuses(t *testing.T) {
 		{name: "this machine by another address", from: "127.0.0.1:5", host: "192.168.1.5:3000"},
 		{name: "POST", method: "POST", from: "127.0.0.1:5", host: "localhost:3000"},
 	} {
-		for path := range inspections {
+		for _, path := range []string{"/inspect", "/inspect.css", "/inspect.json"} {
 			t.Run(test.name+path, func(t *testing.T) {
 				ask := func(path string) *httptest.ResponseRecorder {
 					r := httptest.NewRequest(test.method, path, nil)
@@ -289,7 +289,7 @@ func TestInspectFlag(t *testing.T) {
 		t.Errorf("a proxy is answered %v, %v", answer, err)
 	}
 	for listen, wrong := range map[string]bool{"127.0.0.1": false, "::1": false, "0.0.0.0": false, "::": false, "192.0.2.1": true} {
-		err := options{listenFlags: listenFlags{inspect: true}}.checkInspect(&net.TCPAddr{IP: net.ParseIP(listen), Port: 3000})
+		err := server.CanInspect(&net.TCPAddr{IP: net.ParseIP(listen), Port: 3000})
 		if (err != nil) != wrong || err != nil && !strings.Contains(err.Error(), "give -listen 127.0.0.1:PORT") {
 			t.Errorf("with -listen %s it says %v", listen, err)
 		}
@@ -324,7 +324,7 @@ func TestInspectElsewhere(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer c.CloseNow()
-			var s snapshot
+			var s server.Snapshot
 			await(t, "connections that are not shown", func() string {
 				s = inspectJSON(t, url)
 				return fmt.Sprint(1 - len(s.Connections))

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -8,7 +9,6 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"net/http"
 	"net/url"
 	"runtime"
 	"strings"
@@ -16,7 +16,9 @@ import (
 
 	"bellhop/gateway/apigateway"
 	"bellhop/gateway/lambda"
+	"bellhop/gateway/server"
 	"bellhop/gateway/stack"
+	"bellhop/handlers"
 )
 
 // An integration is what the flags say of who deals with messages, if that is not the handler in this program.
@@ -110,93 +112,114 @@ func (i *integration) address() string {
 	return ""
 }
 
-// openServer wires the parts as the flags say, and says on stdout where messages go if not to the handler in here. The
-// server must be ended.
-func openServer(ctx context.Context, o options, log *slog.Logger, stdout, stderr io.Writer) (*server, error) {
-	o.faultFlags.announce(stdout)
+// A running program is a server and what has to end with it.
+type running struct {
+	*server.Server
+	recorder  *recorder   // nil if nothing is recorded
+	functions []io.Closer // that run here
+}
+
+// end closes the addresses and ends the functions, after Shutdown.
+func (p *running) end() {
+	for _, function := range p.functions {
+		function.Close()
+	}
+	if p.Server != nil {
+		p.Close()
+	}
+}
+
+// openProgram wires the parts as the flags say. It prints where messages go if
+// that is not the handler in this program. The program must be ended.
+func openProgram(ctx context.Context, o options, log *slog.Logger, stdout, stderr io.Writer) (*running, error) {
+	o.faultFlags.chooseSeed(stdout)
 	var err error
 	if o.recorder, err = openRecorder(o.record, log); err != nil {
 		return nil, err
 	}
-	s, err := o.open(ctx, log, stdout, stderr)
+	p := &running{recorder: o.recorder}
+	if err = p.open(ctx, o, log, stdout, stderr); err == nil && o.metrics != "" {
+		err = p.openMetrics(o.metrics, stdout)
+	}
 	if err != nil {
+		p.end()
 		o.recorder.close(ctx)
 		return nil, err
 	}
-	s.recorder = o.recorder
-	if o.metrics == "" {
-		return s, nil
-	}
-	if err := s.serveMetrics(o.metrics, log, stdout); err != nil {
-		s.end()
-		return nil, err
-	}
-	return s, nil
+	return p, nil
 }
 
-// open returns what deals with messages and, if that needs it, @connections.
-func (o options) open(ctx context.Context, log *slog.Logger, stdout, stderr io.Writer) (*server, error) {
-	address := o.address()
-	if address == "" {
-		return openHandler(o, log)
+// open makes the server and, if functions need it, serves @connections.
+func (p *running) open(ctx context.Context, o options, log *slog.Logger, stdout, stderr io.Writer) error {
+	var callback net.Listener
+	var err error
+	if address := o.address(); address != "" {
+		if callback, err = net.Listen("tcp", address); err != nil {
+			return fmt.Errorf("cannot listen on %q for @connections: %w; give -callback as HOST:PORT, of a port that is free", address, err)
+		}
 	}
+	c := server.Config{Log: log, Now: o.now, Origins: o.origins, Inspect: o.inspect, Other: o.template != ""}
+	if o.bootstrap == "" && o.lambda == "" {
+		err = o.configureHandler(&c)
+	} else {
+		err = p.configureFunctions(ctx, o, &c, callback.Addr(), log, stdout, stderr)
+	}
+	if err != nil {
+		if callback != nil {
+			callback.Close()
+		}
+		return err
+	}
+	p.Server = o.newServer(c)
+	if callback != nil {
+		p.ServeManagement(callback)
+	}
+	return nil
+}
+
+// openMetrics serves /metrics at an address.
+func (p *running) openMetrics(address string, stdout io.Writer) error {
 	listener, err := net.Listen("tcp", address)
 	if err != nil {
-		return nil, fmt.Errorf("cannot listen on %q for @connections: %w; give -callback as HOST:PORT, of a port that is free", address, err)
+		return fmt.Errorf("cannot listen on %q for /metrics: %w; give -metrics as HOST:PORT, of a port that is free", address, err)
 	}
-	s, err := o.connect(ctx, listener.Addr(), log, stdout, stderr)
-	if err != nil {
-		listener.Close()
-		return nil, err
-	}
-	s.management = newWeb(s.sockets.Management(), requestTime, log)
-	go s.management.Serve(listener)
-	return s, nil
+	p.ServeMetrics(listener)
+	fmt.Fprintf(stdout, "Numbers for Prometheus are at http://%s/metrics.\n", listener.Addr())
+	return nil
 }
 
-// openHandler returns a server in front of the handler in this program.
-func openHandler(o options, log *slog.Logger) (*server, error) {
-	kept, err := openStore(o)
-	if err != nil {
-		return nil, err
-	}
-	s := newServer(o, kept, log)
-	s.inspector = o.newInspector(s.sockets, kept)
-	return s, nil
+// configureHandler sets what the handler in this program needs.
+func (o options) configureHandler(c *server.Config) (err error) {
+	c.Handler = handlers.Config{Grace: o.grace, Rate: o.rate, ICE: o.ice, Later: o.later()}
+	c.Handler.Store, err = openStore(o)
+	return err
 }
 
-// connect returns a server in front of functions, which post to clients through what listens at callback.
-func (o options) connect(ctx context.Context, callback net.Addr, log *slog.Logger, stdout, stderr io.Writer) (_ *server, err error) {
-	if o.bootstrap == "" && o.lambda == "" {
-		return openHandler(o, log)
-	}
+// configureFunctions sets the routes to functions, which post to clients
+// through what listens at callback.
+func (p *running) configureFunctions(ctx context.Context, o options, c *server.Config, callback net.Addr, log *slog.Logger, stdout, stderr io.Writer) error {
 	st, err := o.readStack(log)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	o.stage = st.Stage
-	s := &server{stage: o.stage, origins: o.origins, template: o.template}
 	var invokers map[string]apigateway.Invoker
 	if o.bootstrap != "" {
-		back := callbackURL(callback, "127.0.0.1", o.stage)
-		if invokers, err = o.openBootstraps(ctx, s, st, back, log, stderr); err != nil {
-			s.end()
-			return nil, err
+		back := callbackURL(callback, "127.0.0.1", st.Stage)
+		if invokers, err = o.openBootstraps(ctx, p, st, back, log, stderr); err != nil {
+			return err
 		}
 		fmt.Fprintf(stdout, "Messages go to %s, with %s=%s.\n", o.bootstrap, callbackVariable, back)
 	} else {
 		invokers = o.invokeAPI(st)
 		fmt.Fprintf(stdout, "Messages go to sam local at %s; give its functions %s=%s.\n%s", o.lambda, callbackVariable,
-			callbackURL(callback, "host.docker.internal", o.stage), reach(callback))
+			callbackURL(callback, "host.docker.internal", st.Stage), reach(callback))
 	}
 	if o.template != "" {
 		writeRoutes(stdout, st)
 	}
-	s.sockets = o.newGateway(apigateway.Config{
-		Routes: routesOf(st, invokers), Selection: st.Selection, StageVariables: st.StageVariables, Log: log,
-	})
-	s.inspector = o.newInspector(s.sockets, nil)
-	return s, nil
+	c.Sockets.Stage, c.Sockets.Routes = st.Stage, routesOf(st, invokers)
+	c.Sockets.Selection, c.Sockets.StageVariables = st.Selection, st.StageVariables
+	return nil
 }
 
 // invokeAPI returns what invokes each function of a stack through the Invoke API of -lambda.
@@ -208,12 +231,13 @@ func (o options) invokeAPI(st *stack.Stack) map[string]apigateway.Invoker {
 	return invokers
 }
 
-// newGateway returns sockets with what the flags say of all alike.
-func (o options) newGateway(c apigateway.Config) *apigateway.Gateway {
-	c.Stage, c.Idle, c.Lifetime, c.Ping, c.TrustProxy = o.stage, o.idle, o.lifetime, o.ping, o.trustProxy
-	o.faultFlags.cause(&c)
+// newServer returns a server by the flags that are for every integration.
+func (o options) newServer(c server.Config) *server.Server {
+	c.Sockets.Stage = cmp.Or(c.Sockets.Stage, o.stage)
+	c.Sockets.Idle, c.Sockets.Lifetime, c.Sockets.Ping, c.Sockets.TrustProxy = o.idle, o.lifetime, o.ping, o.trustProxy
+	o.faultFlags.apply(&c)
 	o.recorder.listen(&c)
-	return apigateway.New(c)
+	return server.New(c)
 }
 
 // callbackURL is where a function posts to. Of an address that is not one for it, or of all, it takes host.
@@ -231,16 +255,4 @@ func reach(addr net.Addr) string {
 		return ""
 	}
 	return "  On Linux no container reaches that, unless -callback has the address of Docker's bridge: -callback 172.17.0.1:3002\n"
-}
-
-// end ends what openServer has started, once the sockets are closed.
-func (s *server) end() {
-	for _, function := range s.functions {
-		function.Close()
-	}
-	for _, web := range []*http.Server{s.management, s.metrics} {
-		if web != nil {
-			web.Close()
-		}
-	}
 }

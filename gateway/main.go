@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net/http"
 	"os"
 	"os/signal"
 	"regexp"
@@ -19,6 +18,7 @@ import (
 	"syscall"
 	"time"
 
+	"bellhop/gateway/server"
 	"bellhop/handlers"
 )
 
@@ -191,38 +191,39 @@ func serve(ctx context.Context, o options, log *slog.Logger, stdout, stderr io.W
 	if err != nil {
 		return err
 	}
-	listener, err := listen(o.listen, log)
+	listener, err := server.Listen(o.listen, log)
 	if err != nil {
 		return err
 	}
-	if err := o.checkInspect(listener.Addr()); err != nil {
-		listener.Close()
-		return err
+	if o.inspect {
+		err = server.CanInspect(listener.Addr())
 	}
-	s, err := openServer(ctx, o, log, stdout, stderr)
+	var p *running
+	if err == nil {
+		p, err = openProgram(ctx, o, log, stdout, stderr)
+	}
 	if err != nil {
 		listener.Close()
 		return err
 	}
-	defer s.end()
-	at := addressesOf(listener.Addr(), secure != nil, s)
+	defer p.end()
+	at := addressesOf(listener.Addr(), secure != nil, o)
 	if o.log == "json" {
 		at.log(log)
 	} else {
-		at.print(stdout, s.template)
+		at.print(stdout, o.template)
 	}
 	if secure != nil {
 		listener = tls.NewListener(listener, secure)
 	}
-	web, failed := newWeb(s, requestTime, log), make(chan error, 1)
-	go func() { failed <- web.Serve(listener) }()
-	go s.sweep(ctx)
+	failed := make(chan error, 1)
+	go func() { failed <- p.Serve(listener) }()
 	select {
 	case err := <-failed:
 		return err
 	case <-ctx.Done():
 	}
-	return drain(web, s, stdout)
+	return drain(p, stdout)
 }
 
 func newLog(format string, w io.Writer) *slog.Logger {
@@ -232,31 +233,16 @@ func newLog(format string, w io.Writer) *slog.Logger {
 	return slog.New(slog.NewTextHandler(w, nil))
 }
 
-// requestTime is how long a client has for the whole of a request.
-const requestTime = 10 * time.Second
-
-// newWeb returns a web server with limits. They bound a request; a WebSocket, once open, is bound by the sockets' own times.
-func newWeb(h http.Handler, requestTime time.Duration, log *slog.Logger) *http.Server {
-	return &http.Server{
-		Handler:     h,
-		ReadTimeout: requestTime, WriteTimeout: 40 * time.Second, // API Gateway gives $connect 29 s
-		IdleTimeout:    2 * time.Minute, // above the 90 seconds of Go's and AWS's clients, whose posts could meet the end
-		MaxHeaderBytes: 32 << 10, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn),
-	}
-}
-
-// drainTime bounds how long clients are waited for at the end: most container platforms kill after 10 s.
+// drainTime bounds how long the program waits for clients at the end: most
+// container platforms kill after 10 s.
 const drainTime = 7 * time.Second
 
-func drain(web *http.Server, s *server, stdout io.Writer) error {
+func drain(p *running, stdout io.Writer) error {
 	ctx, cancel := context.WithTimeout(context.Background(), drainTime)
 	defer cancel()
-	s.draining.Store(true)
 	over, stop := context.WithTimeout(ctx, drainTime/3)
 	defer stop()
-	recorded := s.recorder.close(over)
-	fmt.Fprintf(stdout, "Closing %d connections.\n", s.sockets.Connections())
-	err := s.sockets.Shutdown(ctx)
-	web.Close() // what is left are requests for the page
-	return errors.Join(recorded, err)
+	recorded := p.recorder.close(over)
+	fmt.Fprintf(stdout, "Closing %d connections.\n", p.Sockets.Connections())
+	return errors.Join(recorded, p.Shutdown(ctx))
 }

@@ -17,6 +17,7 @@ import (
 	awsevents "github.com/aws/aws-lambda-go/events"
 
 	"bellhop/gateway/apigateway"
+	"bellhop/gateway/server"
 )
 
 // A recorder writes what clients say and hear as a conversation, in the format of testdata/conversations. It lets one
@@ -66,12 +67,13 @@ func (o *options) checkRecord(f *flag.FlagSet) error {
 	return nil
 }
 
-// later is the handler's timer. What is recorded does without, since a replay has none either.
+// later is the handler's timer, or nil for the usual one. A recording has none,
+// since a replay has none either.
 func (o options) later() func(time.Duration, func()) {
-	if o.recorder != nil {
+	if o.recorder == nil {
 		return nil
 	}
-	return func(d time.Duration, f func()) { time.AfterFunc(d, f) }
+	return func(time.Duration, func()) {}
 }
 
 // openRecorder begins a file, which must not be there yet; without a name it returns nil.
@@ -123,14 +125,14 @@ func (r *recorder) close(ctx context.Context) error {
 }
 
 // listen has the recorder told of everything.
-func (r *recorder) listen(c *apigateway.Config) {
+func (r *recorder) listen(c *server.Config) {
 	if r == nil {
 		return
 	}
-	_, ends := c.Routes["$disconnect"]
-	r.ends = ends || c.Routes == nil
-	c.Hooks.Arrive, c.Hooks.Posted, c.Hooks.Closed = r.arrive, r.posted, r.closes
-	wrap(c, r.invoker)
+	_, ends := c.Sockets.Routes["$disconnect"]
+	r.ends = ends || c.Sockets.Routes == nil
+	c.Sockets.Hooks = apigateway.Hooks{Arrive: r.arrive, Posted: r.posted, Closed: r.closes}
+	c.Intercept = r.invoker
 }
 
 // begin waits until nothing happens, and returns false if nothing is to be written.

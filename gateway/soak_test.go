@@ -18,6 +18,12 @@ import (
 	"github.com/coder/websocket"
 
 	"bellhop/store"
+
+	"bellhop/gateway/server"
+
+	"bellhop/handlers"
+
+	"bellhop/gateway/apigateway"
 )
 
 var (
@@ -34,8 +40,11 @@ const soakGrace = time.Second
 func TestSoak(t *testing.T) {
 	var log strings.Builder
 	kept := store.NewMemory(time.Now)
-	s := newServer(options{stage: "local", rate: 1e6, grace: soakGrace, idle: time.Hour, lifetime: time.Hour}, kept,
-		slog.New(slog.NewTextHandler(&log, nil)))
+	s := server.New(server.Config{
+		Handler: handlers.Config{Store: kept, Rate: 1e6, Grace: soakGrace},
+		Sockets: apigateway.Config{Idle: time.Hour, Lifetime: time.Hour},
+		Log:     slog.New(slog.NewTextHandler(&log, nil)),
+	})
 	web := httptest.NewServer(s)
 	defer web.Close()
 	before := measure()
@@ -51,7 +60,7 @@ func TestSoak(t *testing.T) {
 	await(t, "connections, lobbies and what is known of connections", func() string {
 		kept.Sweep()
 		lobbies, connections := kept.Len()
-		return fmt.Sprint(s.sockets.Connections(), lobbies, connections)
+		return fmt.Sprint(s.Sockets.Connections(), lobbies, connections)
 	}, "0 0 0")
 	await(t, "more goroutines than before", func() string { return fmt.Sprint(max(0, runtime.NumGoroutine()-before.goroutines-5)) }, "0")
 	after := measure()

@@ -15,20 +15,20 @@ import (
 	"time"
 
 	"bellhop/gateway/programtest"
-	"bellhop/store"
+
+	"bellhop/gateway/server"
 )
 
 // TestHalfHandshake guards that clients who begin a handshake and do not end it are cut, and keep nobody out meanwhile.
 func TestHalfHandshake(t *testing.T) {
 	log := slog.New(slog.DiscardHandler)
-	s := newServer(options{stage: "local", rate: 1, grace: time.Second}, store.NewMemory(time.Now), log)
-	listener, err := listen("127.0.0.1:0", log)
+	s := server.New(server.Config{RequestTime: 300 * time.Millisecond, Log: log})
+	listener, err := server.Listen("127.0.0.1:0", log)
 	if err != nil {
 		t.Fatal(err)
 	}
-	web := newWeb(s, 300*time.Millisecond, log)
-	go web.Serve(listener)
-	defer web.Close()
+	go s.Serve(listener)
+	defer s.Close()
 	address := listener.Addr().String()
 	var halves []net.Conn
 	for _, half := range []string{"", "GET", "GET / HTTP/1.1\r\n", handshake[:len(handshake)/2], handshake} {

@@ -21,6 +21,7 @@ import (
 
 	"bellhop/gateway/apigateway"
 	"bellhop/gateway/faults"
+	"bellhop/gateway/server"
 	"bellhop/handlers"
 	"bellhop/store"
 	"bellhop/web"
@@ -38,7 +39,7 @@ const (
 // and its faults, with a fast clock.
 type modelServer struct {
 	*httptest.Server
-	sockets *apigateway.Gateway
+	bellhop *server.Server
 	store   *store.Memory
 	faults  *faults.Faults
 	faulty  atomic.Bool // whether faults happen at the moment
@@ -52,69 +53,55 @@ func newModelServer(c faults.Config) *modelServer {
 	s.store = store.NewMemory(s.now)
 	c.After = s.after
 	s.faults = faults.New(c)
-	log := slog.New(slog.NewTextHandler(io.Discard, nil))
-	h := handlers.New(handlers.Config{Store: s.store, Poster: s, Log: log, Now: s.now, Later: s.after})
-	faulty := s.faults.Invoker(h.Handle)
-	invoke := func(ctx context.Context, e awsevents.APIGatewayWebsocketProxyRequest) (awsevents.APIGatewayProxyResponse, error) {
+	hooks := s.faults.Hooks()
+	s.bellhop = server.New(server.Config{
+		Handler:   handlers.Config{Store: s.store, Later: s.after},
+		Intercept: s.intercept,
+		Log:       slog.New(slog.DiscardHandler), Now: s.now,
+		Sockets: apigateway.Config{Hooks: apigateway.Hooks{
+			Arrive: func(id, body string, deal func()) {
+				if s.faulty.Load() {
+					hooks.Arrive(id, body, deal)
+				} else {
+					deal()
+				}
+			},
+			Posting: func(ctx context.Context, id string) error {
+				if !s.faulty.Load() {
+					return nil
+				}
+				err := hooks.Posting(ctx, id)
+				if errors.Is(err, apigateway.ErrLimitExceeded) {
+					s.refused.Store(true)
+				}
+				return err
+			},
+		}},
+	})
+	s.Server = httptest.NewServer(s.bellhop)
+	return s
+}
+
+// intercept lets faults happen to events while s is faulty.
+func (s *modelServer) intercept(next apigateway.Invoker) apigateway.Invoker {
+	faulty := s.faults.Invoker(next)
+	return func(ctx context.Context, e awsevents.APIGatewayWebsocketProxyRequest) (awsevents.APIGatewayProxyResponse, error) {
 		if s.faulty.Load() {
 			return faulty(ctx, e)
 		}
-		return h.Handle(ctx, e)
+		return next(ctx, e)
 	}
-	hooks := s.faults.Hooks()
-	s.sockets = apigateway.New(apigateway.Config{Invoke: invoke, AnyText: true, Log: log, Now: s.now, Hooks: apigateway.Hooks{
-		Arrive: func(id, body string, deal func()) {
-			if s.faulty.Load() {
-				hooks.Arrive(id, body, deal)
-			} else {
-				deal()
-			}
-		},
-		Posting: func(ctx context.Context, id string) error {
-			if !s.faulty.Load() {
-				return nil
-			}
-			err := hooks.Posting(ctx, id)
-			if errors.Is(err, apigateway.ErrLimitExceeded) {
-				s.refused.Store(true)
-			}
-			return err
-		},
-	}})
-	s.Server = httptest.NewServer(s.sockets)
-	return s
 }
 
 func (s *modelServer) end() {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	s.faulty.Store(false)
-	s.sockets.Shutdown(ctx)
+	s.bellhop.Shutdown(ctx)
 	s.Close()
 }
 
-// Post implements handlers.Poster.
-func (s *modelServer) Post(ctx context.Context, id string, data []byte) error {
-	return posted(s.sockets.Post(ctx, id, data))
-}
-
-// Hangup implements handlers.Poster.
-func (s *modelServer) Hangup(_ context.Context, id string) error {
-	return posted(s.sockets.Disconnect(id))
-}
-
-func posted(err error) error {
-	switch {
-	case errors.Is(err, apigateway.ErrGone):
-		return handlers.ErrGone
-	case errors.Is(err, apigateway.ErrLimitExceeded):
-		return handlers.ErrBusy
-	default:
-		return err
-	}
-}
-
-// A clock runs faster than real time.
+// A clock goes faster than real time.
 type clock struct {
 	mu    sync.Mutex
 	real  time.Time // real time of the last change of speed

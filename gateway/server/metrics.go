@@ -1,10 +1,7 @@
-package main
+package server
 
 import (
 	"errors"
-	"fmt"
-	"io"
-	"log/slog"
 	"net"
 	"net/http"
 	"strconv"
@@ -17,27 +14,20 @@ import (
 	"bellhop/gateway/apigateway"
 )
 
-// serveMetrics serves /metrics at an address of its own: behind a proxy on this
-// machine every client comes from loopback, and the server's figures are not
-// for everybody. Call it before the sockets are served.
-func (s *server) serveMetrics(address string, log *slog.Logger, stdout io.Writer) error {
-	listener, err := net.Listen("tcp", address)
-	if err != nil {
-		return fmt.Errorf("cannot listen on %q for /metrics: %w; give -metrics as HOST:PORT, of a port that is free", address, err)
-	}
+// ServeMetrics serves /metrics for Prometheus at an address of its own, until
+// Close. Behind a proxy on this machine every client comes from loopback, and
+// the numbers are not for clients. It must be called before Serve.
+func (s *Server) ServeMetrics(listener net.Listener) {
 	registry := prometheus.NewRegistry()
-	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), counted{s.sockets})
-	s.sockets.Observe = observer(registry, s.sockets)
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), counted{s.Sockets})
+	s.Sockets.Observe = observer(registry, s.Sockets)
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
-	s.metrics = newWeb(mux, requestTime, log)
-	go s.metrics.Serve(listener)
-	fmt.Fprintf(stdout, "Numbers for Prometheus are at http://%s/metrics.\n", listener.Addr())
-	return nil
+	s.background(listener, mux)
 }
 
-// observer returns a function that is called for every invocation. It looks up
-// everything beforehand, so a message allocates nothing.
+// observer returns an apigateway.Config.Observe. It looks up all that it needs
+// beforehand, so a message allocates nothing.
 func observer(registry *prometheus.Registry, g *apigateway.Gateway) func(string, time.Duration, error) {
 	seconds := prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Name: "bellhop_invocation_seconds", Help: "Time that the handler or function took for an event.",
@@ -67,7 +57,7 @@ func observer(registry *prometheus.Registry, g *apigateway.Gateway) func(string,
 	}
 }
 
-// counted holds the counts of a Gateway. It is a prometheus.Collector.
+// counted is a prometheus.Collector of the numbers that a Gateway counts itself.
 type counted struct{ *apigateway.Gateway }
 
 var (

@@ -1,4 +1,4 @@
-package main
+package server
 
 import (
 	_ "embed"
@@ -26,16 +26,13 @@ type inspector struct {
 	meter   meter
 }
 
-// newInspector returns the inspector for -inspect, or nil. It cannot show the
-// lobbies of a store that is not in memory.
-func (o options) newInspector(sockets *apigateway.Gateway, kept store.Store) *inspector {
-	if !o.inspect {
-		return nil
-	}
+// newInspector returns an inspector of sockets, and of lobbies if they are in
+// memory.
+func newInspector(c Config, sockets *apigateway.Gateway) *inspector {
 	i := &inspector{sockets: sockets, meter: meter{at: sockets.Now()}}
-	i.memory, _ = kept.(*store.Memory)
+	i.memory, _ = c.Handler.Store.(*store.Memory)
 	switch {
-	case o.template != "":
+	case c.Other:
 		i.nowhere = "What the functions of this stack keep is not known here."
 	case i.memory == nil:
 		i.nowhere = "Lobbies are in the table, and not in this program: docs/operations.md says how to look into it."
@@ -43,11 +40,11 @@ func (o options) newInspector(sockets *apigateway.Gateway, kept store.Store) *in
 	return i
 }
 
-// checkInspect returns an error if -inspect is not possible where clients
-// connect.
-func (o options) checkInspect(addr net.Addr) error {
+// CanInspect returns an error if the pages of Config.Inspect cannot be reached
+// at an address: they are for this machine alone.
+func CanInspect(addr net.Addr) error {
 	ip := addr.(*net.TCPAddr).IP
-	if !o.inspect || ip.IsUnspecified() || isHere(ip.String()) {
+	if ip.IsUnspecified() || isHere(ip.String()) {
 		return nil
 	}
 	return fmt.Errorf("-inspect is for this machine alone, and %s is not reached by 127.0.0.1; give -listen 127.0.0.1:PORT, or :PORT for all addresses", ip)
@@ -121,12 +118,12 @@ const pageRows = 100
 // told to stand still.
 func (i *inspector) servePage(w http.ResponseWriter, r *http.Request) {
 	p := struct {
-		snapshot
+		Snapshot
 		Still                        bool
 		Players, Waiting             int
 		MoreLobbies, MoreConnections int
 		LobbyCount, ConnectionCount  int
-	}{snapshot: i.look(r.Context()), Still: r.URL.Query().Has("still")}
+	}{Snapshot: i.look(r.Context()), Still: r.URL.Query().Has("still")}
 	for _, l := range p.Lobbies {
 		p.Players += len(l.Members)
 		p.Waiting += len(l.Waiting)

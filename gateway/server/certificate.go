@@ -1,4 +1,4 @@
-package main
+package server
 
 import (
 	"crypto/tls"
@@ -9,9 +9,8 @@ import (
 	"time"
 )
 
-// A certificate is the pair of files -tls-cert and -tls-key. If the files have
-// changed, the next handshake reads them again, since a restart to renew a
-// certificate would end every connection.
+// A certificate is a pair of files. If they have changed, it reads them at the
+// next handshake: a restart to renew a certificate would end every connection.
 type certificate struct {
 	file, key string
 	log       *slog.Logger
@@ -21,13 +20,10 @@ type certificate struct {
 	changed [2]time.Time // times of the files when they were last read
 }
 
-// secure returns the TLS configuration of the flags, or nil if they ask for
-// none.
-func (o *listenFlags) secure(log *slog.Logger) (*tls.Config, error) {
-	if o.certificate == "" {
-		return nil, nil
-	}
-	c := &certificate{file: o.certificate, key: o.key, log: log}
+// LoadTLS returns a TLS configuration with the certificate and the key in two
+// PEM files. It reads them again when they change.
+func LoadTLS(certificateFile, keyFile string, log *slog.Logger) (*tls.Config, error) {
+	c := &certificate{file: certificateFile, key: keyFile, log: log}
 	if err := c.read(); err != nil {
 		return nil, err
 	}

@@ -1,4 +1,4 @@
-package main
+package server
 
 import (
 	"errors"
@@ -10,7 +10,9 @@ import (
 	"time"
 )
 
-func listen(address string, log *slog.Logger) (net.Listener, error) {
+// Listen listens for clients at HOST:PORT. If the process has no file
+// descriptor left, clients wait, and the log says so once a minute.
+func Listen(address string, log *slog.Logger) (net.Listener, error) {
 	listener, err := net.Listen("tcp", address)
 	if isAny(err, addressInUse) {
 		return nil, fmt.Errorf("%s is taken, perhaps by another gateway; stop that, or choose another port with -listen 127.0.0.1:3001", address)

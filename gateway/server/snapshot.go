@@ -1,4 +1,4 @@
-package main
+package server
 
 import (
 	"cmp"
@@ -12,22 +12,23 @@ import (
 	"bellhop/lobby"
 )
 
-// A snapshot is the state that an inspector shows. Times are in whole seconds
-// before or after At.
-type snapshot struct {
+// A Snapshot is the content of /inspect.json. Times are in whole seconds before
+// or after At.
+type Snapshot struct {
 	At          time.Time        `json:"at"`
-	Messages    rate             `json:"messages"`
-	Lobbies     []seenLobby      `json:"lobbies"` // newest first; null if they are not in this program
+	Messages    Rate             `json:"messages"`
+	Lobbies     []SeenLobby      `json:"lobbies"` // newest first; null if they are not in this program
 	Nowhere     string           `json:"lobbies_nowhere,omitempty"`
-	Connections []seenConnection `json:"connections"` // newest first
+	Connections []SeenConnection `json:"connections"` // newest first
 }
 
-type seenLobby struct {
+// A SeenLobby is a lobby in a Snapshot.
+type SeenLobby struct {
 	Game        string       `json:"game"`
 	ID          string       `json:"lobby_id"`
 	HostID      int          `json:"host_peer_id"`
-	Members     []seenMember `json:"members"` // in order of arrival
-	Waiting     []seenGuest  `json:"waiting"` // in order of arrival
+	Members     []SeenMember `json:"members"` // in order of arrival
+	Waiting     []SeenGuest  `json:"waiting"` // in order of arrival
 	MaxPlayers  int          `json:"max_players"`
 	Full        bool         `json:"full"`
 	Public      bool         `json:"public"`
@@ -42,7 +43,8 @@ type seenLobby struct {
 	ExpiresIn   int          `json:"expires_in_seconds"`
 }
 
-type seenMember struct {
+// A SeenMember is a member of a SeenLobby.
+type SeenMember struct {
 	PeerID     int    `json:"peer_id"`
 	Connection string `json:"connection_id"`
 	Host       bool   `json:"host"`
@@ -50,13 +52,15 @@ type seenMember struct {
 	HeldFor    int    `json:"held_for_seconds"` // end of the grace of a member that is away
 }
 
-type seenGuest struct {
+// A SeenGuest is a player who waits for the host.
+type SeenGuest struct {
 	PeerID     int    `json:"peer_id"` // promised
 	Connection string `json:"connection_id"`
 	Waits      int    `json:"waits_seconds"`
 }
 
-type seenConnection struct {
+// A SeenConnection is a client in a Snapshot.
+type SeenConnection struct {
 	ID        string `json:"connection_id"`
 	Game      string `json:"game"`     // empty if unknown here
 	LobbyID   string `json:"lobby_id"` // empty: none
@@ -69,10 +73,10 @@ type seenConnection struct {
 }
 
 // look returns the state of this moment.
-func (i *inspector) look(ctx context.Context) snapshot {
+func (i *inspector) look(ctx context.Context) Snapshot {
 	now := i.sockets.Now()
-	s := snapshot{At: now.UTC(), Messages: i.meter.read(now, i.sockets.Stats()), Nowhere: i.nowhere, Connections: []seenConnection{}}
-	roles := map[string]seenConnection{}
+	s := Snapshot{At: now.UTC(), Messages: i.meter.read(now, i.sockets.Stats()), Nowhere: i.nowhere, Connections: []SeenConnection{}}
+	roles := map[string]SeenConnection{}
 	if i.memory != nil {
 		s.Lobbies = i.lobbies(now, roles)
 	}
@@ -95,48 +99,48 @@ func (i *inspector) look(ctx context.Context) snapshot {
 
 // lobbies returns all lobbies. It records in roles the place of each
 // connection, since only the lobby knows it.
-func (i *inspector) lobbies(now time.Time, roles map[string]seenConnection) []seenLobby {
+func (i *inspector) lobbies(now time.Time, roles map[string]SeenConnection) []SeenLobby {
 	kept := slices.SortedFunc(i.memory.Lobbies(), func(a, b *lobby.Lobby) int {
 		return cmp.Or(cmp.Compare(b.CreatedAt, a.CreatedAt), cmp.Compare(a.Key(), b.Key()))
 	})
-	all := make([]seenLobby, len(kept))
+	all := make([]SeenLobby, len(kept))
 	for at, l := range kept {
 		all[at] = seeLobby(l, now)
 		for _, m := range all[at].Members {
-			roles[m.Connection] = seenConnection{LobbyID: l.ID, Role: "member"}
+			roles[m.Connection] = SeenConnection{LobbyID: l.ID, Role: "member"}
 		}
-		roles[l.Host().Conn] = seenConnection{LobbyID: l.ID, Role: "host"}
+		roles[l.Host().Conn] = SeenConnection{LobbyID: l.ID, Role: "host"}
 		for _, g := range all[at].Waiting {
-			roles[g.Connection] = seenConnection{LobbyID: l.ID, Role: "waiting"}
+			roles[g.Connection] = SeenConnection{LobbyID: l.ID, Role: "waiting"}
 		}
 	}
 	return all
 }
 
-func seeLobby(l *lobby.Lobby, now time.Time) seenLobby {
-	seen := seenLobby{
-		Game: l.Game, ID: l.ID, HostID: l.HostPeerID, Members: []seenMember{}, Waiting: []seenGuest{},
+func seeLobby(l *lobby.Lobby, now time.Time) SeenLobby {
+	seen := SeenLobby{
+		Game: l.Game, ID: l.ID, HostID: l.HostPeerID, Members: []SeenMember{}, Waiting: []SeenGuest{},
 		MaxPlayers: l.MaxPlayers, Full: len(l.Members) >= l.MaxPlayers, Public: l.Public, Locked: l.Locked,
 		HasPassword: l.Password != "", AutoAccept: l.AutoAccept, Mesh: l.Mesh, Migrates: l.Migrates,
 		Term: l.Term, Version: l.Version, Age: seconds(now.Sub(time.UnixMicro(l.CreatedAt))), ExpiresIn: seconds(l.ExpiresAt.Sub(now)),
 	}
 	for _, m := range l.Members {
-		member := seenMember{PeerID: m.PeerID, Connection: m.Conn, Host: m.PeerID == l.HostPeerID, Away: m.Away()}
+		member := SeenMember{PeerID: m.PeerID, Connection: m.Conn, Host: m.PeerID == l.HostPeerID, Away: m.Away()}
 		if m.Away() {
 			member.HeldFor = seconds(m.AwayUntil.Sub(now))
 		}
 		seen.Members = append(seen.Members, member)
 	}
 	for _, r := range l.Waiting {
-		seen.Waiting = append(seen.Waiting, seenGuest{PeerID: r.PeerID, Connection: r.Conn, Waits: seconds(now.Sub(time.UnixMilli(r.ClaimedAt)))})
+		seen.Waiting = append(seen.Waiting, SeenGuest{PeerID: r.PeerID, Connection: r.Conn, Waits: seconds(now.Sub(time.UnixMilli(r.ClaimedAt)))})
 	}
 	return seen
 }
 
 func seconds(d time.Duration) int { return max(0, int(d/time.Second)) }
 
-// A rate is a number of messages a second, over a number of seconds.
-type rate struct {
+// A Rate is a number of messages a second, over a number of seconds.
+type Rate struct {
 	Received float64 `json:"received_per_second"`
 	Sent     float64 `json:"sent_per_second"`
 	Over     int     `json:"over_seconds"`
@@ -149,16 +153,16 @@ type meter struct {
 	mu             sync.Mutex
 	at             time.Time
 	received, sent uint64
-	rate           rate
+	rate           Rate
 }
 
-func (m *meter) read(now time.Time, s apigateway.Stats) rate {
+func (m *meter) read(now time.Time, s apigateway.Stats) Rate {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	sent := s.Posts["taken"]
 	if over := now.Sub(m.at); over >= time.Second {
 		a := func(is, was uint64) float64 { return math.Round(float64(is-was)/over.Seconds()*10) / 10 }
-		m.rate = rate{a(s.Received, m.received), a(sent, m.sent), seconds(over)}
+		m.rate = Rate{a(s.Received, m.received), a(sent, m.sent), seconds(over)}
 		m.at, m.received, m.sent = now, s.Received, sent
 	}
 	return m.rate
