@@ -257,6 +257,41 @@ func TestWhoIsIn(t *testing.T) {
 	}
 }
 
+// TestGone checks who may go elsewhere after a change: all connections that are
+// out of the lobby by it, except one that dropped.
+func TestGone(t *testing.T) {
+	annClaim, wesClaim := lobby.Claimant{Conn: "ann", ClaimedAt: ann.ClaimedAt}, lobby.Claimant{Conn: "wes", ClaimedAt: wes.ClaimedAt}
+	for name, tt := range map[string]struct {
+		rule func(*lobby.Lobby) error
+		want []lobby.Claimant
+	}{
+		"nobody leaves":            {request("yan"), nil},
+		"a request is accepted":    {accept("host", "wes", 0), nil},
+		"a member leaves":          {leave("ann"), []lobby.Claimant{annClaim}},
+		"a request is rejected":    {reject("host", "wes"), []lobby.Claimant{wesClaim}},
+		"a slot is held":           {drop("ann"), nil},
+		"a request's client drops": {drop("wes"), nil},
+		"a member resumes": {func(l *lobby.Lobby) error {
+			l.Members[1].Token = "hash"
+			_, err := l.Resume(2, "hash", "yan", 80)
+			return err
+		}, nil},
+	} {
+		before := party()
+		after := before.Clone()
+		wantErr(t, name, tt.rule(&after), nil)
+		if diff := cmp.Diff(tt.want, lobby.Gone(&before, &after)); diff != "" {
+			t.Errorf("%s: gone (-want +got):\n%s", name, diff)
+		}
+	}
+	before := party()
+	after := before.Clone()
+	wantErr(t, "Close", after.Close("host"), nil)
+	if gone := lobby.Gone(&before, &after); len(gone) != len(before.Members)+len(before.Waiting) {
+		t.Errorf("of a closed lobby %v are gone, want everybody", gone)
+	}
+}
+
 // TestDue checks when Due reports a member whose grace has ended.
 func TestDue(t *testing.T) {
 	for name, tt := range map[string]struct {
