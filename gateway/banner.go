@@ -10,10 +10,12 @@ import (
 	"runtime/debug"
 )
 
-// addresses are the URLs that the program announces once it serves; those that are not served are empty.
+// addresses are the URLs that the program announces once it serves. A URL that
+// it does not serve is empty.
 type addresses struct{ websocket, page, inspect string }
 
-// addressesOf shows a listener on all addresses by one that can be opened on this machine.
+// addressesOf returns, for a listener on all addresses, a URL that works on
+// this machine.
 func addressesOf(addr net.Addr, secure bool, o options) (a addresses) {
 	tcp := addr.(*net.TCPAddr)
 	host := tcp.IP.String()
@@ -53,7 +55,8 @@ func (a addresses) log(log *slog.Logger) {
 	log.Info("started", "version", version(), "websocket", a.websocket, "page", a.page, "inspect", a.inspect)
 }
 
-// version is the module's, or of a build from a checkout the commit.
+// version returns the module's version or, for a build from a checkout, the
+// commit.
 func version() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
@@ -71,10 +74,11 @@ func version() string {
 	return cmp.Or(info.Main.Version, commit, "unknown")
 }
 
-// A lineLog logs each line that is printed to it: with -log json all output is JSON.
+// A lineLog logs each line that is printed to it: with -log json all output is
+// JSON.
 type lineLog struct {
 	log  *slog.Logger
-	rest []byte // of a line that has not ended
+	rest []byte // an unfinished line
 }
 
 // Write implements io.Writer.
@@ -90,10 +94,10 @@ func (l *lineLog) Write(b []byte) (int, error) {
 	}
 }
 
-// A loggedError is in the log already.
+// A loggedError is already in the log.
 type loggedError struct{ error }
 
-// Unwrap returns what was logged.
+// Unwrap returns the logged error.
 func (e loggedError) Unwrap() error { return e.error }
 
 // logged logs how serving ended, and returns that.

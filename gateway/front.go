@@ -9,7 +9,7 @@ import (
 	"bellhop/gateway/server"
 )
 
-// listenFlags are the flags that say who can connect, and how.
+// listenFlags are the flags that decide who can connect, and how.
 type listenFlags struct {
 	certificate string
 	key         string
@@ -36,7 +36,8 @@ func (o *listenFlags) check() error {
 	return nil
 }
 
-// secure returns the TLS configuration of the flags, or nil if they ask for none.
+// secure returns the TLS configuration of the flags, or nil if they ask for
+// none.
 func (o *listenFlags) secure(log *slog.Logger) (*tls.Config, error) {
 	if o.certificate == "" {
 		return nil, nil

@@ -12,8 +12,9 @@ import (
 	"bellhop/lobby"
 )
 
-// TestComingAndGoing guards that nothing is left of a thousand sockets that end as soon as they have begun, most of them on
-// their way into a lobby: its host hears of each request that it was taken back, and has room.
+// TestComingAndGoing checks that nothing is left of a thousand sockets that end
+// as soon as they open, most of them while they join a lobby. The host gets a
+// cancellation for each request, and has room for others.
 func TestComingAndGoing(t *testing.T) {
 	const handshake = "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
 		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
@@ -80,8 +81,9 @@ func TestComingAndGoing(t *testing.T) {
 	want(t, "the host that accepts", host.ask(accepts), "request_to_join", "done 3")
 }
 
-// TestTenThousandJoins guards that a host hears of as many as may wait, however many join at once and again and again; that
-// each of them gets one answer, also when they withdraw; and that the host may let one of them in.
+// TestTenThousandJoins checks that a host gets at most the limit of requests,
+// however many clients join at once and repeatedly. Each client gets one
+// answer, even if it cancels, and the host can admit one of them.
 func TestTenThousandJoins(t *testing.T) {
 	const joiners, rounds, places = 400, 25, lobby.MaxWaiting
 	x := newTarget(t)
@@ -104,8 +106,8 @@ func TestTenThousandJoins(t *testing.T) {
 	}
 }
 
-// TestHostNeverAnswers guards that no more than 64 wait for a host that says nothing, and that those who lose patience, or
-// their connection, make room for others.
+// TestHostNeverAnswers checks that at most 64 players wait for a silent host,
+// and that players who cancel or disconnect make room for others.
 func TestHostNeverAnswers(t *testing.T) {
 	x := newTarget(t)
 	host := x.open(t, "fox")
@@ -125,8 +127,9 @@ func TestHostNeverAnswers(t *testing.T) {
 	want(t, "the host", host.heard(), "request_to_join")
 }
 
-// TestSlowHost guards that a host which does not read costs the others no more than an answer: who sends to it, or joins,
-// is rate_limited and may do something else; another lobby notices nothing; and when the host reads, all that was done is
+// TestSlowHost checks that a host that does not read costs others only an
+// answer. A client that sends to it, or joins, is rate_limited and can go on.
+// Another lobby notices nothing. When the host reads again, all events are
 // there, and it is a host as before.
 func TestSlowHost(t *testing.T) {
 	const relayed = 200
@@ -148,7 +151,7 @@ func TestSlowHost(t *testing.T) {
 		}
 	}
 	answer := ann.ask(joins("fox"))
-	for ; len(answer) == 0; answer = ann.ask(joins("fox")) { // there may be room for some short events yet
+	for ; len(answer) == 0; answer = ann.ask(joins("fox")) { // there might be room for some short events still
 		ann.ask(leaves)
 		x.wait(time.Second)
 	}

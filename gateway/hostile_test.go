@@ -25,19 +25,21 @@ import (
 	"bellhop/handlers"
 )
 
-// The stories here are of clients who mean harm, or might as well: over sockets, against the server that the program runs,
-// by the hundred. Each says what everybody hears. What one such client hears of one message is a conversation:
+// The tests here are about hostile clients, by the hundred, over sockets,
+// against the program's own server. Each test gives the events of every client.
+// The events for single hostile messages are conversations:
 // testdata/conversations/abuse-*.txt.
 
-// A target is the program's server, whose clock stands still until it is told to go on: so what a bucket holds, and when
-// somebody's time is over, is counted and not measured. At the end all have hung up, and nothing may be left of them.
+// A target is the program's server with a clock that only a test moves. So the
+// levels of buckets and the ends of graces are counted and not measured. At the
+// end all clients have hung up, and nothing must be left of them.
 type target struct {
 	*server.Server
 	url      string
 	kept     *store.Memory
 	clock    atomic.Int64 // ms since 1970
-	welcomed atomic.Int64 // handshakes that have been handled
-	busy     int          // receivers that can be too busy, for each of which the log may have one line
+	welcomed atomic.Int64 // handled handshakes
+	busy     int          // receivers that can be too busy, each of which can cause one log line
 }
 
 func newTarget(t *testing.T) *target { return newTargetOf(t, server.Config{}) }
@@ -50,7 +52,7 @@ func newTargetOf(t *testing.T, c server.Config) *target {
 	c.Handler = handlers.Config{Store: x.kept, Rate: 100, Grace: time.Minute}
 	c.Now, c.Log = x.now, slog.New(slog.NewTextHandler(log, nil))
 	x.Server = server.New(c)
-	x.Sockets.Stall = time.Hour // unless a story is about it: this machine may be slow
+	x.Sockets.Stall = time.Hour // unless a test is about it: this machine can be slow
 	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		x.ServeHTTP(w, r)
 		x.welcomed.Add(1)
@@ -63,7 +65,7 @@ func newTargetOf(t *testing.T, c server.Config) *target {
 			t.Error(err)
 		}
 		web.Close()
-		x.wait(time.Minute + time.Second) // a place is held until a whole second
+		x.wait(time.Minute + time.Second) // a grace ends at a whole second
 		x.kept.Sweep()
 		if lobbies, connections := x.kept.Len(); lobbies+connections > 0 {
 			t.Errorf("the store is left with %d lobbies and %d connections", lobbies, connections)
@@ -89,7 +91,7 @@ func (x *target) crowd(t *testing.T, n int) (all []caller) {
 	return all
 }
 
-// open connects a host, who opens a lobby.
+// open connects a host and opens a lobby.
 func (x *target) open(t *testing.T, lobby string) (host caller) {
 	t.Helper()
 	host = dial(t, x.url)
@@ -97,7 +99,7 @@ func (x *target) open(t *testing.T, lobby string) (host caller) {
 	return host
 }
 
-// A pair is a host, and a guest whom it has let in.
+// A pair is a host and a guest that the host has admitted.
 type pair struct {
 	host, guest     caller
 	hostID, guestID string
@@ -124,7 +126,7 @@ func joins(lobby string) string {
 
 const (
 	leaves  = `{"action":"leave_lobby","request_id":"2"}`
-	accepts = `{"action":"accept_request","request_id":"3"}` // the only one who waits
+	accepts = `{"action":"accept_request","request_id":"3"}` // the only one that waits
 	pings   = `{"action":"ping","request_id":"4"}`
 )
 
@@ -132,12 +134,12 @@ func acceptsOne(id string) string {
 	return `{"action":"accept_request","content":{"connection_id":"` + id + `"},"request_id":"3"}`
 }
 
-// relays is a candidate for a peer, with a number and a filling.
+// relays returns a candidate for a peer, with a number and padding.
 func relays(to string, seq int, filling string) string {
 	return fmt.Sprintf(`{"action":"send_ice_candidate","content":{"connection_id":%q,"candidate":"","seq":%d,"x":%q},"request_id":"5"}`, to, seq, filling)
 }
 
-// news is what a client hears: an event as the stories need it.
+// news is an event, with the fields that the tests need.
 type news struct {
 	Event     string
 	RequestID string `json:"request_id"`
@@ -149,12 +151,12 @@ type news struct {
 	}
 }
 
-// String is the event, the code if it has one, and which request it answers.
+// String returns the event, its code if it has one, and its request_id.
 func (n news) String() string {
 	return strings.Join(strings.Fields(n.Event+" "+n.Content.Code+" "+n.RequestID), " ")
 }
 
-// tell sends a message. If that fails, what is heard says why.
+// tell sends a message. If that fails, the received messages say why.
 func (c caller) tell(text string) {
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
@@ -175,10 +177,11 @@ func (c caller) next() (n news) {
 	return n
 }
 
-// fence is the request id of a ping: what comes before its answer was there already when it was sent.
+// fence is the request_id of a ping. An event before its answer was there
+// before the ping was sent.
 const fence = "fence"
 
-// heard returns what c has heard so far.
+// heard returns the events that c has received so far.
 func (c caller) heard() (all []news) {
 	c.tell(`{"action":"ping","request_id":"` + fence + `"}`)
 	for {
@@ -192,13 +195,13 @@ func (c caller) heard() (all []news) {
 	}
 }
 
-// ask sends a message, and returns what is heard until it has been dealt with.
+// ask sends a message, and returns the events until it has been handled.
 func (c caller) ask(text string) []news {
 	c.tell(text)
 	return c.heard()
 }
 
-// atOnce has all do something at the same time.
+// atOnce lets all clients do something at the same time.
 func atOnce(all []caller, do func(caller) []news) [][]news {
 	heard := make([][]news, len(all))
 	var wg sync.WaitGroup
@@ -209,7 +212,7 @@ func atOnce(all []caller, do func(caller) []news) [][]news {
 	return heard
 }
 
-// want compares what somebody has heard.
+// want compares the received events with the expected ones.
 func want(t *testing.T, who string, heard []news, want ...string) {
 	t.Helper()
 	got := []string{}
@@ -221,7 +224,8 @@ func want(t *testing.T, who string, heard []news, want ...string) {
 	}
 }
 
-// wantCounts compares how many have heard what, or how often somebody has.
+// wantCounts compares how many clients have received each event, or how often
+// one has.
 func wantCounts(t *testing.T, who string, heard [][]news, want map[string]int) {
 	t.Helper()
 	got := map[string]int{}
@@ -233,7 +237,7 @@ func wantCounts(t *testing.T, who string, heard [][]news, want map[string]int) {
 	}
 }
 
-// each makes a list of its own of each event, to count events by.
+// each turns a list of events into lists of one event each, to count them.
 func each(heard []news) (all [][]news) {
 	for _, n := range heard {
 		all = append(all, []news{n})

@@ -7,11 +7,12 @@ import (
 	"time"
 )
 
-// TestVanished guards what is heard of somebody who vanishes and says nothing of it, as a phone in a tunnel: until their
-// idle time is over all seems well, then their place is held, and then it, or the lobby's id, is free.
+// TestVanished checks the events after a client vanishes silently, as a phone
+// does in a tunnel. Until its idle timeout all seems well. Then its slot is
+// kept for the grace, and then the slot, or the lobby's id, is free.
 func TestVanished(t *testing.T) {
 	x := newTarget(t)
-	fox, hen, owl := x.pair(t, "fox"), x.pair(t, "hen"), x.open(t, "owl") // the first host vanishes, and the second's guest
+	fox, hen, owl := x.pair(t, "fox"), x.pair(t, "hen"), x.open(t, "owl") // the first pair's host vanishes, and the second's guest
 	ann, bob, cid := dial(t, x.url), dial(t, x.url), dial(t, x.url)
 	cid.tell(joins("owl")) // and vanishes too
 	present := []caller{fox.guest, hen.host, owl, ann, bob}
@@ -40,8 +41,8 @@ func TestVanished(t *testing.T) {
 	want(t, "who starts a lobby of that id", bob.ask(opens("fox")), "lobby_started 1")
 }
 
-// TestTalkingToTheVanished guards that somebody who has vanished is noticed by what they do not take, long before their idle
-// time is over, if a peer sends them more than fits.
+// TestTalkingToTheVanished checks that a vanished client is noticed long before
+// its idle timeout if a peer sends it more than fits, since it reads nothing.
 func TestTalkingToTheVanished(t *testing.T) {
 	x := newTarget(t)
 	x.Sockets.Stall = 500 * time.Millisecond
@@ -51,7 +52,7 @@ func TestTalkingToTheVanished(t *testing.T) {
 	for ; answer.Event != "error" && answer.Event != "peer_disconnected"; answer = fox.guest.next() {
 		fox.guest.tell(tooMuch)
 	}
-	if answer.String() == "error rate_limited 5" { // as a rule, or all that was sent has taken longer than Stall
+	if answer.String() == "error rate_limited 5" { // usually; otherwise all messages took longer than Stall
 		answer = fox.guest.next()
 	}
 	want(t, "the guest", []news{answer}, "peer_disconnected")

@@ -7,7 +7,8 @@ import (
 	"testing"
 )
 
-// TestMetrics guards that what happens can be read by Prometheus, at an address of its own alone.
+// TestMetrics checks that Prometheus can read the figures, only at their own
+// address.
 func TestMetrics(t *testing.T) {
 	p := launch(t, "-metrics", "127.0.0.1:0", "-origins", "https://a.example")
 	url := p.stdout.Find(t, `ws://\S+`)

@@ -19,7 +19,7 @@ import (
 	"bellhop/web"
 )
 
-// get returns what the gateway answers a browser.
+// get returns the gateway's answer to a browser.
 func get(t *testing.T, url string) (*http.Response, string) {
 	t.Helper()
 	answer, err := http.Get(url)
@@ -34,8 +34,9 @@ func get(t *testing.T, url string) (*http.Response, string) {
 	return answer, string(body)
 }
 
-// TestPageHeaders guards that the page may run and load nothing but what comes along with it, is shown in no frame, and tells
-// no other site the code in its address; and that each of its files says what it is.
+// TestPageHeaders checks that the page can run and load only its own files, is
+// shown in no frame, and gives no other site the code in its address. Each file
+// has its type.
 func TestPageHeaders(t *testing.T) {
 	site := strings.Replace(start(t), "ws", "http", 1)
 	files := []string{"/"}
@@ -64,7 +65,8 @@ func TestPageHeaders(t *testing.T) {
 	}
 }
 
-// TestPageNotThere guards that what is no file of the page's is not found, whatever its slashes.
+// TestPageNotThere checks that a path that is no file of the page's is not
+// found, whatever its slashes.
 func TestPageNotThere(t *testing.T) {
 	site := strings.Replace(start(t), "ws", "http", 1)
 	for _, path := range []string{"/page/", "/page/none", "/page/page/", "/page//none/"} {
@@ -74,7 +76,8 @@ func TestPageNotThere(t *testing.T) {
 	}
 }
 
-// TestPageSize guards that the page is no more than what a phone loads in a moment: 80 KiB in all, before compression.
+// TestPageSize checks that the page is small enough for a phone: 80 KiB in all,
+// before compression.
 func TestPageSize(t *testing.T) {
 	var all int64
 	fs.WalkDir(web.Page, ".", func(_ string, entry fs.DirEntry, err error) error {
@@ -89,8 +92,8 @@ func TestPageSize(t *testing.T) {
 	}
 }
 
-// TestQR guards that another implementation reads from a QR code what it was made of, up to the longest that there may be, and
-// that anything else is refused in words.
+// TestQR checks that another implementation reads the text from its QR code, up
+// to the longest allowed text, and that any other request is refused in words.
 func TestQR(t *testing.T) {
 	site := strings.Replace(start(t), "ws", "http", 1) + "/qr.svg?text="
 	for _, text := range []string{"http://127.0.0.1:3000/#join=4RPL47", "https://play.example.com/?game=a.b&x=%20#join=Blue-Fox_1", "~", strings.Repeat("x", 300)} {

@@ -20,33 +20,36 @@ import (
 	"bellhop/gateway/server"
 )
 
-// A recorder writes what clients say and hear as a conversation, in the format of testdata/conversations. It lets one
-// thing happen at a time, so that what is heard stands below what it is heard of. A nil recorder records nothing.
+// A recorder writes the clients' messages and events as a conversation, in the
+// format of testdata/conversations. It lets one message be handled at a time,
+// so that events stand below the message that caused them. A nil recorder
+// records nothing.
 //
-// What no two runs have in common is written as the format has it: connection ids are names, tokens are numbered, and time
-// passes in whole seconds from when a conversation's clock begins.
+// It replaces values that differ in each run, as the format does: connection
+// ids become names, tokens are numbered, and time passes in whole seconds from
+// the start of a conversation's clock.
 type recorder struct {
 	file *os.File
 	log  *slog.Logger
 	now  func() time.Time
 
 	mu      sync.Mutex
-	next    *sync.Cond      // is told when something is over
-	busy    bool            // something is happening
-	ends    bool            // there is a $disconnect
-	closing map[string]bool // connections that were closed, until their $disconnect is over
+	next    *sync.Cond      // signalled when a step is over
+	busy    bool            // a step is in progress
+	ends    bool            // the API has a $disconnect
+	closing map[string]bool // closed connections whose $disconnect is not over
 	closed  bool            // nothing is written any more
 
 	names   map[string]string // of clients, by connection id
-	gone    map[string]bool   // names of who has dropped
-	tokens  map[string]string // what stands for each
+	gone    map[string]bool   // names of clients that have dropped
+	tokens  map[string]string // placeholder of each
 	chosen  map[string]bool   // lobby ids that clients have written
 	started time.Time
-	moments []time.Duration // after started, at which something has happened
-	step    *recorded       // that is happening
+	moments []time.Duration // of the steps, after started
+	step    *recorded       // in progress
 }
 
-// A recorded step is what is written of one thing that happens.
+// A recorded step is the text of one step.
 type recorded struct {
 	before []string
 	line   string
@@ -76,7 +79,8 @@ func (o options) later() func(time.Duration, func()) {
 	return func(time.Duration, func()) {}
 }
 
-// openRecorder begins a file, which must not be there yet; without a name it returns nil.
+// openRecorder creates a file, which must not exist yet. Without a name it
+// returns nil.
 func openRecorder(file string, log *slog.Logger) (*recorder, error) {
 	if file == "" {
 		return nil, nil
@@ -103,8 +107,8 @@ func newRecorder(now func() time.Time) *recorder {
 	return r
 }
 
-// close ends the file, when what happens is over or ctx ends. What happens afterwards, as when all clients are told of the
-// end, is not written.
+// close ends the file when the current step is over or ctx ends. Later steps,
+// such as the notifications of the end, are not written.
 func (r *recorder) close(ctx context.Context) error {
 	if r == nil {
 		return nil
@@ -124,7 +128,7 @@ func (r *recorder) close(ctx context.Context) error {
 	return r.file.Close()
 }
 
-// listen has the recorder told of everything.
+// listen passes all events of the gateway to the recorder.
 func (r *recorder) listen(c *server.Config) {
 	if r == nil {
 		return
@@ -135,7 +139,8 @@ func (r *recorder) listen(c *server.Config) {
 	c.Intercept = r.invoker
 }
 
-// begin waits until nothing happens, and returns false if nothing is to be written.
+// begin waits until no step is in progress. It returns false if nothing is to
+// be written.
 func (r *recorder) begin() bool {
 	for !r.closed && (r.busy || len(r.closing) > 0) {
 		r.next.Wait()
@@ -153,15 +158,15 @@ func (r *recorder) begin() bool {
 	return true
 }
 
-// end writes what has happened.
+// end writes the step.
 func (r *recorder) end() {
 	s := r.step
 	r.step, r.busy = nil, false
 	r.next.Broadcast()
-	if r.closed { // before it was over
+	if r.closed { // before the step was over
 		return
 	}
-	if strings.HasPrefix(s.line, "#") { // nor can what is heard of it be heard again
+	if strings.HasPrefix(s.line, "#") { // a replay cannot reproduce its events either
 		for i := range s.heard {
 			s.heard[i] = "# " + s.heard[i]
 		}
@@ -172,7 +177,7 @@ func (r *recorder) end() {
 	r.write(slices.Concat(s.before, s.heard)...)
 }
 
-// write appends lines to the file. If that fails nothing more is written.
+// write appends lines to the file. After an error it writes nothing more.
 func (r *recorder) write(lines ...string) {
 	for _, line := range lines {
 		if _, err := fmt.Fprintln(r.file, line); err != nil && !r.closed {
@@ -205,7 +210,7 @@ func (r *recorder) finish(recording bool) {
 	}
 }
 
-// invoker returns an integration whose connects and disconnects are recorded.
+// invoker returns an integration that records its connects and disconnects.
 func (r *recorder) invoker(next apigateway.Invoker) apigateway.Invoker {
 	return func(ctx context.Context, e awsevents.APIGatewayWebsocketProxyRequest) (awsevents.APIGatewayProxyResponse, error) {
 		switch e.RequestContext.EventType {
@@ -245,7 +250,8 @@ func (r *recorder) connects(ctx context.Context, e awsevents.APIGatewayWebsocket
 	return answer, err
 }
 
-// disconnects records that a client has dropped; of one that was closed that is known.
+// disconnects records that a client has dropped, unless the close is already
+// recorded.
 func (r *recorder) disconnects(ctx context.Context, e awsevents.APIGatewayWebsocketProxyRequest, next apigateway.Invoker) (awsevents.APIGatewayProxyResponse, error) {
 	id := e.RequestContext.ConnectionID
 	r.mu.Lock()
@@ -293,7 +299,8 @@ func (r *recorder) posted(id string, data []byte, err error) {
 	case err == nil:
 		r.hear(name + "< " + r.heard(name, string(data)))
 	case errors.Is(err, apigateway.ErrGone):
-		// Its connection is ending, of which nobody has been told: a replay must know that beforehand.
+		// Its connection is ending, although no event says so: a replay must know
+		// that beforehand.
 		if !r.gone[name] && r.step != nil && !strings.HasPrefix(r.step.line, name+"> ") {
 			r.gone[name] = true
 			r.step.before = append(r.step.before, name+" drops unnoticed")
@@ -303,7 +310,7 @@ func (r *recorder) posted(id string, data []byte, err error) {
 	}
 }
 
-// hear adds a line to what is happening, or to what has happened last.
+// hear adds a line to the step in progress, or to the last step.
 func (r *recorder) hear(line string) {
 	if strings.ContainsAny(line, "\r\n") {
 		line = "# " + strings.NewReplacer("\r", `\r`, "\n", `\n`).Replace(line)

@@ -31,12 +31,14 @@ var (
 	soakTime        = flag.Duration("soak.time", 4*time.Second, "`time` that they play for")
 )
 
-// soakGrace is short, so that many places run out.
+// soakGrace is short, so many slots expire.
 const soakGrace = time.Second
 
-// TestSoak has many clients open, join, leave and close lobbies, relay, and drop in all ways, of whom some come back and
-// some do not. No request is answered twice, no answer is internal, and when all have gone nothing is left of them: not in
-// the store, no goroutine, no memory. `make soak` runs it for long.
+// TestSoak runs many clients that open, join, leave and close lobbies, relay,
+// and drop in all ways; some come back and some do not. No request is answered
+// twice, and no answer is internal. When all have gone, nothing is left of
+// them: not in the store, no goroutine, no memory. `make soak` runs it for
+// long.
 func TestSoak(t *testing.T) {
 	var log strings.Builder
 	kept := store.NewMemory(time.Now)
@@ -73,7 +75,7 @@ func TestSoak(t *testing.T) {
 	}
 }
 
-// A level is what a process holds.
+// A level is the resources that a process holds.
 type level struct {
 	goroutines int
 	mib        float64
@@ -99,7 +101,8 @@ func await(t *testing.T, what string, is func() string, want string) {
 	t.Fatalf("left over: %s: %s, want %s", what, last, want)
 }
 
-// A field is where clients play, and what has happened there.
+// A field is the shared state of the clients: their lobbies, and the events so
+// far.
 type field struct {
 	t   *testing.T
 	url string
@@ -111,15 +114,15 @@ type field struct {
 	latencies []time.Duration
 }
 
-// A soaker is one client in the course of its connections.
+// A soaker is one client over the course of its connections.
 type soaker struct {
 	*field
 	*rand.Rand
 	ws       *websocket.Conn
-	open     map[string]bool // request ids that are not answered yet
+	open     map[string]bool // ids of unanswered requests
 	requests int
-	token    string // of the place that it has, or had
-	host     string // its peer; empty if it is none's guest
+	token    string // of its current or last slot
+	host     string // its peer; empty unless it is a guest
 	guests   []string
 }
 
@@ -130,7 +133,8 @@ func (f *field) play(ctx context.Context, r *rand.Rand) {
 	}
 }
 
-// life is one connection: it comes back to its place if it may, does some things, and ends in some way.
+// life is one connection: the client resumes if it can, sends some actions, and
+// ends in some way.
 func (p *soaker) life(ctx context.Context) {
 	ws, _, err := websocket.Dial(ctx, p.url, nil)
 	if err != nil {
@@ -158,7 +162,8 @@ func (p *soaker) life(ctx context.Context) {
 	}
 }
 
-// act does something that fits where the client is, and returns false when the connection has ended.
+// act sends an action that fits the client's state. It returns false when the
+// connection has ended.
 func (p *soaker) act(ctx context.Context) bool {
 	lobby := fmt.Sprintf("lobby-%d", p.IntN(max(1, *soakConnections/6)))
 	switch n := p.IntN(12); {
@@ -175,7 +180,7 @@ func (p *soaker) act(ctx context.Context) bool {
 	}
 }
 
-// ask sends an action and hears everything until it is answered.
+// ask sends an action and reads all messages up to its answer.
 func (p *soaker) ask(ctx context.Context, action string, content any) bool {
 	p.requests++
 	id := fmt.Sprint(p.requests)
@@ -224,7 +229,7 @@ func (p *soaker) hear(ctx context.Context, data []byte) {
 			p.host = ""
 		}
 	case "host_changed":
-		p.host = e.Content.HostConnectionID // or its own address: then it hears peer_not_found and goes
+		p.host = e.Content.HostConnectionID // or its own id: then it gets peer_not_found and leaves
 	case "request_to_join":
 		p.send(ctx, map[string]any{"action": "accept_request", "content": map[string]any{"connection_id": e.Content.ConnectionID}})
 		p.guests = append(p.guests, e.Content.ConnectionID)

@@ -19,7 +19,8 @@ import (
 	"bellhop/gateway/server"
 )
 
-// TestHalfHandshake guards that clients who begin a handshake and do not end it are cut, and keep nobody out meanwhile.
+// TestHalfHandshake checks that unfinished handshakes are cut, and keep nobody
+// out meanwhile.
 func TestHalfHandshake(t *testing.T) {
 	log := slog.New(slog.DiscardHandler)
 	s := server.New(server.Config{RequestTime: 300 * time.Millisecond, Log: log})
@@ -53,7 +54,8 @@ func TestHalfHandshake(t *testing.T) {
 	}
 }
 
-// TestManyHandshakes guards that a thousand clients that come at once are all let in, and says in which time.
+// TestManyHandshakes checks that a thousand clients that connect together all
+// succeed, and prints how long it takes.
 func TestManyHandshakes(t *testing.T) {
 	address := strings.TrimPrefix(start(t), "ws://")
 	began := time.Now()
@@ -71,7 +73,8 @@ func TestManyHandshakes(t *testing.T) {
 	t.Logf("1000 handshakes in %v", time.Since(began).Round(time.Millisecond))
 }
 
-// TestLongHeaders guards that headers of a megabyte are refused before they are all read, and headers of 16 KiB are not.
+// TestLongHeaders checks that headers of a megabyte are refused before they are
+// read whole, and headers of 16 KiB are not.
 func TestLongHeaders(t *testing.T) {
 	address := strings.TrimPrefix(start(t), "ws://")
 	for _, test := range []struct {
@@ -88,8 +91,9 @@ func TestLongHeaders(t *testing.T) {
 	}
 }
 
-// TestNoDescriptors guards that a program which may open no more files goes on serving who is there, says so once, and lets
-// those in who wait when there is room.
+// TestNoDescriptors checks that a program that cannot open more files goes on
+// serving its clients, and logs it once. Waiting clients connect when there is
+// room.
 func TestNoDescriptors(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("ulimit is tried on Linux alone")
@@ -105,7 +109,7 @@ func TestNoDescriptors(t *testing.T) {
 	address := strings.TrimPrefix(stdout.Find(t, `ws://\S+`), "ws://")
 	in, conns := make(chan net.Conn, clients), make([]net.Conn, clients)
 	for i := range conns {
-		conn, err := net.Dial("tcp", address) // the system takes it, though the program does not yet
+		conn, err := net.Dial("tcp", address) // the system accepts it, though the program does not yet
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -121,7 +125,7 @@ func TestNoDescriptors(t *testing.T) {
 	}
 	stderr.Find(t, "nobody else can connect until somebody leaves")
 	ping := append([]byte{0x89, 0x82, 0, 0, 0, 0}, "hi"...)
-	for range clients { // who is in leaves as soon as it has been served, and so lets in another
+	for range clients { // a client leaves once it has been served, and so lets in another
 		conn := <-in
 		conn.Write(ping)
 		pong := make([]byte, 4)

@@ -101,7 +101,7 @@ func (s *modelServer) end() {
 	s.Close()
 }
 
-// A clock goes faster than real time.
+// A clock runs faster than real time.
 type clock struct {
 	mu    sync.Mutex
 	real  time.Time // real time of the last change of speed

@@ -7,7 +7,8 @@ import (
 	"testing"
 )
 
-// TestSystemErrors guards that an address that is taken, and no more files, are known by what each system calls them.
+// TestSystemErrors checks that both errors, of a taken address and of too many
+// open files, are recognized on every system.
 func TestSystemErrors(t *testing.T) {
 	by := func(call string, n syscall.Errno) error {
 		return &net.OpError{Op: "listen", Net: "tcp", Err: os.NewSyscallError(call, n)}

@@ -57,7 +57,8 @@ func observer(registry *prometheus.Registry, g *apigateway.Gateway) func(string,
 	}
 }
 
-// counted is a prometheus.Collector of the numbers that a Gateway counts itself.
+// counted is a prometheus.Collector of the numbers that a Gateway counts
+// itself.
 type counted struct{ *apigateway.Gateway }
 
 var (

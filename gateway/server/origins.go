@@ -32,11 +32,13 @@ func (o *Origins) Set(list string) error {
 	return nil
 }
 
-// localFiles is what Chromium names for a page that was opened as a file; other browsers name null.
+// localFiles is Chromium's origin of a page that was opened as a file; other
+// browsers use null.
 const localFiles = "file://"
 
-// checkOrigin returns an error for a site that no browser would ever name in the header Origin. Origins of schemes other
-// than http and https, as apps have them (capacitor://localhost), are compared as they are.
+// checkOrigin returns an error for a site that no browser would send in the
+// header Origin. Origins with schemes other than http and https, as apps have
+// them (capacitor://localhost), are compared as they are.
 func checkOrigin(site string) error {
 	u, err := url.Parse(site)
 	switch {
@@ -59,7 +61,8 @@ func checkOrigin(site string) error {
 	return nil
 }
 
-// canonicalOrigin returns a site of http or https as browsers name it (the URL standard, "host serializing" and "origin").
+// canonicalOrigin returns the origin of an http or https site as browsers write
+// it (the URL standard, "host serializing" and "origin").
 func canonicalOrigin(u *url.URL) string {
 	host, port := u.Hostname(), u.Port()
 	if ip, err := netip.ParseAddr(host); err == nil && ip.Is6() {

@@ -1,8 +1,9 @@
 // Package server is the whole of Bellhop at one address: clients' WebSockets,
-// the client for browsers (/bellhop.js), a page that plays (/), /healthz and, if
-// asked for, /inspect. New wires the handler of the lobbies to the sockets. Serve
-// and Shutdown work like those of net/http. ServeMetrics and ServeManagement
-// open addresses of their own for Prometheus and for @connections.
+// the client for browsers (/bellhop.js), a page that plays (/), /healthz and,
+// if asked for, /inspect. New wires the handler of the lobbies to the sockets.
+// Serve and Shutdown work like those of net/http. ServeMetrics and
+// ServeManagement open addresses of their own for Prometheus and for
+// @connections.
 //
 // A Server can also stand in front of another integration, such as a built
 // Lambda function: see Config.Sockets.
@@ -160,9 +161,9 @@ func (s *Server) Serve(l net.Listener) error {
 	return nil
 }
 
-// Shutdown fails /healthz, notifies and disconnects all clients, and waits until
-// their last messages have been handled, or until ctx ends. Then it closes the
-// address of clients. The other addresses stay open until Close.
+// Shutdown fails /healthz, notifies and disconnects all clients, and waits
+// until their last messages have been handled, or until ctx ends. Then it
+// closes the address of clients. The other addresses stay open until Close.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.draining.Store(true)
 	err := s.Sockets.Shutdown(ctx)
@@ -191,7 +192,8 @@ func (s *Server) background(l net.Listener, h http.Handler) {
 }
 
 // sweep closes idle connections until ctx ends. When many clients have come or
-// gone and it is quiet again, it returns the memory that this took to the system.
+// gone and it is quiet again, it returns the memory that this took to the
+// system.
 func (s *Server) sweep(ctx context.Context) {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
@@ -241,13 +243,15 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// isClientFile reports whether path is a file of the client for browsers, such as /bellhop.js.
+// isClientFile reports whether path is a file of the client for browsers, such
+// as /bellhop.js.
 func isClientFile(path string) bool {
 	_, err := fs.Stat(web.Client, strings.TrimPrefix(path, "/"))
 	return err == nil && path != ""
 }
 
-// serveClient serves the client to pages from any site: a game's own page comes from another server.
+// serveClient serves the client to pages from any site: a game's own page comes
+// from another server.
 func serveClient(w http.ResponseWriter, r *http.Request, path string) {
 	protect(w.Header())
 	contentType := "text/javascript; charset=utf-8"
