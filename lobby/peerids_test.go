@@ -119,7 +119,7 @@ func TestPeerIDsNeverComeBack(t *testing.T) {
 			case err == nil:
 				had[id] = true
 			}
-			checkInvariants(t, &l)
+			checkRanges(t, &l)
 		}
 	})
 }
@@ -136,7 +136,7 @@ func TestManyPeerIDs(t *testing.T) {
 		}
 		wantErr(t, "visit", err, nil)
 		had = append(had, id)
-		checkInvariants(t, &l)
+		checkRanges(t, &l)
 	}
 	if len(l.UsedPeerIDs) != 256 || len(had) < 500 {
 		t.Errorf("%d of 1000 numbers were free, in %d ranges", len(had), len(l.UsedPeerIDs))
@@ -162,5 +162,19 @@ func TestNextPeerIDIsFound(t *testing.T) {
 	}
 	if took := time.Since(start); took > time.Second {
 		t.Errorf("it took %v", took)
+	}
+}
+
+// checkRanges checks that the remembered ranges of peer ids are sorted, do
+// not touch, and are not too many.
+func checkRanges(t rapid.TB, l *lobby.Lobby) {
+	t.Helper()
+	if len(l.UsedPeerIDs) > 256 || len(l.UsedPeerIDs) == 0 || l.UsedPeerIDs[0][0] != lobby.FirstPeerID {
+		t.Fatalf("%d ranges of used peer ids: %v", len(l.UsedPeerIDs), l.UsedPeerIDs)
+	}
+	for i, r := range l.UsedPeerIDs {
+		if r[0] > r[1] || i > 0 && l.UsedPeerIDs[i-1][1]+1 >= r[0] || r[1] > l.LastPeerID {
+			t.Fatalf("range %d of used peer ids is wrong: %v", i, l.UsedPeerIDs)
+		}
 	}
 }
