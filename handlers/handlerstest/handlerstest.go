@@ -38,7 +38,8 @@ func New() *World { return NewOver(func(s store.Store) store.Store { return s })
 func NewOver(wrap func(store.Store) store.Store) *World {
 	w := &World{Inbox: NewInbox(), Clock: storetest.NewClock()}
 	w.Handler = handlers.New(handlers.Config{
-		Store: wrap(store.NewMemory(w.Clock.Now)), Poster: w.Inbox, Now: w.Clock.Now, Log: slog.New(slog.NewTextHandler(&w.Log, nil)),
+		Store: wrap(store.NewMemory(w.Clock.Now)), Poster: w.Inbox, Now: w.Clock.Now,
+		Log:       slog.New(slog.NewTextHandler(&w.Log, nil)),
 		NewSecret: func() string { return fmt.Sprint("s", w.secrets.Add(1)) },
 	})
 	return w
@@ -75,7 +76,9 @@ func (w *World) invoke(h *handlers.Handler, conn, route, body, reference string,
 }
 
 // Invoke lets h handle one event of API Gateway and returns its status.
-func Invoke(ctx context.Context, h *handlers.Handler, conn, route, body, reference string, query map[string]string) int {
+func Invoke(
+	ctx context.Context, h *handlers.Handler, conn, route, body, reference string, query map[string]string,
+) int {
 	e := awsevents.APIGatewayWebsocketProxyRequest{Body: body, QueryStringParameters: query}
 	e.RequestContext.ConnectionID, e.RequestContext.RouteKey, e.RequestContext.RequestID = conn, route, reference
 	r, err := h.Handle(ctx, e)
