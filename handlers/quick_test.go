@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"maps"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"sync"
@@ -82,16 +83,13 @@ func TestQuickJoinAlreadyIn(t *testing.T) {
 func quickly(t *testing.T, rounds int, open func(w *handlerstest.World) store.Store) {
 	lobbies, alone := map[int]int{}, map[int]int{} // rounds with that many
 	var calls, conflicts atomic.Int64
-	for range rounds {
+	for round := range rounds {
 		w := handlerstest.New()
 		w.Config.Store = counted(open(w), &calls, &conflicts)
-		began := time.Now()
-		var ticks atomic.Int64 // lobbies begin one after the other
-		w.Config.Now = func() time.Time {
-			return w.Clock.Now().Add(time.Since(began) + time.Duration(ticks.Add(1))*time.Microsecond)
-		}
+		clock := &crowdClock{now: w.Clock.Now(), awake: quickPlayers}
+		w.Config.Now, w.Config.After = clock.Now, clock.After
 		w.Restart()
-		sizes := quickRound(t, w)
+		sizes := quickRound(t, w, clock, []time.Duration{1, 100 * time.Millisecond}[round%2])
 		ones, free := 0, 0
 		for _, n := range sizes {
 			if n == 1 {
@@ -117,20 +115,71 @@ func quickly(t *testing.T, rounds int, open func(w *handlerstest.World) store.St
 	t.Logf("of each player %.1f calls of the store, %.1f conflicts", float64(calls.Load())/n, float64(conflicts.Load())/n)
 }
 
-// quickRound lets all look for a game together, and returns how many players
+// A crowdClock is the clock of players who act at the same time. It moves on
+// when all of them wait for it or are done, so a slow store takes no time.
+type crowdClock struct {
+	mu    sync.Mutex
+	now   time.Time
+	awake int // players who neither wait nor are done
+	waits []crowdWait
+}
+
+type crowdWait struct {
+	until time.Time
+	over  chan time.Time
+}
+
+// Now returns a time that is later with each call.
+func (c *crowdClock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(time.Microsecond)
+	return c.now
+}
+
+// After has the player who calls it wait for d.
+func (c *crowdClock) After(d time.Duration) <-chan time.Time {
+	c.mu.Lock()
+	wait := crowdWait{c.now.Add(d), make(chan time.Time, 1)}
+	c.waits = append(c.waits, wait)
+	c.mu.Unlock()
+	c.rest()
+	return wait.over
+}
+
+// rest notes that a player waits or is done. If all do, those who wait for the
+// earliest time, and for the next millisecond, go on.
+func (c *crowdClock) rest() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.awake--; c.awake > 0 || len(c.waits) == 0 {
+		return
+	}
+	earliest := slices.MinFunc(c.waits, func(a, b crowdWait) int { return a.until.Compare(b.until) })
+	c.now = earliest.until.Add(time.Millisecond)
+	c.waits = slices.DeleteFunc(c.waits, func(w crowdWait) bool {
+		if w.until.After(c.now) {
+			return false
+		}
+		w.over <- c.now
+		c.awake++
+		return true
+	})
+}
+
+// quickRound has all look for a game within spread, and returns how many players
 // each lobby has then.
-func quickRound(t *testing.T, w *handlerstest.World) (sizes map[lobby.Key]int) {
+func quickRound(t *testing.T, w *handlerstest.World, clock *crowdClock, spread time.Duration) (sizes map[lobby.Key]int) {
 	var all sync.WaitGroup
-	start := make(chan bool)
 	for i := range quickPlayers {
 		conn := fmt.Sprint("p", i)
 		w.Connect(conn, nil)
 		all.Go(func() {
-			<-start
+			defer clock.rest()
+			<-clock.After(rand.N(spread))
 			w.Say(conn, `{"action":"quick_join","content":{"or_start":{"public":true,"auto_accept":true,"max_players":4}},"request_id":"q"}`)
 		})
 	}
-	close(start)
 	all.Wait()
 	sizes = map[lobby.Key]int{}
 	heard := w.Heard()

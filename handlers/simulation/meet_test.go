@@ -70,6 +70,8 @@ func (a *acquaintance) hear(conn string, e heardEvent) {
 		}
 	case "peer_joined":
 		a.joined[e.Peer] = true
+	case "done":
+		a.joined[e.Peer] = e.Peer != 0 || a.joined[e.Peer] // accept_request without an id says who is in
 	case "request_to_join":
 		a.asked[e.Conn] = true
 	case "peer_resumed":
