@@ -62,6 +62,9 @@ func (l *simulation) say(t rapid.TB, p *player, s step) {
 	if !s.WithoutAnswerID {
 		a.requestID = fmt.Sprint("r", len(l.past))
 	}
+	if a.name == "accept_request" {
+		l.knows(p.conn, a.conn)
+	}
 	by := func(m *rules) { asks[a.name](m, p.conn, a) }
 	l.happen(t, s, event{conn: p.conn, route: "$default", name: a.name, text: l.text(a), by: by, requestID: a.requestID})
 }

@@ -26,6 +26,21 @@ var (
 	exits  = []string{"lobby_left", "lobby_closed", "removed", "replaced", "request_rejected"}
 )
 
+// knows notes that a host who accepts a request knows who waits, although the
+// request may have got lost when a process died: guest, or if that is empty
+// whoever waits.
+func (l *simulation) knows(host, guest string) {
+	a, r := l.met[host], l.rules.at(host)
+	if a == nil || r == nil {
+		return
+	}
+	for _, w := range r.waiting {
+		if guest == "" || guest == w.conn {
+			a.asked[w.conn] = true
+		}
+	}
+}
+
 // meet records what each client learned of the others in a step, and compares
 // it with the store.
 func (l *simulation) meet(t rapid.TB, h map[string][]heardEvent) {
@@ -70,8 +85,6 @@ func (a *acquaintance) hear(conn string, e heardEvent) {
 		}
 	case "peer_joined":
 		a.joined[e.Peer] = true
-	case "done":
-		a.joined[e.Peer] = e.Peer != 0 || a.joined[e.Peer] // accept_request without an id says who is in
 	case "request_to_join":
 		a.asked[e.Conn] = true
 	case "peer_resumed":
