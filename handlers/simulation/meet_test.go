@@ -27,8 +27,8 @@ var (
 )
 
 // knows notes that a host who accepts a request knows who waits, although the
-// request may have got lost when a process died: guest, or if that is empty
-// whoever waits.
+// request may have got lost when a process died: guest, or if that is empty all
+// who wait.
 func (l *simulation) knows(host, guest string) {
 	a, r := l.met[host], l.rules.at(host)
 	if a == nil || r == nil {
