@@ -23,7 +23,7 @@ func TestFaults(t *testing.T) {
 	<-p.ended
 
 	folder := buildStack(t)
-	for _, args := range [][]string{{}, {"-template", otherStack + "/template.yaml", "-bootstrap", folder}} {
+	for _, args := range [][]string{{}, {"emulate", "-template", otherStack + "/template.yaml", "-functions", folder}} {
 		p := launch(t, append(args, "-seed", "3", "-reorder", "0.5", "-drop-disconnect", "1")...)
 		p.stdout.Find(t, `-seed 3 repeats it`)
 		c, _, err := websocket.Dial(t.Context(), p.stdout.Find(t, `ws://\S+`)+"?name=ann", nil)

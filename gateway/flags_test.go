@@ -17,17 +17,24 @@ import (
 	"bellhop/gateway/programtest"
 )
 
-// TestHelp guards that -h shows for each flag what its value is, by one word, and fits a terminal of 120 columns.
+// TestHelp guards that -h of each command shows for each flag what its value is,
+// by one word, and fits a terminal of 120 columns.
 func TestHelp(t *testing.T) {
+	checkHelp(t, 30, "-h")
+	checkHelp(t, 20, "emulate", "-h")
+}
+
+func checkHelp(t *testing.T, least int, args ...string) {
+	t.Helper()
 	var help strings.Builder
-	run(t.Context(), []string{"-h"}, io.Discard, &help)
+	run(t.Context(), args, io.Discard, &help)
 	words := map[string]bool{} // whether they are the values of durations
-	for word := range strings.FieldsSeq("address name n url urls file format id NAME=VALUE probability sites") {
+	for word := range strings.FieldsSeq("address name n path url urls file format id NAME=VALUE probability sites") {
 		words[word] = false
 	}
 	words["duration"] = true
 	flags := regexp.MustCompile(`(?m)^  (-[a-z-]+)( \S+)?\n((?:    .*\n)+)`).FindAllStringSubmatch(help.String(), -1)
-	if len(flags) < 30 {
+	if len(flags) < least {
 		t.Fatalf("only %d flags are found in\n%s", len(flags), &help)
 	}
 	isDuration := regexp.MustCompile(`\(default [0-9hms]+[hms]\)`)

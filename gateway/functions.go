@@ -32,11 +32,10 @@ func (o options) readStack(log *slog.Logger) (*stack.Stack, error) {
 			Functions: map[string]*stack.Function{o.function: {ID: o.function, Timeout: o.timeout}},
 		}, nil
 	}
-	wanted := stack.Options{API: o.api, Parameters: o.parameters, Region: cmp.Or(os.Getenv("AWS_REGION"), os.Getenv("AWS_DEFAULT_REGION"))}
-	if o.stageGiven {
-		wanted.Stage = o.stage
-	}
-	s, err := stack.Read(o.template, wanted)
+	s, err := stack.Read(o.template, stack.Options{
+		API: o.api, Stage: o.stage, Parameters: o.parameters,
+		Region: cmp.Or(os.Getenv("AWS_REGION"), os.Getenv("AWS_DEFAULT_REGION")),
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -110,14 +109,14 @@ func (o options) bootstrapOf(f *stack.Function, functions int) (string, error) {
 		if runtime == "" {
 			runtime = "a container image"
 		}
-		return "", fmt.Errorf("%s: function %s runs on %s, and -bootstrap runs what is built for provided.al2023; start `sam local start-lambda` and give -lambda http://127.0.0.1:3001 instead", f.At, f.ID, runtime)
+		return "", fmt.Errorf("%s: function %s runs on %s, and only functions for provided.al2023 run without containers; start `sam local start-lambda` and give -functions http://127.0.0.1:3001", f.At, f.ID, runtime)
 	}
 	info, err := os.Stat(o.bootstrap)
 	switch {
 	case err == nil && info.IsDir():
 		return filepath.Join(o.bootstrap, f.ID, "bootstrap"), nil
 	case functions > 1:
-		return "", fmt.Errorf("-bootstrap %s is no folder, and the template has routes to %d functions; give the folder in which each has one, as sam build makes it: -bootstrap .aws-sam/build", o.bootstrap, functions)
+		return "", fmt.Errorf("-functions %s is no folder, and the template has routes to %d functions; give the folder that sam build makes, with a folder for each: -functions .aws-sam/build", o.bootstrap, functions)
 	}
 	return o.bootstrap, nil
 }

@@ -313,7 +313,7 @@ func TestInspectElsewhere(t *testing.T) {
 			return []string{"-bootstrap", compile(t, "./lambda/testdata/function")}
 		}, "Lobbies are in the table, and not in this program: docs/operations.md"},
 		"another stack": {func(t *testing.T) []string {
-			return []string{"-template", otherStack + "/template.yaml", "-bootstrap", buildStack(t)}
+			return []string{"emulate", "-template", otherStack + "/template.yaml", "-functions", buildStack(t)}
 		}, "What the functions of this stack keep is not known here."},
 	} {
 		t.Run(name, func(t *testing.T) {

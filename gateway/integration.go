@@ -11,7 +11,6 @@ import (
 	"net"
 	"net/url"
 	"runtime"
-	"strings"
 	"time"
 
 	"bellhop/gateway/apigateway"
@@ -29,25 +28,18 @@ type integration struct {
 	timeout   time.Duration
 	callback  string
 
+	// Of gateway emulate:
 	template   string
 	api        string
 	parameters map[string]string
-	stageGiven bool
 }
 
 func (i *integration) flags(f *flag.FlagSet) {
-	f.StringVar(&i.template, "template", "", "`file` of a SAM or CloudFormation template: its WebSocket API is served, with the functions that\n"+
-		"-bootstrap or -lambda runs. Warnings at the start name what is not supported")
-	f.StringVar(&i.api, "api", "", "logical `id` of the API, if -template has several")
-	f.Func("parameter", "`NAME=VALUE` of a parameter of -template; can be given several times", i.setParameter)
 	f.StringVar(&i.bootstrap, "bootstrap", "", "`file` of a Lambda function, built for this machine, that handles messages. It runs as on Lambda, with\n"+
-		"this program's environment (TABLE, AWS_REGION, ...) and CALLBACK_URL. With -template also the\n"+
-		"folder that sam build makes, with a folder for each function")
+		"this program's environment (TABLE, AWS_REGION, ...) and CALLBACK_URL")
 	f.StringVar(&i.lambda, "lambda", "", "`url` of sam local start-lambda, which runs the function, such as http://127.0.0.1:3001")
 	f.StringVar(&i.function, "function", "Function", "`name` of the function; with -lambda its logical id in the template")
 	f.DurationVar(&i.timeout, "timeout", 10*time.Second, "`duration` after which a -bootstrap that handles a message is killed")
-	f.StringVar(&i.callback, "callback", "", "`address` of @connections, where functions post to clients. Anyone who can reach it can post. The default\n"+
-		"is 127.0.0.1:0 with -bootstrap and 127.0.0.1:3002 with -lambda")
 }
 
 // check returns what is wrong with flags that have been parsed.
@@ -55,16 +47,9 @@ func (i *integration) check(f *flag.FlagSet) error {
 	given := map[string]bool{}
 	f.Visit(func(f *flag.Flag) { given[f.Name] = true })
 	runs := given["bootstrap"] || given["lambda"]
-	i.stageGiven = given["stage"]
 	switch {
 	case given["bootstrap"] && given["lambda"]:
 		return errors.New("-bootstrap and -lambda exclude each other: give what runs the functions")
-	case i.template != "" && !runs:
-		return errors.New("-template needs what runs its functions: -bootstrap .aws-sam/build for those that sam build has built for provided.al2023, or -lambda http://127.0.0.1:3001 for sam local start-lambda")
-	case i.template == "" && (given["template"] || given["api"] || given["parameter"]):
-		return errors.New("-api and -parameter are for -template, which needs a file")
-	case i.template != "" && (given["function"] || given["timeout"]):
-		return errors.New("-function and -timeout are for a function without a template; -template has them")
 	case given["bootstrap"] && i.bootstrap == "":
 		return errors.New("-bootstrap needs a file")
 	case given["lambda"] && !isOrigin(i.lambda):
@@ -78,18 +63,6 @@ func (i *integration) check(f *flag.FlagSet) error {
 	case i.timeout <= 0 || i.timeout >= 15*time.Second:
 		return errors.New("-timeout must be more than 0 and less than 15s: Bellhop counts on it that no message takes longer")
 	}
-	return nil
-}
-
-func (i *integration) setParameter(text string) error {
-	name, value, ok := strings.Cut(text, "=")
-	if !ok || name == "" {
-		return errors.New("give NAME=VALUE")
-	}
-	if i.parameters == nil {
-		i.parameters = map[string]string{}
-	}
-	i.parameters[name] = value
 	return nil
 }
 

@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -44,11 +45,20 @@ type program struct {
 	ended          chan error
 }
 
+// listening adds to arguments that the gateway listens at any free port.
+func listening(args []string) []string {
+	at := 0
+	if len(args) > 0 && args[0] == "emulate" {
+		at = 1
+	}
+	return slices.Insert(slices.Clone(args), at, "-listen", "127.0.0.1:0")
+}
+
 // launch runs the gateway as main does, until stop.
 func launch(t *testing.T, args ...string) program {
 	ctx, stop := context.WithCancel(context.Background())
 	p := program{t, programtest.NewOutput(), programtest.NewOutput(), stop, make(chan error, 1)}
-	go func() { p.ended <- run(ctx, append([]string{"-listen", "127.0.0.1:0"}, args...), p.stdout, p.stderr) }()
+	go func() { p.ended <- run(ctx, listening(args), p.stdout, p.stderr) }()
 	t.Cleanup(stop)
 	return p
 }

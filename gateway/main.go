@@ -1,6 +1,9 @@
-// Command gateway is Bellhop on one machine: API Gateway's WebSocket side, and the same Handler that runs on AWS Lambda,
-// with lobbies in memory or, with -table, in DynamoDB. A built function may take the Handler's place (-bootstrap,
-// -lambda). Run it and open the address it prints.
+// Command gateway is Bellhop on one machine: API Gateway's WebSocket side, and
+// the same Handler that runs on AWS Lambda, with lobbies in memory or, with
+// -table, in DynamoDB. A built function can take the Handler's place
+// (-bootstrap, -lambda). Run it and open the address it prints.
+//
+// gateway emulate does the same for any other API, by its template.
 package main
 
 import (
@@ -77,41 +80,30 @@ that is there, at DYNAMODB_ENDPOINT or, without that, in the account of AWS_ACCE
   make build && TABLE=bellhop DYNAMODB_ENDPOINT=http://127.0.0.1:8000 go run ./gateway -bootstrap ./bootstrap
   go run ./gateway -lambda http://127.0.0.1:3001       one that sam local start-lambda runs, with TABLE there
 
-Any other stack of a WebSocket API and functions, by its template (docs/gateway.md):
+Any other WebSocket API with Lambda functions, by its template:
 
-  go run ./gateway -template FILE -bootstrap .aws-sam/build
-  go run ./gateway -template FILE -lambda http://127.0.0.1:3001
+  go run ./gateway emulate -h
 
 Flags:
 `
 
+// parse reads the arguments of the program, of either command.
 func parse(args []string, stderr io.Writer) (o options, err error) {
+	if len(args) > 0 && args[0] == "emulate" {
+		return parseEmulate(args[1:], stderr)
+	}
+	if err := checkMoved(args); err != nil {
+		return o, err
+	}
 	f := flag.NewFlagSet("gateway", flag.ContinueOnError)
 	f.SetOutput(stderr)
-	f.StringVar(&o.listen, "listen", "127.0.0.1:3000", "`address` to listen on; port 0 takes any free port")
-	f.StringVar(&o.stage, "stage", "local", "`name` of the stage, which is also a path that clients can connect to; with -template the default is\n"+
-		"the template's")
-	f.Float64Var(&o.rate, "rate", 100, "limit of `n` actions a second for each client")
-	f.DurationVar(&o.grace, "grace", 60*time.Second, "`duration` for which the slot of a dropped player is kept")
-	f.DurationVar(&o.idle, "idle", 10*time.Minute, "`duration` without a message after which a connection is closed, as on AWS")
-	f.DurationVar(&o.lifetime, "lifetime", 2*time.Hour, "`duration` after which any connection is closed, as on AWS")
-	f.DurationVar(&o.ping, "ping", 30*time.Second, "`duration` without a message after which a client is sent a WebSocket ping, and again after each further\n"+
-		"one: proxies cut connections that carry nothing. Pings are no messages to -idle. 0 sends none, as AWS")
-	f.StringVar(&o.table, "table", "", "`name` of a DynamoDB table for lobbies, which then outlive this program; without it they are in memory")
-	f.StringVar(&o.dynamodb, "dynamodb-endpoint", "", "`url` of a DynamoDB on this machine, where the table is created if it is missing")
-	f.StringVar(&o.log, "log", "text", "`format` of the log on standard error: text or json. With json it has a line for the start and the end, and\n"+
-		"nothing is printed")
+	o.sharedFlags(f)
+	o.handlerFlags(f)
+	o.integration.flags(f)
+	f.StringVar(&o.stage, "stage", "local", "`name` of the stage, which is also a path that clients can connect to")
 	f.StringVar(&o.record, "record", "", "`file` to which messages are recorded, in the format of testdata/conversations, which replays it. It holds\n"+
 		"all content. While recording, one message is handled at a time, and slots expire when a client next\n"+
 		"looks, as on AWS")
-	o.listenFlags.flags(f)
-	f.StringVar(&o.iceServers, "ice-servers", "", "`urls` of STUN and TURN servers for clients, separated by commas, or a JSON array as browsers take it. The\n"+
-		"static-auth-secret of the TURN servers is read from -turn-secret-file, or TURN_SECRET in the\n"+
-		"environment")
-	f.StringVar(&o.turnSecretFile, "turn-secret-file", "", "`file` that holds the secret of the TURN servers and nothing else")
-	f.DurationVar(&o.turnLifetime, "turn-lifetime", 3*time.Hour, "`duration`, of at least 1s, for which TURN credentials made from the secret are valid")
-	o.integration.flags(f)
-	o.faultFlags.flags(f)
 	f.Usage = func() {
 		fmt.Fprint(stderr, usage)
 		f.PrintDefaults()
@@ -119,31 +111,70 @@ func parse(args []string, stderr io.Writer) (o options, err error) {
 	if err := f.Parse(args); err != nil {
 		return o, err
 	}
-	if err := errors.Join(o.check(f), o.listenFlags.check(), o.integration.check(f), o.faultFlags.check(), o.checkRecord(f)); err != nil {
+	if err := errors.Join(o.checkShared(f), o.checkHandler(), o.integration.check(f), o.checkRecord(f)); err != nil {
 		return o, err
 	}
 	return o, o.readICE()
 }
 
-// check returns what is wrong with the flags that no other part has.
-func (o *options) check(f *flag.FlagSet) error {
+// sharedFlags are the flags of both commands.
+func (o *options) sharedFlags(f *flag.FlagSet) {
+	f.StringVar(&o.listen, "listen", "127.0.0.1:3000", "`address` to listen on; port 0 takes any free port")
+	f.DurationVar(&o.idle, "idle", 10*time.Minute, "`duration` without a message after which a connection is closed, as on AWS")
+	f.DurationVar(&o.lifetime, "lifetime", 2*time.Hour, "`duration` after which any connection is closed, as on AWS")
+	f.DurationVar(&o.ping, "ping", 30*time.Second, "`duration` without a message after which a client is sent a WebSocket ping, and again after each further\n"+
+		"one: proxies cut connections that carry nothing. Pings are no messages to -idle. 0 sends none, as AWS")
+	f.StringVar(&o.log, "log", "text", "`format` of the log on standard error: text or json. With json it has a line for the start and the end, and\n"+
+		"nothing is printed")
+	f.StringVar(&o.callback, "callback", "", "`address` of @connections, where functions post to clients. Anyone who can reach it can post. The default\n"+
+		"is 127.0.0.1:0 for functions that run as processes and 127.0.0.1:3002 for sam local")
+	o.listenFlags.flags(f)
+	o.faultFlags.flags(f)
+}
+
+// handlerFlags are the flags of the handler in this program.
+func (o *options) handlerFlags(f *flag.FlagSet) {
+	f.Float64Var(&o.rate, "rate", 100, "limit of `n` actions a second for each client")
+	f.DurationVar(&o.grace, "grace", 60*time.Second, "`duration` for which the slot of a dropped player is kept")
+	f.StringVar(&o.table, "table", "", "`name` of a DynamoDB table for lobbies, which then outlive this program; without it they are in memory")
+	f.StringVar(&o.dynamodb, "dynamodb-endpoint", "", "`url` of a DynamoDB on this machine, where the table is created if it is missing")
+	f.StringVar(&o.iceServers, "ice-servers", "", "`urls` of STUN and TURN servers for clients, separated by commas, or a JSON array as browsers take it. The\n"+
+		"static-auth-secret of the TURN servers is read from -turn-secret-file, or TURN_SECRET in the\n"+
+		"environment")
+	f.StringVar(&o.turnSecretFile, "turn-secret-file", "", "`file` that holds the secret of the TURN servers and nothing else")
+	f.DurationVar(&o.turnLifetime, "turn-lifetime", 3*time.Hour, "`duration`, of at least 1s, for which TURN credentials made from the secret are valid")
+}
+
+// checkShared returns an error for wrong values of sharedFlags.
+func (o *options) checkShared(f *flag.FlagSet) (err error) {
+	switch {
+	case f.NArg() > 0:
+		err = fmt.Errorf("unknown argument %q; -h lists what there is", f.Arg(0))
+	case o.lifetime > 2*time.Hour:
+		err = errors.New("-lifetime must be at most 2h, as on AWS: what is known of a connection is kept for 3 hours")
+	case o.idle <= 0 || o.lifetime <= 0:
+		err = errors.New("-idle and -lifetime must be more than 0")
+	case o.ping < 0:
+		err = errors.New("-ping must be 0, for none, or more")
+	case o.log != "text" && o.log != "json":
+		err = errors.New("-log is text or json")
+	}
+	return errors.Join(err, o.listenFlags.check(), o.faultFlags.check())
+}
+
+var errStage = errors.New("-stage must be 1 to 128 letters, digits, hyphens and underscores, as on AWS")
+
+// checkHandler returns an error for wrong values of handlerFlags and -stage.
+func (o *options) checkHandler() error {
 	switch {
 	case o.dynamodb != "" && o.table == "":
 		return errors.New("-dynamodb-endpoint says where -table is; give that too")
-	case f.NArg() > 0:
-		return fmt.Errorf("unknown argument %q; -h lists what there is", f.Arg(0))
-	case o.lifetime > 2*time.Hour:
-		return errors.New("-lifetime must be at most 2h, as on AWS: what is known of a connection is kept for 3 hours")
 	case o.grace > time.Hour:
 		return errors.New("-grace must be at most 1h: a lobby is kept for 3 hours after its last change")
-	case o.rate < 1 || o.grace <= 0 || o.idle <= 0 || o.lifetime <= 0:
-		return errors.New("-rate must be at least 1, and -grace, -idle and -lifetime more than 0")
-	case o.ping < 0:
-		return errors.New("-ping must be 0, for none, or more")
-	case o.log != "text" && o.log != "json":
-		return errors.New("-log is text or json")
+	case o.rate < 1 || o.grace <= 0:
+		return errors.New("-rate must be at least 1, and -grace more than 0")
 	case !stagePattern.MatchString(o.stage):
-		return errors.New("-stage must be 1 to 128 letters, digits, hyphens and underscores, as on AWS")
+		return errStage
 	}
 	return nil
 }

@@ -63,7 +63,7 @@ func (p program) converse(greeting string) {
 // is served by its template alone, with its own functions in processes.
 func TestTemplateBootstrap(t *testing.T) {
 	folder := buildStack(t)
-	p := launch(t, "-template", otherStack+"/template.yaml", "-bootstrap", folder, "-parameter", "Greeting=Good day")
+	p := launch(t, "emulate", "-template", otherStack+"/template.yaml", "-functions", folder, "-parameter", "Greeting=Good day")
 	p.converse("Good day from local in local, cheerful")
 	for _, route := range []string{`\$connect +Gate`, `count +Chat +and its body is sent back`, `say +Chat`} {
 		p.stdout.Find(t, `(?m)^  `+route+`\s*$`)
@@ -87,7 +87,7 @@ func TestSAMTemplate(t *testing.T) {
 	if url == "" {
 		t.Skip("needs sam local: make test-sam")
 	}
-	p := launch(t, "-template", otherStack+"/template.yaml", "-lambda", url, "-callback", os.Getenv("BELLHOP_SAM_OTHER_CALLBACK"))
+	p := launch(t, "emulate", "-template", otherStack+"/template.yaml", "-functions", url, "-callback", os.Getenv("BELLHOP_SAM_OTHER_CALLBACK"))
 	p.converse("Hello from local in local, cheerful")
 	p.stop()
 	if err := <-p.ended; err != nil {
@@ -99,7 +99,7 @@ func TestSAMTemplate(t *testing.T) {
 // and that the program names each unsupported property.
 func TestTemplateBellhop(t *testing.T) {
 	withTable(t)
-	p := launch(t, "-template", "../template.yaml", "-bootstrap", compile(t, ".."))
+	p := launch(t, "emulate", "-template", "../template.yaml", "-functions", compile(t, ".."))
 	host := dial(t, p.stdout.Find(t, `ws://\S+`)+"/live")
 	host.say(t, `{"action":"start_lobby","content":{"lobby_id":"fox"}}`, `"event":"lobby_started"`)
 	p.stderr.Find(t, `template.yaml:\d+: DefaultRouteSettings of Api: nobody is throttled by it`)
@@ -126,21 +126,28 @@ func TestTemplateArguments(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, test := range []struct{ args, want string }{
-		{"-template " + other, "-template needs what runs its functions: -bootstrap .aws-sam/build"},
-		{"-template= -bootstrap a", "-api and -parameter are for -template"},
-		{"-api Api", "-api and -parameter are for -template"},
-		{"-parameter A=b", "-api and -parameter are for -template"},
-		{"-template " + other + " -parameter A -bootstrap a", "give NAME=VALUE"},
-		{"-template " + other + " -bootstrap a -timeout 3s", "-template has them"},
-		{"-template no/such.yaml -bootstrap a", "cannot read the template: open no/such.yaml"},
-		{"-template " + other + " -bootstrap " + python, "is no folder, and the template has routes to 2 functions"},
-		{"-template " + other + " -bootstrap " + folder, "Chat/bootstrap: no such file or directory; build the function first"},
-		{"-template " + python + " -bootstrap " + folder, "python.yaml:42: function Chat runs on python3.13"},
-		{"-template " + unknown + " -bootstrap " + folder, "STACK of Chat is !GetAtt Table.Arn, which only a deployed stack has; set STACK in this program's environment"},
+		{"-template " + other + " -bootstrap a", "-template is a flag of gateway emulate; write: gateway emulate -listen 127.0.0.1:0 -template " + other + " -functions a"},
+		{"--template=" + other + " -lambda=http://b", "write: gateway emulate -listen 127.0.0.1:0 --template=" + other + " -functions=http://b"},
+		{"-api Api", "-api is a flag of gateway emulate"},
+		{"-parameter A=b", "-parameter is a flag of gateway emulate"},
+		{"emulate -h", "sam local start-lambda --warm-containers"},
+		{"emulate -template " + other + " -parameter A", "give NAME=VALUE"},
+		{"emulate -functions=", "-functions needs a path or a url"},
+		{"emulate -functions http://127.0.0.1:3001/2015-03-31", "is not a URL such as"},
+		{"emulate -rate 5", "flag provided but not defined: -rate"},
+		{"emulate -timeout 3s", "flag provided but not defined: -timeout"},
+		{"emulate -stage a/b", "-stage must be 1 to 128 letters"},
+		{"emulate more", `unknown argument "more"`},
+		{"emulate", "cannot read the template: open template.yaml"},
+		{"emulate -template no/such.yaml -functions a", "cannot read the template: open no/such.yaml"},
+		{"emulate -template " + other + " -functions " + python, "is no folder, and the template has routes to 2 functions"},
+		{"emulate -template " + other + " -functions " + folder, "Chat/bootstrap: no such file or directory; build the function first"},
+		{"emulate -template " + python + " -functions " + folder, "python.yaml:42: function Chat runs on python3.13"},
+		{"emulate -template " + unknown + " -functions " + folder, "STACK of Chat is !GetAtt Table.Arn, which only a deployed stack has; set STACK in this program's environment"},
 		{"-reorder 2", "are chances, from 0 to 1"},
 		{"-gone NaN", "are chances, from 0 to 1"},
 		{"-delay -1s", "-delay must not be less than 0"},
-		{"-log json -template " + unknown + " -bootstrap " + folder, `"level":"WARN","msg":"unknown.yaml:`},
+		{"emulate -log json -template " + unknown + " -functions " + folder, `"level":"WARN","msg":"unknown.yaml:`},
 		{"-log xml", "-log is text or json"},
 		{"-record a -reorder 0.1", "-record writes what can be replayed"},
 		{"-record a -rate 5", "with the usual -rate and -grace"},
@@ -148,7 +155,7 @@ func TestTemplateArguments(t *testing.T) {
 		{"-record " + folder + "/no/such", "cannot record: open"},
 	} {
 		var stderr strings.Builder
-		err := run(t.Context(), append([]string{"-listen", "127.0.0.1:0"}, strings.Fields(test.args)...), io.Discard, &stderr)
+		err := run(t.Context(), listening(strings.Fields(test.args)), io.Discard, &stderr)
 		if err == nil || !strings.Contains(stderr.String()+err.Error(), test.want) {
 			t.Errorf("gateway %s says %v\n%s\nwant %s", test.args, err, &stderr, test.want)
 		}
