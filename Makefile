@@ -30,7 +30,7 @@ unit: ## the tests alone, under the race detector
 	@set -o pipefail; { go test -race -v -count=1 -p 1 -timeout 30m ./... && go -C bench test -race -v -count=1 ./...; } | grep -vE '^(=== (RUN|PAUSE|CONT|NAME)|\?  )'
 
 model: ## the model of whole handlers: 10,000 sequences on Memory, 300 on DynamoDB, in some ten minutes
-	go test -race -v -count=1 -timeout 30m -run TestLives ./handlers/simulation -lives.rounds 1 -rapid.checks 10000 -lives.dynamodb 300
+	go test -race -v -count=1 -timeout 30m -run TestLives ./handlers/simulation -lives.drawn -lives.rounds 1 -rapid.checks 10000 -lives.dynamodb 300
 
 model-web: tools ## the model of clients in Chromium and Firefox: 1,000 sequences, in some fifteen minutes
 	go test -v -count=1 -timeout 90m -run 'TestModel' ./web -model.rounds 1000 -model.first 0 -model.plants 500

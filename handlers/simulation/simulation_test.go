@@ -26,6 +26,7 @@ import (
 var (
 	livesRounds   = flag.Int("lives.rounds", 3, "rounds of -rapid.checks sequences on Memory")
 	livesDynamoDB = flag.Int("lives.dynamodb", 20, "sequences on DynamoDB")
+	livesDrawn    = flag.Bool("lives.drawn", false, "draw other sequences on Memory in each run")
 )
 
 // TestLives lets clients do all they can to each other, in two processes over
@@ -40,7 +41,11 @@ func TestLives(t *testing.T) {
 	t.Run("memory", func(t *testing.T) {
 		t.Parallel()
 		seen := tally{}
-		for range *livesRounds {
+		drawn := *livesDrawn || flag.Lookup("rapid.seed").Value.String() != "0"
+		for round := range *livesRounds {
+			if !drawn {
+				flag.Set("rapid.seed", fmt.Sprint(round+1))
+			}
 			rapid.Check(t, func(t *rapid.T) {
 				w := handlerstest.New()
 				newSimulation(w, w.Store, seen).play(t, script.Draw(t, "script"))
