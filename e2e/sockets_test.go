@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"context"
-	"errors"
 	"io"
 	"log/slog"
 	"net/http"
@@ -16,7 +15,7 @@ import (
 	"github.com/coder/websocket"
 
 	"bellhop/gateway/apigateway"
-	"bellhop/handlers"
+	"bellhop/gateway/server"
 	"bellhop/store/dynamodbtest"
 )
 
@@ -38,24 +37,6 @@ type client struct {
 	inbox []string
 }
 
-// gatewayPoster is a handlers.Poster to a gateway's sockets.
-type gatewayPoster struct{ *apigateway.Gateway }
-
-func (p gatewayPoster) Post(ctx context.Context, id string, data []byte) error {
-	err := p.Gateway.Post(ctx, id, data)
-	if errors.Is(err, apigateway.ErrGone) {
-		return handlers.ErrGone
-	}
-	return err
-}
-
-func (p gatewayPoster) Hangup(_ context.Context, id string) error {
-	if errors.Is(p.Disconnect(id), apigateway.ErrGone) {
-		return handlers.ErrGone
-	}
-	return nil
-}
-
 // fence is a message that comes back unchanged: Bellhop has then handled
 // everything sent before it.
 const fence = "fence"
@@ -63,7 +44,7 @@ const fence = "fence"
 func openSockets(t *testing.T, w *world) home {
 	invoker := new(apigateway.Invoker)
 	h := newSocketHome(t, w, "127.0.0.1:0", invoker)
-	*invoker = w.handle(gatewayPoster{h.gateway}).Handle
+	*invoker = w.handle(&server.Poster{Gateway: h.gateway}).Handle
 	return h
 }
 
@@ -76,8 +57,8 @@ func newSocketHome(t *testing.T, w *world, callback string, invoker *apigateway.
 		Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
 	})
 	h.callback = dynamodbtest.Serve(t, callback, h.gateway.Management())
-	server := httptest.NewServer(h.gateway)
-	h.url = "ws" + strings.TrimPrefix(server.URL, "http")
+	listener := httptest.NewServer(h.gateway)
+	h.url = "ws" + strings.TrimPrefix(listener.URL, "http")
 	t.Cleanup(func() {
 		for name, c := range h.clients {
 			h.deaf.Store(name, true)
@@ -86,7 +67,7 @@ func newSocketHome(t *testing.T, w *world, callback string, invoker *apigateway.
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 		defer cancel()
 		h.gateway.Shutdown(ctx)
-		server.Close()
+		listener.Close()
 	})
 	return h
 }

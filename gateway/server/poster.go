@@ -8,16 +8,16 @@ import (
 	"bellhop/handlers"
 )
 
-// poster is a handlers.Poster to the sockets of a gateway.
-type poster struct{ *apigateway.Gateway }
+// A Poster is a handlers.Poster to the sockets of a gateway.
+type Poster struct{ *apigateway.Gateway }
 
 // Post implements handlers.Poster.
-func (p *poster) Post(ctx context.Context, connectionID string, data []byte) error {
+func (p *Poster) Post(ctx context.Context, connectionID string, data []byte) error {
 	return postError(p.Gateway.Post(ctx, connectionID, data))
 }
 
 // Hangup implements handlers.Poster.
-func (p *poster) Hangup(_ context.Context, connectionID string) error {
+func (p *Poster) Hangup(_ context.Context, connectionID string) error {
 	return postError(p.Disconnect(connectionID))
 }
 

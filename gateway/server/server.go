@@ -84,7 +84,7 @@ func New(c Config) *Server {
 	c.fill()
 	s := &Server{requestTime: c.RequestTime, log: c.Log, origins: c.Origins, other: c.Other}
 	if c.Sockets.Invoke == nil && c.Sockets.Routes == nil {
-		post := new(poster)
+		post := new(Poster)
 		c.Handler.Poster = post
 		c.Sockets.Invoke, c.Sockets.AnyText = handlers.New(c.Handler).Handle, true
 		c.Sockets.Timeout = cmp.Or(c.Sockets.Timeout, actionTime)
