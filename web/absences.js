@@ -1,9 +1,9 @@
 // @ts-check
 /**
- * Absences: asks Bellhop about members who are away, or seem to be. Import from bellhop.js.
+ * Absences: polls Bellhop about members that are away, or seem to be. Import from bellhop.js.
  *
- * No event is sure to come, and on AWS nothing rings when a place is given up: Bellhop looks when something is sent to its
- * owner. An empty candidate that is marked does no harm there.
+ * Any event can be lost, and on AWS nothing happens when a grace ends: Bellhop checks it when a message is sent to the
+ * peer. A marked empty candidate does no harm there.
  *
  * @import { Bellhop } from "./bellhop.js"
  * @import { Peer } from "./peer.js"
@@ -11,9 +11,9 @@
 
 import { BellhopError, SECOND } from "./common.js";
 
-/** When it is asked about somebody who is away: most are back within seconds, and the place is given up after a minute. */
+/** The first polls for an absent peer: most are back within seconds, and the place expires after a minute. */
 const FIRST_AWAY_POLLS_MS = [10 * SECOND, 20 * SECOND, 31 * SECOND];
-/** How often afterwards. */
+/** The time between later polls. */
 const AWAY_POLL_MS = 30 * SECOND;
 
 export class Absences {
@@ -22,7 +22,7 @@ export class Absences {
 
   /**
    * @param {Bellhop} bellhop
-   * @param {(peer: Peer, error: BellhopError | null) => boolean} heard is told the answer, and returns whether to ask again
+   * @param {(peer: Peer, error: BellhopError | null) => boolean} heard gets the answer, and returns whether to ask again
    */
   constructor(bellhop, heard) {
     this.#poll = async (/** @type {Peer} */ peer) => {
@@ -32,7 +32,7 @@ export class Absences {
     };
   }
 
-  /** Asks about a peer until that is settled. @param {Peer} peer @param {number[]} [waits] in milliseconds */
+  /** Polls about a peer until the answer is clear. @param {Peer} peer @param {number[]} [waits] in milliseconds */
   watch(peer, waits = FIRST_AWAY_POLLS_MS) {
     const [wait = AWAY_POLL_MS, ...rest] = waits;
     this.forget(peer);

@@ -1,15 +1,15 @@
 // @ts-check
 /**
- * Bellhop's client for browsers: find the others, then talk to them directly.
+ * Bellhop's client for browsers: it finds other players and connects them directly.
  *
  *     const bellhop = new Bellhop("wss://play.example.com", { game: "tanks" });
  *     const lobby = await bellhop.host({ autoAccept: true }); // or bellhop.join("BCDFGH")
  *     lobby.addEventListener("open", ({ peer }) => peer.send("hello"));
  *     lobby.addEventListener("message", ({ peer, data }) => console.log(peer.peerId, data));
  *
- * Three levels, each of use without the one above it: a Bellhop speaks the wire protocol (docs/protocol.md), a Peer is
- * one WebRTC connection, and a Lobby is who is in a game, with a Peer for each of them. docs/clients.md is the guide,
- * and bellhop.d.ts has all types.
+ * It has three levels, each useful without the one above it: a Bellhop speaks the protocol (docs/protocol.md), a Peer is
+ * one WebRTC connection, and a Lobby is the members of a game, with a Peer for each. docs/clients.md is the guide, and
+ * bellhop.d.ts has all types.
  *
  * @import * as types from "./bellhop.d.ts"
  */
@@ -27,16 +27,16 @@ export { Peer } from "./peer.js";
 
 /** API Gateway closes every connection after 2 hours. */
 const RENEW_AFTER_MS = 115 * MINUTE;
-/** How long a line that may have died in sleep has for a pong. */
+/** The time for a pong on a line that might have died in sleep. */
 const WAKE_PROBE_MS = 4 * SECOND;
-/** For how long a resume that was given up may still be carried out: API Gateway gives up after 29 s, and posts may wait. */
+/** How long a resume that was given up can still take effect: API Gateway gives up after 29 s, and posts can wait. */
 const LATE_RESUME_MS = MINUTE;
 
 /**
- * The connection to Bellhop. It connects when it is first needed, resumes its place by itself when it drops and before
- * the two hours of API Gateway are over, and is an EventTarget of the protocol's events by their names: each has
- * `content`. Its own events are `connected`, `disconnected` and `closed`, and `wire` for each message as it is sent or heard.
- * Its states, and what each event does in each, are a table in docs/clients.md.
+ * The connection to Bellhop. It connects on first use. It resumes its place when it drops, and before API Gateway's
+ * two hours are over. It is an EventTarget of the protocol's events: each has `content`. Its own events are `connected`,
+ * `disconnected` and `closed`, and `wire` for each message in either direction. docs/clients.md has a table of its
+ * states, and of what each event does in each.
  * @implements {types.Bellhop}
  */
 export class Bellhop extends EventTarget {
@@ -46,16 +46,16 @@ export class Bellhop extends EventTarget {
   /** The line in use, and the promise of one. */
   #line = /** @type {Line | null} */ (null);
   #connecting = /** @type {Promise<void> | null} */ (null);
-  #lines = /** @type {Set<Line>} */ (new Set()); // every one that is not lost, in use or not
-  /** What has the place in the lobby back on another line; null in no lobby. */
+  #lines = /** @type {Set<Line>} */ (new Set()); // all that are not lost, in use or not
+  /** It resumes the place in the lobby on another line; null in no lobby. */
   #resumeToken = /** @type {string | null} */ (null);
-  /** Giving up a place, or a request that Bellhop may know of, and a token that is for that alone. */
+  /** The leave in progress, of a place or a request, and a token that is used only for that. */
   #leaving = /** @type {Promise<any> | null} */ (null);
   #abandonedToken = /** @type {string | null} */ (null);
   #renewing = /** @type {Promise<void> | null} */ (null);
-  #resumeGivenUpAt = -Infinity; // when a resume of our own was given up that may be carried out yet
+  #resumeGivenUpAt = -Infinity; // when we gave up a resume that might still take effect
   #lobby = /** @type {Lobby | null} */ (null);
-  #entriesPending = 0; // actions under way that lead into a lobby
+  #entriesPending = 0; // actions in progress that lead into a lobby
   #earlyEvents = /** @type {[string, any][]} */ ([]); // events for the lobby that they lead to
   #renewTimer = 0;
   #renewals = new RenewalPacer(() => this.#renew().then((done) => done || this.renew()));
@@ -72,7 +72,7 @@ export class Bellhop extends EventTarget {
     this.#stopWatching = watch((changed) => this.#onWake(changed));
   }
 
-  /** Whether actions go out at once. */
+  /** Whether actions go out immediately. */
   get connected() {
     return this.#line?.isOpen ?? false;
   }
@@ -81,12 +81,12 @@ export class Bellhop extends EventTarget {
     return this.#lobby;
   }
 
-  /** What `resume` takes to have this place back, on a page that was loaded anew, say. Whoever has it has the place. */
+  /** The token for `resume`, for example after a reload of the page. Anyone who has it can take the place. */
   get resumeToken() {
     return this.#resumeToken === this.#abandonedToken ? null : this.#resumeToken;
   }
 
-  /** Connects, unless that is done or under way. Actions do it by themselves. */
+  /** Connects, unless that is done or in progress. Actions connect by themselves. */
   connect() {
     if (this.#closed) return Promise.reject(new BellhopError("closed", "This Bellhop was closed; make a new one."));
     this.#connecting ??= this.#openLine().then((line) => this.#adoptLine(line)).catch((error) => {
@@ -97,8 +97,8 @@ export class Bellhop extends EventTarget {
   }
 
   /**
-   * Sends an action and resolves with the event that answers it, {event, content}, or rejects with a BellhopError: for
-   * an error, and for request_rejected. Where Bellhop asks to try again later, it does so up to three times.
+   * Sends an action and resolves with its answer, {event, content}. It rejects with a BellhopError for an error and for
+   * request_rejected. If the answer says to try again later, it does so up to three times.
    * @param {string} action @param {object} [content] @param {{signal?: AbortSignal}} [options]
    * @returns {Promise<{event: string, content: any}>}
    */
@@ -116,18 +116,18 @@ export class Bellhop extends EventTarget {
       } catch (error) {
         if (sent && REPEATABLE[action] === error?.code) return { event: "done", content: {} };
         sent ||= error?.uncertain || signal?.aborted;
-        if (error?.waited) [tries, wait] = [-1, Math.min(2 * wait, LONGEST_HOST_WAIT_MS)]; // nothing has failed
+        if (error?.waited) [tries, wait] = [-1, Math.min(2 * wait, LONGEST_HOST_WAIT_MS)]; // no failure, only a long wait
         if (tries < 3 && !signal?.aborted && (await this.#recover(error, line, action))) continue;
         if (sent && error instanceof BellhopError) error.uncertain = true;
         if (sent && ENTERING.has(action) && action !== "resume" && !this.#resumeToken) this.#leave();
-        else if (sent && !ENTERING.has(action)) this.renew(); // it may be done all the same
+        else if (sent && !ENTERING.has(action)) this.renew(); // it might have taken effect
         throw error;
       }
     }
   }
 
   /**
-   * Sends an action without asking for an answer, which saves a message where success is silent. Errors are events.
+   * Sends an action that needs no answer, which saves a message if success is silent. Errors are events.
    * @param {string} action @param {object} [content] @returns {boolean} whether there was a connection to send it by
    */
   send(action, content) {
@@ -142,7 +142,7 @@ export class Bellhop extends EventTarget {
   }
 
   /**
-   * Asks to be let into a lobby, and resolves when the host has let this client in. An AbortSignal, options.signal, gives up.
+   * Asks to join a lobby, and resolves when the host has admitted this client. The AbortSignal options.signal gives up.
    * @param {string} lobbyId @param {types.JoinOptions} [options] @returns {Promise<Lobby>}
    */
   join(lobbyId, options = {}) {
@@ -150,7 +150,7 @@ export class Bellhop extends EventTarget {
   }
 
   /**
-   * Joins the fullest lobby that fits the filter; with `orStart` it opens one where there is none.
+   * Joins the fullest lobby that matches the filter. If there is none, `orStart` opens one.
    * @param {types.QuickJoinOptions} [options] @returns {Promise<Lobby>}
    */
   quickJoin(options = {}) {
@@ -159,8 +159,8 @@ export class Bellhop extends EventTarget {
   }
 
   /**
-   * Takes a place back by its token. Peers find this client again at its new address, and connect anew. The place is gone
-   * where it rejects with resume_failed, and with that alone.
+   * Takes a place back with its token. The peers find this client at its new address, and connect again. Only the error
+   * resume_failed means that the place is gone.
    * @param {string} token @param {types.PeerOptions} [options] @returns {Promise<Lobby>}
    */
   async resume(token, options = {}) {
@@ -176,8 +176,8 @@ export class Bellhop extends EventTarget {
   }
 
   /**
-   * Has the place on a new connection, which brings all that Bellhop knows of the lobby: for when something does not fit.
-   * It comes soon, and less often the more often it is asked for.
+   * Resumes the place on a new connection, which brings the whole state of the lobby. Call it if something does not fit.
+   * It happens soon, and less often the more often it is called.
    */
   renew() {
     if (this.#resumeToken && !this.#leaving) this.#renewals.request();
@@ -207,7 +207,7 @@ export class Bellhop extends EventTarget {
     });
   }
 
-  /** Makes a line the one in use. @param {Line} line */
+  /** Uses a line from now on. @param {Line} line */
   #adoptLine(line) {
     const before = this.#line;
     [this.#line, this.#connecting] = [line, Promise.resolve()];
@@ -219,7 +219,7 @@ export class Bellhop extends EventTarget {
     fire(this, "connected");
   }
 
-  /** This computer or the page has slept, perhaps. @param {boolean} changed whether the network is another one */
+  /** Called when this computer or the page might have slept. @param {boolean} changed whether the network has changed */
   #onWake(changed) {
     this.#line?.probe(WAKE_PROBE_MS);
     this.#pauses.end();
@@ -245,7 +245,7 @@ export class Bellhop extends EventTarget {
       this.#connecting = this.#reconnect();
       this.#connecting.catch(() => {});
     }
-    fire(this, "disconnected"); // whoever connects by that waits for the place, too
+    fire(this, "disconnected"); // a listener that connects now also waits for the place
     if (resumes) lobby?.receive("disconnected", {});
   }
 
@@ -263,7 +263,7 @@ export class Bellhop extends EventTarget {
     return this.connect(); // without a place
   }
 
-  /** Has the place on a new line. An old one goes on until then. */
+  /** Resumes the place on a new line. The old one stays in use until then. */
   async #resumeOnNewLine() {
     const line = await this.#openLine();
     try {
@@ -276,27 +276,27 @@ export class Bellhop extends EventTarget {
     }
   }
 
-  /** Returns whether there is nothing to renew any more. */
+  /** Renews the line, and returns false if that failed and has to be repeated. */
   async #renew() {
-    if (!this.#resumeToken || this.#leaving || this.#renewing || !this.#line) return true; // in no lobby there is nothing to lose
+    if (!this.#resumeToken || this.#leaving || this.#renewing || !this.#line) return true; // outside a lobby there is nothing to keep
     let done = true;
     this.#renewing = this.#resumeOnNewLine();
     await this.#renewing.catch((error) => {
       if (error.code === "resume_failed") this.#loseSlot("resume_failed", { error });
-      else done = false; // the old one goes on
+      else done = false; // the old one stays in use
     });
     this.#renewing = null;
-    if (!this.#line) this.#onDisconnected(); // or does not
+    if (!this.#line) this.#onDisconnected(); // the old one was lost, too
     return done;
   }
 
-  /** Does what helps an action that has failed, and returns whether to repeat it. @param {any} error @param {Line} line @param {string} action */
+  /** Repairs the cause of a failed action if it can, and returns whether to repeat the action. @param {any} error @param {Line} line @param {string} action */
   async #recover(error, line, action) {
     const { code, retryAfter } = error;
     const mistaken = code === "already_in_lobby" && ENTERING.has(action) && (!this.#resumeToken || this.#leaving) && !line.pendingEntries;
     if (retryAfter >= 0) await this.#pauses.take(retryAfter);
     else if (action === "resume" && (mistaken || code === "connection_lost")) {
-      line.lose(); // it holds the place, perhaps, and the answer is lost
+      line.lose(); // it might hold the place, with its answer lost
       await this.#pauses.take(backoff(1));
     } else if (mistaken) await this.#leave();
     else return code === "connection_lost" && this.connected && action in REPEATABLE && !ENTERING.has(action); // by a renewal
@@ -325,7 +325,7 @@ export class Bellhop extends EventTarget {
     else if (ours) this.#loseSlot(event, content);
   }
 
-  /** Another line has the place. It may be one that was given up too soon. @param {Line} line @param {any} content */
+  /** Called when another line has the place, perhaps one of ours that we gave up too soon. @param {Line} line @param {any} content */
   #onReplaced(line, content) {
     if (this.#renewing || line !== this.#line) return;
     const own = performance.now() - this.#resumeGivenUpAt < LATE_RESUME_MS;
@@ -335,16 +335,16 @@ export class Bellhop extends EventTarget {
     this.#loseSlot("replaced", content);
   }
 
-  /** The place is gone. @param {string} event @param {any} content */
+  /** Forgets the place, which is gone. @param {string} event @param {any} content */
   #loseSlot(event, content) {
     const lobby = this.#lobby;
     this.#lobby = this.#resumeToken = null;
     lobby?.receive(event, content);
   }
 
-  /** Nobody waits any more for what has come: it is undone. @param {Line} line @param {string} event @param {any} content */
+  /** Undoes the effect of an answer that came after its call had given up. @param {Line} line @param {string} event @param {any} content */
   #undoLateAnswer(line, event, content) {
-    if (event === "resumed") return line.lose(); // the place waits for who resumes it again
+    if (event === "resumed") return line.lose(); // the place can be resumed again
     if (!content.resume_token) return;
     this.#resumeToken = content.resume_token;
     this.#leave();
@@ -362,21 +362,21 @@ export class Bellhop extends EventTarget {
       return (this.#lobby = new Lobby(this, answer.content, all));
     } finally {
       this.#entriesPending--;
-      setTimeout(() => this.#passEarlyEvents()); // once who called has the lobby, and listens
+      setTimeout(() => this.#passEarlyEvents()); // once the caller has the lobby, and listens
     }
   }
 
-  /** What came before the answer that explains it: API Gateway promises no order. */
+  /** Passes on events that came before their lobby's answer: API Gateway promises no order. */
   #passEarlyEvents() {
     if (!this.#entriesPending) for (const [event, content] of this.#earlyEvents.splice(0)) this.#passToLobby(event, content);
   }
 
-  /** Sees to it that Bellhop has this client in no lobby, nor waiting for one, however long that takes. */
+  /** Leaves the lobby, or takes the request back, however long it takes until Bellhop confirms. */
   #leave() {
     this.#abandonedToken = this.#resumeToken;
     this.#leaving ??= this.#retryLeave().finally(() => {
       if (this.#resumeToken === this.#abandonedToken) this.#resumeToken = null;
-      [this.#leaving, this.#abandonedToken, this.#earlyEvents] = [null, null, []]; // events were of the place that was left
+      [this.#leaving, this.#abandonedToken, this.#earlyEvents] = [null, null, []]; // the events belonged to the place that was left
     });
     this.#lobby?.receive("lobby_left", {});
     this.#lobby = null;
@@ -388,7 +388,7 @@ export class Bellhop extends EventTarget {
       try {
         await this.#renewing?.catch(() => {}); // or the new line would keep the place
         if (this.#resumeToken) await this.connect(); // which resumes
-        if (!this.#line) return { event: "done", content: {} }; // who has no place is gone with the line
+        if (!this.#line) return { event: "done", content: {} }; // without a place, the client left with the line
         return await this.#line.call("leave_lobby");
       } catch (error) {
         if (error.code === "not_in_lobby" || this.#closed) return { event: "done", content: {} };

@@ -1,12 +1,12 @@
 // @ts-check
-/** What an RTCPeerConnection has found of addresses, and why it has no way to the other side. Import from bellhop.js. */
+/** The addresses of an RTCPeerConnection, and why it has no path to the other side. Import from bellhop.js. */
 
 import { MAX_HELD } from "./common.js";
 
-/** What one send_ice_candidate may hold. */
+/** The most candidates in one send_ice_candidate. */
 const MAX_BATCH = 64;
 
-/** The candidates of a connection: the other side's that came too early, and those of this side that are to be sent. */
+/** The candidates of a connection: the other side's that came too early, and this side's unsent ones. */
 export class Candidates {
   #batchMs;
   #send;
@@ -20,14 +20,14 @@ export class Candidates {
     this.#send = send;
   }
 
-  /** Begins anew, with another connection. */
+  /** Starts again with another connection. */
   reset() {
     this.#held = [];
   }
 
   /**
-   * Adds what the other side has found, and before it what has waited for its description.
-   * @param {RTCPeerConnection} pc @param {any[]} candidates of a browser's shape or of Godot's @param {(error: any) => void} fail
+   * Adds the other side's candidates, after those that waited for its description.
+   * @param {RTCPeerConnection} pc @param {any[]} candidates in a browser's format or Godot's @param {(error: any) => void} fail
    */
   async add(pc, candidates, fail) {
     for (const given of [...this.#held.splice(0), ...candidates]) {
@@ -40,9 +40,9 @@ export class Candidates {
   }
 
   /**
-   * Takes in what was found here.
+   * Handles a candidate of this side.
    * @param {RTCIceCandidate | null} candidate null or an empty one is the last
-   * @param {boolean} describing whether it will be in a description that is made
+   * @param {boolean} describing whether the description in progress will contain it
    */
   find(candidate, describing) {
     const last = !candidate?.candidate;
@@ -53,7 +53,7 @@ export class Candidates {
     else this.#timer ||= setTimeout(() => this.#flush(), this.#batchMs);
   }
 
-  /** All that were found are in a description. */
+  /** Called when a description contains all candidates so far. */
   markSent() {
     this.#unsent = [];
   }
@@ -74,13 +74,13 @@ function hasCandidates(description) {
   return /^a=candidate/m.test(description?.sdp ?? "");
 }
 
-/** Whether this browser has found no way out, and will not. @param {RTCPeerConnection} pc */
+/** Whether this browser has found no address, and will find none. @param {RTCPeerConnection} pc */
 export function isHopeless(pc) {
   return pc.iceGatheringState === "complete" && !hasCandidates(pc.localDescription);
 }
 
 /**
- * Whether no new way helps a connection: its channels are gone, or what would describe a way is too large to be sent.
+ * Whether a new path cannot save a connection: its channels are gone, or its description is too large to send.
  * @param {RTCPeerConnection} pc @param {RTCDataChannel | null} reliable @param {boolean} tooLarge
  */
 export function isOver({ connectionState, sctp }, reliable, tooLarge) {
@@ -89,8 +89,8 @@ export function isOver({ connectionState, sctp }, reliable, tooLarge) {
 }
 
 /**
- * Whether this browser goes on looking for a way out and finds none at all: Chromium may, where it took an offer back as
- * soon as it was made, and then for ever. Relays alone may take their time.
+ * Whether this browser gathers forever without a result. Chromium might, if it took an offer back as soon as it was
+ * made. With relays only, gathering can take long.
  * @param {RTCPeerConnection} pc
  */
 export function isStuck(pc) {
@@ -116,7 +116,7 @@ export function gathered(pc, ms) {
 }
 
 /**
- * Says what most probably keeps two peers apart, and what helps.
+ * Returns the most probable reason why two peers cannot connect, and what helps.
  * @param {RTCPeerConnection} pc @param {RTCPeerConnectionIceErrorEvent[]} refusals of STUN and TURN servers
  */
 export function explainFailure(pc, refusals) {

@@ -1,6 +1,6 @@
 // @ts-check
 /**
- * What bellhop.js, lobby.js and peer.js share. Import from bellhop.js.
+ * Shared by bellhop.js, lobby.js and peer.js. Import from bellhop.js.
  *
  * @import * as types from "./bellhop.d.ts"
  */
@@ -9,20 +9,20 @@ export const SECOND = 1000;
 export const MINUTE = 60 * SECOND;
 export const HOUR = 60 * MINUTE;
 
-/** A handshake or an answer that takes longer will not come: API Gateway gives up after 29 s, Bellhop after 10. */
+/** The longest wait for a handshake or an answer. API Gateway gives up after 29 s, Bellhop after 10. */
 export const TIMEOUT_MS = 15 * SECOND;
-/** How many early messages are kept until the news that explains them comes. */
+/** How many early candidates are kept until their description comes. */
 export const MAX_HELD = 256;
 
 /**
- * What goes wrong: `code` is the protocol's (lobby_full, not_host, …), or one of this client's: `unreachable`,
+ * An error: `code` is the protocol's (lobby_full, not_host, …), or one of this client's: `unreachable`,
  * `connection_lost`, `timeout`, `closed`, `connection_failed`. `message` is an English sentence.
  * @implements {types.BellhopError}
  */
 export class BellhopError extends Error {
   /** @type {number | undefined} */ retryAfter;
-  /** Whether Bellhop may have done it all the same. @type {boolean | undefined} */ uncertain;
-  /** Whether a host has been waited for, and long enough to ask it anew. @type {boolean | undefined} */ waited;
+  /** Whether the action might have taken effect. @type {boolean | undefined} */ uncertain;
+  /** Whether the call has waited for its host long enough to be repeated. @type {boolean | undefined} */ waited;
 
   /** @param {types.Code} code @param {string} message @param {object} [details] */
   constructor(code, message, details) {
@@ -47,7 +47,7 @@ export function withTimeout(promise, error) {
 }
 
 /**
- * Throws for a game that Bellhop would refuse at the handshake: browsers do not show why a handshake was refused.
+ * Throws for a game that Bellhop would refuse at the handshake, since browsers hide the reason for a refusal.
  * @param {string | null} game
  */
 export function checkGame(game) {
@@ -56,7 +56,7 @@ export function checkGame(game) {
   throw new BellhopError("invalid_field", message, { field: "game" });
 }
 
-/** How long to wait before another try, in milliseconds: at random, since all would come at once, and longer each time.
+/** Milliseconds to wait before another try: longer each time, and random, or all clients would come together.
  * @param {number} tries @param {number} [most] */
 export function backoff(tries, most = 10 * SECOND) {
   return Math.min(most, 250 * 2 ** tries) * Math.random();
@@ -68,17 +68,17 @@ export function asError({ code, message, reason, field, retry_after_ms, resume_u
   return new BellhopError(code, message ?? reason, { field, retryAfter: retry_after_ms, resumeUntil, reference });
 }
 
-/** What of a host's options is for Bellhop. @param {types.HostOptions} options */
+/** Returns the options of a host that Bellhop needs. @param {types.HostOptions} options */
 export function startContent({ signal, iceServers, rtc, offerer, batch, retryEvery, maxBuffered, ...content }) {
   return snake(content);
 }
 
-/** The wire's names for an object's own. What is inside is left alone. @param {object} object @returns {any} */
+/** Renames an object's keys for the protocol. Nested objects stay as they are. @param {object} object @returns {any} */
 export function snake(object) {
   return renamed(object, (name) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`));
 }
 
-/** The other way round. @param {object} object @returns {any} */
+/** The inverse of snake. @param {object} object @returns {any} */
 export function camel(object) {
   return renamed(object, (name) => name.replace(/_([a-z])/g, (_, letter) => letter.toUpperCase()));
 }

@@ -1,15 +1,15 @@
 // @ts-check
-/** What two peers negotiate over the connection that they have. Import from bellhop.js. */
+/** Negotiation over an open connection. Import from bellhop.js. */
 
-/** The id of the data channel. Both sides make it by themselves, and only if both say that they can. */
+/** The id of the data channel. Each side creates it, if both have said that they can. */
 export const NEGOTIATION_CHANNEL = 200;
-/** Characters in one message, and in all pieces of one content. */
+/** The most characters in one message, and in all pieces of one content. */
 const MAX_PIECE = 16 << 10;
 const MAX_TEXT = 4 << 20;
 
 /**
- * The data channel for descriptions and candidates: they cost nothing there, and may be as long as they like. Each message is
- * a piece of JSON, behind "+" if there is more to come, and behind "." if not.
+ * The data channel for descriptions and candidates: they cost nothing there, and can be long. Each message is a piece of
+ * JSON, after "+" if more follows, and after "." if not.
  */
 export class Direct {
   #onMessage;
@@ -25,7 +25,7 @@ export class Direct {
     return this.#channel?.readyState === "open";
   }
 
-  /** Makes the channel of a connection, once. @param {RTCPeerConnection} pc @param {() => void} opened */
+  /** Creates the channel of a connection, once. @param {RTCPeerConnection} pc @param {() => void} opened */
   open(pc, opened) {
     if (pc === this.#pc) return;
     this.#pc = pc;

@@ -1,6 +1,6 @@
 // @ts-check
 /**
- * STUN and TURN servers: whether this browser takes them, and how long their credentials are good. Import from bellhop.js.
+ * STUN and TURN servers: whether this browser accepts them, and how long their credentials are valid. Import from bellhop.js.
  *
  * @import * as types from "./bellhop.d.ts"
  */
@@ -8,8 +8,8 @@
 import { BellhopError, HOUR, MINUTE, SECOND } from "./common.js";
 
 /**
- * Throws a BellhopError unless connections can be made with a game's options. The check comes before Bellhop is asked for
- * anything: a player without connections would be a ghost to the others.
+ * Throws a BellhopError unless a game's options allow connections. The check comes before the first request: a player
+ * without connections would be a ghost to the others.
  * @param {types.PeerOptions} options
  */
 export function checkOptions({ iceServers, rtc }) {
@@ -20,7 +20,7 @@ export function checkOptions({ iceServers, rtc }) {
 }
 
 /**
- * The servers that this browser takes, and an error if there are others.
+ * Returns the servers that this browser accepts, and an error if there are others.
  * @param {RTCIceServer[]} servers @returns {{servers: RTCIceServer[], error: BellhopError | null}}
  */
 export function usable(servers) {
@@ -30,7 +30,7 @@ export function usable(servers) {
   return { servers: servers.filter((server) => refusal({ iceServers: [server] }) === null), error };
 }
 
-/** What this browser has against a configuration, or null. @param {RTCConfiguration} configuration */
+/** Returns why this browser refuses a configuration, or null. @param {RTCConfiguration} configuration */
 function refusal(configuration) {
   try {
     new RTCPeerConnection(configuration).close();
@@ -41,8 +41,8 @@ function refusal(configuration) {
 }
 
 /**
- * Milliseconds after which to get new credentials, or Infinity. Three quarters of the time leave some for a clock that is
- * wrong. If Bellhop has not said when they expire, the TURN REST scheme has it in the user name, in seconds since 1970.
+ * Returns the milliseconds until new credentials are needed, or Infinity. It uses three quarters of the time, in case the
+ * clock is wrong. Without expires_at, the user name has the expiry by the TURN REST scheme, in seconds since 1970.
  * @param {RTCIceServer[]} servers @param {string} [expiresAt]
  */
 export function freshFor(servers, expiresAt) {

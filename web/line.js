@@ -1,11 +1,11 @@
 // @ts-check
 /**
- * Line: one WebSocket to Bellhop, and the actions that wait on it for an answer. Import from bellhop.js.
+ * Line: one WebSocket to Bellhop, with the calls that wait for an answer. Import from bellhop.js.
  *
- * Every call settles: by its answer, by a timeout, when the line is lost, or by a frame of API Gateway's own. Such a frame
- * ({"message": "Too Many Requests"}, say) names no request. Each call that may be the one it is about is a suspect, and a
- * suspect is sent again under a new request_id, after a random time that grows. An earlier copy may have arrived all the
- * same; its answer is good until another comes, and REPEATABLE has the error by which the repeated one says that it did.
+ * Every call settles: with its answer, at its timeout, when the line is lost, or after a frame of API Gateway's own. Such a
+ * frame, for example {"message": "Too Many Requests"}, names no request. Each call that it could be about is a suspect. A
+ * suspect is sent again under a new request_id, after a random time that grows. An earlier copy might have arrived; its
+ * answer counts until another comes. REPEATABLE has the error of a repeated call whose earlier copy took effect.
  *
  * @import * as types from "./bellhop.d.ts"
  * @typedef {{socket?: WebSocket, action: string, content: any, timeout: number, ids: Set<string>, sentAt: number, tries: number,
@@ -19,25 +19,25 @@ import { BellhopError, MINUTE, SECOND, TIMEOUT_MS, asError, backoff, checkGame, 
 /** The actions that lead into a lobby. */
 export const ENTERING = new Set(["start_lobby", "join_lobby", "quick_join", "resume"]);
 
-/** Those that a host answers, whenever it likes. */
+/** The actions that a host answers, at any time. */
 const HOST_ANSWERED = new Set(["join_lobby", "quick_join"]);
 
 /**
- * How often a call that a host answers is checked, by asking again. Its answer, or the request at the host, may have got lost
- * on a line that is fine. Where nothing got lost, a check is answered by already_in_lobby, and no host hears of it.
+ * How often a call that a host answers is checked, by sending it again. Its answer, or the host's event, might be lost
+ * although the line is up. If nothing was lost, the answer to a check is already_in_lobby, and the host gets no event.
  */
 const CHECK_MS = 30 * SECOND;
-/** Answers to a check that say nothing against waiting on. */
+/** Answers to a check after which the call waits on. */
 const STILL_WAITING = new Set(["already_in_lobby", "rate_limited", "internal"]);
-/** For how long a call waits that Bellhop confirms to wait: the host may have missed it. The time doubles with each. */
+/** How long a call waits although checks confirm that it waits: the host might have missed it. The time doubles. */
 export const [HOST_WAIT_MS, LONGEST_HOST_WAIT_MS] = [MINUTE, 10 * MINUTE];
-/** What only members hear, and how long the answer to who hears it can be late. */
+/** Events that only members get, and how late the answer to a call can be after one. */
 const MEMBER_EVENTS = new Set(["received_session_description", "received_ice_candidate"]);
 const LATE_ANSWER_MS = 5 * SECOND;
 
 /**
- * The actions that may be sent twice, each with the error by which Bellhop says that an earlier copy has done it. All but
- * these are rejected when they are suspects: a message to all, sent twice, would be heard twice.
+ * The actions that can be sent twice, each with the error that means that an earlier copy took effect. All others are
+ * rejected when they are suspects: sent twice, they might take effect twice.
  * @type {Record<string, string>}
  */
 export const REPEATABLE = {
@@ -48,19 +48,19 @@ export const REPEATABLE = {
 
 /** API Gateway closes a connection that is idle for 10 minutes; timers in background tabs are up to a minute late. */
 const KEEP_ALIVE_MS = 8 * MINUTE;
-/** How old a call can be for a frame to be about it: API Gateway gives up after 29 s, and the frame is under way for some. */
+/** The oldest call that a frame can be about: API Gateway gives up after 29 s, and the frame takes some time. */
 const SUSPECT_MS = 35 * SECOND;
-/** How often a suspect is sent in all. With every third message throttled, one call in 700 is not through by then. */
+/** How often a suspect is sent in all. If every third message is throttled, one call in 700 fails after that. */
 const MAX_TRIES = 6;
 
-/** One WebSocket, and what waits on it. */
+/** One WebSocket, and the calls that wait on it. */
 export class Line {
   #socket;
   #wiring;
   #keepAlive;
   #calls = /** @type {Map<string, Call>} */ (new Map()); // by request_id
   #lastId = 0;
-  #heldEvents = /** @type {any[]} */ ([]); // what has come before the answer to a resume, and is newer than what that shows
+  #heldEvents = /** @type {any[]} */ ([]); // events before the answer to a resume, which are newer than its content
   #isLost = false;
   #opened;
   #failOpening = /** @type {(() => void) | undefined} */ (undefined);
@@ -99,14 +99,14 @@ export class Line {
       };
     }));
     socket.onmessage = ({ data }) => this.#onMessage(data);
-    socket.onclose = socket.onerror = () => this.lose(); // not every runtime has the first come after the second
+    socket.onclose = socket.onerror = () => this.lose(); // not every runtime sends close after error
   }
 
   get isOpen() {
     return !this.#isLost && this.#socket.readyState === WebSocket.OPEN;
   }
 
-  /** How many actions that lead into a lobby wait for their answer. */
+  /** The number of waiting actions that lead into a lobby. */
   get pendingEntries() {
     return [...this.#calls.values()].filter(({ action, done }) => ENTERING.has(action) && !done).length;
   }
@@ -126,35 +126,35 @@ export class Line {
     });
   }
 
-  /** Sends a message that nothing waits for. @param {types.WireMessage} message */
+  /** Sends a message without waiting for an answer. @param {types.WireMessage} message */
   sendRaw(message) {
     this.#socket.send(JSON.stringify(message));
     this.#wiring.onWire(true, message);
   }
 
-  /** Finds out whether the line is dead, as it can be without a word. @param {number} [timeout] in milliseconds */
+  /** Finds out whether the line has died silently. @param {number} [timeout] in milliseconds */
   probe(timeout = TIMEOUT_MS) {
     if (this.#isLost || timeout >= this.#probeTimeout) return;
-    for (const call of this.#callsToHost()) this.#check(call); // what was sent before may be lost
+    for (const call of this.#callsToHost()) this.#check(call); // earlier messages might be lost
     this.#probeTimeout = timeout;
     this.call("ping", undefined, { timeout }).catch((error) => {
       if (error.code === "timeout") this.lose();
     }).finally(() => (this.#probeTimeout = Infinity));
   }
 
-  /** Gives the line up: what waits on it is told so, and what still comes by it is not heard. @param {BellhopError} [error] */
+  /** Gives the line up: its calls are rejected, and later messages are ignored. @param {BellhopError} [error] */
   lose(error = lostError()) {
     if (this.#isLost) return;
     this.#isLost = true;
     clearTimeout(this.#keepAliveTimer);
-    this.#socket.close(1000); // which may take long
+    this.#socket.close(1000); // which can take long
     for (const call of new Set(this.#calls.values())) this.#settle(call, error);
     this.#calls.clear();
     this.#failOpening?.();
     this.#wiring.onLost(this);
   }
 
-  /** Has a ping sent when nothing is heard for long. */
+  /** Schedules a ping for the case that no message comes for long. */
   #resetKeepAlive() {
     clearTimeout(this.#keepAliveTimer);
     this.#keepAliveTimer = setTimeout(() => this.probe(), this.#keepAlive);
@@ -185,7 +185,7 @@ export class Line {
     call.timer = setTimeout(() => this.#check(call), ms);
   }
 
-  /** Asks again what a host is to answer. It is no try: nothing has failed. @param {Call} call */
+  /** Sends a call that a host answers again. That is no try, since nothing has failed. @param {Call} call */
   #check(call) {
     if (call.resendTimer || !this.isOpen) return;
     this.#sendCall(call);
@@ -193,13 +193,13 @@ export class Line {
     call.checkIds.add(String(this.#lastId));
   }
 
-  /** The host has let a call's sender in, it seems, and the answer is late, or lost. @param {Call} call */
+  /** Expects the answer soon: the host seems to have admitted the client. @param {Call} call */
   #expectAnswer(call) {
     if (call.waitEnds > 0) this.#scheduleCheck(call, LATE_ANSWER_MS);
     call.waitEnds = 0;
   }
 
-  /** Whether a check has shown that a call waits, as it should. @param {Call} call @param {string} id @param {BellhopError} error */
+  /** Whether the answer to a check shows that a call still waits. @param {Call} call @param {string} id @param {BellhopError} error */
   #stillWaits(call, id, error) {
     if (!call.checkIds.has(id) || !STILL_WAITING.has(error.code)) return false;
     error.waited = error.code === "already_in_lobby" && performance.now() >= call.waitEnds;
@@ -233,7 +233,7 @@ export class Line {
     return [...this.#calls.values()].some(({ action, done }) => action === "resume" && !done);
   }
 
-  /** Deals with an event. @param {any} heard */
+  /** Handles an event. @param {any} heard */
   #dispatch({ event, content = {}, request_id: id }) {
     if (this.#isLost) return;
     const call = this.#calls.get(id);
@@ -250,7 +250,7 @@ export class Line {
     else this.#settle(call, error, { event, content });
   }
 
-  /** API Gateway has said something of its own. @param {{message?: string}} heard */
+  /** Handles a frame of API Gateway's own. @param {{message?: string}} heard */
   #onGatewayFrame({ message = "" }) {
     const now = performance.now();
     for (const call of new Set(this.#calls.values())) {

@@ -1,6 +1,6 @@
 // @ts-check
 /**
- * Lobby: who is in a game, with a Peer for each of them. Import it from bellhop.js.
+ * Lobby: the members of a game, with a Peer for each. Import it from bellhop.js.
  *
  * @import { Bellhop } from "./bellhop.js"
  * @import * as types from "./bellhop.d.ts"
@@ -12,19 +12,19 @@ import { Peer } from "./peer.js";
 import { decide, sendToAll } from "./requests.js";
 import { IceServers } from "./servers.js";
 
-/** Bytes that a relay takes: 28 KiB of content, less what is put beside it here. */
+/** Bytes of a relay: 28 KiB of content, less the fields that are added here. */
 const MAX_RELAYED = (28 << 10) - 512;
-/** For how long a place is held, from when it is heard of: resume_until is of a clock that may not be this one's. */
+/** How long a place is held, from the event on: resume_until is from the server's clock, which can differ. */
 const GRACE_MS = MINUTE;
-/** How long news that would explain what does not fit has to come. */
+/** How long to wait for a late event that would explain a mismatch. */
 const LATE_NEWS_MS = 3 * SECOND;
 
 /**
- * Who is in a game. Its events:
- * `request` (somebody asks to be let in: request.accept(), request.reject()), `cancel` (they no longer do), `join`,
+ * The members of a game. Its events:
+ * `request` (a player asks to join: request.accept(), request.reject()), `cancel` (the player no longer waits), `join`,
  * `leave`, `away` and `back` (a peer's connection to Bellhop dropped, and was resumed; the game goes on meanwhile), `open`
- * (a peer can be talked to), `lost` and `restored` (it cannot for now; it can again, by the same channels), `message`,
- * `drain` (there is room to send again), `failed` (a peer cannot be connected with; error says why), `update`, `host` (it has
+ * (data can be sent to a peer), `lost` and `restored` (not for now; again, over the same channels), `message`,
+ * `drain` (there is room to send again), `failed` (no connection to a peer; error says why), `update`, `host` (it has
  * changed), `signalling` (this client's own connection: state is `lost`, `resumed` or `gone`), `error`, and `close`.
  * @implements {types.Lobby}
  */
@@ -32,19 +32,19 @@ export class Lobby extends EventTarget {
   #bellhop;
   #options;
   #members = /** @type {Set<Peer>} */ (new Set());
-  #peersByConn = /** @type {Map<string, Peer>} */ (new Map()); // by connection id, former ones too
-  #leftIds = new Set(); // connection and peer ids of those who are gone, whose late messages are no news
+  #peersByConn = /** @type {Map<string, Peer>} */ (new Map()); // by connection id, previous ones too
+  #leftIds = new Set(); // connection and peer ids of peers that have left: their late messages are ignored
   #requests = /** @type {Map<string, types.JoinRequest>} */ (new Map());
   #term = 1;
   #isOnline = true;
   #resumeError = /** @type {BellhopError | null} */ (null); // why Bellhop no longer knows of this lobby
   #ended = new AbortController(); // aborted when the lobby has ended
-  #reloaded = false; // whether those who are made now are peers that another page has left
+  #reloaded = false; // whether new peers were known to a previous page
   #absences;
   #servers;
   #checksHost = false;
   #timers = new Set();
-  #unconfirmed = new Set(); // who waited before a resume, and has not been said to since
+  #unconfirmed = new Set(); // requests from before a resume that Bellhop has not repeated
 
   /** @param {Bellhop} bellhop @param {any} content of the event that led here @param {types.Options} options */
   constructor(bellhop, content, options) {
@@ -53,7 +53,7 @@ export class Lobby extends EventTarget {
     this.#options = options;
     this.#absences = new Absences(bellhop, (peer, error) => this.#onPollAnswer(peer, error));
     this.#servers = new IceServers(bellhop, options.iceServers, (all, error) => {
-      if (error) this.#after(() => fire(this, "error", { error }), 0); // once somebody listens
+      if (error) this.#after(() => fire(this, "error", { error }), 0); // once the game listens
       for (const peer of this.#members) peer.setIceServers(all);
     });
     /** @type {string} */
@@ -66,12 +66,12 @@ export class Lobby extends EventTarget {
     bellhop.addEventListener("closed", () => this.#end("left"), { signal: this.#ended.signal });
   }
 
-  /** Those linked with this client: in a star the host has all, and they the host alone. */
+  /** The members linked with this client: in a star the host has all, and each other member has only the host. */
   get members() {
     return [...this.#members];
   }
 
-  /** Those who wait to be let in. */
+  /** The requests of players who wait. */
   get requests() {
     return [...this.#requests.values()];
   }
@@ -91,14 +91,14 @@ export class Lobby extends EventTarget {
   }
 
   /**
-   * Sends to every member that is connected, and returns to how many.
+   * Sends to every connected member, and returns their number.
    * @param {types.Data} data @param {types.SendOptions} [options]
    */
   send(data, options) {
     return sendToAll(this.#members, data, options);
   }
 
-  /** Lets in somebody who waits. @param {types.JoinRequest} request @param {{peerId?: number}} [options] */
+  /** Admits a waiting player. @param {types.JoinRequest} request @param {{peerId?: number}} [options] */
   async accept(request, { peerId } = {}) {
     const { connectionId: connection_id } = request;
     const known = () => this.#peersByConn.get(connection_id);
@@ -106,39 +106,39 @@ export class Lobby extends EventTarget {
     return this.#addPeer(content.connection_id, content.peer_id, request.player);
   }
 
-  /** Sends away somebody who waits. @param {types.JoinRequest} request @param {string} [reason] */
+  /** Rejects a waiting player. @param {types.JoinRequest} request @param {string} [reason] */
   async reject(request, reason) {
     await decide(this.#bellhop, this, "reject_join_request", { connection_id: request.connectionId, reason });
     this.#requests.delete(request.connectionId);
   }
 
-  /** Takes a member's place. @param {Peer} peer @param {{reason?: string, ban?: boolean}} [options] */
+  /** Removes a member. @param {Peer} peer @param {{reason?: string, ban?: boolean}} [options] */
   async remove(peer, { reason, ban } = {}) {
     await this.#bellhop.request("remove_player", { connection_id: peer.connectionId, reason, ban });
   }
 
-  /** Changes what it names and leaves the rest. @param {types.LobbyUpdate} changes */
+  /** Changes the given settings and leaves the rest. @param {types.LobbyUpdate} changes */
   async update(changes) {
     const { content } = await this.#bellhop.request("update_lobby", snake(changes));
     return camel(content.lobby);
   }
 
-  /** Gives up this client's place. It is over at once; whether Bellhop knows shows by the promise. */
+  /** Gives up this client's place. The lobby ends immediately; the promise resolves when Bellhop has confirmed. */
   async leave() {
     if (this.#ended.signal.aborted) return;
     this.#end("left");
     await this.#bellhop.request("leave_lobby").catch((error) => {
-      if (error.code !== "not_in_lobby") throw error; // it has ended meanwhile
+      if (error.code !== "not_in_lobby") throw error; // it has ended in the meantime
     });
   }
 
   /** Ends the lobby for all. */
   async close() {
     await this.#bellhop.request("close_lobby");
-    if (!this.#ended.signal.aborted) this.#bellhop.renew(); // it is, and the news got lost
+    if (!this.#ended.signal.aborted) this.#bellhop.renew(); // it has closed, and the event was lost
   }
 
-  /** Takes in an event of Bellhop's. A Bellhop calls it. @param {string} event @param {any} content */
+  /** Handles an event. A Bellhop calls it. @param {string} event @param {any} content */
   receive(event, content) {
     if (this.#ended.signal.aborted || !Object.hasOwn(Lobby.#handlers, event)) return;
     Lobby.#handlers[event](this, content);
@@ -147,11 +147,11 @@ export class Lobby extends EventTarget {
     this.#after(() => (this.#checksHost = false, this.#isConsistent || this.#bellhop.renew()));
   }
 
-  /** What is done with each event. @type {Record<string, (lobby: Lobby, content: any) => void>} */
+  /** The handler of each event. @type {Record<string, (lobby: Lobby, content: any) => void>} */
   static #handlers = {
     request_to_join: (lobby, { connection_id, peer_id, player }) => {
       lobby.#unconfirmed.delete(connection_id);
-      if (lobby.#requests.has(connection_id)) return; // it is said again after a resume
+      if (lobby.#requests.has(connection_id)) return; // a resume repeats it
       const request = {
         connectionId: connection_id, peerId: peer_id, player,
         accept: (/** @type {{peerId?: number}} */ options) => lobby.accept(request, options),
@@ -171,7 +171,7 @@ export class Lobby extends EventTarget {
     peer_left: (lobby, { connection_id, peer_id, reason }) => {
       const peer = lobby.peer(peer_id) ?? lobby.#peersByConn.get(connection_id);
       lobby.#leftIds.add(peer_id);
-      if (peer && (peer.peerId ?? peer_id) === peer_id) lobby.#dropPeer(peer, reason); // and not one who came back since
+      if (peer && (peer.peerId ?? peer_id) === peer_id) lobby.#dropPeer(peer, reason); // and not a peer that came back since
     },
     peer_disconnected: (lobby, { connection_id, peer_id }) => {
       const known = lobby.peer(peer_id);
@@ -211,7 +211,7 @@ export class Lobby extends EventTarget {
       lobby.#isOnline = true;
       const before = lobby.hostPeerId;
       lobby.#applySnapshot(content);
-      lobby.#unconfirmed = new Set(lobby.#requests.keys()); // Bellhop says again who waits
+      lobby.#unconfirmed = new Set(lobby.#requests.keys()); // Bellhop repeats the requests
       lobby.#after(() => {
         for (const connection_id of lobby.#unconfirmed) lobby.receive("request_cancelled", { connection_id });
       });
@@ -228,7 +228,7 @@ export class Lobby extends EventTarget {
     },
     resume_failed: (lobby, { error }) => {
       lobby.#resumeError = error;
-      lobby.#absences.end(); // nobody answers any more
+      lobby.#absences.end(); // Bellhop does not know them any more
       fire(lobby, "signalling", { state: "gone", error });
       for (const peer of lobby.members) lobby.#giveUp(peer, "timed_out");
       lobby.#endIfAlone();
@@ -239,14 +239,14 @@ export class Lobby extends EventTarget {
     replaced: (lobby) => lobby.#end("replaced"),
   };
 
-  /** What lobby_started, request_accepted and resumed have in common. @param {any} content */
+  /** Applies the fields that lobby_started, request_accepted and resumed share. @param {any} content */
   #applySnapshot(content) {
     this.info = camel(content.lobby);
     this.me.connectionId = content.connection_id;
     if (content.ice_servers) this.#servers.take(content.ice_servers);
     const peers = content.peers ?? [];
     const host = peers.find((/** @type {any} */ peer) => peer.connection_id === content.host_connection_id);
-    const { term = this.#term } = content; // a host_changed that is newer may have come before
+    const { term = this.#term } = content; // a newer host_changed might have come before
     if (term >= this.#term) this.hostPeerId = host ? host.peer_id : this.me.peerId;
     this.#term = Math.max(term, this.#term);
     for (const { connection_id, peer_id, player, away = false } of peers) {
@@ -256,12 +256,12 @@ export class Lobby extends EventTarget {
     }
   }
 
-  /** A peer has sent something. @param {"description" | "candidates"} what @param {any} content */
+  /** Handles a description or candidates of a peer. @param {"description" | "candidates"} what @param {any} content */
   #onSignal(what, content) {
     const { connection_id: id, peer_id, player, knock } = content;
     if (!this.#peersByConn.has(id)) {
       if (this.#leftIds.has(id) || this.#leftIds.has(peer_id)) return;
-      // At another address: Bellhop says whose it is.
+      // From a new address: Bellhop names the peer.
       if (this.peer(peer_id)) this.#markBack(this.#addPeer(id, peer_id, player), true);
     }
     const peer = this.#addPeer(id, peer_id, player);
@@ -269,8 +269,8 @@ export class Lobby extends EventTarget {
   }
 
   /**
-   * Returns the peer at an address. It is made if it is not known: Bellhop lets only those speak who are linked, and a
-   * message may outrun the news of its sender.
+   * Returns the peer at an address, and creates an unknown one: Bellhop relays only between linked members, and a message
+   * can overtake the event that announces its sender.
    * @param {string} connectionId @param {number} [peerId] @param {any} [player]
    */
   #addPeer(connectionId, peerId, player) {
@@ -295,7 +295,7 @@ export class Lobby extends EventTarget {
       offers: this.#reloaded || (byHost ? this.isHost : higher),
       maxRelayed: MAX_RELAYED,
       reachable: () => this.#isOnline && !this.#resumeError && !peer.away,
-      relay: (action, content) => { // a host that took over learns by it whom it is linked with
+      relay: (action, content) => { // a new host learns its peers from these fields
         const { peerId: peer_id, player } = this.me;
         this.#bellhop.send(action, { connection_id: peer.connectionId, peer_id, player, ...content });
       },
@@ -306,7 +306,7 @@ export class Lobby extends EventTarget {
     }
     peer.addEventListener("lost", () => this.#resumeError && this.#giveUp(peer, "disconnected"));
     peer.addEventListener("close", () => {
-      if (this.#resumeError) this.#dropPeer(peer, "disconnected"); // else Bellhop says what has become of them
+      if (this.#resumeError) this.#dropPeer(peer, "disconnected"); // otherwise Bellhop sends an event about it
       else if (!this.#ended.signal.aborted && this.#isOnline && this.#members.has(peer) && !peer.away) this.#absences.watch(peer, [LATE_NEWS_MS]);
       this.#endIfAlone();
     });
@@ -316,14 +316,14 @@ export class Lobby extends EventTarget {
 
   // When something does not fit
 
-  /** Whether what this lobby says of its host can be so. */
+  /** Whether this lobby's host and members can be right. */
   get #isConsistent() {
     if (this.isHost || this.#resumeError || this.#ended.signal.aborted || !this.#isOnline) return true;
     const others = this.members.some(({ peerId }) => peerId !== undefined && peerId !== this.hostPeerId);
     return !!this.host && (!others || this.info.topology === "mesh");
   }
 
-  /** @param {() => void} act unless it is over by then @param {number} [ms] */
+  /** @param {() => void} act not called if the lobby has ended by then @param {number} [ms] */
   #after(act, ms = LATE_NEWS_MS) {
     const timer = setTimeout(() => {
       this.#timers.delete(timer);
@@ -340,7 +340,7 @@ export class Lobby extends EventTarget {
     fire(this, "away", { peer, resumeUntil: new Date(Date.now() + GRACE_MS) });
   }
 
-  /** @param {Peer} peer @param {boolean} [moved] whether it has another address now, though it was not said to be away */
+  /** @param {Peer} peer @param {boolean} [moved] whether its address has changed, although it was not away */
   #markBack(peer, moved = false) {
     this.#absences.forget(peer);
     const back = peer.away || moved;
@@ -349,17 +349,17 @@ export class Lobby extends EventTarget {
     peer.restart();
   }
 
-  /** Bellhop has been asked about a peer. Returns whether to ask again. @param {Peer} peer @param {BellhopError | null} error */
+  /** Handles Bellhop's answer about a peer. Returns whether to ask again. @param {Peer} peer @param {BellhopError | null} error */
   #onPollAnswer(peer, error) {
     if (this.#ended.signal.aborted || !this.#members.has(peer)) return false;
-    if (error ? error.code === "peer_not_found" : peer.away) this.#bellhop.renew(); // the news got lost
+    if (error ? error.code === "peer_not_found" : peer.away) this.#bellhop.renew(); // the event was lost
     if (!error && peer.away) this.#markBack(peer);
     return error !== null;
   }
 
   /**
-   * Gives up a peer that has no way to this client, once Bellhop does not help to find one. A way that is only disturbed may
-   * come back by itself.
+   * Gives up a peer without a path to this client, once Bellhop cannot help to find one. A path that is only disturbed
+   * might come back by itself.
    * @param {Peer} peer @param {"timed_out" | "disconnected"} reason
    */
   #giveUp(peer, reason) {
@@ -381,7 +381,7 @@ export class Lobby extends EventTarget {
     this.#endIfAlone();
   }
 
-  /** Once Bellhop no longer knows of it, a lobby lasts as long as somebody can be talked to. */
+  /** A lobby that Bellhop has forgotten ends with its last peer. */
   #endIfAlone() {
     if (this.#resumeError && this.#members.size === 0) this.#end("resume_failed", { error: this.#resumeError });
   }

@@ -3,15 +3,15 @@
 
 import { SECOND } from "./common.js";
 
-/** How long a description waits for one that was sent before it and has not come: API Gateway promises no order. */
+/** How long a description waits for a missing earlier one: API Gateway promises no order. */
 const SEQ_GAP_MS = 3 * SECOND;
 
-/** Hands descriptions on in the order of their numbers; those without one as they come. */
+/** Delivers descriptions in the order of their numbers, and those without a number immediately. */
 export class InOrder {
   #deliver;
-  #nextSeq = 1; // the number of the description that is to come; 0: whichever does
+  #nextSeq = 1; // number of the next description; 0: any
   #session = ""; // of the other side's RTCPeerConnection
-  #early = /** @type {Map<number, any[]>} */ (new Map()); // descriptions that have outrun others
+  #early = /** @type {Map<number, any[]>} */ (new Map()); // descriptions that overtook others
   #gapTimer = 0;
 
   /** @param {(content: any, direct: boolean) => void} take */
@@ -26,7 +26,7 @@ export class InOrder {
     if (!Number.isInteger(seq)) return this.#deliver(content, direct);
     if (this.#session && session !== this.#session) {
       this.#nextSeq = 1;
-      this.#early.clear(); // they are of a connection that is no more
+      this.#early.clear(); // they belong to a connection that is gone
     }
     this.#session = session;
     this.#nextSeq ||= seq;
@@ -35,7 +35,7 @@ export class InOrder {
     this.#deliverInOrder();
   }
 
-  /** What is missing was lost. */
+  /** Gives up on missing descriptions. */
   skip() {
     this.stop();
     this.#nextSeq = this.#early.size ? Math.min(...this.#early.keys()) : 0;
@@ -57,7 +57,7 @@ export class InOrder {
   }
 }
 
-/** Which RTCPeerConnection a description is of. @param {string} [sdp] @returns {string} */
+/** Returns the id of the RTCPeerConnection that made a description. @param {string} [sdp] @returns {string} */
 export function sessionOf(sdp = "") {
   return /^o=\S+ (\S+)/m.exec(sdp)?.[1] ?? "";
 }

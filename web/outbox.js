@@ -1,20 +1,19 @@
 // @ts-check
-/** What is on its way to one peer. Import from bellhop.js. */
+/** The data that waits to be sent to one peer. Import from bellhop.js. */
 
 import { BellhopError } from "./common.js";
 
-/** Bytes that may wait in the reliable channel of a peer unless a game says otherwise, and in the unreliable one. */
+/** The most waiting bytes in a peer's reliable channel, by default, and in the unreliable one. */
 export const MAX_BUFFERED = 4 << 20;
 const MAX_UNRELIABLE = 64 << 10;
 
 /**
- * Bounds what waits to be sent: a browser throws once 16 MB wait, and a peer that takes nothing would fill them with what
- * it will never have.
+ * Limits the waiting data: a browser throws once 16 MB wait, and a peer that reads nothing would fill them in vain.
  */
 export class Outbox {
   #maxBuffered;
   #onDrain;
-  #refusedOne = false; // whether something was refused
+  #refusedOne = false; // whether a message was refused
 
   /** @param {number} limit in bytes @param {() => void} drained is called when there is room again */
   constructor(limit, drained) {
@@ -43,7 +42,7 @@ export class Outbox {
     }
     if (channel.bufferedAmount > 0 && channel.bufferedAmount + size > this.#limitFor(channel)) {
       this.#refusedOne = true;
-      channel.bufferedAmountLowThreshold = Math.max(0, this.#limitFor(channel) - size); // when this one has room
+      channel.bufferedAmountLowThreshold = Math.max(0, this.#limitFor(channel) - size); // when this message has room
       return false;
     }
     channel.send(data);

@@ -1,12 +1,12 @@
 // @ts-check
-/** When to try again. Import from bellhop.js. */
+/** Pauses between tries. Import from bellhop.js. */
 
 import { MINUTE, SECOND } from "./common.js";
 
-/** The times between two renewals because something does not fit: from, to, and after how long without one it starts over. */
+/** The shortest and the longest rest between two renewals, and the time without one after which the rest is short again. */
 const [FIRST_REST_MS, LONGEST_REST_MS, FORGET_AFTER_MS] = [10 * SECOND, 5 * MINUTE, 10 * MINUTE];
 
-/** Waits that can all be ended before their time. */
+/** Waits that can all be ended early. */
 export class Pauses {
   #pending = new Set();
 
@@ -28,7 +28,7 @@ export class Pauses {
   }
 }
 
-/** Calls for something soon after it is asked for, and less often the more often it is asked for. */
+/** Calls a function soon after a request, and less often the more requests there are. */
 export class RenewalPacer {
   #run;
   #timer = 0;
@@ -45,7 +45,7 @@ export class RenewalPacer {
     const now = performance.now();
     if (now - this.#lastRunAt > FORGET_AFTER_MS) this.#recentRuns = 0;
     const rest = this.#recentRuns ? Math.min(LONGEST_REST_MS, FIRST_REST_MS * 2 ** (this.#recentRuns - 1)) : 0;
-    const wait = Math.max(SECOND * (0.5 + Math.random() / 2), this.#lastRunAt + rest - now); // what is late may come by then
+    const wait = Math.max(SECOND * (0.5 + Math.random() / 2), this.#lastRunAt + rest - now); // a late event might come by then
     this.#timer = setTimeout(() => {
       this.#timer = 0;
       this.#recentRuns++;
@@ -54,7 +54,7 @@ export class RenewalPacer {
     }, wait);
   }
 
-  /** There is nothing to doubt any more. */
+  /** Cancels a pending call. */
   cancel() {
     clearTimeout(this.#timer);
     this.#timer = 0;

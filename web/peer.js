@@ -11,18 +11,18 @@ import { Direct, NEGOTIATION_CHANNEL } from "./direct.js";
 import { InOrder, sessionOf } from "./order.js";
 import { MAX_BUFFERED, Outbox, sizeOf } from "./outbox.js";
 
-/** How often a connection that does not stand is looked at, and after how many looks it has failed. */
+/** How often an unstable connection is checked, and after how many checks it has failed. */
 const WATCHDOG_MS = 2 * SECOND;
 const MAX_CHECKS = 15;
-/** A connection that has failed is looked at more and more rarely, down to once in this many times WATCHDOG_MS. */
+/** A failed connection is checked less and less often, down to once in this many times WATCHDOG_MS. */
 const MAX_SLOWDOWN = 10;
-/** Bytes by which the candidates of this side make a description longer. */
+/** Bytes by which this side's candidates make a description longer. */
 const CANDIDATES_RESERVE = 2 << 10;
 
 /**
- * A WebRTC connection to one other player, with a reliable data channel and an unreliable one. It negotiates perfectly, as
- * the pattern of that name does: either side may offer at any time. Of use without a lobby too: hand what `relay` is
- * given to the other side, and give what comes from there to `receive`. Its events are `open`, `message`, `lost`,
+ * A WebRTC connection to one other player, with a reliable data channel and an unreliable one. It follows the
+ * pattern "perfect negotiation": either side can offer at any time. It also works without a lobby: send the arguments of
+ * `relay` to the other side, and pass the other side's to `receive`. Its events are `open`, `message`, `lost`,
  * `restored`, `failed`, `drain`, `error` and `close`.
  * @implements {types.Peer}
  */
@@ -38,22 +38,22 @@ export class Peer extends EventTarget {
   #outbox;
   #hasChannels = false; // whether this side has made channels
   #hasOpened = false;
-  #lost = false; // whether it was open, and has no way at the moment
+  #lost = false; // whether it was open, and has no path at the moment
   #failed = false;
   #closed = false;
-  #queue = Promise.resolve(); // of the negotiation, one after the other
+  #queue = Promise.resolve(); // steps of the negotiation run in turn
   #lastSeq = 0; // descriptions, of this RTCPeerConnection
   #inOrder = new InOrder((content, direct) => this.#enqueue(() => this.#applyDescription(content, direct)));
   #direct = new Direct((action, content) => this.#onSignal(action !== "send_ice_candidate", content, true));
-  #answersDirectly = false; // whether what is negotiated goes over the connection that there is
-  #avoidsDirect = false; // whether the next offer must not, since the connection may have no way any more
-  #reportedTooLarge = false; // whether a description was too large, and that was said
+  #answersDirectly = false; // whether this negotiation uses the data channel
+  #avoidsDirect = false; // whether the next offer must not, since the path might be dead
+  #reportedTooLarge = false; // whether a too large description was reported
   #candidates;
   #describing = false;
   #iceErrors = /** @type {RTCPeerConnectionIceErrorEvent[]} */ ([]); // of STUN and TURN servers
   #watchdog = 0; // a timer
   #checks = 0; // at this connection since it last stood
-  #restartedAtCheck = -1; // the look at which a description could not be applied
+  #restartedAtCheck = -1; // the check at which a description could not be applied
 
   /** @param {types.PeerWiring} options */
   constructor(options) {
@@ -67,7 +67,7 @@ export class Peer extends EventTarget {
     this.#armWatchdog();
   }
 
-  /** The RTCPeerConnection, to add sound or video to, say. It is another one after the other side's page was loaded anew. */
+  /** The RTCPeerConnection, for example to add sound or video. It is replaced when the other side's page reloads. */
   get connection() {
     return this.#pc;
   }
@@ -85,9 +85,9 @@ export class Peer extends EventTarget {
   }
 
   /**
-   * Sends text or bytes, and returns whether it could: false unless `state` is open, and while too much waits to be sent.
-   * What is sent with reliable: false may be lost or overtaken and is never late, which suits positions and inputs. It
-   * throws a BellhopError if the message is larger than the other side takes: 256 KiB in today's browsers.
+   * Sends text or bytes, and returns whether it could: false unless `state` is open, and while too much waits.
+   * Data sent with reliable: false can be lost or out of order but is never late, which suits positions and inputs. It
+   * throws a BellhopError if the message is larger than the other side accepts: 256 KiB in today's browsers.
    * @param {types.Data} data @param {types.SendOptions} [options]
    */
   send(data, { reliable = true } = {}) {
@@ -96,12 +96,12 @@ export class Peer extends EventTarget {
     return this.#outbox.send(channel, data, this.#pc.sctp);
   }
 
-  /** Takes in what the other side's relay was given. @param {"description" | "candidates"} what @param {any} content */
+  /** Handles the arguments of the other side's relay. @param {"description" | "candidates"} what @param {any} content */
   receive(what, content) {
     this.#onSignal(what === "description", content, false);
   }
 
-  /** Tries again unless it stands; with `anyway` it looks for a new way even then, since the network has changed. */
+  /** Tries again unless the connection is stable. With `anyway` it looks for a new path even then: the network has changed. */
   restart(anyway = false) {
     if (this.#closed) return;
     this.#failed = false;
@@ -114,7 +114,7 @@ export class Peer extends EventTarget {
     this.#armWatchdog();
   }
 
-  /** Exchanges the STUN and TURN servers, whose credentials expire. @param {RTCIceServer[]} iceServers */
+  /** Replaces the STUN and TURN servers, whose credentials expire. @param {RTCIceServer[]} iceServers */
   setIceServers(iceServers) {
     if (this.#closed || JSON.stringify(iceServers) === JSON.stringify(this.#options.iceServers)) return;
     this.#options.iceServers = iceServers;
@@ -137,7 +137,7 @@ export class Peer extends EventTarget {
     return this.state === "open" && this.#pc.connectionState === "connected" && this.#pc.signalingState === "stable";
   }
 
-  // Its parts
+  // The connection and its channels
 
   #createConnection() {
     const { iceServers, rtc } = this.#options;
@@ -155,7 +155,7 @@ export class Peer extends EventTarget {
     pc.ondatachannel = ({ channel }) => this.#adoptChannel(channel);
   }
 
-  /** Makes the channels, and by that an offer. */
+  /** Creates the channels, which causes an offer. */
   #createChannels() {
     if (this.#hasChannels) return;
     this.#hasChannels = true;
@@ -163,7 +163,7 @@ export class Peer extends EventTarget {
     this.#adoptChannel(this.#pc.createDataChannel("unreliable", { ordered: false, maxRetransmits: 0 }));
   }
 
-  /** Both may have made channels: each sends by the first that is open, and listens to all. @param {RTCDataChannel} channel */
+  /** Both sides might have made channels: each sends on the first that opens, and listens on all. @param {RTCDataChannel} channel */
   #adoptChannel(channel) {
     const pc = this.#pc;
     const reliable = channel.ordered && channel.maxRetransmits === null && channel.maxPacketLifeTime === null;
@@ -204,7 +204,7 @@ export class Peer extends EventTarget {
     fire(this, "lost");
   }
 
-  /** Both sides start anew: the other side's connection is another one, or has closed. */
+  /** Replaces the connection: the other side's is new, or has closed. */
   #replaceConnection() {
     this.#markLost();
     this.#pc.close();
@@ -239,14 +239,13 @@ export class Peer extends EventTarget {
     await this.#describe("offer");
   }
 
-  /** Offers what could not be sent before. */
+  /** Repeats an offer that was too large before. */
   #retryOffer() {
     if (this.#reportedTooLarge) this.#enqueue(() => this.#offer());
   }
 
   /**
-   * Makes a description, unless the one that there is will do, and sends it once the first candidates are in it: each
-   * message less is one not paid for.
+   * Makes a description, or keeps the current one, and sends it once it has its first candidates: each message costs.
    * @param {"offer" | "answer"} [type]
    */
   async #describe(type) {
@@ -256,7 +255,7 @@ export class Peer extends EventTarget {
       const made = type && await (type === "offer" ? pc.createOffer() : pc.createAnswer());
       if (made && !this.#canCarry(sizeOf(JSON.stringify(made)) + CANDIDATES_RESERVE)) return await this.#reportTooLarge(type);
       if (made) await pc.setLocalDescription(made);
-      const { iceServers } = pc.getConfiguration(); // without any, all candidates are there in no time
+      const { iceServers } = pc.getConfiguration(); // without servers, all candidates are found immediately
       await gathered(pc, iceServers?.length ? this.#options.batch : this.#options.batch / 4);
     } catch (error) {
       if (pc === this.#pc) throw error;
@@ -275,7 +274,7 @@ export class Peer extends EventTarget {
     return this.#direct.isOpen && this.state === "open";
   }
 
-  /** Whether so many bytes get to the other side. @param {number} size */
+  /** Whether a message of this size can reach the other side. @param {number} size */
   #canCarry(size) {
     return this.#hasDirect || size <= this.#options.maxRelayed;
   }
@@ -289,7 +288,7 @@ export class Peer extends EventTarget {
     return true;
   }
 
-  /** Says once that a description is too large, until one is sent. @param {"offer" | "answer"} [type] */
+  /** Reports a too large description, once until one is sent. @param {"offer" | "answer"} [type] */
   async #reportTooLarge(type) {
     if (type === "answer") await this.#pc.setRemoteDescription({ type: "rollback" });
     if (this.#reportedTooLarge) return;
@@ -301,13 +300,13 @@ export class Peer extends EventTarget {
   /** @param {any} content @param {boolean} direct */
   async #applyDescription({ session_type: type, sdp, negotiation_channel: channel }, direct) {
     const before = sessionOf(this.#pc.remoteDescription?.sdp);
-    if (type === "rollback") return; // of an offer that has been answered
+    if (type === "rollback") return; // too late: the offer has been answered
     if (before && before !== sessionOf(sdp)) {
       this.#replaceConnection();
       if (type !== "offer") return this.#createChannels();
     }
     const pc = this.#pc;
-    // Both have offered, and the other gives way; or it answers an offer that is no more.
+    // Both have offered, and the other side gives way; or this answers an offer that no longer exists.
     if (type === "offer" ? pc.signalingState !== "stable" && !this.#options.polite : pc.signalingState === "stable") return;
     await pc.setRemoteDescription({ type, sdp }).catch((error) => this.#onMismatch(pc, error));
     if (channel === NEGOTIATION_CHANNEL) this.#direct.open(pc, () => this.#retryOffer());
@@ -317,7 +316,7 @@ export class Peer extends EventTarget {
     await this.#describe("answer");
   }
 
-  /** Starts over, at most once a look: the two disagree, after lost answers say. @param {RTCPeerConnection} pc @param {Error} error */
+  /** Starts over, at most once a check: the sides disagree, for example after lost answers. @param {RTCPeerConnection} pc @param {Error} error */
   #onMismatch(pc, error) {
     const again = pc === this.#pc && this.state !== "open" && this.#restartedAtCheck !== this.#checks;
     this.#restartedAtCheck = this.#checks;
@@ -325,23 +324,23 @@ export class Peer extends EventTarget {
     throw error;
   }
 
-  // When it does not stand
+  // The watchdog of an unstable connection
 
-  /** Looks after a connection until it stands, and does again what may have got lost, the two sides in turns. */
+  /** Watches a connection until it is stable. It repeats messages that might be lost, the two sides in turns. */
   #armWatchdog() {
     if (this.#isStable) this.#checks = 0;
-    else if (this.#watchdog && this.#checks > MAX_CHECKS) return; // changes put off the first looks alone
+    else if (this.#watchdog && this.#checks > MAX_CHECKS) return; // events delay only the first checks
     clearTimeout(this.#watchdog);
     this.#watchdog = 0;
     if (this.#closed || this.#isStable) return;
     this.#watchdog = setTimeout(() => {
       this.#watchdog = 0;
-      if (this.#options.reachable() || this.#hasDirect) this.#onWatchdog(); // else nothing gets through for now
+      if (this.#options.reachable() || this.#hasDirect) this.#onWatchdog(); // otherwise no message can get through now
       this.#armWatchdog();
     }, this.#watchdogDelay);
   }
 
-  /** Milliseconds until the next look. Once it has failed they grow, and are random: the two sides offer at other times. */
+  /** Milliseconds until the next check. After a failure they grow, at random, so the two sides offer at different times. */
   get #watchdogDelay() {
     const { retryEvery } = this.#options;
     if (this.#checks <= MAX_CHECKS) return retryEvery;
@@ -357,34 +356,34 @@ export class Peer extends EventTarget {
   }
 
   /**
-   * @param {boolean} anew whether to look for a way anew also where that seems to be under way
-   * @param {boolean} [offersAnew] whether to do so even with an offer that has no answer
+   * @param {boolean} restart whether to restart ICE even if it seems in progress
+   * @param {boolean} [replaceOffer] whether to do so even if an offer has no answer
    */
-  #retry(anew, offersAnew = false) {
+  #retry(restart, replaceOffer = false) {
     const { connectionState, signalingState } = this.#pc;
     const offered = signalingState === "have-local-offer";
-    this.#answersDirectly = false; // it may not get through
+    this.#answersDirectly = false; // the data channel might be dead
     if (isOver(this.#pc, this.#reliable, this.#reportedTooLarge)) this.#startOver();
-    else if (offered && offersAnew && this.state !== "open") this.#enqueue(() => this.#rollBackOffer());
+    else if (offered && replaceOffer && this.state !== "open") this.#enqueue(() => this.#rollBackOffer());
     else if (offered) this.#enqueue(() => this.#describe());
     else if (!this.#pc.remoteDescription) this.#createChannels();
-    else if (connectionState === "failed" || connectionState === "disconnected" || anew) this.#restartIce();
+    else if (connectionState === "failed" || connectionState === "disconnected" || restart) this.#restartIce();
   }
 
-  /** Has an offer made that does not go by a way which may be none any more. */
+  /** Causes an offer that does not use the data channel, since its path might be dead. */
   #restartIce() {
     this.#avoidsDirect = true;
     this.#pc.restartIce();
   }
 
-  /** Takes an offer back that has no answer, and makes another with what this side is reached by now. */
+  /** Takes back an unanswered offer, and makes another with this side's current addresses. */
   async #rollBackOffer() {
     const pc = this.#pc;
     if (pc.signalingState === "have-local-offer") await pc.setLocalDescription({ type: "rollback" });
     if (pc === this.#pc) this.#restartIce();
   }
 
-  /** What cannot be agreed on while the connection stands is a change. */
+  /** Reports a failure. While the connection is open, only a change has failed. */
   #fail() {
     this.#checks = MAX_CHECKS + 1;
     if (this.state === "open") {

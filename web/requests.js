@@ -1,6 +1,6 @@
 // @ts-check
 /**
- * What a lobby does for its player that takes more than one step. Import from bellhop.js.
+ * Actions of a lobby that take more than one step. Import from bellhop.js.
  *
  * @import { Bellhop } from "./bellhop.js"
  * @import { Lobby } from "./lobby.js"
@@ -9,7 +9,7 @@
  */
 
 /**
- * Lets in or sends away one who waits, and finds out what came of it if the first answer was lost.
+ * Admits or rejects a waiting player, and finds out the result if the first answer was lost.
  * @param {Bellhop} bellhop @param {Lobby} lobby @param {string} action @param {any} content
  * @param {() => Peer | undefined} [known] the peer, if they are in
  */
@@ -20,10 +20,10 @@ export async function decide(bellhop, lobby, action, content, known) {
       return (await bellhop.request(action, content)).content;
     } catch (error) {
       const peer = known?.();
-      if (error.code === "connection_lost" && !again) continue; // they wait on, unless it was done already
+      if (error.code === "connection_lost" && !again) continue; // the player still waits, unless it took effect
       const done = error.code === "request_not_found" && (again || error.uncertain);
       if (done && peer) return { connection_id, peer_id: peer.peerId };
-      if (done) bellhop.renew(); // and see
+      if (done) bellhop.renew(); // shows the result
       if (error.code === "request_not_found") lobby.receive("request_cancelled", { connection_id });
       throw error;
     }
@@ -31,7 +31,7 @@ export async function decide(bellhop, lobby, action, content, known) {
 }
 
 /**
- * Sends to each, though it may fail with some, and returns to how many.
+ * Sends to each peer even if some fail, and returns how many it reached.
  * @param {Iterable<Peer>} peers @param {types.Data} data @param {types.SendOptions} [options]
  */
 export function sendToAll(peers, data, options) {
@@ -41,7 +41,7 @@ export function sendToAll(peers, data, options) {
     try {
       if (peer.send(data, options)) reached++;
     } catch (error) {
-      failure ??= error; // once the others have it
+      failure ??= error; // thrown after all others have it
     }
   }
   if (failure) throw failure;

@@ -8,7 +8,7 @@
 import { MINUTE } from "./common.js";
 import { freshFor, usable } from "./ice.js";
 
-/** The player's own servers and Bellhop's, whose credentials are exchanged before they expire. */
+/** The player's own servers and Bellhop's, whose credentials are replaced before they expire. */
 export class IceServers {
   #bellhop;
   #own;
@@ -31,7 +31,7 @@ export class IceServers {
     return [...this.#own, ...this.#fromBellhop];
   }
 
-  /** Takes servers of Bellhop's, and asks for others in time. @param {RTCIceServer[]} given @param {string} [expiresAt] */
+  /** Uses servers from Bellhop, and requests new ones before they expire. @param {RTCIceServer[]} given @param {string} [expiresAt] */
   take(given, expiresAt) {
     const { servers, error } = usable(given);
     this.#fromBellhop = servers;
@@ -46,7 +46,7 @@ export class IceServers {
     clearTimeout(this.#timer);
   }
 
-  /** Where Bellhop cannot be reached, those that come with `resumed` do. */
+  /** If Bellhop cannot be reached, the servers in `resumed` will do. */
   async #refresh() {
     this.#timer = setTimeout(() => this.#refresh(), MINUTE);
     const answer = await this.#bellhop.request("get_ice_servers").catch(() => null);

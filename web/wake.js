@@ -1,19 +1,19 @@
 // @ts-check
 /**
- * Finds out when this computer, or this page, has slept, or the network is another one: each may have cut a connection
- * without a word. Import from bellhop.js.
+ * Detects that this computer or this page has slept, or that the network has changed: each can silently cut a connection.
+ * Import from bellhop.js.
  */
 
 import { SECOND } from "./common.js";
 
-/** How often the clock is looked at: it goes on while a phone sleeps, and timers do not. */
+/** How often the clock is read: it goes on while a phone sleeps, and timers do not. */
 const TICK_MS = SECOND;
-/** How late a look may be before it counts as a sleep. Browsers let timers of a page that is not seen ring once a minute. */
+/** How late a reading can be before it counts as sleep. Browsers slow timers of hidden pages down to one a minute. */
 const SLEPT_MS = { visible: 4 * SECOND, hidden: 70 * SECOND };
 
 /**
- * Calls woke when that may be, several times for one waking perhaps, with whether the browser says that the network has
- * changed. Returns what stops it.
+ * Calls woke when that might have happened, perhaps several times for one waking. Its argument is true if the network
+ * has changed. It returns a function that stops it.
  * @param {(changed: boolean) => void} woke
  */
 export function watch(woke) {
@@ -23,7 +23,7 @@ export function watch(woke) {
   let last = Date.now();
   const timer = setInterval(() => {
     const now = Date.now();
-    const late = Math.abs(now - last - TICK_MS); // a clock that was set back counts, too
+    const late = Math.abs(now - last - TICK_MS); // a clock that was set back counts too
     last = now;
     if (late > SLEPT_MS[page?.visibilityState ?? "visible"]) woke(false);
   }, TICK_MS);
