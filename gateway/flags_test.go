@@ -17,8 +17,8 @@ import (
 	"bellhop/gateway/programtest"
 )
 
-// TestHelp guards that -h of each command shows for each flag what its value is,
-// by one word, and fits a terminal of 120 columns.
+// TestHelp checks that -h of each command shows for each flag what its value
+// is, by one word, and fits a terminal of 120 columns.
 func TestHelp(t *testing.T) {
 	checkHelp(t, 30, "-h")
 	checkHelp(t, 20, "emulate", "-h")
@@ -28,7 +28,7 @@ func checkHelp(t *testing.T, least int, args ...string) {
 	t.Helper()
 	var help strings.Builder
 	run(t.Context(), args, io.Discard, &help)
-	words := map[string]bool{} // whether they are the values of durations
+	words := map[string]bool{} // whether they are durations
 	for word := range strings.FieldsSeq("address name n path url urls file format id NAME=VALUE probability sites") {
 		words[word] = false
 	}
@@ -58,8 +58,9 @@ func checkHelp(t *testing.T, least int, args ...string) {
 	}
 }
 
-// TestLogJSON guards that with -log json all that the program writes is lines of JSON, of which one says that it has
-// started, where and in which version, and one that it has stopped, and why.
+// TestLogJSON checks that with -log json the program writes only lines of JSON.
+// One of them says that it has started, where and in which version, and one
+// that it has stopped, and why.
 func TestLogJSON(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	stdout, stderr, ended := programtest.NewOutput(), programtest.NewOutput(), make(chan error, 1)
@@ -111,7 +112,7 @@ func logLines(t *testing.T, log string) (lines []map[string]any) {
 	return lines
 }
 
-// TestPingFlag guards that a quiet client gets pings as -ping says.
+// TestPingFlag checks that a quiet client gets pings at the interval of -ping.
 func TestPingFlag(t *testing.T) {
 	conn, err := net.Dial("tcp", strings.TrimPrefix(start(t, "-ping", "1s"), "ws://"))
 	if err != nil {

@@ -22,7 +22,8 @@ import (
 	"bellhop/gateway/stack"
 )
 
-// readStack returns what functions serve: the stack of a template, or three routes to one function.
+// readStack returns the stack that functions serve: that of a template, or
+// three routes to one function.
 func (o options) readStack(log *slog.Logger) (*stack.Stack, error) {
 	if o.template == "" {
 		only := stack.Route{Function: o.function}
@@ -45,7 +46,7 @@ func (o options) readStack(log *slog.Logger) (*stack.Stack, error) {
 	return s, nil
 }
 
-// routesOf returns a stack's routes with what deals with them.
+// routesOf returns a stack's routes with their integrations.
 func routesOf(s *stack.Stack, functions map[string]apigateway.Invoker) map[string]apigateway.Route {
 	routes := map[string]apigateway.Route{}
 	for key, r := range s.Routes {
@@ -65,7 +66,7 @@ func routesOf(s *stack.Stack, functions map[string]apigateway.Invoker) map[strin
 	return routes
 }
 
-// writeRoutes says which route goes where.
+// writeRoutes prints each route and its target.
 func writeRoutes(w io.Writer, s *stack.Stack) {
 	columns := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, key := range slices.Sorted(maps.Keys(s.Routes)) {
@@ -82,7 +83,8 @@ func writeRoutes(w io.Writer, s *stack.Stack) {
 	columns.Flush()
 }
 
-// openBootstraps runs every function of a stack in processes of its own, by its timeout and with its environment.
+// openBootstraps runs every function of a stack in processes of its own, with
+// its timeout and its environment.
 func (o options) openBootstraps(ctx context.Context, p *running, st *stack.Stack, back string, log *slog.Logger, stderr io.Writer) (map[string]apigateway.Invoker, error) {
 	invokers := map[string]apigateway.Invoker{}
 	for _, id := range slices.Sorted(maps.Keys(st.Functions)) {
@@ -102,7 +104,7 @@ func (o options) openBootstraps(ctx context.Context, p *running, st *stack.Stack
 	return invokers, nil
 }
 
-// bootstrapOf returns the file to run for a function, of so many.
+// bootstrapOf returns the file to run for one of n functions.
 func (o options) bootstrapOf(f *stack.Function, functions int) (string, error) {
 	if f.At != "" && !strings.HasPrefix(f.Runtime, "provided") {
 		runtime := f.Runtime
@@ -121,8 +123,10 @@ func (o options) bootstrapOf(f *stack.Function, functions int) (string, error) {
 	return o.bootstrap, nil
 }
 
-// environmentOf returns the variables of a function: its template's, then those of this program, which win, as with sam
-// local, and then where it posts to. A template's URL of the API, as it would be deployed, becomes that of @connections here.
+// environmentOf returns the variables of a function: first its template's, then
+// this program's, which win, as in sam local, then the address that it posts
+// to. A template's URL of the deployed API becomes the URL of @connections
+// here.
 func environmentOf(f *stack.Function, back string, log *slog.Logger) (env []string) {
 	for _, name := range slices.Sorted(maps.Keys(f.Environment)) {
 		value := f.Environment[name]
@@ -140,6 +144,7 @@ func environmentOf(f *stack.Function, back string, log *slog.Logger) (env []stri
 	return append(env, callbackVariable+"="+back, "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI="+back)
 }
 
-// callbackVariable tells a function where it posts to. The SDKs' own variable, which is set too, is for functions that make
-// their client without an address.
+// callbackVariable is the variable with the address that a function posts to.
+// The SDKs' own variable, which is set too, is for functions that create their
+// client without an address.
 const callbackVariable = "CALLBACK_URL"

@@ -21,7 +21,7 @@ import (
 	"bellhop/gateway/server"
 )
 
-// inspect returns what is shown at a path of an inspector, and the headers that it comes with.
+// inspect returns the body and the headers of an inspector's path.
 func inspect(t *testing.T, url, path string) (text string, h http.Header) {
 	t.Helper()
 	answer, err := http.Get(strings.Replace(url, "ws", "http", 1) + path)
@@ -36,7 +36,7 @@ func inspect(t *testing.T, url, path string) (text string, h http.Header) {
 	return string(body), answer.Header
 }
 
-// inspectJSON returns what is at /inspect.json.
+// inspectJSON returns the content of /inspect.json.
 func inspectJSON(t *testing.T, url string) (s server.Snapshot) {
 	t.Helper()
 	text, h := inspect(t, url, "/inspect.json")
@@ -46,8 +46,8 @@ func inspectJSON(t *testing.T, url string) (s server.Snapshot) {
 	return s
 }
 
-// A town is a target with a lobby in which are a host, a member, and one who is away, and for which somebody waits. What is
-// to stay secret has come by, all of it.
+// A town is a target with a lobby that has a host, a member, a member who is
+// away, and a waiting player. All kinds of secrets have passed through it.
 type town struct {
 	*target
 	host, member, away, waiting string // connections
@@ -67,7 +67,7 @@ func newTown(t *testing.T) *town {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { c.CloseNow() })
-		x.wait(time.Second) // so that they are told apart by their age
+		x.wait(time.Second) // so their ages differ
 		return caller{c}
 	}
 	host := call("host")
@@ -103,7 +103,7 @@ func newTown(t *testing.T) *town {
 	return x
 }
 
-// seat notes the token of who has come in, and returns their connection.
+// seat records a new member's token, and returns its connection.
 func (x *town) seat(t *testing.T, event string) (conn string) {
 	t.Helper()
 	seat := regexp.MustCompile(`"connection_id":"([^"]+)".*"resume_token":"([^"]+)"`).FindStringSubmatch(event)
@@ -114,7 +114,8 @@ func (x *town) seat(t *testing.T, event string) (conn string) {
 	return seat[1]
 }
 
-// TestInspect guards what is shown of a lobby and its connections to who sits at the machine, as JSON.
+// TestInspect checks the JSON of a lobby and its connections for a person at
+// the machine.
 func TestInspect(t *testing.T) {
 	x := newTown(t)
 	got := inspectJSON(t, x.url)
@@ -147,8 +148,9 @@ func TestInspect(t *testing.T) {
 	}
 }
 
-// TestInspectPage guards that the page shows the same to people, as text whatever a client calls itself, runs nothing, and
-// comes anew by itself unless it is told to stand still.
+// TestInspectPage checks that the page shows the same to people. Whatever a
+// client calls itself is shown as text, nothing runs, and the page reloads by
+// itself unless it is told to stand still.
 func TestInspectPage(t *testing.T) {
 	x := newTown(t)
 	page, h := inspect(t, x.url, "/inspect")
@@ -182,11 +184,11 @@ func TestInspectPage(t *testing.T) {
 	}
 }
 
-// TestInspectSecrets guards that no token, password or hash of them is shown, and nothing that players say to each other or
-// of themselves.
+// TestInspectSecrets checks that no token, password or hash of either is shown,
+// and none of the players' texts and descriptions.
 func TestInspectSecrets(t *testing.T) {
 	x := newTown(t)
-	if len(x.secrets) != 3+3+1+3 { // what was said, tokens, the password's hash, tokens' hashes
+	if len(x.secrets) != 3+3+1+3 { // texts, tokens, and the hashes of the password and of tokens
 		t.Fatalf("the secrets are %q", x.secrets)
 	}
 	for _, path := range []string{"/inspect", "/inspect.json"} {
@@ -199,7 +201,8 @@ func TestInspectSecrets(t *testing.T) {
 	}
 }
 
-// TestInspectMany guards that of very many lobbies the page shows the newest and says how many there are, and the JSON shows all.
+// TestInspectMany checks that of very many lobbies the page shows the newest
+// and their number, and the JSON shows all.
 func TestInspectMany(t *testing.T) {
 	x := newTargetOf(t, server.Config{Inspect: true})
 	const all = 103 // the page shows 100
@@ -220,8 +223,9 @@ func TestInspectMany(t *testing.T) {
 	}
 }
 
-// TestInspectRefuses guards that who does not sit at the machine learns nothing, not even that there is something: they are
-// answered as for any path that is not there. So is everybody without -inspect.
+// TestInspectRefuses checks that other readers learn nothing, not even that the
+// path exists: they get the answer for an unknown path. Without -inspect, so
+// does everybody.
 func TestInspectRefuses(t *testing.T) {
 	on, off := newTown(t), newTarget(t)
 	for _, test := range []struct {
@@ -274,8 +278,9 @@ func TestInspectRefuses(t *testing.T) {
 	}
 }
 
-// TestInspectFlag guards that the program with -inspect says where to look, shows it over a socket and refuses what a proxy
-// passes on, and that it will not start where nobody on this machine could look.
+// TestInspectFlag checks that the program with -inspect prints the address,
+// shows the page over a socket and refuses requests through a proxy. It does
+// not start if nobody on this machine could look.
 func TestInspectFlag(t *testing.T) {
 	p := launch(t, "-inspect", "-listen", "127.0.0.1:0")
 	url := strings.TrimSuffix(p.stdout.Find(t, `http://\S+/inspect`), "/inspect")
@@ -300,7 +305,8 @@ func TestInspectFlag(t *testing.T) {
 	}
 }
 
-// TestInspectElsewhere guards that where lobbies are not in the program, connections are shown, and where to look for lobbies.
+// TestInspectElsewhere checks that without lobbies in the program the inspector
+// shows connections, and says where the lobbies are.
 func TestInspectElsewhere(t *testing.T) {
 	for name, test := range map[string]struct {
 		args    func(t *testing.T) []string

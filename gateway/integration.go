@@ -20,7 +20,8 @@ import (
 	"bellhop/handlers"
 )
 
-// An integration is what the flags say of who deals with messages, if that is not the handler in this program.
+// An integration is the flags that replace the handler in this program with
+// functions.
 type integration struct {
 	bootstrap string
 	lambda    string
@@ -42,7 +43,7 @@ func (i *integration) flags(f *flag.FlagSet) {
 	f.DurationVar(&i.timeout, "timeout", 10*time.Second, "`duration` after which a -bootstrap that handles a message is killed")
 }
 
-// check returns what is wrong with flags that have been parsed.
+// check returns an error if the parsed flags do not fit together.
 func (i *integration) check(f *flag.FlagSet) error {
 	given := map[string]bool{}
 	f.Visit(func(f *flag.Flag) { given[f.Name] = true })
@@ -66,13 +67,14 @@ func (i *integration) check(f *flag.FlagSet) error {
 	return nil
 }
 
-// isOrigin tells whether a URL is one of a server, without a path.
+// isOrigin reports whether a URL names a server without a path.
 func isOrigin(s string) bool {
 	u, err := url.Parse(s)
 	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" && (u.Path == "" || u.Path == "/") && u.RawQuery == ""
 }
 
-// address returns where @connections listens, or "" for nowhere: the handler in this program needs no such way.
+// address returns the address of @connections, or "" for none: the handler in
+// this program posts directly.
 func (i *integration) address() string {
 	switch {
 	case i.callback != "":
@@ -80,7 +82,7 @@ func (i *integration) address() string {
 	case i.bootstrap != "":
 		return "127.0.0.1:0"
 	case i.lambda != "":
-		return "127.0.0.1:3002" // beside sam local's 3001, and known beforehand for who configures the function
+		return "127.0.0.1:3002" // next to sam local's 3001, and known in advance to configure the function
 	}
 	return ""
 }
@@ -195,7 +197,8 @@ func (p *running) configureFunctions(ctx context.Context, o options, c *server.C
 	return nil
 }
 
-// invokeAPI returns what invokes each function of a stack through the Invoke API of -lambda.
+// invokeAPI returns an invoker for each function of a stack, which uses the
+// Invoke API of -lambda.
 func (o options) invokeAPI(st *stack.Stack) map[string]apigateway.Invoker {
 	invokers := map[string]apigateway.Invoker{}
 	for id := range st.Functions {
@@ -213,7 +216,8 @@ func (o options) newServer(c server.Config) *server.Server {
 	return server.New(c)
 }
 
-// callbackURL is where a function posts to. Of an address that is not one for it, or of all, it takes host.
+// callbackURL returns the URL that a function posts to. If the address is not
+// usable, or is all addresses, it uses host.
 func callbackURL(addr net.Addr, host, stage string) string {
 	tcp := addr.(*net.TCPAddr)
 	if !tcp.IP.IsLoopback() && !tcp.IP.IsUnspecified() {
@@ -222,7 +226,8 @@ func callbackURL(addr net.Addr, host, stage string) string {
 	return "http://" + net.JoinHostPort(host, fmt.Sprint(tcp.Port)) + "/" + stage
 }
 
-// reach says what a container needs on Linux, where Docker gives it no way to what listens on this machine alone.
+// reach explains what a container on Linux needs, where Docker has no path to a
+// listener on this machine alone.
 func reach(addr net.Addr) string {
 	if runtime.GOOS != "linux" || !addr.(*net.TCPAddr).IP.IsLoopback() {
 		return ""

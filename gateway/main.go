@@ -27,9 +27,10 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // so that a second Ctrl-C ends the program at once
-	// Between two collections the heap may grow to five times what lives: connections at rest need little, and
-	// messages are garbage soon. It halves the time that goes into collecting (docs/design.md, "The gateway").
+	context.AfterFunc(ctx, stop) // so a second Ctrl-C ends the program immediately
+	// Between two collections the heap can grow to five times its live size: idle
+	// connections need little, and messages soon become garbage. It halves the
+	// time spent on collecting (docs/design.md, "The gateway").
 	debug.SetGCPercent(400)
 	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	if err != nil && !errors.Is(err, flag.ErrHelp) && !errors.Is(err, context.Canceled) {
@@ -40,7 +41,7 @@ func main() {
 	}
 }
 
-// options are the flags, and the clock, which is time.Now unless a test has one of its own.
+// options are the flags, and the clock: time.Now, unless a test sets another.
 type options struct {
 	now            func() time.Time
 	listen         string
@@ -58,7 +59,7 @@ type options struct {
 	iceServers     string
 	turnSecretFile string
 	turnLifetime   time.Duration
-	ice            handlers.ICEServers // of these two, and TURN_SECRET
+	ice            handlers.ICEServers // from these two flags, and TURN_SECRET
 	integration
 	faultFlags
 }
@@ -179,8 +180,8 @@ func (o *options) checkHandler() error {
 	return nil
 }
 
-// readICE reads the STUN and TURN servers. A function, if there is one, has its own. The secret is no flag, since all on a
-// machine see those.
+// readICE reads the STUN and TURN servers. A function, if there is one, has its
+// own. The secret is no flag, since everybody on a machine can see those.
 func (o *options) readICE() (err error) {
 	if o.bootstrap != "" || o.lambda != "" {
 		return nil
@@ -201,10 +202,12 @@ func (o *options) readICE() (err error) {
 	return nil
 }
 
-// stagePattern is what API Gateway takes for the name of a stage ("Amazon API Gateway important notes").
+// stagePattern matches the stage names that API Gateway allows ("Amazon API
+// Gateway important notes").
 var stagePattern = regexp.MustCompile(`^[A-Za-z0-9_-]{1,128}$`)
 
-// run serves until ctx ends, then notifies every client and waits for their last messages to be handled.
+// run serves until ctx ends, then notifies every client and waits for their
+// last messages to be handled.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	o, err := parse(args, stderr)
 	if err != nil {

@@ -167,8 +167,8 @@ func (c *crowdClock) rest() {
 	})
 }
 
-// quickRound has all look for a game within spread, and returns how many players
-// each lobby has then.
+// quickRound has all look for a game within spread, and returns how many
+// players each lobby has then.
 func quickRound(t *testing.T, w *handlerstest.World, clock *crowdClock, spread time.Duration) (sizes map[lobby.Key]int) {
 	var all sync.WaitGroup
 	for i := range quickPlayers {

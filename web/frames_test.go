@@ -70,8 +70,8 @@ func TestFramesForEver(t *testing.T) {
 	}
 }
 
-// TestThrottled checks that players connect although AWS throttles four messages
-// in ten.
+// TestThrottled checks that players connect although AWS throttles four
+// messages in ten.
 func TestThrottled(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t, "-throttle", "0.4", "-seed", "7")

@@ -267,7 +267,7 @@ func TestPageQuickReloads(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), patience)
 			defer cancel()
 			for range 5 {
-				for guest.driver.reload(ctx) != nil && ctx.Err() == nil { // Chromium takes none while it begins another
+				for guest.driver.reload(ctx) != nil && ctx.Err() == nil { // Chromium ignores a reload while it begins another
 				}
 			}
 			guest.run(hand, nil)
