@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"math"
+	"math/rand/v2"
 	"strings"
 	"sync"
 	"time"
@@ -26,7 +28,6 @@ const claimTTL = 15 * time.Second
 // If meanwhile is not nil, claim calls it concurrently as soon as it knows the
 // sender's game, and waits for it before it returns.
 func (h *Handler) claim(ctx context.Context, req *action, from lobby.Claim, id string, meanwhile func(game string)) (store.Connection, error) {
-	to := lobby.Claim{LobbyID: strings.Clone(strings.ToLower(id)), Since: req.now.UnixMilli()}
 	var during sync.WaitGroup
 	defer during.Wait()
 	known := func(game string) {
@@ -51,10 +52,7 @@ func (h *Handler) claim(ctx context.Context, req *action, from lobby.Claim, id s
 		from = c.Claim
 	}
 	for range 3 {
-		if to == from.Settled() {
-			to.Since-- // or what is noted late of the way before, of the same millisecond, is taken for this one
-		}
-		c, err := h.Store.Claim(ctx, req.conn, from, to)
+		c, err := h.Store.Claim(ctx, req.conn, from, newClaim(id, req.now, from))
 		if errors.Is(err, store.ErrNotFound) {
 			return c, unknownConnection(err)
 		}
@@ -128,25 +126,47 @@ func (h *Handler) undoClaim(ctx context.Context, at store.Connection, cause erro
 	return cause
 }
 
-// claimLeft returns how long p still counts while its lobby does not list the
+// newClaim returns a claim of the lobby id that is to replace the claim from.
+// Versions without claim IDs know a claim by its lobby and its time. So if from
+// is of the same lobby and millisecond, the new claim's time is one earlier. One
+// later would make the claim count for longer than claimTTL.
+func newClaim(id string, now time.Time, from lobby.Claim) lobby.Claim {
+	c := lobby.Claim{
+		LobbyID: strings.Clone(strings.ToLower(id)), ID: 1 + rand.Uint32N(math.MaxUint32), At: now.UnixMilli(),
+	}
+	if c.LobbyID == from.LobbyID && c.At == from.At {
+		c.At = from.At - 1
+	}
+	return c
+}
+
+func settled(c lobby.Claim) lobby.Claim {
+	c.Settled = true
+	return c
+}
+
+// claimLeft returns how long c still counts while its lobby does not list the
 // connection.
-func claimLeft(p lobby.Claim, now time.Time) time.Duration {
-	return time.UnixMilli(p.Since).Add(claimTTL).Sub(now)
+func claimLeft(c lobby.Claim, now time.Time) time.Duration {
+	if c.Settled {
+		return 0
+	}
+	return time.UnixMilli(c.At).Add(claimTTL).Sub(now)
 }
 
 // releaseClaim removes the claim of a sender that has not entered the lobby, so
 // that it can go elsewhere immediately. A claim older than claimTTL needs no
 // write, since nobody counts it any more. A failure does little harm.
-func (h *Handler) releaseClaim(ctx context.Context, conn string, p lobby.Claim) {
-	h.swapClaim(ctx, conn, p, lobby.Claim{})
+func (h *Handler) releaseClaim(ctx context.Context, conn string, from lobby.Claim) {
+	h.swapClaim(ctx, conn, from, lobby.Claim{})
 }
 
 // swapClaim replaces a claim that still counts.
-func (h *Handler) swapClaim(ctx context.Context, conn string, p, to lobby.Claim) {
-	if claimLeft(p, h.Now()) <= 0 {
+func (h *Handler) swapClaim(ctx context.Context, conn string, from, to lobby.Claim) {
+	if claimLeft(from, h.Now()) <= 0 {
 		return
 	}
-	c, err := h.Store.Claim(ctx, conn, p, to)
+	c, err := h.Store.Claim(ctx, conn, from, to)
 	switch {
 	case err == nil:
 		h.sessions.learn(c)
@@ -161,10 +181,9 @@ func (h *Handler) swapClaim(ctx context.Context, conn string, p, to lobby.Claim)
 // the lobby has listed them; so settling is right even if the write fails.
 func (h *Handler) swapAndSettle(ctx context.Context, old, new *lobby.Lobby) error {
 	var all []func()
-	for _, place := range lobby.Gone(old, new) {
-		from := lobby.Claim{LobbyID: strings.ToLower(old.ID), Since: place.ClaimedAt}
-		if claimLeft(from, h.Now()) > 0 {
-			all = append(all, func() { h.swapClaim(ctx, place.Conn, from, from.Settled()) })
+	for _, gone := range lobby.Gone(old, new) {
+		if claimLeft(gone.Claim, h.Now()) > 0 {
+			all = append(all, func() { h.swapClaim(ctx, gone.Conn, gone.Claim, settled(gone.Claim)) })
 		}
 	}
 	if len(all) == 0 {

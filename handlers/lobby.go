@@ -101,10 +101,10 @@ func (h *Handler) rejectJoinRequest(ctx context.Context, req *action) error {
 func (h *Handler) undoReject(ctx context.Context, req *action, rejected *lobby.Lobby, r lobby.JoinRequest, answer outgoing, cause error) error {
 	ctx, cancel := lastTime(ctx)
 	defer cancel()
-	from := lobby.Claim{LobbyID: strings.ToLower(rejected.ID), Since: r.ClaimedAt}
-	r.ClaimedAt = max(h.Now().UnixMilli(), r.ClaimedAt+1)
-	to := lobby.Claim{LobbyID: from.LobbyID, Since: r.ClaimedAt}
-	c, err := h.Store.Claim(ctx, r.Conn, from.Settled(), to)
+	from := rejected.ClaimOf(r)
+	to := newClaim(from.LobbyID, h.Now(), from)
+	r.ClaimID, r.ClaimedAt = to.ID, to.At
+	c, err := h.Store.Claim(ctx, r.Conn, settled(from), to)
 	if errors.Is(err, store.ErrConflict) && c.Claim == from {
 		_, err = h.Store.Claim(ctx, r.Conn, from, to)
 	}

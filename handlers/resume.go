@@ -28,7 +28,7 @@ func (h *Handler) resume(ctx context.Context, req *action) error {
 		if at.Original || l.ID != s.lobbyID {
 			return lobby.ErrNoSuchSlot
 		}
-		m, err = l.Resume(s.peerID, s.hash(), req.conn, at.Claim.Since)
+		m, err = l.Resume(s.peerID, s.hash(), req.conn, at.Claim)
 		return err
 	})
 	if errors.Is(err, lobby.ErrNoSuchSlot) || errors.Is(err, store.ErrNotFound) {

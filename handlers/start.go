@@ -93,7 +93,7 @@ func (h *Handler) openAt(ctx context.Context, req *action, at store.Connection, 
 // newLobby returns a lobby with at as its host, and the host's resume token.
 func (h *Handler) newLobby(at store.Connection, id string, c events.StartLobby) (lobby.Lobby, resumeToken) {
 	s := resumeToken{h.NewSecret(), lobby.FirstPeerID, id}
-	host := lobby.Member{Conn: at.ID, Player: strings.Clone(c.Player), Original: at.Original, ClaimedAt: at.Claim.Since}
+	host := lobby.Member{Conn: at.ID, Player: strings.Clone(c.Player), Original: at.Original, ClaimID: at.Claim.ID, ClaimedAt: at.Claim.At}
 	if !at.Original {
 		host.Token = s.hash()
 	}

@@ -48,29 +48,6 @@ const (
 	ReasonHostLeft = "host_left"
 )
 
-// A Claimant is a connection and the time of its claim on the lobby.
-type Claimant struct {
-	Conn      string
-	ClaimedAt int64
-}
-
-// Gone returns the connections that were in the lobby or waited for it before a
-// change, and are not after it. They might want to go elsewhere, so a
-// connection that dropped is left out.
-func Gone(before, after *Lobby) (gone []Claimant) {
-	for _, m := range before.Members {
-		if !after.Has(m.Conn) && m.Conn != after.dropped {
-			gone = append(gone, Claimant{m.Conn, m.ClaimedAt})
-		}
-	}
-	for _, r := range before.Waiting {
-		if !after.Has(r.Conn) && r.Conn != after.dropped {
-			gone = append(gone, Claimant{r.Conn, r.ClaimedAt})
-		}
-	}
-	return gone
-}
-
 // Leave removes conn or its request. If conn is the host, the lobby closes or
 // another member becomes the host. It returns ErrNotIn.
 func (l *Lobby) Leave(conn string) error {
@@ -118,9 +95,9 @@ func (l *Lobby) turnAway(requests []JoinRequest) {
 }
 
 // Resume gives the slot of peer id, whose token has this hash, to the
-// connection conn, which claimed the lobby at since. It returns the member; or
+// connection conn, which claims the lobby by c. It returns the member; or
 // ErrNoSuchSlot, whatever is wrong.
-func (l *Lobby) Resume(id int, token, conn string, since int64) (Member, error) {
+func (l *Lobby) Resume(id int, token, conn string, c Claim) (Member, error) {
 	i := slices.IndexFunc(l.Members, func(m Member) bool { return m.PeerID == id })
 	if i < 0 || token == "" || subtle.ConstantTimeCompare([]byte(l.Members[i].Token), []byte(token)) != 1 || l.Has(conn) {
 		return Member{}, ErrNoSuchSlot
@@ -131,7 +108,7 @@ func (l *Lobby) Resume(id int, token, conn string, since int64) (Member, error) 
 	if len(m.PreviousConns) > maxFormer {
 		m.PreviousConns = slices.Delete(m.PreviousConns, 0, len(m.PreviousConns)-maxFormer)
 	}
-	m.Conn, m.ClaimedAt, m.AwayUntil = conn, since, time.Time{}
+	m.Conn, m.ClaimID, m.ClaimedAt, m.AwayUntil = conn, c.ID, c.At, time.Time{}
 	l.dropped = was.Conn
 	l.Events = append(l.Events, Event{Kind: Resumed, Conn: was.Conn, New: conn, PeerID: m.PeerID, To: l.Peers(*m)})
 	if !was.Away() {

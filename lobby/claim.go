@@ -19,10 +19,37 @@ func KeyOf(game, id string) Key { return Key(game + "#" + strings.ToLower(id)) }
 // entering.
 type Claim struct {
 	LobbyID string `dynamodbav:"lobby_id"` // in lower case; empty: none
-	Since   int64  `dynamodbav:"since"`    // when it was set, in milliseconds since 1970; that negated: it has settled
+	ID      uint32 `dynamodbav:"-"`        // random, so that no other claim is taken for it; 0 if an earlier version made it
+	Settled bool   `dynamodbav:"-"`        // the lobby has listed the connection, so it is not entering any more
+	At      int64  `dynamodbav:"-"`        // when it was made, in milliseconds since 1970
 }
 
-// Settled returns p as the claim of a connection that the lobby has listed, so
-// it is not entering any more. It keeps the time of p, so that it differs from
-// every later claim of the same lobby.
-func (p Claim) Settled() Claim { return Claim{LobbyID: p.LobbyID, Since: -p.Since} }
+// A Claimant is a connection and its claim on a lobby.
+type Claimant struct {
+	Conn  string
+	Claim Claim
+}
+
+// Gone returns the connections that were in the lobby or waited for it before a
+// change, and are not after it, with the claims that the lobby knows. They
+// might want to go elsewhere, so a connection that dropped is left out.
+func Gone(before, after *Lobby) (gone []Claimant) {
+	for _, m := range before.Members {
+		if !after.Has(m.Conn) && m.Conn != after.dropped {
+			gone = append(gone, Claimant{m.Conn, before.claim(m.ClaimID, m.ClaimedAt)})
+		}
+	}
+	for _, r := range before.Waiting {
+		if !after.Has(r.Conn) && r.Conn != after.dropped {
+			gone = append(gone, Claimant{r.Conn, before.ClaimOf(r)})
+		}
+	}
+	return gone
+}
+
+// ClaimOf returns the claim of l with which r was made.
+func (l *Lobby) ClaimOf(r JoinRequest) Claim { return l.claim(r.ClaimID, r.ClaimedAt) }
+
+func (l *Lobby) claim(id uint32, at int64) Claim {
+	return Claim{LobbyID: strings.ToLower(l.ID), ID: id, At: at}
+}

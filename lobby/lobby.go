@@ -86,7 +86,8 @@ type Member struct {
 	PeerID        int       `dynamodbav:"peer_id"`
 	Player        string    `dynamodbav:"player"`              // what it says of itself: a JSON object, or empty
 	Original      bool      `dynamodbav:"original"`            // speaks the original dialect: hears its names, and cannot resume
-	ClaimedAt     int64     `dynamodbav:"since"`               // when its connection claimed this lobby: Claim.Since
+	ClaimID       uint32    `dynamodbav:"-"`                   // of its connection's claim of this lobby: Claim.ID
+	ClaimedAt     int64     `dynamodbav:"since"`               // and Claim.At
 	Token         string    `dynamodbav:"token"`               // hash of what its owner comes back with; empty: nothing does
 	PreviousConns []string  `dynamodbav:"former"`              // connections that it had before: what is sent to them still arrives
 	AwayUntil     time.Time `dynamodbav:"away_until,unixtime"` // its connection dropped, and the place is held until then; zero if it is there
@@ -102,6 +103,7 @@ type JoinRequest struct {
 	PeerID    int    `dynamodbav:"peer_id"` // promised
 	Player    string `dynamodbav:"player"`
 	Original  bool   `dynamodbav:"original"`
+	ClaimID   uint32 `dynamodbav:"-"`
 	ClaimedAt int64  `dynamodbav:"since"`
 	RequestID string `dynamodbav:"request_id"` // of the join_lobby that is to be answered
 	Proved    string `dynamodbav:"-"`          // the hash of a password that its sender knows
@@ -221,7 +223,7 @@ func (l *Lobby) Accept(host, conn string, want int, token string) (Member, JoinR
 			want = l.nextPeerID()
 		}
 	}
-	m := Member{Conn: r.Conn, PeerID: want, Player: r.Player, Original: r.Original, ClaimedAt: r.ClaimedAt}
+	m := Member{Conn: r.Conn, PeerID: want, Player: r.Player, Original: r.Original, ClaimID: r.ClaimID, ClaimedAt: r.ClaimedAt}
 	if !r.Original {
 		m.Token = token
 	}

@@ -20,10 +20,10 @@ var exactly = cmp.Options{cmpopts.IgnoreUnexported(lobby.Lobby{}), cmpopts.Equat
 // The connections in party's lobby. Old cannot resume, and wes and xia wait.
 var (
 	host = lobby.Member{Conn: "host", PeerID: 1, ClaimedAt: 10}
-	ann  = lobby.Member{Conn: "ann", PeerID: 2, ClaimedAt: 20}
+	ann  = lobby.Member{Conn: "ann", PeerID: 2, ClaimID: 2, ClaimedAt: 20}
 	bob  = lobby.Member{Conn: "bob", PeerID: 3, ClaimedAt: 30}
 	old  = lobby.Member{Conn: "old", PeerID: 4, ClaimedAt: 40, Original: true}
-	wes  = lobby.JoinRequest{Conn: "wes", PeerID: 5, ClaimedAt: 50, RequestID: "r5"}
+	wes  = lobby.JoinRequest{Conn: "wes", PeerID: 5, ClaimID: 5, ClaimedAt: 50, RequestID: "r5"}
 	xia  = lobby.JoinRequest{Conn: "xia", PeerID: 6, ClaimedAt: 60, Original: true}
 )
 
@@ -166,7 +166,7 @@ func cancelled(l *lobby.Lobby, i int) {
 // admitted accepts the i-th request of l as peer id.
 func admitted(l *lobby.Lobby, i, id int, used ...[2]int) {
 	r := l.Waiting[i]
-	l.Members = append(l.Members, lobby.Member{Conn: r.Conn, PeerID: id, Original: r.Original, ClaimedAt: r.ClaimedAt})
+	l.Members = append(l.Members, lobby.Member{Conn: r.Conn, PeerID: id, Original: r.Original, ClaimID: r.ClaimID, ClaimedAt: r.ClaimedAt})
 	l.Waiting = append(l.Waiting[:i:i], l.Waiting[i+1:]...)
 	l.UsedPeerIDs, l.LastPeerID = used, max(l.LastPeerID, id)
 }
@@ -257,7 +257,8 @@ func TestWhoIsIn(t *testing.T) {
 // TestGone checks who may go elsewhere after a change: all connections that are
 // out of the lobby by it, except one that dropped.
 func TestGone(t *testing.T) {
-	annClaim, wesClaim := lobby.Claimant{Conn: "ann", ClaimedAt: ann.ClaimedAt}, lobby.Claimant{Conn: "wes", ClaimedAt: wes.ClaimedAt}
+	annClaim := lobby.Claimant{Conn: "ann", Claim: lobby.Claim{LobbyID: "blue-fox", ID: ann.ClaimID, At: ann.ClaimedAt}}
+	wesClaim := lobby.Claimant{Conn: "wes", Claim: lobby.Claim{LobbyID: "blue-fox", ID: wes.ClaimID, At: wes.ClaimedAt}}
 	for name, tt := range map[string]struct {
 		rule func(*lobby.Lobby) error
 		want []lobby.Claimant
@@ -270,7 +271,7 @@ func TestGone(t *testing.T) {
 		"a request's client drops": {drop("wes"), nil},
 		"a member resumes": {func(l *lobby.Lobby) error {
 			l.Members[1].Token = "hash"
-			_, err := l.Resume(2, "hash", "yan", 80)
+			_, err := l.Resume(2, "hash", "yan", lobby.Claim{ID: 8, At: 80})
 			return err
 		}, nil},
 	} {

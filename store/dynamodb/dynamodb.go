@@ -1,6 +1,7 @@
 package dynamodb
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -91,7 +92,11 @@ func (d *Store) Lobby(ctx context.Context, key lobby.Key) (*lobby.Lobby, error) 
 		return nil, err
 	}
 	l := &lobby.Lobby{Stored: it}
-	return l, attributevalue.UnmarshalMap(it, l)
+	if err := attributevalue.UnmarshalMap(it, l); err != nil {
+		return nil, err
+	}
+	eachClaimant(it, l, func(of item, id *uint32, at int64) { *id = of.claimID(at) })
+	return l, nil
 }
 
 // SwapLobby implements store.Store.
@@ -118,6 +123,8 @@ func (d *Store) PutConnection(ctx context.Context, c store.Connection) error {
 		return err
 	}
 	it[keyName] = connectionKey(c.ID)
+	it.setClaim(c.Claim)
+	maps.DeleteFunc(it, func(_ string, v types.AttributeValue) bool { return v == nil })
 	_, err = d.client.PutItem(ctx, &dynamodb.PutItemInput{
 		TableName: &d.table, Item: it,
 		ConditionExpression:       aws.String(isFree),
@@ -135,29 +142,23 @@ func (d *Store) Connection(ctx context.Context, id string) (c store.Connection, 
 	if err != nil {
 		return c, err
 	}
-	c.ID = id
-	return c, attributevalue.UnmarshalMap(it, &c)
+	return decodeConnection(id, it)
 }
 
 // Claim implements store.Store.
 func (d *Store) Claim(ctx context.Context, id string, from, to lobby.Claim) (c store.Connection, err error) {
-	it, err := encode(&to)
-	if err != nil {
-		return c, err
-	}
-	found, err := d.update(ctx, connectionKey(id), it, "#lobby_id = :id AND #since = :at",
-		item{":id": text(from.LobbyID), ":at": number(from.Since)}, types.ReturnValueAllNew)
+	it, _ := encode(struct{}{})
+	it.setClaim(to)
+	condition, values := isClaim(from)
+	found, err := d.update(ctx, connectionKey(id), it, condition, values, types.ReturnValueAllNew)
 	switch {
 	case err == store.ErrConflict && !d.live(found):
 		return c, store.ErrNotFound
 	case err != nil && err != store.ErrConflict:
 		return c, err
 	}
-	c.ID = id
-	if broken := attributevalue.UnmarshalMap(found, &c); broken != nil {
-		return c, broken
-	}
-	return c, err
+	c, broken := decodeConnection(id, found)
+	return c, cmp.Or(broken, err)
 }
 
 // DeleteConnection implements store.Store.
@@ -170,8 +171,7 @@ func (d *Store) DeleteConnection(ctx context.Context, id string) (was store.Conn
 	} else if err != nil {
 		return was, err
 	}
-	was.ID = id
-	return was, attributevalue.UnmarshalMap(found, &was)
+	return decodeConnection(id, found)
 }
 
 // get returns the item at key, or ErrNotFound.

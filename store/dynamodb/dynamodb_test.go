@@ -61,7 +61,7 @@ var writes = map[string]map[string]call{
 		"SwapLobby that closes": swapCall(func(l *lobby.Lobby) { l.Close("host") }),
 		"Claim": func(ctx context.Context, t *testing.T, s store.Store) error {
 			c := storetest.ConnectionOf("a")
-			to := lobby.Claim{LobbyID: "red-fox", Since: 5}
+			to := lobby.Claim{LobbyID: "red-fox", ID: 5, At: 5}
 			got, err := s.Claim(ctx, "a", c.Claim, to)
 			if c.Claim = to; err == nil {
 				storetest.WantSame(t, "Claim", got, c)

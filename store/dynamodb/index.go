@@ -109,6 +109,11 @@ func encodeLobby(l *lobby.Lobby) (item, error) {
 	if err != nil {
 		return nil, err
 	}
+	eachClaimant(it, l, func(of item, id *uint32, at int64) {
+		if *id != 0 {
+			of[claimIDName] = text(claimIDAt(*id, at))
+		}
+	})
 	it[listName] = nil
 	for _, o := range lobby.Orders {
 		if it[o.Name] = nil; o.PositionOf(l) != "" {

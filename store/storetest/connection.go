@@ -13,7 +13,7 @@ import (
 
 func ConnectionOf(id string) store.Connection {
 	return store.Connection{
-		ID: id, Game: "tanks", Original: true, Claim: lobby.Claim{LobbyID: "blue-fox", Since: 1_900_000_000_123},
+		ID: id, Game: "tanks", Original: true, Claim: lobby.Claim{LobbyID: "blue-fox", ID: 4_000_000_000, At: 1_900_000_000_123},
 		ExpiresAt: Epoch.Add(store.ConnectionTTL),
 	}
 }
@@ -99,21 +99,25 @@ func testConnectionExpires(t *testing.T, s store.Store, c *Clock) {
 	Put(t, s, a)
 }
 
-// testPoint guards that a pointer moves only from what the caller believes it to be, both its fields.
+// testPoint guards that a claim is replaced only by a caller that knows all its fields.
 func testPoint(t *testing.T, s store.Store, _ *Clock) {
 	c := ConnectionOf("a")
 	is := c.Claim
 	Put(t, s, c)
-	to := lobby.Claim{LobbyID: "red-fox", Since: is.Since + 1}
+	to := lobby.Claim{LobbyID: "red-fox", ID: 7, At: is.At + 1}
+	settled := is
+	settled.Settled = true
 	for _, from := range []lobby.Claim{
-		{}, {LobbyID: is.LobbyID}, {Since: is.Since}, {LobbyID: is.LobbyID, Since: is.Since + 1}, to,
+		{}, {LobbyID: is.LobbyID}, {At: is.At}, {LobbyID: is.LobbyID, At: is.At}, {LobbyID: is.LobbyID, ID: is.ID},
+		{LobbyID: is.LobbyID, ID: is.ID, At: is.At + 1}, {LobbyID: is.LobbyID, ID: 7, At: is.At}, settled, to,
 	} {
 		got, err := s.Claim(t.Context(), "a", from, to)
 		WantErr(t, "Point from elsewhere", err, store.ErrConflict)
 		WantSame(t, "Point from elsewhere", got, c)
 		WantConnection(t, s, c)
 	}
-	for _, next := range []lobby.Claim{to, to, {}, is} { // elsewhere, to where it is, nowhere, and back
+	unmarked := lobby.Claim{LobbyID: is.LobbyID, At: is.At}                     // by a version that makes no IDs
+	for _, next := range []lobby.Claim{to, to, {}, is, settled, unmarked, is} { // elsewhere, to where it is, nowhere, and back
 		got, err := s.Claim(t.Context(), "a", c.Claim, next)
 		c.Claim = next
 		WantErr(t, "Claim", err, nil)
@@ -126,7 +130,7 @@ func testOnePoint(t *testing.T, s store.Store, _ *Clock) {
 	c := ConnectionOf("a")
 	c.Claim = lobby.Claim{}
 	Put(t, s, c)
-	to := func(i int) lobby.Claim { return lobby.Claim{LobbyID: fmt.Sprint("lobby", i), Since: int64(i)} }
+	to := func(i int) lobby.Claim { return lobby.Claim{LobbyID: fmt.Sprint("lobby", i), ID: 7, At: int64(i)} }
 	errs := AtOnce(16, func(i int) error {
 		_, err := s.Claim(t.Context(), "a", lobby.Claim{}, to(i))
 		return err

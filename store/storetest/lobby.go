@@ -191,7 +191,7 @@ func testSwapSuccessor(t *testing.T, s store.Store, c *Clock) {
 func Busy(id string) lobby.Lobby {
 	l := LobbyOf(id)
 	for i := range 4 {
-		r := lobby.JoinRequest{Conn: fmt.Sprint("guest", i), ClaimedAt: int64(i + 1), Original: i%2 == 0, RequestID: fmt.Sprint("r", i)}
+		r := lobby.JoinRequest{Conn: fmt.Sprint("guest", i), ClaimID: uint32(i + 1), ClaimedAt: int64(i + 1), Original: i%2 == 0, RequestID: fmt.Sprint("r", i)}
 		if err := l.Request(r); err != nil {
 			panic(err)
 		}

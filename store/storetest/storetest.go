@@ -136,7 +136,7 @@ func Swap(ctx context.Context, s store.Store, l lobby.Lobby) error { return s.Sw
 
 // LobbyOf returns a lobby of "tanks" in which only "host" is.
 func LobbyOf(id string) lobby.Lobby {
-	l := lobby.New("tanks", id, lobby.Member{Conn: "host", ClaimedAt: 7})
+	l := lobby.New("tanks", id, lobby.Member{Conn: "host", ClaimID: 7, ClaimedAt: 7})
 	l.ExpiresAt = Epoch.Add(lobby.TTL)
 	return l
 }
