@@ -7,7 +7,6 @@ import (
 	"math"
 	"math/rand/v2"
 	"strings"
-	"sync"
 	"time"
 
 	"bellhop/events"
@@ -24,61 +23,80 @@ const claimTTL = 15 * time.Second
 // every other lobby. from is the claim that this action has made before, if
 // any. It returns the sender's connection with its new claim, or
 // lobby.ErrAlreadyIn.
-//
-// If meanwhile is not nil, claim calls it concurrently as soon as it knows the
-// sender's game, and waits for it before it returns.
-func (h *Handler) claim(ctx context.Context, req *action, from lobby.Claim, id string, meanwhile func(game string)) (store.Connection, error) {
-	var during sync.WaitGroup
-	defer during.Wait()
-	known := func(game string) {
-		if meanwhile != nil {
-			do := meanwhile
-			meanwhile = nil
-			during.Go(func() {
-				defer h.contain(ctx)
-				do(game)
-			})
-		}
-	}
+func (h *Handler) claim(ctx context.Context, req *action, from lobby.Claim, id string) (store.Connection, error) {
 	c, hinted := req.session.hint()
-	if hinted {
-		known(c.Game)
-	}
-	// Who was in a lobby before points there still: to try from nowhere first would only tell so.
 	if hinted && from == (lobby.Claim{}) && c.Claim.LobbyID != "" && claimLeft(c.Claim, req.now) <= 0 {
-		if err := h.checkFree(ctx, c, req.now); err != nil {
-			return c, err
-		}
-		from = c.Claim
+		return h.claimNext(ctx, req, c, id) // to claim from nothing would fail first
 	}
-	for range 3 {
-		c, err := h.Store.Claim(ctx, req.conn, from, newClaim(id, req.now, from))
-		if errors.Is(err, store.ErrNotFound) {
-			return c, unknownConnection(err)
-		}
-		if !errors.Is(err, store.ErrConflict) {
-			req.session.learn(c)
-			return c, err
-		}
-		known(c.Game)
-		if err := h.checkFree(ctx, c, req.now); err != nil {
-			return c, err
-		}
-		from = c.Claim
+	c, err := h.replaceClaim(ctx, req, from, id)
+	if errors.Is(err, store.ErrConflict) {
+		return h.claimNext(ctx, req, c, id)
 	}
-	return store.Connection{}, lobby.ErrAlreadyIn // the same client keeps moving it: it is on its way
+	return c, err
 }
 
 // claimAndRead is claim, and reads the lobby at the same time. seen is nil if
 // the read failed or is out of date.
 func (h *Handler) claimAndRead(ctx context.Context, req *action, from lobby.Claim, id string) (at store.Connection, seen *lobby.Lobby, err error) {
-	at, err = h.claim(ctx, req, from, id, func(game string) {
-		seen, _ = h.Store.Lobby(ctx, lobby.KeyOf(game, id)) // who needs it reads it again, and hears what is wrong
-	})
-	if seen != nil && seen.Has(req.conn) { // read before the sender left it
+	c, known := req.session.hint()
+	if !known { // this write finds out the sender's game
+		if c, err = h.replaceClaim(ctx, req, from, id); !errors.Is(err, store.ErrConflict) {
+			return c, nil, err
+		}
+	}
+	ahead := h.readAhead(ctx, lobby.KeyOf(c.Game, id))
+	if known {
+		at, err = h.claim(ctx, req, from, id)
+	} else {
+		at, err = h.claimNext(ctx, req, c, id)
+	}
+	if seen = <-ahead; seen != nil && seen.Has(req.conn) { // read before the sender left it
 		seen = nil
 	}
 	return at, seen, err
+}
+
+// readAhead reads a lobby while its caller goes on. The channel delivers nil if
+// the read fails: the caller's own read then returns the error.
+func (h *Handler) readAhead(ctx context.Context, key lobby.Key) <-chan *lobby.Lobby {
+	ahead := make(chan *lobby.Lobby, 1)
+	go func() {
+		defer close(ahead)
+		defer h.contain(ctx)
+		l, _ := h.Store.Lobby(ctx, key)
+		ahead <- l
+	}()
+	return ahead
+}
+
+// claimNext is claim for a sender whose connection is c, if it is free to leave
+// the lobby that c claims.
+func (h *Handler) claimNext(ctx context.Context, req *action, c store.Connection, id string) (store.Connection, error) {
+	for range 3 {
+		if err := h.checkFree(ctx, c, req.now); err != nil {
+			return c, err
+		}
+		var err error
+		if c, err = h.replaceClaim(ctx, req, c.Claim, id); !errors.Is(err, store.ErrConflict) {
+			return c, err
+		}
+	}
+	return store.Connection{}, lobby.ErrAlreadyIn // the same client keeps moving it: it is on its way
+}
+
+// replaceClaim replaces the sender's claim from by one of the lobby id. It
+// returns store.ErrConflict, with the connection as it is, if the sender claims
+// something else.
+func (h *Handler) replaceClaim(ctx context.Context, req *action, from lobby.Claim, id string) (store.Connection, error) {
+	c, err := h.Store.Claim(ctx, req.conn, from, newClaim(id, req.now, from))
+	switch {
+	case errors.Is(err, store.ErrConflict):
+		return c, err
+	case errors.Is(err, store.ErrNotFound):
+		return c, unknownConnection(err)
+	}
+	req.session.learn(c)
+	return c, err
 }
 
 // checkFree returns lobby.ErrAlreadyIn if c is in the lobby that it claims. If

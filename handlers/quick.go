@@ -49,7 +49,7 @@ func (h *Handler) quickJoin(ctx context.Context, req *action) error {
 		req.session.pay(guessCost - 1)
 		own = cmp.Or(strings.Clone(c.OrStart.LobbyID), own)
 	}
-	at, err := h.claim(ctx, req, lobby.Claim{}, own, nil) // so that the sender goes nowhere else meanwhile
+	at, err := h.claim(ctx, req, lobby.Claim{}, own) // so that the sender goes nowhere else meanwhile
 	if err != nil {
 		return err
 	}

@@ -62,7 +62,7 @@ func (h *Handler) openLobby(ctx context.Context, req *action, c events.StartLobb
 }
 
 func (h *Handler) openAs(ctx context.Context, req *action, id string, c events.StartLobby) (*lobby.Lobby, resumeToken, error) {
-	at, err := h.claim(ctx, req, lobby.Claim{}, id, nil)
+	at, err := h.claim(ctx, req, lobby.Claim{}, id)
 	if err != nil {
 		return nil, resumeToken{}, err
 	}
