@@ -13,68 +13,68 @@ export class BellhopError extends Error {
   field?: string;
   /** Milliseconds after which to try again. */
   retryAfter?: number;
-  /** Until when a peer that is away may come back. */
+  /** The time until which an absent peer can come back. */
   resumeUntil?: Date;
-  /** Whether Bellhop may have done it all the same: no answer came. */
+  /** Whether the action might have taken effect: no answer came. */
   uncertain?: boolean;
-  /** What stands in the server's log too. */
+  /** A reference that is also in the server's log. */
   reference?: string;
 }
 
 export type Data = string | ArrayBuffer | ArrayBufferView | Blob;
 
 export interface SendOptions {
-  /** false: it may be lost or overtaken. Default true. */
+  /** false: the message can be lost or out of order. Default true. */
   reliable?: boolean;
 }
 
-/** What is said of the peer connections of a lobby. */
+/** Options for the peer connections of a lobby. */
 export interface PeerOptions {
-  /** What the others see of this player: at most 256 bytes as JSON. */
+  /** This player's description for the others: at most 256 bytes as JSON. */
   player?: object;
-  /** STUN and TURN servers beside those that Bellhop names. */
+  /** STUN and TURN servers, in addition to Bellhop's. */
   iceServers?: RTCIceServer[];
-  /** What else an RTCPeerConnection is made with: iceTransportPolicy, say. */
+  /** Other options for RTCPeerConnection, for example iceTransportPolicy. */
   rtc?: RTCConfiguration;
-  /** Who offers in a star until its host changes. Default "joiner". Whoever should and does not is waited for 4 seconds. */
+  /** The side that offers in a star until its host changes. Default "joiner". The other side offers after 4 seconds. */
   offerer?: "joiner" | "host";
-  /** Milliseconds for which candidates are collected, since each message costs on AWS. 0 sends each at once. Default 100. */
+  /** Milliseconds for which candidates are collected, since each message costs on AWS. 0 sends each immediately. Default 100. */
   batch?: number;
   /**
-   * Milliseconds after which a connection that does not stand is tried again. After 15 times it has failed; then the time
-   * grows, up to ten times this, for as long as the lobby stands. Default 2000.
+   * Milliseconds between two tries to connect. After 15 tries the connection has failed; then the time grows, up to ten
+   * times this, for as long as the lobby exists. Default 2000.
    */
   retryEvery?: number;
-  /** Bytes that may wait to be sent to one peer before `send` returns false. Default 4 MiB; at most 64 KiB if not reliable. */
+  /** Bytes that can wait for one peer before `send` returns false. Default 4 MiB; at most 64 KiB of unreliable data. */
   maxBuffered?: number;
 }
 
 export interface Options extends PeerOptions {
-  /** Keeps games apart: 1 to 64 of A-Z a-z 0-9 . _ - */
+  /** The name of the game, which separates its lobbies from others: 1 to 64 of A-Z a-z 0-9 . _ - */
   game?: string;
-  /** A JWT, or what returns one, where the server asks for it. */
+  /** A JWT, or a function that returns one, if the server requires it. */
   token?: string | (() => string | Promise<string>);
   /** Milliseconds without a message after which a ping is sent. Default 8 minutes; AWS hangs up after 10. */
   keepAlive?: number;
-  /** Milliseconds after which a connection is exchanged for a new one. Default 115 minutes; AWS hangs up after 120. */
+  /** Milliseconds after which a connection is replaced. Default 115 minutes; AWS hangs up after 120. */
   renewAfter?: number;
 }
 
 export interface HostOptions extends PeerOptions {
-  /** 1 to 64 of A-Z a-z 0-9 _ -; without it Bellhop makes one that is good for reading aloud. */
+  /** 1 to 64 of A-Z a-z 0-9 _ -; without it Bellhop generates one that is easy to read aloud. */
   lobbyId?: string;
-  /** 2 to 64, the host counts. Default 8. */
+  /** 2 to 64, including the host. Default 8. */
   maxPlayers?: number;
   /** Whether `list` and `quickJoin` find it. */
   public?: boolean;
-  /** Whether who asks is let in at once. Otherwise there is a `request` for each. */
+  /** Whether players are admitted immediately. Otherwise there is a `request` for each. */
   autoAccept?: boolean;
-  /** Whether members are linked with the host alone, or with each other. Default "star". */
+  /** Whether members are linked only with the host (star) or with each other (mesh). Default "star". */
   topology?: "star" | "mesh";
   password?: string;
-  /** Whatever the game wants to show in a list: at most 1 KiB as JSON. */
+  /** The game's own data for lists: at most 1 KiB as JSON. */
   metadata?: object;
-  /** What becomes of it without its host. Default "close". */
+  /** What happens when the host leaves. Default "close". */
   onHostLeave?: "close" | "migrate";
   signal?: AbortSignal;
 }
@@ -85,12 +85,12 @@ export interface JoinOptions extends PeerOptions {
   signal?: AbortSignal;
 }
 
-/** Conditions by the wire's names: {"metadata.mode": "duel", free_seats: {$gte: 2}}. docs/protocol.md, "Filters". */
+/** Conditions by the protocol's names: {"metadata.mode": "duel", free_seats: {$gte: 2}}. docs/protocol.md, "Filters". */
 export type Filter = Record<string, unknown>;
 
 export interface QuickJoinOptions extends PeerOptions {
   filter?: Filter;
-  /** The lobby to open where none fits. */
+  /** The lobby to open if none matches. */
   orStart?: HostOptions;
   signal?: AbortSignal;
 }
@@ -99,7 +99,7 @@ export interface ListOptions {
   filter?: Filter;
   /** 1 to 100. Default 20. */
   limit?: number;
-  /** Of the page before. */
+  /** From the previous page. */
   cursor?: string;
 }
 
@@ -128,7 +128,7 @@ export interface LobbyUpdate {
   public?: boolean;
   locked?: boolean;
   autoAccept?: boolean;
-  /** null takes it off. */
+  /** null removes it. */
   password?: string | null;
   /** Replaced as a whole. */
   metadata?: object;
@@ -136,7 +136,7 @@ export interface LobbyUpdate {
 
 export interface JoinRequest {
   connectionId: string;
-  /** The number that they will have unless accept is given another. */
+  /** The player's number, unless accept sets another. */
   peerId: number;
   player?: any;
   accept(options?: { peerId?: number }): Promise<Peer>;
@@ -150,7 +150,7 @@ declare class Target<Events> extends EventTarget {
   addEventListener(type: string, listener: EventListenerOrEventListenerObject | null, options?: boolean | AddEventListenerOptions): void;
 }
 
-/** A message as docs/protocol.md has it: an action that was sent, or an event that was heard. */
+/** A message by docs/protocol.md: a sent action or a received event. */
 export interface WireMessage {
   action?: string;
   event?: string;
@@ -162,36 +162,36 @@ export interface BellhopEvents {
   connected: {};
   disconnected: {};
   closed: {};
-  /** Each message, to log or to draw; resume tokens and passwords are in it. */
+  /** Each message, to log or to draw. It contains resume tokens and passwords. */
   wire: { sent: boolean; message: WireMessage };
   error: { content: any; error: BellhopError };
   request_rejected: { content: any; error: BellhopError };
 }
 
-/** The connection to Bellhop: it connects when it is first needed, and resumes by itself. */
+/** The connection to Bellhop: it connects on first use, and resumes by itself. */
 export class Bellhop extends Target<BellhopEvents> {
-  /** url is ws:, wss:, or what a page was loaded by. */
+  /** url is ws:, wss:, or the http: or https: URL of a page. */
   constructor(url: string | URL, options?: Options);
   readonly connected: boolean;
   readonly lobby: Lobby | null;
-  /** What resume takes. Whoever has it has the place. */
+  /** The token for resume. Anyone who has it can take the place. */
   readonly resumeToken: string | null;
   connect(): Promise<void>;
-  /** Sends an action of the protocol, and resolves with the event that answers it. */
+  /** Sends an action of the protocol, and resolves with its answer. */
   request(action: string, content?: object, options?: { signal?: AbortSignal }): Promise<{ event: string; content: any }>;
-  /** Sends an action without asking for an answer, and returns whether there was a connection. */
+  /** Sends an action that needs no answer, and returns whether there was a connection. */
   send(action: string, content?: object): boolean;
   /** Opens a lobby. */
   host(options?: HostOptions): Promise<Lobby>;
-  /** Resolves when the host has let this client in. */
+  /** Resolves when the host has admitted this client. */
   join(lobbyId: string, options?: JoinOptions): Promise<Lobby>;
-  /** Joins the fullest lobby that fits, or opens one. */
+  /** Joins the fullest lobby that matches, or opens one. */
   quickJoin(options?: QuickJoinOptions): Promise<Lobby>;
-  /** Takes a place back on another page, by its token. After any error but resume_failed, it may be tried again. */
+  /** Takes a place back on another page, with its token. After any error but resume_failed, it can be tried again. */
   resume(token: string, options?: PeerOptions): Promise<Lobby>;
   /** One page of the public lobbies. */
   list(options?: ListOptions): Promise<LobbyList>;
-  /** Has the place on a new connection soon, which brings all that Bellhop knows: for when something does not fit. */
+  /** Soon resumes the place on a new connection, which brings the whole state. Call it if something does not fit. */
   renew(): void;
   /** Leaves, and stops everything. */
   close(): void;
@@ -213,19 +213,19 @@ export interface LobbyEvents {
   update: {};
   /** peer is null if this client is the host now. */
   host: { peer: Peer | null };
-  /** lost: Bellhop cannot be reached, and the game goes on; gone: it can, and does not know the lobby any more. */
+  /** lost: Bellhop cannot be reached, and the game goes on. gone: Bellhop has forgotten the lobby. */
   signalling: { state: "lost" | "resumed" | "gone"; error?: BellhopError };
-  /** peer is missing if it is about the servers that Bellhop names. */
+  /** peer is missing if the error is about Bellhop's STUN and TURN servers. */
   error: { peer?: Peer; error: Error };
   close: {
     reason: "left" | "closed" | "host_left" | "timed_out" | "removed" | "replaced" | "resume_failed";
-    /** What the host said when it removed this player. */
+    /** The host's reason for removing this player. */
     message?: string;
     error?: BellhopError;
   };
 }
 
-/** Who is in a game, with a Peer for each who is linked with this client. */
+/** The members of a game, with a Peer for each that is linked with this client. */
 export class Lobby extends Target<LobbyEvents> {
   readonly id: string;
   readonly me: { peerId: number; connectionId: string; player?: any };
@@ -234,25 +234,25 @@ export class Lobby extends Target<LobbyEvents> {
   /** null if this client is the host. */
   readonly host: Peer | null;
   readonly isHost: boolean;
-  /** Those linked with this client: in a star the host has all, and they the host alone. */
+  /** The members linked with this client: in a star the host has all, and each other member has only the host. */
   readonly members: Peer[];
-  /** Those who wait to be let in. */
+  /** The requests of players who wait. */
   readonly requests: JoinRequest[];
   peer(peerId: number): Peer | undefined;
-  /** Sends to all that are connected and have room, and returns to how many. */
+  /** Sends to all connected members with room, and returns their number. */
   send(data: Data, options?: SendOptions): number;
   accept(request: JoinRequest, options?: { peerId?: number }): Promise<Peer>;
   reject(request: JoinRequest, reason?: string): Promise<void>;
   remove(peer: Peer, options?: { reason?: string; ban?: boolean }): Promise<void>;
   update(changes: LobbyUpdate): Promise<LobbyInfo>;
   /**
-   * Gives up this client's place. The lobby is over at once. Without a connection it rejects with `unreachable` after 15 s, and
-   * Bellhop hears of it as soon as there is one.
+   * Gives up this client's place. The lobby ends immediately. Without a connection it rejects with `unreachable` after
+   * 15 s, and the client leaves as soon as there is one.
    */
   leave(): Promise<void>;
   /** Ends the lobby for all. */
   close(): Promise<void>;
-  /** Takes in an event of Bellhop's, which a Bellhop does by itself. */
+  /** Handles an event. A Bellhop calls it by itself. */
   receive(event: string, content: any): void;
 }
 
@@ -260,28 +260,28 @@ export type PeerState = "connecting" | "open" | "failed" | "closed";
 
 export type RelayAction = "set_session_description" | "send_ice_candidate";
 
-/** What a Peer needs where no lobby makes it. */
+/** The options of a Peer that no lobby creates. */
 export interface PeerWiring extends PeerOptions {
   /** Whether this side gives way when both have offered. Exactly one side must. */
   polite: boolean;
   /** Whether this side begins. */
   offers: boolean;
-  /** Hands a message to the other side, whose Peer takes set_session_description as "description", the other as "candidates". */
+  /** Sends a message to the other side, whose Peer takes set_session_description as "description", the other as "candidates". */
   relay(action: RelayAction, content: any): void;
-  /** Bytes of content, as JSON, that relay gets through. Default Infinity; 28 KiB through Bellhop. */
+  /** The most bytes of content, as JSON, for relay. Default Infinity; 28 KiB through Bellhop. */
   maxRelayed?: number;
-  /** Whether relay gets anything through at the moment. */
+  /** Whether relay works at the moment. */
   reachable?(): boolean;
 }
 
 export interface PeerEvents {
-  /** It can be talked to. */
+  /** Data can be sent to it. */
   open: {};
-  /** It cannot for now; a way is looked for. restored or open follow if there is one. */
+  /** Not at the moment; it looks for a new path. restored or open follow if it finds one. */
   lost: {};
-  /** It can again, by the same channels: what was sent before is not lost. */
+  /** Data can be sent again, over the same channels: reliable data from before is not lost. */
   restored: {};
-  /** After `send` returned false since too much waited, half of that is gone. */
+  /** There is room again after `send` returned false because too much waited. */
   drain: {};
   message: { data: string | ArrayBuffer; reliable: boolean };
   failed: { error: BellhopError };
@@ -297,21 +297,21 @@ export class Peer extends Target<PeerEvents> {
   readonly player?: any;
   /** Whether its connection to Bellhop is gone, and its place held. */
   readonly away: boolean;
-  /** open: it can be talked to now. failed: no way was found for half a minute; it goes on being looked for. */
+  /** open: data can be sent now. failed: no path was found for half a minute; it keeps looking. */
   readonly state: PeerState;
   /** Bytes that wait to be sent. */
   readonly buffered: number;
-  /** To add sound or video to, say. Another one after the other side's page was loaded anew. */
+  /** For example to add sound or video. It is replaced when the other side's page reloads. */
   readonly connection: RTCPeerConnection;
-  /** Returns whether it could be sent: false unless `state` is open, or if too much waits. Throws message_too_large beyond what the other side takes, 256 KiB in browsers. */
+  /** Returns whether it could be sent: false unless `state` is open, or if too much waits. Throws message_too_large over the other side's limit, 256 KiB in browsers. */
   send(data: Data, options?: SendOptions): boolean;
-  /** Tries to connect again unless it is connected, or anyway: for want of a way, or for a better one. */
+  /** Tries to connect again unless it is connected. With anyway it always looks for a new path. */
   restart(anyway?: boolean): void;
-  /** Exchanges the STUN and TURN servers, and looks for a way by the new ones. */
+  /** Replaces the STUN and TURN servers, and looks for a path with the new ones. */
   setIceServers(iceServers: RTCIceServer[]): void;
-  /** Takes in what the other side's relay was given. */
+  /** Handles the arguments of the other side's relay. */
   receive(what: "description" | "candidates", content: any): void;
   close(): void;
 }
 
-export {}; // nothing else is
+export {}; // no other name is exported

@@ -1,5 +1,5 @@
 // @ts-check
-// Words, by the reliable channel. In a star the host passes on what its guests say, since they hear it alone.
+// Chat, over the reliable channel. In a star the host forwards its guests' messages, since they are linked only with it.
 import { $, bdi, clean, make, on } from "./text.js";
 /** @import { Lobby, Peer } from "../bellhop.js" */
 

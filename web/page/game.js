@@ -1,13 +1,13 @@
 // @ts-check
-// Catch the key: everybody is a dot, and who has had the key for long enough wins. Each player says where it is, some 20
-// times a second by the unreliable channel, and the host says who has the key. What others send is checked before use.
+// Catch the key: every player is a dot, and the first to hold the key for long enough wins. Each player sends its position
+// some 20 times a second over the unreliable channel, and the host decides who has the key. All messages are checked.
 import { $, colourOf, make, on, say } from "./text.js";
 /** @import { Lobby, Peer } from "../bellhop.js" */
-/** @typedef {{x: number, y: number, goal: {x: number, y: number}, placed: boolean, dot: any}} Player placed: it has said where it is */
+/** @typedef {{x: number, y: number, goal: {x: number, y: number}, placed: boolean, dot: any}} Player placed: its position is known */
 
-/** The field, and how far from each other two touch, in units. */
+/** The size of the field, and the distance at which two players touch, in units. */
 const [WIDTH, HEIGHT, TOUCH] = [1000, 600, 56];
-/** Units a second. Who has the key is slower, so it changes hands. */
+/** Units a second. The player with the key is slower, so the key changes hands. */
 const [SPEED, BURDENED, DASH] = [330, 285, 900];
 /** Milliseconds: of a dash, between two, between two takings, between two messages, and between two rounds. */
 const [DASHES, REST, SAFE, BEAT, CHEER] = [160, 1300, 1200, 50, 4000];
@@ -18,7 +18,7 @@ const STEPS = {
   ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1],
 };
 
-/** A number of a stranger's, within bounds. @param {unknown} n @param {number} max */
+/** Returns a stranger's number, within bounds. @param {unknown} n @param {number} max */
 const within = (n, max) => (typeof n === "number" && n > 0 ? Math.min(n, max) : 0);
 
 const anywhere = () => ({ x: WIDTH * (0.15 + 0.7 * Math.random()), y: HEIGHT * (0.2 + 0.6 * Math.random()) });
@@ -75,7 +75,7 @@ export function startGame(lobby, nameOf, everybody, over) {
     if (now - dashed > REST) dashed = now;
   }
 
-  /** Says where the key is, for who does not see it. */
+  /** Tells screen readers where the key is. */
   function where() {
     const [mine, has] = [player(me), key.by];
     if (has === me) return say("You have the key.");
@@ -88,7 +88,7 @@ export function startGame(lobby, nameOf, everybody, over) {
 
   /** @param {number} now */
   function rule(now) {
-    const seconds = Math.min(1.5, (now - ruled) / 1000); // timers of a page in the background ring once a second
+    const seconds = Math.min(1.5, (now - ruled) / 1000); // timers of a page in the background run once a second
     ruled = now;
     const here = everybody().filter((id) => player(id).placed);
     if (winner) {
@@ -122,7 +122,7 @@ export function startGame(lobby, nameOf, everybody, over) {
 
   // What is seen
 
-  let [shownHolder, shownWinner] = [-1, -1]; // so that the goal is said first, whatever the last game has left there
+  let [shownHolder, shownWinner] = [-1, -1]; // so that the goal is announced first, even after another game
 
   /** @param {number} seconds */
   function draw(seconds) {
@@ -134,7 +134,7 @@ export function startGame(lobby, nameOf, everybody, over) {
     }
     for (const id of here) {
       const one = player(id);
-      if (id !== me) { // between two messages it glides
+      if (id !== me) { // it glides between two messages
         const part = Math.min(1, seconds * 14);
         one.x += (one.goal.x - one.x) * part;
         one.y += (one.goal.y - one.y) * part;
@@ -169,7 +169,7 @@ export function startGame(lobby, nameOf, everybody, over) {
     element.style.transform = `translate(${((x / WIDTH) * 100).toFixed(2)}cqw, ${((y / HEIGHT) * 100).toFixed(2)}cqh)`;
   }
 
-  // The clock: frames while the page is seen; timers and messages keep the host's rules going while it is not.
+  // The clock: frames while the page is visible; otherwise timers and messages keep the host's rules going.
 
   function beat() {
     const now = performance.now();
@@ -224,7 +224,7 @@ export function startGame(lobby, nameOf, everybody, over) {
       if (message.t === "at") put(peer.peerId, message.at);
       if (message.t === "world" && peer === lobby.host) {
         for (const [id, at] of Object.entries(message.at ?? {})) {
-          if (Number(id) !== me && !lobby.peer(Number(id))) put(Number(id), at); // who is linked says so itself
+          if (Number(id) !== me && !lobby.peer(Number(id))) put(Number(id), at); // a linked player sends its own position
         }
         const [x, y, by] = Array.isArray(message.key) ? message.key : [];
         Object.assign(key, { x: within(x, WIDTH), y: within(y, HEIGHT), by: within(by, Infinity) });
@@ -241,6 +241,6 @@ export function startGame(lobby, nameOf, everybody, over) {
     const one = player(id);
     one.placed = true;
     one.goal = { x: within(at?.[0], WIDTH), y: within(at?.[1], HEIGHT) };
-    if (document.hidden) [one.x, one.y] = [one.goal.x, one.goal.y]; // nobody sees it glide, and the rules go by it
+    if (document.hidden) [one.x, one.y] = [one.goal.x, one.goal.y]; // nobody sees it glide, and the rules need its position
   }
 }

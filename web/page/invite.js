@@ -1,11 +1,11 @@
 // @ts-check
-// How others come in: a code, a link, and the link as a QR code.
+// Invitations: a code, a link, and the link as a QR code.
 import { $, on } from "./text.js";
 
 /** The code in this page's address, or "". */
 export const codeInAddress = () => /^#join=([\w-]{1,64})$/.exec(location.hash)?.[1] ?? "";
 
-/** Whether the page is from the computer that it is opened on. */
+/** Whether the page comes from this computer. */
 export const onThisComputer = /^(localhost|127(\.\d+){3}|\[::1\])$/.test(location.hostname);
 
 /** @param {string} code */
@@ -19,7 +19,7 @@ export function showInvite(code) {
   $("invite").hidden = false;
 }
 
-/** Copies the link, also where a page may not: browsers give it a clipboard by https only, or on this computer. */
+/** Copies the link, even without the clipboard API, which browsers allow only over https or on this computer. */
 async function copy() {
   const link = $("link");
   try {

@@ -1,5 +1,5 @@
 // @ts-check
-// The games that may be found. Each look costs a message, so it looks only while somebody sees the list, and seldom.
+// The list of public games. Each look costs a message, so it looks only while the list is visible, and seldom.
 import { $, bdi, clean, make, on } from "./text.js";
 /** @import { Bellhop, LobbyInfo } from "../bellhop.js" */
 
@@ -9,7 +9,7 @@ const PAUSE = 10_000;
 /** @param {Bellhop} bellhop @param {(game: LobbyInfo) => void} join */
 export function showList(bellhop, join) {
   let timer = 0;
-  let looks = 0; // the last one counts
+  let looks = 0; // only the last one counts
   const visible = () => $("find").open && !$("start").hidden && !document.hidden;
 
   const filter = () => ({ free_seats: { $gte: Number($("free").value) }, ...($("no-password").checked && { has_password: false }) });

@@ -1,5 +1,5 @@
 // @ts-check
-// The page: a name, a way into a game, and the room. Everything that goes to Bellhop goes by ../bellhop.js.
+// The page: a name, the ways into a game, and the room. It uses Bellhop only through ../bellhop.js.
 import { Bellhop } from "../bellhop.js";
 import { codeInAddress, onThisComputer } from "./invite.js";
 import { showList } from "./list.js";
@@ -10,7 +10,7 @@ import { drawWire } from "./wire.js";
 /** @typedef {{text: string, act?: string, then?: () => void}} Trouble what is wrong, and a button that helps */
 
 const game = new URLSearchParams(location.search).get("game") ?? undefined;
-const here = new URL("./", location.href); // so that it works below a path of a proxy's, too
+const here = new URL("./", location.href); // works below a proxy's path, too
 const bellhop = new Bellhop(here, { game });
 const playable = typeof RTCPeerConnection === "function";
 
@@ -30,7 +30,7 @@ function show(view) {
   if (view === "start") lookAtList();
 }
 
-/** Says what is wrong and what to do, or that all is well. @param {Trouble | null} what */
+/** Shows what is wrong and what to do, or hides that. @param {Trouble | null} what */
 function trouble(what) {
   $("trouble").hidden = !what;
   $("trouble-text").textContent = clean(what?.text, 500);
@@ -42,7 +42,7 @@ function trouble(what) {
   };
 }
 
-// The connection to Bellhop, which is kept whether there is a lobby or not
+// The connection to Bellhop, kept with or without a lobby
 
 const CUT = "The line to Bellhop is cut.";
 let trying = false;
@@ -51,7 +51,7 @@ async function keepConnected() {
   if (trying) return;
   trying = true;
   let wait = 1;
-  // Of two attempts the first may be one to resume a place that is gone.
+  // The first attempt might be a resume of a place that is gone.
   const attempt = () => bellhop.connect().catch(() => bellhop.connect()).then(() => null, (error) => error);
   for (let error; (error = await attempt()); wait = Math.min(2 * wait, 30)) {
     if (error.code === "invalid_field") {
@@ -73,13 +73,13 @@ async function keepConnected() {
   if (!playable) withoutWebRTC();
 }
 
-/** What to do where no server is: only on its own computer can the reader start it. */
+/** Returns what to do without a server. The reader can start it only on the server's computer. */
 function nobody() {
   const start = onThisComputer ? " Is the gateway still running? Start it with: go run ./gateway." : "";
   return `Nobody answers at ${here.host}.${start}`;
 }
 
-/** Why a server that is there may take no WebSocket. */
+/** Returns why a running server might refuse a WebSocket. */
 function refused() {
   return `The server answers, but takes no WebSocket from this page. If it runs with -origins, list ${here.origin} there; a proxy has to pass WebSockets on.`;
 }
@@ -109,8 +109,8 @@ function withoutWebRTC() {
 // Into a game, and out of it
 
 /**
- * What the browser keeps, which is changed if there is a value; null where it keeps nothing. This tab's place is kept, so
- * that it is there again when the page is loaded anew.
+ * Returns a value that the browser keeps, after setting it if value is given; null if the browser keeps nothing. This tab's
+ * place is kept, so a reload can resume it.
  * @param {"localStorage" | "sessionStorage"} where @param {string} name @param {unknown} [value] @returns {any}
  */
 function kept(where, name, value) {
@@ -122,7 +122,7 @@ function kept(where, name, value) {
   }
 }
 const place = (/** @type {object | null | void} */ value) => kept("sessionStorage", "bellhop-place", value);
-/** The token of a place that was left while Bellhop could not hear of it. */
+/** The token of a place that was left while Bellhop was unreachable. */
 const left = (/** @type {string | null | void} */ value) => kept("sessionStorage", "bellhop-left", value);
 
 const player = () => {
@@ -151,7 +151,7 @@ async function enter(how, otherwise = (error) => trouble({ text: error.message }
     lobby.addEventListener("close", ({ reason, message }) => leave(reason, () => resume(token, name), message));
     $("leave").onclick = () => {
       left(token);
-      lobby.leave().then(() => left(null), () => {}); // if the line is down, it is left once that is back
+      lobby.leave().then(() => left(null), () => {}); // if the line is down, it leaves once that is back
     };
     enterRoom(lobby, wire, trouble);
     show("room");
@@ -191,7 +191,7 @@ function leave(reason, again, message) {
 }
 
 /**
- * Takes a place back, however often the line breaks on the way: the place is gone where Bellhop says so, and there alone.
+ * Takes a place back, however often the line breaks on the way. Only Bellhop's answer can mean that the place is gone.
  * @param {string} token @param {string} name
  */
 function resume(token, name) {
@@ -245,7 +245,7 @@ function askPassword(code, text) {
   $("join-password").focus();
 }
 
-/** What a lobby is opened with. */
+/** Returns the settings of a new lobby. */
 function hosting() {
   const who = player();
   return {

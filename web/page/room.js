@@ -1,5 +1,5 @@
 // @ts-check
-// A lobby that this player is in: who is there, who wants in, and what is said and played.
+// The lobby that this player is in: its players, requests to join, the chat and the game.
 import { startChat } from "./chat.js";
 import { startGame } from "./game.js";
 import { showInvite } from "./invite.js";
@@ -15,14 +15,14 @@ export function enterRoom(lobby, wire, trouble) {
   const ended = new AbortController();
   const over = ended.signal;
   const ways = /** @type {Map<Peer, string>} */ (new Map()); // in words
-  /** In a star guests know of each other by the host. */
+  /** The names of all players, from the host: in a star, guests are not linked with each other. */
   let roster = /** @type {Map<number, string>} */ (new Map());
-  let told = ""; // by this one as the host
+  let told = ""; // last roster sent as the host
 
   /** @param {number} id */
   const nameOf = (id) => clean(id === lobby.me.peerId ? lobby.me.player?.name : lobby.peer(id)?.player?.name ?? roster.get(id)) || `Player ${id}`;
   const everybody = () => {
-    const linked = lobby.members.flatMap(({ peerId }) => peerId ?? []); // it may be some moments until Bellhop says it
+    const linked = lobby.members.flatMap(({ peerId }) => peerId ?? []); // a member's number can take a moment to arrive
     return [...new Set([lobby.me.peerId, ...linked, ...roster.keys()])].sort((a, b) => a - b);
   };
   const nameOfPeer = (/** @type {Peer} */ peer) => (peer.peerId === undefined ? "Somebody" : nameOf(peer.peerId));
@@ -30,7 +30,7 @@ export function enterRoom(lobby, wire, trouble) {
   const chat = startChat(lobby, nameOf, over);
   const game = startGame(lobby, nameOf, everybody, over);
 
-  // Who is here
+  // The players
 
   function showPlayers() {
     const host = lobby.host ? nameOfPeer(lobby.host) : nameOf(lobby.me.peerId);
@@ -43,12 +43,12 @@ export function enterRoom(lobby, wire, trouble) {
       const says = [...marks, way, `${game.score(id)} s`].filter(Boolean).join(" · ");
       return make("li", {}, make("i", { className: `spot ${colourOf(id)}` }), make("p", {}, bdi(nameOf(id)), make("small", {}, says)));
     }));
-    if (!lobby.isHost || lobby.info.topology !== "star") return; // in a mesh they know
+    if (!lobby.isHost || lobby.info.topology !== "star") return; // in a mesh they are linked
     const who = JSON.stringify({ t: "who", names: Object.fromEntries(everybody().map((id) => [id, nameOf(id)])) });
     if (who !== told) lobby.send((told = who));
   }
 
-  /** Finds out by which ways the data goes, and says it. */
+  /** Shows the path of the data to each player. */
   async function showWays() {
     const open = lobby.members.filter((peer) => peer.state === "open");
     for (const peer of open) {
@@ -66,7 +66,7 @@ export function enterRoom(lobby, wire, trouble) {
     showPlayers();
   }
 
-  // Who wants in
+  // Requests to join
 
   /** @param {JoinRequest} request */
   function ask(request) {
@@ -93,7 +93,7 @@ export function enterRoom(lobby, wire, trouble) {
     for (const row of $("requests").children) if (row.dataset.id === connectionId) row.remove();
   }
 
-  // What happens
+  // Events
 
   lobby.addEventListener("request", ({ request }) => ask(request));
   lobby.addEventListener("cancel", ({ request }) => forget(request));
@@ -165,7 +165,7 @@ export function enterRoom(lobby, wire, trouble) {
   showWays();
 }
 
-/** What a peer has sent, which may be anything. @param {string | ArrayBuffer} data @returns {any} an object, or null */
+/** Parses a peer's message, which can be anything. @param {string | ArrayBuffer} data @returns {any} an object, or null */
 function read(data) {
   try {
     const message = typeof data === "string" && data.length < 64_000 ? JSON.parse(data) : null;

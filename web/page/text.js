@@ -1,11 +1,11 @@
 // @ts-check
-// What is put into the page is text, never markup: names, titles and chat come from strangers.
+// The page shows only text, never markup: names, titles and chat come from strangers.
 
 /** The element of the page with an id. @param {string} id @returns {any} */
 export const $ = (id) => document.getElementById(id);
 
 /**
- * An element with properties and with what is in it.
+ * Creates an element with properties and contents.
  * @param {string} tag @param {object} [properties] @param {(Node | string)[]} inside @returns {any}
  */
 export function make(tag, properties = {}, ...inside) {
@@ -15,8 +15,8 @@ export function make(tag, properties = {}, ...inside) {
 }
 
 /**
- * What a stranger wrote, fit to be shown in a line: without what turns the direction of the text around it, without piles
- * of accents, and cut.
+ * Makes a stranger's text fit for one line: it removes characters that change the direction of the text, and piles of
+ * accents, and cuts the text.
  * @param {unknown} value @param {number} [limit] in characters
  */
 export function clean(value, limit = 24) {
@@ -32,12 +32,12 @@ export const colourOf = (peerId) => `c${peerId % 8}`;
 export const bdi = (text) => make("bdi", { textContent: text });
 
 /**
- * Does something at an event of an element of the page, until over.
+ * Calls act for an event of an element, until over.
  * @param {string} id @param {string} type @param {(event: any) => unknown} act @param {AbortSignal} [over]
  */
 export const on = (id, type, act, over) => $(id).addEventListener(type, act, { signal: over });
 
-/** Has screen readers say something. @param {string} text */
+/** Announces a text to screen readers. @param {string} text */
 export function say(text) {
   $("live").textContent = text;
 }

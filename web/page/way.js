@@ -2,7 +2,7 @@
 /** @import { Peer } from "../bellhop.js" */
 
 /**
- * By which way the data goes to a peer: of the candidate pair that ICE has chosen, as the browser's statistics have it
+ * Returns the path of the data to a peer: the candidate pair that ICE has chosen, from the browser's statistics
  * (https://www.w3.org/TR/webrtc-stats/). null while there is none.
  * @param {Peer} peer @returns {Promise<{relayed: boolean, protocol: string, ms: number | null} | null>}
  */

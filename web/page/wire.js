@@ -1,5 +1,5 @@
 // @ts-check
-// The sequence diagram: each message between this player and Bellhop is an arrow, by the client's event "wire".
+// The sequence diagram: each message between this player and Bellhop is an arrow. It uses the client's event "wire".
 import { $, make } from "./text.js";
 /** @import { Bellhop, WireMessage } from "../bellhop.js" */
 
@@ -12,10 +12,10 @@ function kindOf(name) {
   return "lobby";
 }
 
-/** Nobody else should have these, as by a screenshot. */
+/** These must not leak, for example in a screenshot. */
 const SECRET = /^(resume_token|password|credential|token)$/;
 
-/** A message as it is on the wire, except for what is secret, and for what would turn the text around. @param {any} message */
+/** Returns a message without its secrets, and with characters that change the text's direction escaped. @param {any} message */
 export function shown(message) {
   const text = JSON.stringify(message, (name, value) => (SECRET.test(name) && value ? "•••" : value), 2);
   return text.replace(/\p{Bidi_Control}/gu, (c) => "\\u" + c.charCodeAt(0).toString(16).padStart(4, "0"));
@@ -25,8 +25,8 @@ export function shown(message) {
 const KEPT = 300;
 
 /**
- * Draws what passes from now on.
- * @param {Bellhop} bellhop @param {(connectionId: string) => string} nameOf whoever has an address
+ * Draws all messages from now on.
+ * @param {Bellhop} bellhop @param {(connectionId: string) => string} nameOf name of the player at an address
  */
 export function drawWire(bellhop, nameOf) {
   const list = $("messages");
@@ -73,7 +73,7 @@ export function drawWire(bellhop, nameOf) {
   }
 
   return {
-    /** Draws that there is a connection past Bellhop. @param {string} name @param {boolean} [relayed] */
+    /** Draws a direct connection to a player. @param {string} name @param {boolean} [relayed] */
     stands(name, relayed) {
       const row = arrow("direct", `${relayed ? "TURN" : "direct"} with ${name}`, `The ${relayed ? "relayed" : "direct"} connection with ${name} stands.`);
       row.classList.add("far");

@@ -1,5 +1,5 @@
-// A game in the model, which does with bellhop.js what the guide says: it lets everybody in, keeps the token of its place
-// over a reload, and forgets it when its lobby has closed.
+// A game in the model that uses bellhop.js as the guide says: it accepts everybody, keeps its resume token over a reload,
+// and forgets the token when its lobby has closed.
 
 import { Bellhop } from "../bellhop.js";
 
@@ -11,7 +11,7 @@ let lobby = null;
 let entering = false;
 let calls = 0;
 
-/** Makes a call that is to end. */
+/** Makes a call that must settle. */
 async function call(name, how) {
   const id = ++calls;
   pending.set(id, `${name} since ${(client.world.now / 1000).toFixed(2)}`);
@@ -58,7 +58,7 @@ function play(entered) {
   });
 }
 
-/** Lets somebody in, as long as they wait. */
+/** Accepts a player who still waits. */
 async function admit(entered, request) {
   while (entered === lobby && entered.requests.includes(request)) {
     await quietly(call("accept", () => request.accept()));
@@ -66,7 +66,7 @@ async function admit(entered, request) {
   }
 }
 
-/** Takes the place back that the page had before. Only resume_failed says that it is gone. */
+/** Takes back the previous page's place. Only resume_failed means that the place is gone. */
 async function restore() {
   entering = true;
   while (client.saved) {

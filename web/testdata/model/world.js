@@ -1,9 +1,8 @@
-// A world of the model: clients that share a clock, each in a frame of its own, which can sleep and be loaded anew as a
-// page can. WebRTC and sockets are the browser's own, and run on real time.
+// A world of the model: clients that share a clock. Each has a frame of its own, which can sleep and reload as a page can. WebRTC and sockets are the browser's own, and run on real time.
 
 const real = { setTimeout: setTimeout.bind(window), now: () => performance.now() };
 const TICK = 4; // ms of real time
-const LATE = 12; // what a machine that is busy counts for, at most: so its clients are no less patient
+const LATE = 12; // the most that a tick counts for on a busy machine, so clients do not time out early
 
 class World {
   now = 0; // ms since it began
@@ -25,7 +24,7 @@ class World {
     this.#run();
   }
 
-  /** Has f called after ms, and then every so many again, unless the life that asks is over by then. */
+  /** Calls f after ms, and then again every so many, unless the caller's life is over by then. */
   set(life, f, ms, again = 0) {
     this.#timers.set(++this.#id, { life, f, again, at: this.now + Math.max(0, Number(ms) || 0) });
     return this.#id;
@@ -93,7 +92,7 @@ class World {
     }
   }
 
-  /** What all clients show, after each has sent each of its peers a word. */
+  /** Returns the state of all clients, after each has sent each of its peers a message. */
   async look() {
     this.beat++;
     for (const { life } of this.clients) life.game?.speak(this.beat);
@@ -111,7 +110,7 @@ class Client {
     Object.assign(this, { world, name, url, options });
   }
 
-  /** Opens the page, or loads it anew. */
+  /** Opens or reloads the page. */
   load() {
     if (this.life) this.life.dead = true;
     this.note("page loads");
@@ -142,7 +141,7 @@ class Life {
   asleep = false;
   dead = false;
   lose = []; // names of events whose next one gets lost
-  frames = []; // of API Gateway's own that answer the next actions, which it has not passed on
+  frames = []; // of API Gateway's own, as answers to the next actions
   tokens = new Set(); // that the page has heard of
   held = []; // what came while it slept
 
@@ -151,7 +150,7 @@ class Life {
     if (client.saved) this.tokens.add(client.saved);
   }
 
-  /** Gives a frame the world's clock, and sockets that lose what they are to lose. */
+  /** Gives a frame the world's clock, and sockets that lose the chosen events. */
   install(window) {
     const { world } = this.client;
     const began = world.now;
@@ -233,7 +232,7 @@ class Life {
     this.asleep = true;
   }
 
-  /** Wakes up, which browsers tell by one event or another, or by none. */
+  /** Wakes up. Browsers report this by various events, or by none. */
   async wake(window, name) {
     if (!this.asleep) return;
     this.asleep = false;
