@@ -6,7 +6,6 @@ import (
 	"testing"
 	"time"
 
-	awsdynamodb "github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/google/go-cmp/cmp"
 
 	"bellhop/handlers"
@@ -27,6 +26,7 @@ func TestDynamoDBFaults(t *testing.T) {
 		"too slow":  {dynamodbtest.Hangs, "internal", "deadline exceeded"},
 		"broken":    {dynamodbtest.Broken, "internal", "InternalServerError"},
 		"throttled": {dynamodbtest.Throttled, "rate_limited", ""},
+		"vanished":  {dynamodbtest.Vanished, "internal", "; check its name (TABLE"},
 	} {
 		for action, wish := range validActions {
 			if storeless[action] {
@@ -49,6 +49,9 @@ func TestDynamoDBFaults(t *testing.T) {
 				answers := answersTo(w.Heard()[wish.by], "r1")
 				if len(answers) != 1 || !strings.Contains(answers[0], `"code":"`+tt.code+`"`) {
 					t.Fatalf("the sender hears %q, want %s", answers, tt.code)
+				}
+				if tt.code == "internal" && !strings.Contains(answers[0], `"reference":"reference-1"`) {
+					t.Errorf("the sender hears %q, want the reference", answers)
 				}
 				lines := w.Logged()
 				if tt.log != "" && (len(lines) != 1 || !strings.Contains(lines[0], "reference-1") || !strings.Contains(lines[0], tt.log)) {
@@ -108,35 +111,5 @@ func TestListsTooSlow(t *testing.T) {
 	w.Say("ann", `{"action":"start_lobby","request_id":"S"}`)
 	if diff := cmp.Diff(map[string][]string{"ann": {"error internal Q", "lobby_started S"}}, brief(w.Heard())); diff != "" {
 		t.Errorf("heard (-want +got):\n%s", diff)
-	}
-}
-
-// TestVanishedTable checks that connected clients get an answer with a
-// reference, in time, when the table vanishes. The log line with that reference
-// says what to do.
-func TestVanishedTable(t *testing.T) {
-	endpoint := dynamodbtest.Start(t)
-	for action, wish := range validActions {
-		if storeless[action] {
-			continue
-		}
-		t.Run(action, func(t *testing.T) {
-			w, table := handlerstest.New(), dynamodbtest.Table()
-			w.Use(dynamodbtest.OpenTable(t, dynamodbtest.Config(), endpoint, table, w.Clock.Now))
-			openFox(t, w)
-			if _, err := dynamodbtest.Client(endpoint).DeleteTable(t.Context(), &awsdynamodb.DeleteTableInput{TableName: &table}); err != nil {
-				t.Fatal(err)
-			}
-			w.Limit = 10 * time.Second // nothing can be posted later
-			w.Invoke(wish.by, "$default", fmt.Sprintf(`{"action":%q,"content":%s,"request_id":"r1"}`, action, wish.text), "reference-1", nil)
-			answers := answersTo(w.Heard()[wish.by], "r1")
-			if len(answers) != 1 || !strings.Contains(answers[0], `"code":"internal"`) || !strings.Contains(answers[0], `"reference":"reference-1"`) {
-				t.Errorf("the sender hears %q, want internal with the reference", answers)
-			}
-			lines := w.Logged()
-			if len(lines) != 1 || !strings.Contains(lines[0], "reference-1") || !strings.Contains(lines[0], "; check its name (TABLE") {
-				t.Errorf("the log says %q, want a line with the reference that says what to do", lines)
-			}
-		})
 	}
 }

@@ -106,6 +106,11 @@ func Broken(_ string, w http.ResponseWriter, _ *http.Request, _ http.Handler) {
 	refuse(w, http.StatusInternalServerError, "InternalServerError")
 }
 
+// Vanished answers as DynamoDB does when the table is gone.
+func Vanished(_ string, w http.ResponseWriter, _ *http.Request, _ http.Handler) {
+	refuse(w, http.StatusBadRequest, "ResourceNotFoundException")
+}
+
 func refuse(w http.ResponseWriter, status int, kind string) {
 	w.Header().Set("Content-Type", "application/x-amz-json-1.0")
 	w.WriteHeader(status)
