@@ -14,8 +14,8 @@ import (
 	"bellhop/gateway/apigateway"
 )
 
-// TestFloods checks that a client that sends meaningless bytes, as messages or
-// as fragments of one, gets one answer for each message, costs others nothing,
+// TestFloods checks a client that sends meaningless bytes, as messages or as
+// fragments of one. It gets one answer for each message, costs others nothing,
 // and keeps its connection and its slot.
 func TestFloods(t *testing.T) {
 	x := newTarget(t)

@@ -11,8 +11,8 @@ import (
 )
 
 // TestGuesses checks the limits for a client that guesses ids or tokens. Each
-// connection gets 25 answers at once and then 5 a second. While it has to wait,
-// even a right guess is refused. The lobby's members get no events of it.
+// connection gets 25 answers in a burst and then 5 a second. While it has to
+// wait, even a right guess is refused. The lobby's members get no events of it.
 func TestGuesses(t *testing.T) {
 	x := newTarget(t)
 	fox := x.pair(t, "fox")

@@ -168,7 +168,7 @@ func (p *player) play(heard chan<- string) {
 }
 
 // peer returns the peer connection to a peer, and creates it for a new peer.
-// Its data channel is negotiated in advance, so both have it whoever offers.
+// Its data channel is negotiated in advance, so both sides have it.
 func (p *player) peer(id string, heard chan<- string) *peer {
 	if known := p.peers[id]; known != nil {
 		return known

@@ -299,8 +299,8 @@ func (r *recorder) posted(id string, data []byte, err error) {
 	case err == nil:
 		r.hear(name + "< " + r.heard(name, string(data)))
 	case errors.Is(err, apigateway.ErrGone):
-		// Its connection is ending, although no event says so: a replay must know
-		// that beforehand.
+		// Its connection is ending, although no event shows that: a replay must know
+		// it beforehand.
 		if !r.gone[name] && r.step != nil && !strings.HasPrefix(r.step.line, name+"> ") {
 			r.gone[name] = true
 			r.step.before = append(r.step.before, name+" drops unnoticed")

@@ -147,8 +147,8 @@ func (c *crowdClock) After(d time.Duration) <-chan time.Time {
 	return wait.over
 }
 
-// rest notes that a player waits or is done. If all do, those who wait for the
-// earliest time, and for the next millisecond, go on.
+// rest notes that a player waits or is done. If all do, the players with the
+// earliest time to wait for go on, and those of the next millisecond.
 func (c *crowdClock) rest() {
 	c.mu.Lock()
 	defer c.mu.Unlock()

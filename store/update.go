@@ -27,12 +27,13 @@ type Update struct {
 }
 
 // Apply applies rule to a copy of the lobby and writes the result, as one step.
-// If somebody else writes first, it applies rule again to what they wrote, so
+// If another writer is faster, it applies rule again to the newer lobby. So
 // rule must only change its argument and set variables of its caller.
 //
 // Apply returns the lobby with its Events. It returns ErrNotFound if there is
-// no such lobby; the error of rule, if rule returns one, and then nothing is
-// written; and ErrConflict if others wrote first at every attempt.
+// no such lobby. If rule returns an error, it returns that, and nothing is
+// written. It returns ErrConflict if other writers were faster at every
+// attempt.
 func (u Update) Apply(ctx context.Context, rule func(*lobby.Lobby) error) (*lobby.Lobby, error) {
 	seen, swap := u.Seen, u.Swap
 	if swap == nil {

@@ -58,9 +58,9 @@ func TestCredentials(t *testing.T) {
 	})
 }
 
-// getThrough lets two tabs talk whose path is gone. They might find another
-// path before they notice the loss, so neither need report it. Data sent before
-// new channels exist is lost.
+// getThrough lets two tabs talk after their path has broken. They might find
+// another path before they notice the loss, so neither need report it. Data
+// sent before new channels exist is lost.
 func getThrough(t *testing.T, host, guest *tab) {
 	t.Helper()
 	guest.run("globalThis.calling = setInterval(() => lobby.send('hello'), 200)", nil)

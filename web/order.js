@@ -1,5 +1,5 @@
 // @ts-check
-/** The order of descriptions that are numbered. Import from bellhop.js. */
+/** The order of numbered descriptions. Import from bellhop.js. */
 
 import { SECOND } from "./common.js";
 

@@ -90,9 +90,8 @@ func appendClose(b []byte, e closeStatus) []byte {
 // closeTime is how long a client has to hang up after the close frame.
 const closeTime = 2 * time.Second
 
-// close sends what is queued and a close frame, then hangs up when both are
-// sent or closeTime is over. It returns false if the connection is closing
-// already.
+// close sends the queue and a close frame, then hangs up when both are sent or
+// closeTime is over. It returns false if the connection is closing already.
 func (c *connection) close(e closeStatus) bool {
 	c.mu.Lock()
 	if c.closing != nil {

@@ -8,8 +8,8 @@ import (
 )
 
 // A cork holds back the flushes of posts while a chunk of one sender's messages
-// is handled. A client that is sent three messages meanwhile gets them in one
-// write. It is the context of those invocations.
+// is handled. So a client that gets three messages in that time gets them in
+// one write. It is the context of those invocations.
 type cork struct {
 	context.Context
 	now      atomic.Int64 // ms since 1970, arrival of the message being handled

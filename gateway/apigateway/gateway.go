@@ -218,7 +218,7 @@ func (g *Gateway) Disconnect(connectionID string) error {
 }
 
 // Sweep closes connections that have been idle or open for too long, and pings
-// those that are quiet.
+// quiet ones.
 func (g *Gateway) Sweep() {
 	now := g.Now().UnixMilli()
 	last := g.swept.Swap(now)

@@ -138,14 +138,14 @@ func (c *connection) writeNow(fd uintptr) bool {
 	return true
 }
 
-// writeRest waits for the client to take what is queued.
+// writeRest waits for the client to read the queue.
 func (c *connection) writeRest() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for c.taken < len(c.queue) {
 		part := c.queue[c.taken:]
-		// Each chunk has Stall. Of a longer part TLS does not say how much of it was
-		// written.
+		// Stall applies to each chunk. For a longer part, TLS does not report how
+		// much of it was written.
 		part = part[:min(len(part), chunkSize)]
 		if c.closing == nil { // close has set a deadline of its own
 			c.net.SetWriteDeadline(time.Now().Add(c.gateway.Stall))

@@ -6,10 +6,9 @@ import (
 	"time"
 )
 
-// TestPings checks that a quiet connection gets a ping after every Config.Ping,
-// and does not count as busy because of it: a ping and its answer count nowhere
-// as messages, and Idle ends the connection as usual. A client that answers no
-// ping stays until then.
+// TestPings checks that a quiet connection gets a ping after every Config.Ping.
+// Pings and their answers count nowhere as messages, so Idle ends the
+// connection as usual. A client that answers no ping stays until then.
 func TestPings(t *testing.T) {
 	for _, answers := range []bool{true, false} {
 		var elapsed, posted atomic.Int64

@@ -45,7 +45,7 @@ func (b *Bootstrap) region() string {
 	return cmp.Or(b.lookup("AWS_REGION"), b.lookup("AWS_DEFAULT_REGION"), "us-east-1")
 }
 
-// lookup returns a variable of Env, of which the last counts.
+// lookup returns a variable of Env. The last one with its name counts.
 func (b *Bootstrap) lookup(key string) string {
 	for _, variable := range slices.Backward(b.Env) {
 		if name, value, _ := strings.Cut(variable, "="); name == key {

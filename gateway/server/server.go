@@ -56,7 +56,7 @@ type Config struct {
 }
 
 // actionTime is how long an action can take, as for the function on AWS. The
-// handlers rely on it that none runs for 15 seconds.
+// handlers rely on its being under 15 seconds.
 const actionTime = 10 * time.Second
 
 // writeTime is how long an answer can take. API Gateway gives $connect 29 s.
