@@ -16,7 +16,6 @@ const (
 	BusyRetry  = busyRetry
 	ClaimTTL   = claimTTL
 	GuessCost  = guessCost
-	HashTime   = hashTime
 )
 
 var Hashing = hashing
