@@ -24,7 +24,7 @@ const claimTTL = 15 * time.Second
 // any. It returns the sender's connection with its new claim, or
 // lobby.ErrAlreadyIn.
 func (h *Handler) claim(ctx context.Context, req *action, from lobby.Claim, id string) (store.Connection, error) {
-	c, hinted := req.session.hint()
+	c, hinted := req.client.hint(req.conn)
 	if hinted && from == (lobby.Claim{}) && c.Claim.LobbyID != "" && claimLeft(c.Claim, req.now) <= 0 {
 		return h.claimNext(ctx, req, c, id) // to claim from nothing would fail first
 	}
@@ -38,7 +38,7 @@ func (h *Handler) claim(ctx context.Context, req *action, from lobby.Claim, id s
 // claimAndRead is claim, and reads the lobby at the same time. seen is nil if
 // the read failed or is out of date.
 func (h *Handler) claimAndRead(ctx context.Context, req *action, from lobby.Claim, id string) (at store.Connection, seen *lobby.Lobby, err error) {
-	c, known := req.session.hint()
+	c, known := req.client.hint(req.conn)
 	if !known { // this write finds out the sender's game
 		if c, err = h.replaceClaim(ctx, req, from, id); !errors.Is(err, store.ErrConflict) {
 			return c, nil, err
@@ -95,7 +95,7 @@ func (h *Handler) replaceClaim(ctx context.Context, req *action, from lobby.Clai
 	case errors.Is(err, store.ErrNotFound):
 		return c, unknownConnection(err)
 	}
-	req.session.learn(c)
+	req.client.learn(c)
 	return c, err
 }
 
@@ -187,7 +187,9 @@ func (h *Handler) swapClaim(ctx context.Context, conn string, from, to lobby.Cla
 	c, err := h.Store.Claim(ctx, conn, from, to)
 	switch {
 	case err == nil:
-		h.sessions.learn(c)
+		if known := h.clients.find(conn); known != nil {
+			known.learn(c)
+		}
 	case !errors.Is(err, store.ErrConflict) && !errors.Is(err, store.ErrNotFound):
 		h.Log.LogAttrs(ctx, slog.LevelWarn, "claim not changed", slog.String("connection_id", conn), slog.Any("error", err))
 	}

@@ -50,7 +50,7 @@ func (h *Handler) disconnect(ctx context.Context, a incoming) awsevents.APIGatew
 
 // gone forgets a connection and drops it from its lobby.
 func (h *Handler) gone(ctx context.Context, conn string) error {
-	h.sessions.forget(conn)
+	h.clients.forget(conn)
 	c, err := h.Store.DeleteConnection(ctx, conn)
 	if errors.Is(err, store.ErrNotFound) {
 		return nil

@@ -53,6 +53,6 @@ func TestGoneAreForgotten(t *testing.T) {
 	w.Clock.Move(time.Second)
 	w.Drop("ann")
 	if n := w.Remembered(); n != 0 {
-		t.Errorf("%d sessions outlive their connections", n)
+		t.Errorf("%d clients outlive their connections", n)
 	}
 }

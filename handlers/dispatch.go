@@ -85,7 +85,7 @@ type action struct {
 	conn      string
 	reference string
 	now       time.Time
-	session   *session
+	client    *client
 }
 
 var actionPool = sync.Pool{New: func() any { return new(action) }}
@@ -99,7 +99,7 @@ func (h *Handler) message(ctx context.Context, a incoming) awsevents.APIGatewayP
 	req := actionPool.Get().(*action)
 	defer actionPool.Put(req)
 	req.conn, req.reference, req.now = a.conn, a.reference, h.Now()
-	req.session = h.sessions.of(a.conn)
+	req.client = h.client(a.conn)
 	work, end := workingTime(ctx)
 	defer end()
 	h.answer(ctx, req, caught(func() error { return h.act(work, req, a.body) }))
@@ -135,7 +135,7 @@ func lastTime(ctx context.Context) (context.Context, context.CancelFunc) {
 // act dispatches by the message's action.
 func (h *Handler) act(ctx context.Context, req *action, body string) error {
 	invalid := req.Decode(body)
-	if wait := req.session.spend(req.now, h.Rate, h.Burst); wait > 0 {
+	if wait := req.client.spend(req.now); wait > 0 {
 		return tooFast(wait)
 	}
 	if invalid != nil {

@@ -57,7 +57,8 @@ type Config struct {
 // concurrently.
 type Handler struct {
 	Config
-	sessions sessions
+	clients        remembered[client]
+	wrongPasswords remembered[limiter] // by lobby
 }
 
 // New returns a Handler.

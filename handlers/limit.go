@@ -3,6 +3,8 @@ package handlers
 import (
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"bellhop/events"
 )
 
@@ -11,9 +13,12 @@ import (
 // once.
 const guessCost = 20
 
+// pay charges the sender for n more actions.
+func (req *action) pay(n int) { req.client.pay(req.now, n) }
+
 // guessed charges the sender for what might have been a guess.
 func (h *Handler) guessed(req *action, err error) error {
-	req.session.pay(guessCost - 1)
+	req.pay(guessCost - 1)
 	return err
 }
 
@@ -24,27 +29,32 @@ func tooFast(wait time.Duration) error {
 	}
 }
 
-// spend takes one action out of a bucket of size burst that fills at rate
-// actions a second. If there is none, it returns how long to wait.
-func (s *session) spend(now time.Time, rate, burst float64) (wait time.Duration) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.last.IsZero() {
-		s.tokens = burst
-	} else {
-		s.tokens = min(burst, s.tokens+max(0, now.Sub(s.last).Seconds())*rate)
+// A limiter is a bucket of actions. Call fill before anything else.
+type limiter struct{ bucket rate.Limiter }
+
+// fill makes l a full bucket of size burst that fills at perSecond actions a
+// second.
+func (l *limiter) fill(perSecond, burst float64) {
+	// Whatever the time is, the bucket fills from the zero time until then.
+	l.bucket.SetBurstAt(time.Time{}, int(burst))
+	l.bucket.SetLimitAt(time.Time{}, rate.Limit(perSecond))
+}
+
+// spend takes one action out of the bucket. If there is none, it returns how
+// long to wait.
+func (l *limiter) spend(now time.Time) (wait time.Duration) {
+	if l.bucket.AllowN(now, 1) {
+		return 0
 	}
-	s.last = now
-	if s.tokens < 1 {
-		return time.Duration((1 - s.tokens) / rate * float64(time.Second))
-	}
-	s.tokens--
-	return 0
+	missing := 1 - l.bucket.TokensAt(now)
+	return time.Duration(missing / float64(l.bucket.Limit()) * float64(time.Second))
 }
 
 // pay takes n more actions out of the bucket, which can leave it in debt.
-func (s *session) pay(n float64) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.tokens -= n
+func (l *limiter) pay(now time.Time, n int) {
+	burst := l.bucket.Burst()
+	for n > 0 && burst > 0 { // a reservation is for a bucketful at most
+		l.bucket.ReserveN(now, min(n, burst))
+		n -= burst
+	}
 }

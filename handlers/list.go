@@ -49,7 +49,7 @@ func (h *Handler) find(ctx context.Context, req *action, game string, o *lobby.O
 	return func(yield func(lobby.Listing, error) bool) {
 		for more, read := true, 0; more; n, read = min(4*n, maxListed), read+1 {
 			if read > 0 {
-				req.session.pay(guessCost)
+				req.pay(guessCost)
 			}
 			var page []lobby.Listing
 			var err error

@@ -216,7 +216,7 @@ func (h *Handler) sendInOrder(ctx context.Context, all []outgoing) error {
 // logUndelivered logs why l was not delivered. A receiver that does not read is
 // logged once: it must not fill a log.
 func (h *Handler) logUndelivered(ctx context.Context, l outgoing, err error) {
-	if err == nil || errors.Is(err, ErrGone) || errors.Is(err, ErrBusy) && h.sessions.of(l.to).wasBusy() {
+	if err == nil || errors.Is(err, ErrGone) || errors.Is(err, ErrBusy) && h.client(l.to).busy.Swap(true) {
 		return
 	}
 	h.Log.LogAttrs(ctx, slog.LevelWarn, "event not delivered", slog.String("connection_id", l.to),

@@ -62,8 +62,15 @@ const (
 	passwordRate  = 10
 )
 
-// passwordTries names the bucket for wrong passwords of the lobby at key.
-func passwordTries(key lobby.Key) string { return "password of " + string(key) }
+// passwordTries returns the bucket for wrong passwords of the lobby at key.
+func (h *Handler) passwordTries(key lobby.Key) *limiter {
+	if l := h.wrongPasswords.find(string(key)); l != nil {
+		return l
+	}
+	l := new(limiter)
+	l.fill(passwordRate, passwordBurst)
+	return h.wrongPasswords.add(string(key), l)
+}
 
 // prove returns nil if password matches hash, the stored hash of the lobby at
 // key. Otherwise it returns lobby.ErrWrongPassword or, after too many wrong
@@ -83,8 +90,7 @@ func (h *Handler) prove(ctx context.Context, req *action, key lobby.Key, hash, p
 	case err != nil:
 		return err
 	case subtle.ConstantTimeCompare([]byte(is), []byte(hash)) != 1:
-		tries := h.sessions.of(passwordTries(key))
-		if wait := tries.spend(req.now, passwordRate, passwordBurst); wait > 0 {
+		if wait := h.passwordTries(key).spend(req.now); wait > 0 {
 			return h.guessed(req, tooFast(wait))
 		}
 		return h.guessed(req, lobby.ErrWrongPassword)

@@ -46,7 +46,7 @@ func (h *Handler) quickJoin(ctx context.Context, req *action) error {
 	}
 	own := h.NewID()
 	if c.OrStart != nil {
-		req.session.pay(guessCost - 1)
+		req.pay(guessCost - 1)
 		own = cmp.Or(strings.Clone(c.OrStart.LobbyID), own)
 	}
 	at, err := h.claim(ctx, req, lobby.Claim{}, own) // so that the sender goes nowhere else meanwhile
@@ -125,7 +125,7 @@ func (h *Handler) joinAny(ctx context.Context, req *action, at store.Connection,
 		if in, at, err = h.joinOneOf(ctx, req, at, open, c); in || err != nil || look == maxLooks {
 			break
 		}
-		req.session.pay(guessCost)
+		req.pay(guessCost)
 		open, err = h.open(ctx, req, c, maxKnown)
 	}
 	return in, at, err

@@ -17,7 +17,7 @@ func (h *Handler) startLobby(ctx context.Context, req *action) error {
 	if err != nil {
 		return err
 	}
-	req.session.pay(guessCost - 1)
+	req.pay(guessCost - 1)
 	l, s, err := h.openLobby(ctx, req, c)
 	if err != nil {
 		return err
