@@ -150,7 +150,7 @@ func (h *Handler) undoClaim(ctx context.Context, at store.Connection, cause erro
 // later would make the claim count for longer than claimTTL.
 func newClaim(id string, now time.Time, from lobby.Claim) lobby.Claim {
 	c := lobby.Claim{
-		LobbyID: strings.Clone(strings.ToLower(id)), ID: 1 + rand.Uint32N(math.MaxUint32), At: now.UnixMilli(),
+		LobbyID: strings.ToLower(id), ID: 1 + rand.Uint32N(math.MaxUint32), At: now.UnixMilli(),
 	}
 	if c.LobbyID == from.LobbyID && c.At == from.At {
 		c.At = from.At - 1

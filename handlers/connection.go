@@ -3,7 +3,6 @@ package handlers
 import (
 	"context"
 	"errors"
-	"strings"
 	"time"
 
 	awsevents "github.com/aws/aws-lambda-go/events"
@@ -18,7 +17,7 @@ import (
 func (h *Handler) connect(ctx context.Context, a incoming) awsevents.APIGatewayProxyResponse {
 	c := store.Connection{ID: a.conn, Game: "default", ExpiresAt: h.Now().Add(store.ConnectionTTL)}
 	if game, ok := a.query["game"]; ok {
-		if c.Game = strings.Clone(game); !events.IsGame(game) {
+		if c.Game = game; !events.IsGame(game) {
 			return refuse("Make the parameter game 1 to 64 of the characters A-Z a-z 0-9 . _ and -.")
 		}
 	}

@@ -3,7 +3,6 @@ package handlers
 import (
 	"context"
 	"errors"
-	"strings"
 
 	"bellhop/events"
 	"bellhop/lobby"
@@ -31,8 +30,8 @@ func (h *Handler) joinLobby(ctx context.Context, req *action) error {
 func (h *Handler) join(ctx context.Context, req *action, at store.Connection, seen *lobby.Lobby, c events.JoinLobby) error {
 	id, s, in := c.LobbyID, resumeToken{secret: h.NewSecret()}, false
 	r := lobby.JoinRequest{
-		Conn: req.conn, Player: strings.Clone(c.Player), Original: at.Original,
-		ClaimID: at.Claim.ID, ClaimedAt: at.Claim.At, RequestID: strings.Clone(req.RequestID),
+		Conn: req.conn, Player: c.Player, Original: at.Original,
+		ClaimID: at.Claim.ID, ClaimedAt: at.Claim.At, RequestID: req.RequestID,
 	}
 	var m lobby.Member
 	l, err := h.update(ctx, change{key: at.Key(), seen: seen, silent: true}, func(l *lobby.Lobby) (err error) {

@@ -3,7 +3,6 @@ package handlers
 import (
 	"context"
 	"errors"
-	"strings"
 	"sync"
 
 	"bellhop/events"
@@ -158,9 +157,6 @@ func (h *Handler) updateLobby(ctx context.Context, req *action) error {
 	var c events.UpdateLobby
 	if err := req.Content.Read(&c); err != nil {
 		return err
-	}
-	if c.Metadata != nil {
-		*c.Metadata = strings.Clone(*c.Metadata)
 	}
 	hashed := sync.OnceValues(func() (string, error) { return hashPassword(ctx, *c.Password) })
 	_, err := h.updateOwn(ctx, req, func(l *lobby.Lobby) (err error) {

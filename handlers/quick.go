@@ -47,7 +47,7 @@ func (h *Handler) quickJoin(ctx context.Context, req *action) error {
 	own := h.NewID()
 	if c.OrStart != nil {
 		req.pay(guessCost - 1)
-		own = cmp.Or(strings.Clone(c.OrStart.LobbyID), own)
+		own = cmp.Or(c.OrStart.LobbyID, own)
 	}
 	at, err := h.claim(ctx, req, lobby.Claim{}, own) // so that the sender goes nowhere else meanwhile
 	if err != nil {

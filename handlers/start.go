@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"strings"
 
 	"bellhop/events"
 	"bellhop/lobby"
@@ -51,7 +50,7 @@ func (h *Handler) started(ctx context.Context, req *action, l *lobby.Lobby, s re
 // host's resume token.
 func (h *Handler) openLobby(ctx context.Context, req *action, c events.StartLobby) (l *lobby.Lobby, s resumeToken, err error) {
 	if c.LobbyID != "" {
-		return h.openAs(ctx, req, strings.Clone(c.LobbyID), c)
+		return h.openAs(ctx, req, c.LobbyID, c)
 	}
 	for range 5 { // with a million lobbies open, one id in 500 is taken
 		if l, s, err = h.openAs(ctx, req, h.NewID(), c); !errors.Is(err, store.ErrExists) {
@@ -93,13 +92,13 @@ func (h *Handler) openAt(ctx context.Context, req *action, at store.Connection, 
 // newLobby returns a lobby with at as its host, and the host's resume token.
 func (h *Handler) newLobby(at store.Connection, id string, c events.StartLobby) (lobby.Lobby, resumeToken) {
 	s := resumeToken{h.NewSecret(), lobby.FirstPeerID, id}
-	host := lobby.Member{Conn: at.ID, Player: strings.Clone(c.Player), Original: at.Original, ClaimID: at.Claim.ID, ClaimedAt: at.Claim.At}
+	host := lobby.Member{Conn: at.ID, Player: c.Player, Original: at.Original, ClaimID: at.Claim.ID, ClaimedAt: at.Claim.At}
 	if !at.Original {
 		host.Token = s.hash()
 	}
 	l := lobby.New(at.Game, id, host)
 	l.MaxPlayers = cmp.Or(c.MaxPlayers, l.MaxPlayers)
-	l.Public, l.AutoAccept, l.Metadata = c.Public, c.AutoAccept, strings.Clone(c.Metadata)
+	l.Public, l.AutoAccept, l.Metadata = c.Public, c.AutoAccept, c.Metadata
 	l.Mesh, l.Migrates = c.Mesh, c.Migrates
 	now := h.Now()
 	l.CreatedAt, l.ExpiresAt = now.UnixMicro(), l.Lasts(now)

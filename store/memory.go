@@ -5,6 +5,7 @@ import (
 	"iter"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -40,6 +41,7 @@ func (m *Memory) CreateLobby(ctx context.Context, l lobby.Lobby) error {
 			return nil, false, ErrExists
 		}
 		l := l.Clone()
+		own(&l, new(lobby.Lobby))
 		l.Version = FirstVersion()
 		return &l, true, nil
 	})
@@ -57,6 +59,7 @@ func (m *Memory) SwapLobby(ctx context.Context, old, new *lobby.Lobby) error {
 			return nil, false, ErrConflict
 		}
 		l := new.Clone()
+		own(&l, is)
 		l.Version = old.Version + 1
 		return &l, !l.Closed, nil
 	})
@@ -64,6 +67,7 @@ func (m *Memory) SwapLobby(ctx context.Context, old, new *lobby.Lobby) error {
 
 // PutConnection implements Store.
 func (m *Memory) PutConnection(ctx context.Context, c Connection) error {
+	c.ID, c.Game, c.LobbyID = strings.Clone(c.ID), strings.Clone(c.Game), strings.Clone(c.LobbyID)
 	return m.connections.update(ctx, c.ID, func(is Connection, found bool) (Connection, bool, error) {
 		if found {
 			return is, true, nil
@@ -88,6 +92,7 @@ func (m *Memory) Claim(ctx context.Context, id string, from, to lobby.Claim) (is
 			return c, true, ErrConflict
 		}
 		is.Claim = to
+		is.LobbyID = strings.Clone(to.LobbyID)
 		return is, true, nil
 	})
 	return is, err
@@ -103,6 +108,47 @@ func (m *Memory) DeleteConnection(ctx context.Context, id string) (was Connectio
 		return c, false, nil
 	})
 	return was, err
+}
+
+// own gives l, which is about to be kept, memory of its own for each string
+// that old does not have: a caller's string can be part of a larger one, such
+// as a message, or of memory that is used again.
+func own(l, old *lobby.Lobby) {
+	l.Game, l.ID = ownString(l.Game, old.Game), ownString(l.ID, old.ID)
+	l.Metadata, l.Password = ownString(l.Metadata, old.Metadata), ownString(l.Password, old.Password)
+	for i := range l.Members {
+		m := &l.Members[i]
+		if !contains(old.Members, i, func(was *lobby.Member) bool { return was.Conn == m.Conn }) {
+			m.Conn, m.Player, m.Token = strings.Clone(m.Conn), strings.Clone(m.Player), strings.Clone(m.Token)
+		}
+	}
+	for i := range l.Waiting {
+		r := &l.Waiting[i]
+		if !contains(old.Waiting, i, func(was *lobby.JoinRequest) bool { return was.Conn == r.Conn }) {
+			r.Conn, r.Player, r.RequestID = strings.Clone(r.Conn), strings.Clone(r.Player), strings.Clone(r.RequestID)
+		}
+	}
+}
+
+// contains reports whether is holds for an element of all, which is likely the
+// one at i.
+func contains[T any](all []T, i int, is func(*T) bool) bool {
+	if i < len(all) && is(&all[i]) {
+		return true
+	}
+	for i := range all {
+		if is(&all[i]) {
+			return true
+		}
+	}
+	return false
+}
+
+func ownString(s, old string) string {
+	if s == old {
+		return old
+	}
+	return strings.Clone(s)
 }
 
 // Lobbies yields every lobby, in no order, for an operator's view of the
