@@ -13,7 +13,7 @@ import (
 	"github.com/coder/websocket"
 )
 
-// TestReplay checks that `go run ./gateway -record` writes a conversation that
+// TestReplay checks that `go run ./internal/record` writes a conversation that
 // replays in memory and over sockets. It has generated ids, tokens, a slot that
 // is kept and resumed, and a connection that closes because its slot was
 // resumed.
@@ -80,16 +80,16 @@ func TestReplay(t *testing.T) {
 	}
 }
 
-// record runs the gateway with -record. It returns the gateway's address and a
+// record runs internal/record. It returns the gateway's address and a
 // function that stops it.
 func record(t *testing.T, file string) (url string, stop func()) {
 	program := filepath.Join(t.TempDir(), "gateway")
-	if out, err := exec.Command("go", "build", "-o", program, "../gateway").CombinedOutput(); err != nil {
+	if out, err := exec.Command("go", "build", "-o", program, "../internal/record").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	ctx, kill := context.WithCancel(t.Context())
 	t.Cleanup(kill)
-	run := exec.CommandContext(ctx, program, "-listen", "127.0.0.1:0", "-record", file)
+	run := exec.CommandContext(ctx, program, "-listen", "127.0.0.1:0", file)
 	run.Stderr = os.Stderr
 	stdout, err := run.StdoutPipe()
 	if err != nil {

@@ -75,8 +75,8 @@ func (i *integration) setParameter(text string) error {
 	return nil
 }
 
-// checkMoved returns an error for flags that moved to gateway emulate. It shows
-// the arguments in their new spelling.
+// checkMoved returns an error for flags that moved to another command. For those
+// of gateway emulate it shows the arguments in their new spelling.
 func checkMoved(args []string) error {
 	moved := ""
 	renamed := []string{"gateway emulate"}
@@ -84,6 +84,8 @@ func checkMoved(args []string) error {
 		name, value, hasValue := strings.Cut(arg, "=")
 		name = "-" + strings.TrimLeft(name, "-")
 		switch isFlag := strings.HasPrefix(arg, "-"); {
+		case isFlag && name == "-record":
+			return errors.New("-record is a program of its own; write: go run ./internal/record FILE")
 		case isFlag && slices.Contains([]string{"-template", "-api", "-parameter"}, name):
 			moved = name
 		case isFlag && (name == "-bootstrap" || name == "-lambda"):

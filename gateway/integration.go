@@ -90,7 +90,6 @@ func (i *integration) address() string {
 // A running program is a server and what has to end with it.
 type running struct {
 	*server.Server
-	recorder  *recorder   // nil if nothing is recorded
 	functions []io.Closer // that run here
 }
 
@@ -108,17 +107,13 @@ func (p *running) end() {
 // that is not the handler in this program. The program must be ended.
 func openProgram(ctx context.Context, o options, log *slog.Logger, stdout, stderr io.Writer) (*running, error) {
 	o.faultFlags.chooseSeed(stdout)
-	var err error
-	if o.recorder, err = openRecorder(o.record, log); err != nil {
-		return nil, err
-	}
-	p := &running{recorder: o.recorder}
-	if err = p.open(ctx, o, log, stdout, stderr); err == nil && o.metrics != "" {
+	p := &running{}
+	err := p.open(ctx, o, log, stdout, stderr)
+	if err == nil && o.metrics != "" {
 		err = p.openMetrics(o.metrics, stdout)
 	}
 	if err != nil {
 		p.end()
-		o.recorder.close(ctx)
 		return nil, err
 	}
 	return p, nil
@@ -165,7 +160,7 @@ func (p *running) openMetrics(address string, stdout io.Writer) error {
 
 // configureHandler sets what the handler in this program needs.
 func (o options) configureHandler(c *server.Config) (err error) {
-	c.Handler = handlers.Config{Grace: o.grace, Rate: o.rate, ICE: o.ice, Later: o.later()}
+	c.Handler = handlers.Config{Grace: o.grace, Rate: o.rate, ICE: o.ice}
 	c.Handler.Store, err = openStore(o)
 	return err
 }
@@ -212,7 +207,6 @@ func (o options) newServer(c server.Config) *server.Server {
 	c.Sockets.Stage = cmp.Or(c.Sockets.Stage, o.stage)
 	c.Sockets.Idle, c.Sockets.Lifetime, c.Sockets.Ping, c.Sockets.TrustProxy = o.idle, o.lifetime, o.ping, o.trustProxy
 	o.faultFlags.apply(&c)
-	o.recorder.listen(&c)
 	return server.New(c)
 }
 

@@ -53,8 +53,6 @@ type options struct {
 	table          string
 	dynamodb       string
 	log            string
-	record         string
-	recorder       *recorder // nil if nothing is recorded
 	listenFlags
 	iceServers     string
 	turnSecretFile string
@@ -102,9 +100,6 @@ func parse(args []string, stderr io.Writer) (o options, err error) {
 	o.handlerFlags(f)
 	o.integration.flags(f)
 	f.StringVar(&o.stage, "stage", "local", "`name` of the stage, which is also a path that clients can connect to")
-	f.StringVar(&o.record, "record", "", "`file` to which messages are recorded, in the format of testdata/conversations, which replays it. It holds\n"+
-		"all content. While recording, one message is handled at a time, and slots expire when a client next\n"+
-		"looks, as on AWS")
 	f.Usage = func() {
 		fmt.Fprint(stderr, usage)
 		f.PrintDefaults()
@@ -112,7 +107,7 @@ func parse(args []string, stderr io.Writer) (o options, err error) {
 	if err := f.Parse(args); err != nil {
 		return o, err
 	}
-	if err := errors.Join(o.checkShared(f), o.checkHandler(), o.integration.check(f), o.checkRecord(f)); err != nil {
+	if err := errors.Join(o.checkShared(f), o.checkHandler(), o.integration.check(f)); err != nil {
 		return o, err
 	}
 	return o, o.readICE()
@@ -274,9 +269,6 @@ const drainTime = 7 * time.Second
 func drain(p *running, stdout io.Writer) error {
 	ctx, cancel := context.WithTimeout(context.Background(), drainTime)
 	defer cancel()
-	over, stop := context.WithTimeout(ctx, drainTime/3)
-	defer stop()
-	recorded := p.recorder.close(over)
 	fmt.Fprintf(stdout, "Closing %d connections.\n", p.Sockets.Connections())
-	return errors.Join(recorded, p.Shutdown(ctx))
+	return p.Shutdown(ctx)
 }

@@ -128,6 +128,7 @@ func TestTemplateArguments(t *testing.T) {
 	for _, test := range []struct{ args, want string }{
 		{"-template " + other + " -bootstrap a", "-template is a flag of gateway emulate; write: gateway emulate -listen 127.0.0.1:0 -template " + other + " -functions a"},
 		{"--template=" + other + " -lambda=http://b", "write: gateway emulate -listen 127.0.0.1:0 --template=" + other + " -functions=http://b"},
+		{"-record a", "write: go run ./internal/record FILE"},
 		{"-api Api", "-api is a flag of gateway emulate"},
 		{"-parameter A=b", "-parameter is a flag of gateway emulate"},
 		{"emulate -h", "sam local start-lambda --warm-containers"},
@@ -149,10 +150,6 @@ func TestTemplateArguments(t *testing.T) {
 		{"-delay -1s", "-delay must not be less than 0"},
 		{"emulate -log json -template " + unknown + " -functions " + folder, `"level":"WARN","msg":"unknown.yaml:`},
 		{"-log xml", "-log is text or json"},
-		{"-record a -reorder 0.1", "-record writes what can be replayed"},
-		{"-record a -rate 5", "with the usual -rate and -grace"},
-		{"-record " + python, "-record does not overwrite"},
-		{"-record " + folder + "/no/such", "cannot record: open"},
 	} {
 		var stderr strings.Builder
 		err := run(t.Context(), listening(strings.Fields(test.args)), io.Discard, &stderr)

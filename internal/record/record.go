@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -17,13 +16,11 @@ import (
 	awsevents "github.com/aws/aws-lambda-go/events"
 
 	"bellhop/gateway/apigateway"
-	"bellhop/gateway/server"
 )
 
 // A recorder writes the clients' messages and events as a conversation, in the
 // format of testdata/conversations. It lets one message be handled at a time,
-// so that events stand below the message that caused them. A nil recorder
-// records nothing.
+// so that events stand below the message that caused them.
 //
 // It replaces values that differ in each run, as the format does: connection
 // ids become names, tokens are numbered, and time passes in whole seconds from
@@ -56,45 +53,18 @@ type recorded struct {
 	heard  []string
 }
 
-func (o *options) checkRecord(f *flag.FlagSet) error {
-	given := map[string]bool{}
-	f.Visit(func(f *flag.Flag) { given[f.Name] = true })
-	switch {
-	case o.record == "":
-		return nil
-	case o.faultFlags.Any():
-		return errors.New("-record writes what can be replayed, and chance cannot: leave out -reorder, -delay, -drop-disconnect, -gone and -throttle")
-	case given["rate"] || given["grace"]:
-		return errors.New("-record writes what is replayed with the usual -rate and -grace: leave them out")
-	}
-	return nil
-}
-
-// later is the handler's timer, or nil for the usual one. A recording has none,
-// since a replay has none either.
-func (o options) later() func(time.Duration, func()) {
-	if o.recorder == nil {
-		return nil
-	}
-	return func(time.Duration, func()) {}
-}
-
-// openRecorder creates a file, which must not exist yet. Without a name it
-// returns nil.
+// openRecorder creates a file, which must not exist yet.
 func openRecorder(file string, log *slog.Logger) (*recorder, error) {
-	if file == "" {
-		return nil, nil
-	}
 	out, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if errors.Is(err, os.ErrExist) {
-		return nil, fmt.Errorf("-record does not overwrite %s; choose another file", file)
+		return nil, fmt.Errorf("%s exists, and is not overwritten; choose another file", file)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("cannot record: %w", err)
 	}
 	r := newRecorder(time.Now)
 	r.file, r.log = out, log
-	r.write("# Recorded by go run ./gateway -record.")
+	r.write("# Recorded by go run ./internal/record.")
 	return r, nil
 }
 
@@ -110,9 +80,6 @@ func newRecorder(now func() time.Time) *recorder {
 // close ends the file when the current step is over or ctx ends. Later steps,
 // such as the notifications of the end, are not written.
 func (r *recorder) close(ctx context.Context) error {
-	if r == nil {
-		return nil
-	}
 	defer context.AfterFunc(ctx, func() {
 		r.mu.Lock()
 		defer r.mu.Unlock()
@@ -126,17 +93,6 @@ func (r *recorder) close(ctx context.Context) error {
 	r.closed = true
 	r.next.Broadcast()
 	return r.file.Close()
-}
-
-// listen passes all events of the gateway to the recorder.
-func (r *recorder) listen(c *server.Config) {
-	if r == nil {
-		return
-	}
-	_, ends := c.Sockets.Routes["$disconnect"]
-	r.ends = ends || c.Sockets.Routes == nil
-	c.Sockets.Hooks = apigateway.Hooks{Arrive: r.arrive, Posted: r.posted, Closed: r.closes}
-	c.Intercept = r.invoker
 }
 
 // begin waits until no step is in progress. It returns false if nothing is to

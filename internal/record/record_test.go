@@ -55,7 +55,7 @@ func TestRecord(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := `# Recorded by go run ./gateway -record.
+	want := `# Recorded by go run ./internal/record.
 client1 connects
 client2 connects
 client1> {"to":"client2"}
