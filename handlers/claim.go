@@ -50,7 +50,7 @@ func (h *Handler) claimAndRead(ctx context.Context, req *action, from lobby.Clai
 	} else {
 		at, err = h.claimNext(ctx, req, c, id)
 	}
-	if seen = <-ahead; seen != nil && seen.Has(req.conn) { // read before the sender left it
+	if seen = <-ahead; seen != nil && seen.Has(req.conn) { // the read was before the sender left it
 		seen = nil
 	}
 	return at, seen, err
@@ -81,7 +81,7 @@ func (h *Handler) claimNext(ctx context.Context, req *action, c store.Connection
 			return c, err
 		}
 	}
-	return store.Connection{}, lobby.ErrAlreadyIn // the same client keeps moving it: it is on its way
+	return store.Connection{}, lobby.ErrAlreadyIn // the same client keeps moving it: it is entering
 }
 
 // replaceClaim replaces the sender's claim from by one of the lobby id. It
@@ -107,7 +107,7 @@ func (h *Handler) checkFree(ctx context.Context, c store.Connection, now time.Ti
 	}
 	wait := claimLeft(c.Claim, now)
 	l, err := h.Store.Lobby(ctx, c.Key())
-	if err == nil && l.Has(c.ID) && l.Due(now) { // it was there, so it is not on its way, and may be out by now
+	if err == nil && l.Has(c.ID) && l.Due(now) { // it was there, so it is not entering, and might be out by now
 		l, err = h.read(ctx, c.Key())
 		wait = 0
 	}
@@ -146,8 +146,8 @@ func (h *Handler) undoClaim(ctx context.Context, at store.Connection, cause erro
 
 // newClaim returns a claim of the lobby id that is to replace the claim from.
 // Versions without claim IDs know a claim by its lobby and its time. So if from
-// is of the same lobby and millisecond, the new claim's time is one earlier. One
-// later would make the claim count for longer than claimTTL.
+// is of the same lobby and millisecond, the new claim's time is one earlier.
+// One later would make the claim count for longer than claimTTL.
 func newClaim(id string, now time.Time, from lobby.Claim) lobby.Claim {
 	c := lobby.Claim{
 		LobbyID: strings.ToLower(id), ID: 1 + rand.Uint32N(math.MaxUint32), At: now.UnixMilli(),
@@ -195,10 +195,11 @@ func (h *Handler) swapClaim(ctx context.Context, conn string, from, to lobby.Cla
 	}
 }
 
-// swapAndSettle writes a changed lobby. At the same time it settles the claims of
-// those who are out of the lobby by this change, so that they can go elsewhere as
-// soon as the lobby does not list them. Their claims have done their work, since
-// the lobby has listed them; so settling is right even if the write fails.
+// swapAndSettle writes a changed lobby. At the same time it settles the claims
+// of those who leave the lobby by this change, so that they can go elsewhere as
+// soon as the lobby does not list them. Their claims have done their work,
+// since the lobby has listed them; so settling is right even if the write
+// fails.
 func (h *Handler) swapAndSettle(ctx context.Context, old, new *lobby.Lobby) error {
 	var all []func()
 	for _, gone := range lobby.Gone(old, new) {

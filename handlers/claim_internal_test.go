@@ -7,8 +7,8 @@ import (
 	"bellhop/lobby"
 )
 
-// TestClaimTimes guards that versions without claim IDs, which know a claim by
-// its lobby and time, never take a new claim for the one that it replaces.
+// TestClaimTimes checks that versions without claim IDs, which know a claim by
+// its lobby and time, never mistake a new claim for the one that it replaces.
 func TestClaimTimes(t *testing.T) {
 	now := time.UnixMilli(1000)
 	first := newClaim("Hen", now, lobby.Claim{})

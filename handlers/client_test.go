@@ -8,7 +8,7 @@ import (
 	"bellhop/internal/sharded"
 )
 
-// TestClientsAreForgotten guards that a process that runs for long remembers no
+// TestClientsAreForgotten checks that a process that runs for long remembers no
 // more than so many connections.
 func TestClientsAreForgotten(t *testing.T) {
 	var clients remembered[client]
@@ -29,7 +29,7 @@ func TestClientsAreForgotten(t *testing.T) {
 	}
 }
 
-// TestLimiter guards that charges beyond the size of the bucket leave it in
+// TestLimiter checks that charges beyond the size of the bucket leave it in
 // debt, and that a sender who waits for as long as it was told can go on.
 func TestLimiter(t *testing.T) {
 	var l limiter

@@ -21,7 +21,7 @@ type Poster interface {
 	// Post sends data, one event, and does not keep it. It returns ErrGone if the
 	// connection is gone, and ErrBusy if it accepts nothing more for now.
 	Post(ctx context.Context, connectionID string, data []byte) error
-	// Hangup closes the connection after what was posted. It returns ErrGone if
+	// Hangup closes the connection after all posted data. It returns ErrGone if
 	// the connection is gone.
 	Hangup(ctx context.Context, connectionID string) error
 }

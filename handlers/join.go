@@ -9,7 +9,7 @@ import (
 	"bellhop/store"
 )
 
-// joinLobby asks a lobby's host to let the sender in.
+// joinLobby sends the sender's request to join to a lobby's host.
 func (h *Handler) joinLobby(ctx context.Context, req *action) error {
 	var c events.JoinLobby
 	if err := req.Content.Read(&c); err != nil {
@@ -25,8 +25,8 @@ func (h *Handler) joinLobby(ctx context.Context, req *action) error {
 	return err
 }
 
-// join asks the host of the lobby that the sender claims to let it in. seen is
-// that lobby if it has been read, else nil.
+// join sends the sender's request to the host of the lobby that the sender
+// claims. seen is that lobby if it has been read, else nil.
 func (h *Handler) join(ctx context.Context, req *action, at store.Connection, seen *lobby.Lobby, c events.JoinLobby) error {
 	id, s, in := c.LobbyID, resumeToken{secret: h.NewSecret()}, false
 	r := lobby.JoinRequest{
@@ -50,7 +50,7 @@ func (h *Handler) join(ctx context.Context, req *action, at store.Connection, se
 	case err != nil:
 		err = h.undoClaim(ctx, at, err)
 	}
-	if l != nil { // who is found gone by it is dropped when the sender has its answer, which is of before
+	if l != nil { // clients found gone are dropped after the sender has its answer, which shows the lobby before
 		defer h.dropAll(ctx, l.Key(), h.notifyChanges(ctx, nil, l))
 	}
 	switch {
@@ -77,7 +77,7 @@ func isRefusal(err error) bool {
 	return false
 }
 
-// admit notifies the host that the sender has come in, then answers the sender.
+// admit notifies the host that the sender has joined, then answers the sender.
 // If the host turns out to be gone, the sender is removed again.
 func (h *Handler) admit(ctx context.Context, req *action, l *lobby.Lobby, m lobby.Member, s resumeToken) error {
 	now, host, err := h.notifyHost(ctx, l, m)
@@ -93,8 +93,9 @@ func (h *Handler) admit(ctx context.Context, req *action, l *lobby.Lobby, m lobb
 	return h.removeUnseen(ctx, l, m.Conn, host)
 }
 
-// notifyHost tells the host that m has come into l. It returns the lobby as it was then, and the connection that was told.
-// It returns an error for the sender if m is out again.
+// notifyHost notifies the host that m has joined l. It returns the lobby as it
+// was then, and the notified connection. It returns an error for the sender if
+// m is out again.
 func (h *Handler) notifyHost(ctx context.Context, l *lobby.Lobby, m lobby.Member) (now *lobby.Lobby, told string, err error) {
 	now = l
 	for {
@@ -120,7 +121,8 @@ func (h *Handler) notifyHost(ctx context.Context, l *lobby.Lobby, m lobby.Member
 	}
 }
 
-// removeUnseen takes out of the lobby again who was let into l and is gone before the answer. told has heard of them.
+// removeUnseen removes from the lobby a client that was admitted to l and is
+// gone before the answer. told have been notified of it.
 func (h *Handler) removeUnseen(ctx context.Context, l *lobby.Lobby, conn, told string) error {
 	ctx, cancel := lastTime(ctx)
 	defer cancel()
@@ -131,7 +133,7 @@ func (h *Handler) removeUnseen(ctx context.Context, l *lobby.Lobby, conn, told s
 		return nil
 	})
 	switch {
-	case errors.Is(err, lobby.ErrNotIn): // or is the host by now
+	case errors.Is(err, lobby.ErrNotIn): // or it is the host by now
 		_, err = h.drop(ctx, l.Key(), conn)
 	case errors.Is(err, store.ErrNotFound):
 		return nil
@@ -139,8 +141,8 @@ func (h *Handler) removeUnseen(ctx context.Context, l *lobby.Lobby, conn, told s
 	return err
 }
 
-// introduce notifies the members linked with m that it has come in, except the
-// one that knows already.
+// introduce notifies the members linked with m of its arrival, except the one
+// that knows already.
 func (h *Handler) introduce(ctx context.Context, l *lobby.Lobby, m lobby.Member, told string) {
 	var all []outgoing
 	for _, peer := range l.Peers(m) {
@@ -180,7 +182,7 @@ func (h *Handler) hostGone(ctx context.Context, key lobby.Key, host lobby.Member
 	return l, err
 }
 
-// accepted returns what m is sent when it has come into l.
+// accepted returns the event for m when it has joined l.
 func (h *Handler) accepted(l *lobby.Lobby, m lobby.Member, s resumeToken, requestID string) outgoing {
 	s.peerID, s.lobbyID = m.PeerID, l.ID
 	return outgoing{to: m.Conn, original: m.Original, requestID: requestID, event: events.RequestAccepted{
@@ -204,7 +206,7 @@ func (h *Handler) askHost(ctx context.Context, req *action, l *lobby.Lobby) erro
 	}
 	if errors.Is(err, ErrGone) {
 		if _, err = h.hostGone(ctx, l.Key(), host, withdraw); errors.Is(err, store.ErrNotFound) {
-			return nil // the sender has heard that the lobby has closed
+			return nil // the sender has been notified that the lobby is closed
 		}
 		return err
 	}

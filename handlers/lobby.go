@@ -60,7 +60,7 @@ func (h *Handler) undoAccept(ctx context.Context, req *action, accepted *lobby.L
 		return err
 	case l.Host().Conn == r.Conn:
 		answer = h.accepted(l, l.Host(), s, r.RequestID)
-	case out, l.Has(r.Conn), r.RequestID == "": // waits, or has heard that the host is away
+	case out, l.Has(r.Conn), r.RequestID == "": // it waits, or has been notified that the host is away
 		return cause
 	default:
 		answer = requestCancelled(r)
@@ -93,10 +93,10 @@ func (h *Handler) rejectJoinRequest(ctx context.Context, req *action) error {
 	return h.done(ctx, req, events.Done{})
 }
 
-// undoReject lets a connection wait again that could not be notified because of
-// cause, if it has gone nowhere else. It claims the lobby again, so that it
-// goes nowhere else meanwhile. If the lobby has closed since, the connection is
-// notified of that.
+// undoReject undoes a rejection that could not be delivered because of cause,
+// if the connection has gone nowhere else. The connection claims the lobby
+// again, and waits. If the lobby has closed since, the connection is notified
+// of that.
 func (h *Handler) undoReject(ctx context.Context, req *action, rejected *lobby.Lobby, r lobby.JoinRequest, answer outgoing, cause error) error {
 	ctx, cancel := lastTime(ctx)
 	defer cancel()
@@ -118,7 +118,7 @@ func (h *Handler) undoReject(ctx context.Context, req *action, rejected *lobby.L
 	}
 	l, err := h.update(ctx, change{key: rejected.Key(), silent: true}, func(l *lobby.Lobby) error {
 		if l.CreatedAt != rejected.CreatedAt {
-			return store.ErrNotFound // another has taken its id
+			return store.ErrNotFound // another lobby has its id
 		}
 		l.Requeue(req.conn, r)
 		return nil
@@ -173,7 +173,7 @@ func (h *Handler) updateLobby(ctx context.Context, req *action) error {
 	return err
 }
 
-// leaveLobby gives up the sender's slot, or its request for one.
+// leaveLobby gives up the sender's slot or request.
 func (h *Handler) leaveLobby(ctx context.Context, req *action) error {
 	l, err := h.updateOwn(ctx, req, func(l *lobby.Lobby) error { return l.Leave(req.conn) })
 	if err != nil {
@@ -194,7 +194,8 @@ func (h *Handler) answerJoin(ctx context.Context, req *action, l *lobby.Lobby) {
 	}
 }
 
-// requestCancelled answers a request whose sender neither waits any more nor is in the lobby.
+// requestCancelled answers a request whose sender neither waits any more nor is
+// in the lobby.
 func requestCancelled(r lobby.JoinRequest) outgoing {
 	return outgoing{to: r.Conn, original: r.Original, requestID: r.RequestID,
 		event: &events.Error{Code: events.NotInLobby, Message: "You took the request back.", Action: "join_lobby"}}

@@ -27,7 +27,8 @@ const (
 // guesses leave cores to players.
 var hashing = make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2))
 
-// hashTime is how long a sender waits for that before it is told to try again.
+// hashTime is how long a sender waits for that before it gets an error that
+// says when to try again.
 const hashTime = time.Second
 
 // hashPassword returns a salt and the hash of password, or "" if there is none.

@@ -26,19 +26,19 @@ const (
 	maxTries  = 8
 )
 
-// startLag bounds how long a lobby takes to appear that another player starts
-// at the same moment. A slow store is given more time, up to maxPause.
+// startLag limits how long it takes until a lobby appears that another player
+// starts at the same moment. A slow store gets more time, up to maxPause.
 const (
 	startLag = 20 * time.Millisecond
 	maxPause = 500 * time.Millisecond
 )
 
-// maxMoving is how long a player moves from one lobby to another. A claim counts
-// for claimTTL.
+// maxMoving is how long a player moves from one lobby to another. A claim
+// counts for claimTTL.
 const maxMoving = 5 * time.Second
 
-// quickJoin brings the sender into an open lobby or, if there is none, into one
-// of its own.
+// quickJoin brings the sender into an open lobby or, if there is none, into a
+// new one.
 func (h *Handler) quickJoin(ctx context.Context, req *action) error {
 	var c events.QuickJoin
 	if err := req.Content.Read(&c); err != nil {
@@ -49,7 +49,7 @@ func (h *Handler) quickJoin(ctx context.Context, req *action) error {
 		req.pay(guessCost - 1)
 		own = cmp.Or(c.OrStart.LobbyID, own)
 	}
-	at, err := h.claim(ctx, req, lobby.Claim{}, own) // so that the sender goes nowhere else meanwhile
+	at, err := h.claim(ctx, req, lobby.Claim{}, own) // so the sender goes nowhere else in the meantime
 	if err != nil {
 		return err
 	}
@@ -131,7 +131,7 @@ func (h *Handler) joinAny(ctx context.Context, req *action, at store.Connection,
 	return in, at, err
 }
 
-// joinOneOf is joinAny for what is in the list. It tries the first lobby and
+// joinOneOf is joinAny for the listed lobbies. It tries the first lobby and
 // then random other ones, so that players who arrive together spread out.
 func (h *Handler) joinOneOf(ctx context.Context, req *action, at store.Connection, open []lobby.Listing, c events.QuickJoin) (bool, store.Connection, error) {
 	open = slices.Clone(open)
@@ -155,13 +155,13 @@ func (h *Handler) joinOneOf(ctx context.Context, req *action, at store.Connectio
 
 // elsewhere decides between players who all found no lobby at the same moment
 // and started one each. For a player that moves, it closes the player's lobby l
-// and returns where to go. For a player that stays, it returns nil.
+// and returns the lobby to join. For a player that stays, it returns nil.
 //
-// A player stays once somebody has joined it, or if no other lobby has a place.
+// A player stays once another has joined it, or if no other lobby has a place.
 // Until then it looks again, later each time.
 func (h *Handler) elsewhere(ctx context.Context, req *action, l *lobby.Lobby, c events.QuickJoin, began time.Time) []lobby.Listing {
 	if !l.AutoAccept || !l.Discoverable() {
-		return nil // others are not let in by it, or do not find it
+		return nil // others cannot join it, or do not find it
 	}
 	var there []lobby.Listing
 	crowded := false
@@ -186,12 +186,12 @@ func (h *Handler) elsewhere(ctx context.Context, req *action, l *lobby.Lobby, c 
 		}
 		crowded = len(others) > 0
 		if there = better(open[i], others, look); look > maxLooks && len(there) == 0 {
-			there = others // whoever should have come is slow, or waits there for others to come
+			there = others // the expected player is slow, or waits there for others
 		}
 	}
 	_, err := h.update(ctx, change{key: l.Key()}, func(l *lobby.Lobby) error {
 		if len(l.Members) > 1 || len(l.Waiting) > 0 {
-			return lobby.ErrAlreadyIn // somebody was faster
+			return lobby.ErrAlreadyIn // another player was faster
 		}
 		return l.Leave(req.conn)
 	})
@@ -227,10 +227,9 @@ func better(own lobby.Listing, others []lobby.Listing, look int) (there []lobby.
 	return there
 }
 
-// looksToStay draws from a lobby's id for how many looks at the list its only
-// player waits for others to come: of lobbies for four, three in four do not
-// wait, and one in four waits for one look, of those one in four for a second,
-// and so on.
+// looksToStay draws, from a lobby's id, for how many looks at the list its only
+// player waits for others. Of lobbies for four, three in four do not wait, and
+// one in four waits for one look, of those one in four for a second, and so on.
 func looksToStay(l lobby.Listing) int {
 	id := fnv.New32a()
 	id.Write([]byte(l.ID))

@@ -44,7 +44,7 @@ func (h *Handler) resume(ctx context.Context, req *action) error {
 	}); err != nil || m.PeerID != l.HostPeerID {
 		return err
 	}
-	var waiting []outgoing // nobody else has told the host of those who came while it was away
+	var waiting []outgoing // nobody else has notified the host of players who came while it was away
 	for _, r := range l.Waiting {
 		waiting = append(waiting, outgoing{to: m.Conn, event: requestToJoin(r)})
 	}
@@ -55,8 +55,8 @@ func (h *Handler) resume(ctx context.Context, req *action) error {
 	return nil
 }
 
-// noSlot returns the error for a malformed token. A sender that is in a lobby
-// is told that, as with any other token.
+// noSlot returns the error for a malformed token. A sender in a lobby gets that
+// error instead, as with any other token.
 func (h *Handler) noSlot(ctx context.Context, req *action) error {
 	c, err := h.refresh(ctx, req)
 	if err == nil {

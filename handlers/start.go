@@ -24,8 +24,8 @@ func (h *Handler) startLobby(ctx context.Context, req *action) error {
 	return h.started(ctx, req, l, s)
 }
 
-// readStart reads the content of start_lobby. A sender that speaks the original
-// dialect is told nothing about fields that its dialect lacks, right or wrong.
+// readStart reads the content of start_lobby. A sender of the original dialect
+// gets no errors about fields that its dialect lacks.
 func (h *Handler) readStart(ctx context.Context, req *action) (c events.StartLobby, err error) {
 	if err = req.Content.Read(&c); err == nil {
 		return c, nil
@@ -38,7 +38,7 @@ func (h *Handler) readStart(ctx context.Context, req *action) (c events.StartLob
 	return events.StartLobby{LobbyID: original.LobbyID}, err
 }
 
-// started answers the sender that l is open.
+// started answers the sender with lobby_started.
 func (h *Handler) started(ctx context.Context, req *action, l *lobby.Lobby, s resumeToken) error {
 	return h.reply(ctx, req, events.LobbyStarted{
 		LobbyID: l.ID, ConnectionID: req.conn, PeerID: lobby.FirstPeerID, ResumeToken: s.token(), Lobby: wireLobby(l.Listing()),
@@ -70,7 +70,7 @@ func (h *Handler) openAs(ctx context.Context, req *action, id string, c events.S
 
 // openAt is openAs for a sender that has claimed the id; at is its connection.
 func (h *Handler) openAt(ctx context.Context, req *action, at store.Connection, id string, c events.StartLobby) (*lobby.Lobby, resumeToken, error) {
-	if at.Original { // knows no more than that
+	if at.Original { // the original dialect has no other fields
 		c = events.StartLobby{LobbyID: c.LobbyID}
 	}
 	password, err := hashPassword(ctx, c.Password)
@@ -105,8 +105,8 @@ func (h *Handler) newLobby(at store.Connection, id string, c events.StartLobby) 
 	return l, s
 }
 
-// create adds l. If the id is held by a lobby whose time is over, that lobby is
-// closed first. If its host is gone and nobody has noticed, the host's grace
+// create adds l. If a lobby whose time is over has the id, that lobby is closed
+// first. If that lobby's host is gone and nobody has noticed, the host's grace
 // begins.
 func (h *Handler) create(ctx context.Context, l lobby.Lobby) error {
 	err := h.Store.CreateLobby(ctx, l)

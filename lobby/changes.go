@@ -9,34 +9,35 @@ import (
 // An Event is a change that others are notified of.
 type Event struct {
 	Kind   EventKind
-	Conn   string    // who it happened to; with HostChanged the new host, with Resumed who they were before
-	New    string    // with Resumed: their connection now
-	PeerID int       // theirs, if they were a member
-	Term   int       // with HostChanged: theirs, which need not be the lobby's last
-	Until  time.Time // with Disconnected: until when the place is held
+	Conn   string    // whose event it is; with HostChanged the new host, with Resumed the member before
+	New    string    // with Resumed: the new connection
+	PeerID int       // the member's
+	Term   int       // with HostChanged: the new host's term, which need not be the lobby's last
+	Until  time.Time // with Disconnected: end of the grace
 	Reason string    // with Left, Removed and Closed
-	To     []Member  // who hears it
-	// With Closed, HostAway and Cancelled: the requests that have come to nothing. With HostChanged: those that wait for the
-	// new host. With Asked: the one that the host has not heard of.
+	To     []Member  // connections to notify
+	// With Closed, HostAway and Cancelled: the requests that have ended. With
+	// HostChanged: those that wait for the new host. With Asked: the new request.
 	Requests []JoinRequest
 }
 
-// An EventKind says what happened.
+// An EventKind names a kind of event.
 type EventKind int
 
-// The kinds of events: docs/protocol.md, "Who hears what".
+// The kinds of events. docs/protocol.md, "Who hears what", shows who receives
+// each.
 const (
-	Left         EventKind = iota + 1 // a member gave up the place, or lost it
-	Removed                           // the host took it
+	Left         EventKind = iota + 1 // a member left, or its grace ended
+	Removed                           // the host removed a member
 	Disconnected                      // a member's connection dropped
 	Resumed                           // a member has another connection
-	Replaced                          // so that the one before is to be closed
+	Replaced                          // the previous connection must be closed
 	HostChanged                       // another member is the host
-	Updated                           // the lobby is set otherwise
-	Asked                             // somebody waits, of whom the host has not heard
+	Updated                           // the settings changed
+	Asked                             // a player waits, and the host must be notified
 	Cancelled                         // a request was taken back
-	Closed                            // the lobby is no more
-	HostAway                          // requests come to nothing, since the host's connection is gone
+	Closed                            // the lobby is closed
+	HostAway                          // requests end, since the host's connection is gone
 )
 
 // Reasons of Left and Closed.
@@ -77,7 +78,7 @@ func (l *Lobby) Disconnect(conn string, until time.Time) error {
 	if m.Away() {
 		return nil
 	}
-	until = until.Add(time.Second - 1).Truncate(time.Second) // what clients are told has no more
+	until = until.Add(time.Second - 1).Truncate(time.Second) // clients are not told more than that
 	m.AwayUntil = until
 	l.Events = append(l.Events, Event{Kind: Disconnected, Conn: conn, PeerID: m.PeerID, Until: until, To: l.Peers(*m)})
 	if m.PeerID == l.HostPeerID {
@@ -87,7 +88,7 @@ func (l *Lobby) Disconnect(conn string, until time.Time) error {
 	return nil
 }
 
-// turnAway notifies those who wait that the host is away.
+// turnAway notifies the waiting players that the host is away.
 func (l *Lobby) turnAway(requests []JoinRequest) {
 	if len(requests) > 0 {
 		l.Events = append(l.Events, Event{Kind: HostAway, Requests: requests})
@@ -191,8 +192,8 @@ func (m Member) lapsed(now time.Time) bool { return m.Away() && !now.Before(m.Aw
 // it ended. On AWS nothing runs between two messages, so every reader of a
 // lobby does this first.
 //
-// The order matters if the lobby migrates: a member that becomes the host is
-// not notified of those who left before.
+// The order matters if the lobby migrates: a new host is not notified of
+// members who left before it took over.
 func (l *Lobby) ExpireAway(now time.Time) {
 	late := slices.DeleteFunc(slices.Clone(l.Members), func(m Member) bool { return !m.lapsed(now) })
 	slices.SortStableFunc(late, func(a, b Member) int { return a.AwayUntil.Compare(b.AwayUntil) })

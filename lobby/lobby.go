@@ -1,9 +1,9 @@
-// Package lobby holds the rules of lobbies: who may come in, who is linked with
-// whom, what happens when somebody leaves, and who is notified of it.
+// Package lobby holds the rules of lobbies: admission, links between members,
+// the effects of leaving, and the events that others receive.
 //
 // A Lobby is a plain value, and its methods are the rules. They know no clock,
 // no storage and no network. Start with New, then Join, Accept and Leave; read
-// Events for what others must be told.
+// Events for the notifications to send.
 package lobby
 
 import (
@@ -19,11 +19,11 @@ const TTL = 3 * time.Hour
 
 // Limits of a lobby, docs/protocol.md, "Limits".
 const (
-	DefaultMaxPlayers = 8 // the host counts
+	DefaultMaxPlayers = 8 // including the host
 	MaxWaiting        = 64
 	FirstPeerID       = 1
-	maxFormer         = 8   // addresses of a member by which it is still reached
-	maxBanned         = 256 // the last of them
+	maxFormer         = 8   // previous connections of a member that still reach it
+	maxBanned         = 256 // newest bans that are kept
 )
 
 // Errors of the rules. A rule that returns an error has changed nothing.
@@ -55,49 +55,48 @@ var (
 type Lobby struct {
 	Game        string        `dynamodbav:"game"`
 	ID          string        `dynamodbav:"lobby_id"` // as the host spelled it
-	Members     []Member      `dynamodbav:"members"`  // the host too, in the order they came
-	Waiting     []JoinRequest `dynamodbav:"waiting"`  // in the order they came
+	Members     []Member      `dynamodbav:"members"`  // with the host, in order of arrival
+	Waiting     []JoinRequest `dynamodbav:"waiting"`  // in order of arrival
 	MaxPlayers  int           `dynamodbav:"max_players"`
-	AutoAccept  bool          `dynamodbav:"auto_accept"` // who asks is let in at once
+	AutoAccept  bool          `dynamodbav:"auto_accept"` // requests are accepted immediately
 	Public      bool          `dynamodbav:"public"`      // lists show it
-	Locked      bool          `dynamodbav:"locked"`      // nobody is let in
-	Password    string        `dynamodbav:"password"`    // a hash that a JoinRequest must match; empty: none
+	Locked      bool          `dynamodbav:"locked"`      // nobody is admitted
+	Password    string        `dynamodbav:"password"`    // hash that a JoinRequest must match; empty: none
 	Metadata    string        `dynamodbav:"metadata"`    // a JSON object, or empty
-	Mesh        bool          `dynamodbav:"mesh"`        // every member is linked with every other
-	Migrates    bool          `dynamodbav:"migrates"`    // when the host leaves another member becomes it; else the lobby closes
+	Mesh        bool          `dynamodbav:"mesh"`        // all members are linked with each other
+	Migrates    bool          `dynamodbav:"migrates"`    // if the host leaves, another member takes over; else the lobby closes
 	HostPeerID  int           `dynamodbav:"host_id"`     // the host's peer id
-	Term        int           `dynamodbav:"term"`        // grows with each host
+	Term        int           `dynamodbav:"term"`        // grows with each new host
 	Banned      []string      `dynamodbav:"banned"`      // connections
 	CreatedAt   int64         `dynamodbav:"created_at"`  // in microseconds since 1970
 	UsedPeerIDs peerIDs       `dynamodbav:"used"`        // every peer id that a member ever had
-	LastPeerID  int           `dynamodbav:"promised"`    // the highest peer id that was ever used, or promised to who waits
-	Closed      bool          `dynamodbav:"closed"`      // nobody is in it: its id is free
-	Version     int64         `dynamodbav:"version"`     // grows with every write; the store's
+	LastPeerID  int           `dynamodbav:"promised"`    // the highest peer id used so far or promised to a waiting player
+	Closed      bool          `dynamodbav:"closed"`      // it is empty, and its id is free
+	Version     int64         `dynamodbav:"version"`     // grows with every write; set by the store
 	ExpiresAt   time.Time     `dynamodbav:"expires_at,unixtime"`
 
-	Events  []Event `dynamodbav:"-"` // what happened since it was read; never stored
-	Stored  any     `dynamodbav:"-"` // what the store keeps of the lobby beyond these fields; the store alone reads it
-	dropped string  // the connection that is gone
+	Events  []Event `dynamodbav:"-"` // events since it was read; never stored
+	Stored  any     `dynamodbav:"-"` // the store's own data about the lobby; only the store reads it
+	dropped string  // the lost connection
 }
 
 // A Member has a slot in a lobby.
 type Member struct {
 	Conn          string    `dynamodbav:"conn"`
 	PeerID        int       `dynamodbav:"peer_id"`
-	Player        string    `dynamodbav:"player"`              // what it says of itself: a JSON object, or empty
-	Original      bool      `dynamodbav:"original"`            // speaks the original dialect: hears its names, and cannot resume
+	Player        string    `dynamodbav:"player"`              // its own description: a JSON object, or empty
+	Original      bool      `dynamodbav:"original"`            // uses the original dialect, and cannot resume
 	ClaimID       uint32    `dynamodbav:"-"`                   // of its connection's claim of this lobby: Claim.ID
 	ClaimedAt     int64     `dynamodbav:"since"`               // and Claim.At
-	Token         string    `dynamodbav:"token"`               // hash of what its owner comes back with; empty: nothing does
-	PreviousConns []string  `dynamodbav:"former"`              // connections that it had before: what is sent to them still arrives
-	AwayUntil     time.Time `dynamodbav:"away_until,unixtime"` // its connection dropped, and the place is held until then; zero if it is there
+	Token         string    `dynamodbav:"token"`               // hash of its resume token; empty: it cannot resume
+	PreviousConns []string  `dynamodbav:"former"`              // previous connections; messages to them still arrive
+	AwayUntil     time.Time `dynamodbav:"away_until,unixtime"` // end of its grace if its connection dropped; zero if it is connected
 }
 
 // Away reports whether m's connection has dropped.
 func (m Member) Away() bool { return !m.AwayUntil.IsZero() }
 
-// A JoinRequest is a connection that waits to be let in. It is nobody's peer
-// yet.
+// A JoinRequest is a connection that waits for admission. It has no peers yet.
 type JoinRequest struct {
 	Conn      string `dynamodbav:"conn"`
 	PeerID    int    `dynamodbav:"peer_id"` // promised
@@ -105,8 +104,8 @@ type JoinRequest struct {
 	Original  bool   `dynamodbav:"original"`
 	ClaimID   uint32 `dynamodbav:"-"`
 	ClaimedAt int64  `dynamodbav:"since"`
-	RequestID string `dynamodbav:"request_id"` // of the join_lobby that is to be answered
-	Proved    string `dynamodbav:"-"`          // the hash of a password that its sender knows
+	RequestID string `dynamodbav:"request_id"` // request_id of the join_lobby to answer
+	Proved    string `dynamodbav:"-"`          // hash of the password that its sender gave
 }
 
 // New returns a lobby with its host alone in it.
@@ -128,7 +127,7 @@ func (l *Lobby) Host() Member {
 			return m
 		}
 	}
-	return Member{} // of a lobby that is closed
+	return Member{} // if the lobby is closed
 }
 
 // Member returns the member whose connection is conn.
@@ -155,9 +154,9 @@ func (l *Lobby) waiting(conn string) int {
 	return slices.IndexFunc(l.Waiting, func(r JoinRequest) bool { return r.Conn == conn })
 }
 
-// Request adds r to those who wait for the host, and promises it a peer id. It
-// returns ErrAlreadyIn, ErrBanned, ErrNeedsNewer, ErrLocked, ErrHostAway,
-// ErrFull or, if nothing else is wrong, ErrWrongPassword.
+// Request adds r to the waiting players, and promises it a peer id. It returns
+// ErrAlreadyIn, ErrBanned, ErrNeedsNewer, ErrLocked, ErrHostAway, ErrFull or,
+// if nothing else is wrong, ErrWrongPassword.
 func (l *Lobby) Request(r JoinRequest) error {
 	switch {
 	case l.Has(r.Conn):
@@ -219,7 +218,7 @@ func (l *Lobby) Accept(host, conn string, want int, token string) (Member, JoinR
 	}
 	r := l.Waiting[i]
 	if want == 0 {
-		if want = r.PeerID; l.UsedPeerIDs.has(want) { // the host gave it to somebody else meanwhile
+		if want = r.PeerID; l.UsedPeerIDs.has(want) { // the host gave it to another player since
 			want = l.nextPeerID()
 		}
 	}

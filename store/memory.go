@@ -157,7 +157,7 @@ func ownString(s, old string) string {
 // at a time under a lock.
 func (m *Memory) Lobbies() iter.Seq[*lobby.Lobby] { return m.lobbies.all() }
 
-// Sweep deletes what has expired. Writes do that gradually; a quiet process can
+// Sweep deletes expired values. Writes do that gradually; a quiet process can
 // call it to free memory sooner.
 func (m *Memory) Sweep() {
 	m.lobbies.sweepAll()

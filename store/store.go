@@ -46,8 +46,8 @@ func (c *Connection) Key() lobby.Key { return lobby.KeyOf(c.Game, c.Claim.LobbyI
 // that begins after the write has returned. What has expired is not there,
 // whether or not it has been deleted.
 //
-// Values are copied in, strings included. A returned value is a snapshot that might be shared: it
-// never changes, and callers must not change it.
+// Values are copied in, strings included. A returned value is a snapshot that
+// might be shared: it never changes, and callers must not change it.
 //
 // Any error that is not named is the backend's, and might be temporary. If ctx
 // ends first, the error wraps ctx.Err(), and a write might or might not have

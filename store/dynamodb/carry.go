@@ -9,9 +9,10 @@ import (
 	"bellhop/lobby"
 )
 
-// While a new version is being deployed the one before still runs, and both write the same items. What the older one
-// does not know it must not erase. Attributes of an item stay by themselves, since an update names those it sets; those
-// of its members and requests are carried over here.
+// During the deployment of a new version the previous one still runs, and both
+// write the same items. The older one must not erase attributes that it does
+// not know. Attributes of an item itself stay, since an update names those that
+// it sets. Those of its members and requests are carried over here.
 
 // participants are the attributes of a lobby's item that list members and
 // requests.
@@ -29,10 +30,9 @@ var knownAttributes = sync.OnceValue(func() map[string]bool {
 	return names
 })
 
-// preserveUnknown copies what this version does not know about members and
-// requests from old to it. People are matched by connection, current or
-// previous: one who waited might be a member by now, and a member might have
-// resumed.
+// preserveUnknown copies unknown attributes of members and requests from old to
+// it. It matches participants by connection, current or previous: a waiting
+// player might be a member by now, and a member might have resumed.
 func (it item) preserveUnknown(old item) {
 	unknown := map[string]item{}
 	for _, person := range old.participants() {
@@ -55,7 +55,7 @@ func (it item) preserveUnknown(old item) {
 	}
 }
 
-// former are the connections that a member had before.
+// former are the previous connections of a member.
 func (it item) former() (conns []string) {
 	list, _ := it["former"].(*types.AttributeValueMemberL)
 	if list == nil {

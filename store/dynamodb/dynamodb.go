@@ -24,27 +24,30 @@ import (
 	"bellhop/store"
 )
 
-// A Store keeps lobbies and connections in one table, for any number of processes. Each call is one request for one item: a lobby, whose
-// key pk is "L#game#id", or a connection, "C#id". Reads are strongly consistent and writes conditional.
+// A Store keeps lobbies and connections in one table, for any number of
+// processes. Each call is one request for one item: a lobby, whose key pk is
+// "L#game#id", or a connection, "C#id". Reads are strongly consistent and
+// writes conditional.
 //
-// What is deleted stays as an item that has expired, which DynamoDB takes away for nothing: so a write whose answer was
-// lost, and which the SDK has tried again, finds out that it was there before (see update).
+// A deleted item stays, expired, until DynamoDB removes it for free. So a write
+// whose answer was lost, and which the SDK retries, can find out that it
+// succeeded before (see update).
 type Store struct {
 	client *dynamodb.Client
 	table  string
 	now    func() time.Time
 }
 
-// Bounds of one call. DynamoDB answers in some 5 ms; who has not heard of it for two seconds asks again. The context
-// bounds the whole.
+// Limits of one call. DynamoDB answers in some 5 ms; after two seconds without
+// an answer, the SDK tries again. The context limits the whole call.
 const (
 	attemptTime = 2 * time.Second
 	maxTries    = 3
 	maxBackoff  = 200 * time.Millisecond
 )
 
-// New returns a Store in table, which template.yaml makes, or CreateTable. It asks nothing yet. An endpoint that
-// is not empty is called in the place of the region's own.
+// New returns a Store in table, which template.yaml or CreateTable creates. It
+// sends no request yet. A nonempty endpoint replaces the region's own.
 func New(c aws.Config, endpoint, table string, now func() time.Time) *Store {
 	if c.HTTPClient == nil {
 		c.HTTPClient = awshttp.NewBuildableClient().WithTimeout(attemptTime)
@@ -58,7 +61,8 @@ func New(c aws.Config, endpoint, table string, now func() time.Time) *Store {
 	return &Store{client: client, table: table, now: now}
 }
 
-// isFree is the condition that nothing is at a key, or that it has expired by :now.
+// isFree is the condition that a key has no item, or one that has expired by
+// :now.
 const isFree = "attribute_not_exists(pk) OR expires_at <= :now"
 
 // CreateLobby implements store.Store.
@@ -188,14 +192,20 @@ func (d *Store) get(ctx context.Context, key types.AttributeValue) (item, error)
 	return out.Item, nil
 }
 
-// update sets attributes of the item at key, or removes those that are nil, if it has not expired and condition holds, and returns the item as asked;
-// else it returns ErrConflict, and what is there. In condition an attribute that is set has a # before its name.
+// update sets attributes of the item at key, or removes those that are nil, and
+// returns the item as requested. If the item has expired or condition does not
+// hold, it returns ErrConflict and the item. In condition, an attribute that is
+// set has a # before its name.
 //
-// An answer may be lost on its way, and the SDK's next attempt finds the item changed already, perhaps by others since. Each
-// call writes a number of its own beside those of the last, by which it knows that it has changed the item. CreateLobby
-// alone begins that list anew. So a close whose answer is lost, and whose id somebody takes before the next attempt, meets
-// a lobby that it knows nothing of: who closed is refused, and the members find out by what they do next.
-// To keep the list it would have to update the item, and leave in it whatever a newer version wrote of the former lobby.
+// If an answer is lost, the SDK's next attempt finds the item changed already,
+// perhaps by others since. So each call writes a number of its own beside the
+// numbers of the last calls, and recognizes its own write.
+//
+// Only CreateLobby begins that list again. If the answer to a close is lost,
+// and a new lobby takes the id before the next attempt, that attempt meets a
+// lobby that does not list it: the caller gets an error, and the members find
+// out by their next actions. Keeping the list would mean to update the item,
+// with all that a newer version wrote of the former lobby.
 func (d *Store) update(ctx context.Context, key types.AttributeValue, set item, condition string, values item, back types.ReturnValue) (item, error) {
 	var sets, removes []string
 	names := make(map[string]string, len(set))
@@ -235,7 +245,7 @@ func (d *Store) update(ctx context.Context, key types.AttributeValue, set item, 
 	return out.Attributes, nil
 }
 
-// live reports whether it is there and has not expired.
+// live reports whether it exists and has not expired.
 func (d *Store) live(it item) bool {
 	at, ok := it[expiryName].(*types.AttributeValueMemberN)
 	if !ok {
@@ -245,13 +255,14 @@ func (d *Store) live(it item) bool {
 	return err == nil && d.now().Unix() < seconds
 }
 
-// ended is when what is over has expired: long enough ago for clocks that differ, and not so long that DynamoDB leaves it
-// (developer guide, "Using time to live": no more than five years).
+// ended is the expiry time of a deleted item. It is long enough ago for clocks
+// that differ, and recent enough that DynamoDB deletes the item (developer
+// guide, "Using time to live": no more than five years).
 func (d *Store) ended() types.AttributeValue { return number(d.now().Add(-time.Hour).Unix()) }
 
 func (d *Store) seconds() types.AttributeValue { return number(d.now().Unix()) }
 
-// explain says what to do about an error of DynamoDB's, where that can be known.
+// explain adds advice to an error of DynamoDB, if the cause is known.
 func (d *Store) explain(err error) error {
 	var none *types.ResourceNotFoundException
 	var api smithy.APIError
@@ -262,7 +273,7 @@ func (d *Store) explain(err error) error {
 		return err
 	}
 	switch api.ErrorCode() {
-	case "ValidationException": // what is asked is the same each time, so it is the table that does not go with it
+	case "ValidationException": // requests always have the same form, so the table is the wrong one
 		if text := api.ErrorMessage(); strings.Contains(text, "schema") || strings.Contains(text, "the key") {
 			return fmt.Errorf("DynamoDB's table %q is not one of Bellhop's, whose only key is pk, a string: %w", d.table, err)
 		}
@@ -273,7 +284,8 @@ func (d *Store) explain(err error) error {
 	return err
 }
 
-// conditionFailed returns the item that made a condition fail, if that is what err says.
+// conditionFailed returns the item that made a condition fail, if err is such a
+// failure.
 func conditionFailed(err error) (found item, failed bool) {
 	var e *types.ConditionalCheckFailedException
 	if !errors.As(err, &e) {
@@ -282,19 +294,20 @@ func conditionFailed(err error) (found item, failed bool) {
 	return e.Item, true
 }
 
-// An item is one in DynamoDB: attributes by their names.
+// An item is an item in DynamoDB: attributes by their names.
 type item map[string]types.AttributeValue
 
 // Attributes that conditions name. All others are in the tags of Lobby, Member,
 // JoinRequest, Connection and Listing.
 const (
 	keyName    = "pk"
-	expiryName = "expires_at" // Unix seconds: DynamoDB's time to live goes by them
-	writesName = "writes"     // random numbers, one for each of the last calls that wrote, the latest first
+	expiryName = "expires_at" // Unix seconds, for DynamoDB's time to live
+	writesName = "writes"     // random numbers of the last calls that wrote it, the latest first
 	listName   = "listed"     // "game#shard", the hash key of the indexes; the range key is named by Order.index
 )
 
-// maxWrites is how many calls may have written since one whose answer was lost, and it still knows that it has.
+// maxWrites is the number of later writes after which a call whose answer was
+// lost still recognizes its own.
 const maxWrites = 8
 
 func lobbyKey(key lobby.Key) types.AttributeValue  { return text("L#" + string(key)) }
@@ -306,7 +319,7 @@ func number(n int64) types.AttributeValue {
 	return &types.AttributeValueMemberN{Value: strconv.FormatInt(n, 10)}
 }
 
-// encode returns v as an item to be written, all but its key.
+// encode returns v as an item without its key.
 func encode(v any) (item, error) {
 	it, err := attributevalue.MarshalMap(v)
 	if err != nil {
@@ -316,7 +329,7 @@ func encode(v any) (item, error) {
 	return it, nil
 }
 
-// recordWrite notes in it, which is about to be written, which calls wrote old.
+// recordWrite records in it, which is about to be written, the writes of old.
 func (it item) recordWrite(old item) {
 	all := append(it.writeIDs(), old.writeIDs()...)
 	it[writesName] = &types.AttributeValueMemberL{Value: all[:min(len(all), maxWrites)]}
@@ -330,7 +343,8 @@ func (it item) writeIDs() []types.AttributeValue {
 	return slices.Clone(l.Value)
 }
 
-// wrote reports whether the call that was to write it has written found, or what was there shortly before.
+// wrote reports whether the call whose write it is wrote found, or one of the
+// versions shortly before.
 func (it item) wrote(found item) bool {
 	mine, _ := it.writeIDs()[0].(*types.AttributeValueMemberN)
 	return slices.ContainsFunc(found.writeIDs(), func(v types.AttributeValue) bool {

@@ -24,7 +24,8 @@ import (
 	"bellhop/store/storetest"
 )
 
-// behindProxy returns a Store in a new table behind a proxy, in which are a lobby, blue-fox, and a connection, a.
+// behindProxy returns a Store in a new table behind a proxy. The table has a
+// lobby, blue-fox, and a connection, a.
 func behindProxy(t *testing.T, c aws.Config, endpoint string) (*dynamodb.Store, *dynamodbtest.Proxy) {
 	t.Helper()
 	p := dynamodbtest.NewProxy(t, endpoint)
@@ -34,7 +35,8 @@ func behindProxy(t *testing.T, c aws.Config, endpoint string) (*dynamodb.Store, 
 	return s, p
 }
 
-// A call is one call of each method, where behindProxy has been. It checks what it returns if that is no error.
+// A call is one call of each method on the table of behindProxy. It checks a
+// result without an error.
 type call func(ctx context.Context, t *testing.T, s store.Store) error
 
 // writes are the calls that write, by their operations.
@@ -114,20 +116,21 @@ var reads = map[string]call{
 	},
 }
 
-// eachCall runs test for every call, with the operation that it makes.
+// eachCall runs test for every call, with the call's operation.
 func eachCall(t *testing.T, test func(t *testing.T, operation string, do call)) {
 	for operation, calls := range map[string]map[string]call{"GetItem": reads, "PutItem": writes["PutItem"], "UpdateItem": writes["UpdateItem"]} {
 		for name, do := range calls {
 			t.Run(name, func(t *testing.T) {
-				t.Parallel() // they wait, mostly: for the SDK's next attempt
+				t.Parallel() // they mostly wait for the SDK's next attempt
 				test(t, operation, do)
 			})
 		}
 	}
 }
 
-// TestPassingFaults guards that what passes is not noticed: a fault of DynamoDB's, too many requests, a request that nobody
-// answers, and above all an answer that is lost, after which the same is asked again and finds its own doing there.
+// TestPassingFaults checks that callers do not notice temporary faults: an
+// error of DynamoDB, throttling, a request without an answer, and above all a
+// lost answer, after which the repeated request finds its own write.
 func TestPassingFaults(t *testing.T) {
 	endpoint := dynamodbtest.Start(t)
 	for name, tt := range map[string]struct {
@@ -140,7 +143,7 @@ func TestPassingFaults(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			eachCall(t, func(t *testing.T, operation string, do call) {
 				c := dynamodbtest.Config()
-				c.HTTPClient = awshttp.NewBuildableClient().WithTimeout(500 * time.Millisecond) // an attempt; else it is 2 s
+				c.HTTPClient = awshttp.NewBuildableClient().WithTimeout(500 * time.Millisecond) // for an attempt; the default is 2 s
 				s, p := behindProxy(t, c, endpoint)
 				p.Set(dynamodbtest.Times(tt.times, operation, tt.fault))
 				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -151,7 +154,8 @@ func TestPassingFaults(t *testing.T) {
 	}
 }
 
-// TestAttemptTime guards that an attempt has its time also for whoever brings no HTTP client.
+// TestAttemptTime checks that an attempt has a timeout even if the caller
+// brings no HTTP client.
 func TestAttemptTime(t *testing.T) {
 	t.Parallel()
 	s, p := behindProxy(t, dynamodbtest.Config(), dynamodbtest.Start(t))
@@ -161,13 +165,13 @@ func TestAttemptTime(t *testing.T) {
 	storetest.WantErr(t, "with a first attempt that nobody answers", reads["Connection"](ctx, t, s), nil)
 }
 
-// TestLastingFaults guards that what does not pass is no answer of a store: it is an error of its own, in time, and the
-// store works as soon as DynamoDB does.
+// TestLastingFaults checks that a lasting fault is an error of its own, in
+// time, and that the store works as soon as DynamoDB does.
 func TestLastingFaults(t *testing.T) {
 	endpoint := dynamodbtest.Start(t)
 	for name, tt := range map[string]struct {
 		fault dynamodbtest.Fault
-		want  error // nil: any that is not named
+		want  error // nil: any unnamed error
 	}{
 		"throttled": {dynamodbtest.Throttled, store.ErrThrottled},
 		"broken":    {dynamodbtest.Broken, nil},
@@ -197,7 +201,7 @@ func TestLastingFaults(t *testing.T) {
 	}
 }
 
-// named reports whether err is one of those by which a Store says what it found.
+// named reports whether err is one of the named errors of a Store.
 func named(err error) bool {
 	for _, e := range []error{store.ErrNotFound, store.ErrExists, store.ErrConflict, store.ErrThrottled} {
 		if errors.Is(err, e) {
@@ -207,7 +211,8 @@ func named(err error) bool {
 	return false
 }
 
-// TestUnusableTables guards that whoever has set up something wrong is told what.
+// TestUnusableTables checks that a wrong setup gets an error that says what is
+// wrong.
 func TestUnusableTables(t *testing.T) {
 	endpoint := dynamodbtest.Start(t)
 	other := dynamodbtest.OtherTable(t, endpoint)
@@ -230,8 +235,9 @@ func TestUnusableTables(t *testing.T) {
 	}
 }
 
-// TestNewerItems guards that what a newer version has written, and this one does not know, outlives this one's writes:
-// of a lobby, of its members and requests wherever they go, and of a connection.
+// TestNewerItems checks that attributes of a newer version, which this one does
+// not know, survive this one's writes: of a lobby, of its members and requests
+// wherever they move, and of a connection.
 func TestNewerItems(t *testing.T) {
 	endpoint, table, c := dynamodbtest.Start(t), dynamodbtest.Table(), storetest.NewClock()
 	s := dynamodbtest.OpenTable(t, dynamodbtest.Config(), endpoint, table, c.Now)
@@ -287,8 +293,10 @@ func TestNewerItems(t *testing.T) {
 	}
 }
 
-// TestEndedItems guards that a lobby that has closed and a connection that is gone expired before now, also by clocks that are
-// some minutes slow, and less than five years ago: what is older DynamoDB's time to live leaves for ever.
+// TestEndedItems checks the expiry times of a closed lobby and a lost
+// connection. They are in the past even for clocks that are some minutes slow,
+// and less than five years ago, since DynamoDB's time to live never deletes
+// older items.
 func TestEndedItems(t *testing.T) {
 	endpoint, table, c := dynamodbtest.Start(t), dynamodbtest.Table(), storetest.NewClock()
 	s := dynamodbtest.OpenTable(t, dynamodbtest.Config(), endpoint, table, c.Now)
@@ -323,8 +331,9 @@ func str(v types.AttributeValue) string {
 	return ""
 }
 
-// TestLostAndOverwritten guards a write whose answer is lost, and over which others write before it is tried again: it has
-// happened, and must not be taken for one that came too late.
+// TestLostAndOverwritten checks a write whose answer is lost and that others
+// overwrite before its retry. It has happened, and must not be reported as a
+// conflict.
 func TestLostAndOverwritten(t *testing.T) {
 	endpoint := dynamodbtest.Start(t)
 	for name, tt := range map[string]struct {

@@ -114,8 +114,8 @@ const (
 func text(s string) types.AttributeValue   { return &types.AttributeValueMemberS{Value: s} }
 func number(n string) types.AttributeValue { return &types.AttributeValueMemberN{Value: n} }
 
-// TestEarlierItems guards that items of the version before claims had IDs are
-// read, and that their claims can be settled and replaced.
+// TestEarlierItems checks that items from before claims had IDs can be read,
+// and that their claims can be settled and replaced.
 func TestEarlierItems(t *testing.T) {
 	s := newSharedTable(t)
 	fox := lobby.Claim{LobbyID: "fox", At: foxAt}
@@ -145,8 +145,9 @@ func TestEarlierItems(t *testing.T) {
 	s.mustClaim("stranger", stranger, hen)
 }
 
-// TestEarlierVersionWrites guards that the version before claims had IDs can
-// work on the same table: what it compares and writes means the same to both.
+// TestEarlierVersionWrites checks that the version from before claims had IDs
+// can work on the same table: all that it compares and writes means the same to
+// both.
 func TestEarlierVersionWrites(t *testing.T) {
 	s := newSharedTable(t)
 	hen := lobby.Claim{LobbyID: "hen", ID: 5, At: 1000}
@@ -167,7 +168,7 @@ func TestEarlierVersionWrites(t *testing.T) {
 		t.Error("the earlier version takes a settled claim for a fresh one")
 	}
 
-	old, l := s.update(func(l *lobby.Lobby) error { // two come in, of which one resumes by the earlier version
+	old, l := s.update(func(l *lobby.Lobby) error { // two players join, of which one resumes with the earlier version
 		for _, conn := range []string{"lonely", "stranger"} {
 			if err := l.Request(lobby.JoinRequest{Conn: conn, ClaimID: 5, ClaimedAt: 1000}); err != nil {
 				return err

@@ -18,8 +18,9 @@ import (
 	"bellhop/lobby"
 )
 
-// List implements store.Store. It asks all shards at once, by an index, which is some milliseconds behind. Where all that it is given
-// has expired, and waits for DynamoDB to take it away, it reads on.
+// List implements store.Store. It queries all shards at the same time with an
+// index, which is some milliseconds behind. If all results have expired and
+// only wait for DynamoDB to delete them, it reads on.
 func (d *Store) List(ctx context.Context, game string, o *lobby.Order, after lobby.Position, n int) (page []lobby.Listing, more bool, err error) {
 	for more = true; more && len(page) == 0; {
 		var shards [listShards]shardPage
@@ -37,8 +38,8 @@ func (d *Store) List(ctx context.Context, game string, o *lobby.Order, after lob
 	return page, more, nil
 }
 
-// ListLag implements Store: an index follows its table within a fraction of a second (developer guide, "Using Global Secondary
-// Indexes in DynamoDB").
+// ListLag implements Store: an index follows its table within a fraction of a
+// second (developer guide, "Using Global Secondary Indexes in DynamoDB").
 func (d *Store) ListLag() time.Duration { return 200 * time.Millisecond }
 
 func (d *Store) listShard(ctx context.Context, shard types.AttributeValue, o *lobby.Order, after lobby.Position, n int) (s shardPage, err error) {
@@ -46,7 +47,7 @@ func (d *Store) listShard(ctx context.Context, shard types.AttributeValue, o *lo
 		TableName: &d.table, IndexName: &o.Name, Limit: aws.Int32(int32(n)),
 		KeyConditionExpression:    aws.String("#listed = :listed AND #position > :after"),
 		ExpressionAttributeNames:  map[string]string{"#listed": listName, "#position": o.Name},
-		ExpressionAttributeValues: item{":listed": shard, ":after": text(cmp.Or(string(after), " "))}, // a space is before all
+		ExpressionAttributeValues: item{":listed": shard, ":after": text(cmp.Or(string(after), " "))}, // a space sorts before all
 	})
 	if err != nil {
 		return s, d.explain(err)
@@ -67,17 +68,18 @@ func (d *Store) listShard(ctx context.Context, shard types.AttributeValue, o *lo
 	return s, nil
 }
 
-// A shardPage is what has been read of one shard of a list.
+// A shardPage is the part of one shard's list that was read.
 type shardPage struct {
 	listings []lobby.Listing
-	last     lobby.Position // that was read
-	more     bool           // behind that
+	last     lobby.Position // last position that was read
+	more     bool           // whether there might be more
 }
 
-// merge puts what the shards of a list have into its order. Of a shard that has more than it has shown, nothing is known
-// behind the last that it has: what comes after the first such end is left for the next time.
+// merge brings the results of all shards into the list's order. Nothing is
+// known of a shard beyond its last result if it has more. So merge stops at the
+// first such end, and leaves the rest for the next page.
 func merge(shards []shardPage) (page []lobby.Listing, more bool, end lobby.Position) {
-	end = "~" // after all
+	end = "~" // sorts after all
 	for _, s := range shards {
 		page = append(page, s.listings...)
 		if s.more {
@@ -88,8 +90,10 @@ func merge(shards []shardPage) (page []lobby.Listing, more bool, end lobby.Posit
 	return slices.DeleteFunc(page, func(l lobby.Listing) bool { return l.Position > end }), more, end
 }
 
-// listShards is over how many hash keys a game's list is spread: each takes 1,000 writes a second, and whoever joins or
-// leaves a listed lobby makes one (developer guide, "Designing partition keys to distribute your workload").
+// listShards is the number of hash keys over which a game's list spreads. Each
+// key takes 1,000 writes a second, and whenever a player joins or leaves a
+// listed lobby, there is a write (developer guide, "Designing partition keys to
+// distribute your workload").
 const listShards = 4
 
 func shardOf(key lobby.Key) int {
@@ -102,8 +106,9 @@ func listKey(game string, shard int) types.AttributeValue {
 	return text(game + "#" + strconv.Itoa(shard))
 }
 
-// encodeLobby returns l as an item to be written, all but its key, with what lists show. An attribute that l is to do without is
-// nil: one that is not listed has no place in the indexes.
+// encodeLobby returns l as an item without its key, with the attributes for
+// lists. A nil attribute is to be removed: a lobby that is not listed has no
+// position in the indexes.
 func encodeLobby(l *lobby.Lobby) (item, error) {
 	it, err := encode(l)
 	if err != nil {
@@ -124,7 +129,8 @@ func encodeLobby(l *lobby.Lobby) (item, error) {
 	return it, nil
 }
 
-// shown are the attributes of a lobby that are in the indexes, beside their keys. template.yaml has them too.
+// shown are the attributes of a lobby that the indexes contain, besides their
+// keys. template.yaml lists them too.
 var shown = []string{
 	"lobby_id", "players", "max_players", "has_password", "auto_accept", "mesh", "migrates", "metadata", "created_at", "expires_at",
 }

@@ -59,8 +59,8 @@ func testConnection(t *testing.T, s store.Store, _ *Clock) {
 	WantConnection(t, s, other)
 }
 
-// testConnectionStays guards that a retried $connect does not wipe where the connection points. What was deleted, or has
-// expired, does not stay.
+// testConnectionStays checks that a retried $connect does not erase the claim
+// of a connection. A deleted or expired connection does not stay.
 func testConnectionStays(t *testing.T, s store.Store, c *Clock) {
 	is := ConnectionOf("a")
 	Put(t, s, is)
@@ -77,7 +77,7 @@ func testConnectionStays(t *testing.T, s store.Store, c *Clock) {
 
 func testNoConnection(t *testing.T, s store.Store, _ *Clock) {
 	WantNoConnection(t, s, "a")
-	WantNoConnection(t, s, "a") // nothing of it made one
+	WantNoConnection(t, s, "a") // none of these calls created it
 }
 
 func testConnectionCase(t *testing.T, s store.Store, _ *Clock) {
@@ -99,7 +99,8 @@ func testConnectionExpires(t *testing.T, s store.Store, c *Clock) {
 	Put(t, s, a)
 }
 
-// testPoint guards that a claim is replaced only by a caller that knows all its fields.
+// testPoint checks that only a caller that knows all fields of a claim can
+// replace it.
 func testPoint(t *testing.T, s store.Store, _ *Clock) {
 	c := ConnectionOf("a")
 	is := c.Claim

@@ -167,8 +167,9 @@ func testSwapClosedConflict(t *testing.T, s store.Store, _ *Clock) {
 	WantLobby(t, s, first.Key(), *first)
 }
 
-// testSwapSuccessor guards that who has read a lobby that has ended since cannot write it over the next of its id,
-// though that was written as often.
+// testSwapSuccessor checks that a writer that has read a lobby that has ended
+// since cannot overwrite the next lobby with its id, even if both were written
+// equally often.
 func testSwapSuccessor(t *testing.T, s store.Store, c *Clock) {
 	closed := Create(t, s, LobbyOf("blue-fox")).Clone()
 	late := closed.Clone()
@@ -212,7 +213,7 @@ func testFields(t *testing.T, s store.Store, _ *Clock) {
 	Create(t, s, Busy("blue-fox"))
 }
 
-// scribble writes over all the memory that l points to.
+// scribble overwrites all the memory that l points to.
 func scribble(l *lobby.Lobby) {
 	for i := range l.Members {
 		l.Members[i] = lobby.Member{Conn: "scribble"}
@@ -237,7 +238,8 @@ func testCopiedIn(t *testing.T, s store.Store, _ *Clock) {
 	WantLobby(t, s, l.Key(), want)
 }
 
-// testSnapshot guards that a lobby that was read stays as it was, whatever is written or a rule does to its own copy.
+// testSnapshot checks that a lobby that was read never changes, whatever is
+// written or a rule does to its own copy.
 func testSnapshot(t *testing.T, s store.Store, _ *Clock) {
 	l := Busy("blue-fox")
 	read := Create(t, s, l)
@@ -258,7 +260,8 @@ func testSnapshot(t *testing.T, s store.Store, _ *Clock) {
 	}
 }
 
-// testLaterReads guards that a read that begins after a write has returned sees it, whoever asks.
+// testLaterReads checks that a read that begins after a write has returned sees
+// the write, from any client.
 func testLaterReads(t *testing.T, s store.Store, _ *Clock) {
 	l := Create(t, s, LobbyOf("blue-fox"))
 	for i := range 16 {

@@ -1,6 +1,6 @@
-// Package storetest holds a store.Store to its contract: Run has a row for each
-// sentence of the interface's documentation. Call it from a test of your own
-// Store. The rest are fixtures that such tests share.
+// Package storetest is the contract of store.Store as a test suite: Run has a
+// row for each sentence of the interface's documentation. Call it from a test
+// of your own Store. The other functions are fixtures that such tests share.
 package storetest
 
 import (
@@ -19,8 +19,8 @@ import (
 	"bellhop/store"
 )
 
-// contract has a row for each sentence of Store's and UpdateLobby's documentation. Times in it are whole seconds: a
-// backend need not keep more.
+// contract has a row for each sentence of Store's and UpdateLobby's
+// documentation. Times in it are whole seconds: a backend need not keep more.
 var contract = map[string]func(t *testing.T, s store.Store, c *Clock){
 	"create: what was created is read":                testCreate,
 	"create: one that is there stays":                 testCreateExists,
@@ -74,8 +74,8 @@ var contract = map[string]func(t *testing.T, s store.Store, c *Clock){
 	"update: one place left, 16 want it":              testUpdateLastPlace,
 }
 
-// Run holds a Store to its contract. open returns an empty Store that tells the
-// time by now.
+// Run tests a Store against its contract. open returns an empty Store that
+// reads the time from now.
 func Run(t *testing.T, open func(t *testing.T, now func() time.Time) store.Store) {
 	for name, test := range contract {
 		t.Run(name, func(t *testing.T) {
@@ -85,10 +85,10 @@ func Run(t *testing.T, open func(t *testing.T, now func() time.Time) store.Store
 	}
 }
 
-// A Clock stands still until it is moved.
+// A Clock stands still until a test moves it.
 type Clock struct{ nanos atomic.Int64 }
 
-// Epoch is when clocks begin.
+// Epoch is the first time of each Clock.
 var Epoch = time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)
 
 func NewClock() *Clock {
@@ -100,7 +100,8 @@ func NewClock() *Clock {
 func (c *Clock) Now() time.Time       { return time.Unix(0, c.nanos.Load()).UTC() }
 func (c *Clock) Move(d time.Duration) { c.nanos.Add(int64(d)) }
 
-// same compares all that a Store keeps, but versions: how they grow is the backend's.
+// same compares everything that a Store keeps, except for versions: each
+// backend counts them in its own way.
 var same = cmp.Options{
 	cmpopts.IgnoreUnexported(lobby.Lobby{}), cmpopts.IgnoreFields(lobby.Lobby{}, "Version", "Events", "Stored"),
 	cmpopts.EquateEmpty(),
@@ -135,7 +136,7 @@ func WantErr(t *testing.T, what string, got, want error) {
 // Swap replaces l, as it was read or with its version, with itself.
 func Swap(ctx context.Context, s store.Store, l lobby.Lobby) error { return s.SwapLobby(ctx, &l, &l) }
 
-// LobbyOf returns a lobby of "tanks" in which only "host" is.
+// LobbyOf returns a lobby of "tanks" with only "host" in it.
 func LobbyOf(id string) lobby.Lobby {
 	l := lobby.New("tanks", id, lobby.Member{Conn: "host", ClaimID: 7, ClaimedAt: 7})
 	l.ExpiresAt = Epoch.Add(lobby.TTL)
@@ -148,7 +149,8 @@ func Create(t *testing.T, s store.Store, l lobby.Lobby) *lobby.Lobby {
 	return WantLobby(t, s, l.Key(), l)
 }
 
-// AtOnce calls f(0) to f(n-1), as near to each other as can be, and returns their errors.
+// AtOnce calls f(0) to f(n-1), as nearly simultaneously as possible, and
+// returns their errors.
 func AtOnce(n int, f func(i int) error) []error {
 	errs, start := make([]error, n), make(chan struct{})
 	var wg sync.WaitGroup
@@ -163,7 +165,8 @@ func AtOnce(n int, f func(i int) error) []error {
 	return errs
 }
 
-// WantOne checks that one of errs is nil and all others are loss, and returns which one.
+// WantOne checks that one of errs is nil and all others are loss. It returns
+// the index of the nil.
 func WantOne(t *testing.T, errs []error, loss error) int {
 	t.Helper()
 	winner := slices.Index(errs, nil)
@@ -175,7 +178,8 @@ func WantOne(t *testing.T, errs []error, loss error) int {
 	return winner
 }
 
-// testEnded guards that whoever gave up waiting is told so, and not that something was not found.
+// testEnded checks that a call whose context has ended returns the context's
+// error, and not ErrNotFound.
 func testEnded(t *testing.T, s store.Store, _ *Clock) {
 	l, c := LobbyOf("blue-fox"), ConnectionOf("a")
 	Create(t, s, l)
