@@ -30,9 +30,9 @@ type Claimant struct {
 	Claim Claim
 }
 
-// Gone returns the connections that were in the lobby or waited for it before a
-// change, and are not after it, with the claims that the lobby knows. They
-// might want to go elsewhere, so a connection that dropped is left out.
+// Gone returns the connections that a change removed from the lobby or from its
+// waiting players, with their claims. They might want to go elsewhere, so a
+// connection that dropped is left out.
 func Gone(before, after *Lobby) (gone []Claimant) {
 	for _, m := range before.Members {
 		if !after.Has(m.Conn) && m.Conn != after.dropped {

@@ -299,10 +299,10 @@ func (l *Lobby) Requeue(host string, r JoinRequest) {
 	}
 }
 
-// Peer returns the peer id of from, and the member to, by its current or a
-// previous connection, if from can talk to it. It alone decides whether two
-// members are linked: in a star the host with each member, in a mesh each with
-// each other. It returns ErrNotLinked.
+// Peer returns the member to and the peer id of from, if from can talk to it.
+// to can be the member's current or a previous connection. Peer alone decides
+// whether two members are linked: in a star the host with each member, in a
+// mesh each with each other. It returns ErrNotLinked.
 func (l *Lobby) Peer(from, to string) (peerID int, m Member, err error) {
 	i, j := l.member(from), l.address(to)
 	if i < 0 || j < 0 || !l.linked(&l.Members[i], &l.Members[j]) {

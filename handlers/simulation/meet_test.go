@@ -26,9 +26,9 @@ var (
 	exits  = []string{"lobby_left", "lobby_closed", "removed", "replaced", "request_rejected"}
 )
 
-// knows notes that a host who accepts a request knows who waits, although the
-// request may have got lost when a process died: guest, or if that is empty all
-// who wait.
+// knows records that a host that accepts a request knows the waiting player,
+// even if a crash lost the request's event. The player is guest, or all waiting
+// players if guest is empty.
 func (l *simulation) knows(host, guest string) {
 	a, r := l.met[host], l.rules.at(host)
 	if a == nil || r == nil {
