@@ -53,7 +53,8 @@ func (h *Handler) quickJoin(ctx context.Context, req *action) error {
 	if err != nil {
 		return err
 	}
-	if at, err = h.quick(ctx, req, at, own, c); err != nil && at.ID != "" {
+	q := &quickSearch{action: req, QuickJoin: c, began: h.Now(), shut: map[string]bool{}}
+	if at, err = h.quick(ctx, q, at, own); err != nil && at.ID != "" {
 		ctx, cancel := lastTime(ctx)
 		defer cancel()
 		h.releaseClaim(ctx, req.conn, at.Claim)
@@ -61,33 +62,45 @@ func (h *Handler) quickJoin(ctx context.Context, req *action) error {
 	return err
 }
 
+// A quickSearch is a quick_join under way.
+type quickSearch struct {
+	*action
+	events.QuickJoin
+	began time.Time
+	shut  map[string]bool // ids of lobbies that will not let the sender in later either
+}
+
 // quick is quickJoin for a sender that claims own, an id that nobody has
 // opened. It returns that claim if it still holds.
-func (h *Handler) quick(ctx context.Context, req *action, at store.Connection, own string, c events.QuickJoin) (store.Connection, error) {
+func (h *Handler) quick(ctx context.Context, q *quickSearch, at store.Connection, own string) (store.Connection, error) {
 	var nowhere store.Connection
-	began := h.Now()
-	open, err := h.open(ctx, req, c, maxTries)
+	open, err := h.open(ctx, q, maxTries)
 	for starts := 1; err == nil; starts++ {
 		var in bool
-		if in, at, err = h.joinAny(ctx, req, at, open, c); in || err != nil {
+		if in, at, err = h.joinAny(ctx, q, at, open); in || err != nil {
 			return at, err
 		}
-		if c.OrStart == nil {
+		if q.OrStart == nil {
 			return at, rejection("", errNoMatch)
 		}
-		l, s, err := h.openOwn(ctx, req, at, own, *c.OrStart)
+		l, s, err := h.openOwn(ctx, q.action, at, own, *q.OrStart)
 		if err != nil {
 			return nowhere, err
 		}
-		if open, at = nil, nowhere; starts < maxStarts && h.Now().Sub(began) < maxMoving {
-			open = h.elsewhere(ctx, req, l, c, began)
+		if open, at = nil, nowhere; starts < maxStarts && !h.isLate(q) {
+			if l, open, err = h.elsewhere(ctx, q, l); err != nil {
+				return nowhere, err
+			}
 		}
 		if open == nil {
-			return nowhere, h.started(ctx, req, l, s)
+			return nowhere, h.started(ctx, q.action, l, s)
 		}
 	}
 	return at, err
 }
+
+// isLate reports whether the sender has moved between lobbies for long enough.
+func (h *Handler) isLate(q *quickSearch) bool { return h.Now().Sub(q.began) >= maxMoving }
 
 // openOwn is openLobby for a sender that might already claim the id; at is its
 // connection if it does.
@@ -101,14 +114,17 @@ func (h *Handler) openOwn(ctx context.Context, req *action, at store.Connection,
 }
 
 // open returns the first n lobbies that the sender can enter, the best first.
-func (h *Handler) open(ctx context.Context, req *action, c events.QuickJoin, n int) (open []lobby.Listing, err error) {
-	at, _, err := h.connection(ctx, req)
+func (h *Handler) open(ctx context.Context, q *quickSearch, n int) (open []lobby.Listing, err error) {
+	at, _, err := h.connection(ctx, q.action)
 	if err != nil {
 		return nil, err
 	}
-	for l, err := range h.find(ctx, req, at.Game, lobby.Fullest, "", n, c.Filter) {
+	for l, err := range h.find(ctx, q.action, at.Game, lobby.Fullest, "", n, q.Filter) {
 		if err != nil {
 			return nil, err
+		}
+		if q.shut[l.ID] {
+			continue
 		}
 		if open = append(open, l); len(open) == n {
 			break
@@ -120,33 +136,37 @@ func (h *Handler) open(ctx context.Context, req *action, c events.QuickJoin, n i
 // joinAny joins one of the lobbies or, if others were faster everywhere, one
 // that it finds in the list then. It reports whether the sender is in a lobby
 // or waits for one, and returns at if that claim still holds.
-func (h *Handler) joinAny(ctx context.Context, req *action, at store.Connection, open []lobby.Listing, c events.QuickJoin) (in bool, _ store.Connection, err error) {
+func (h *Handler) joinAny(ctx context.Context, q *quickSearch, at store.Connection, open []lobby.Listing) (in bool, _ store.Connection, err error) {
 	for look := 1; len(open) > 0 && err == nil; look++ {
-		if in, at, err = h.joinOneOf(ctx, req, at, open, c); in || err != nil || look == maxLooks {
+		if in, at, err = h.joinOneOf(ctx, q, at, open); in || err != nil || look == maxLooks || h.isLate(q) {
 			break
 		}
-		req.pay(guessCost)
-		open, err = h.open(ctx, req, c, maxKnown)
+		q.pay(guessCost)
+		open, err = h.open(ctx, q, maxKnown)
 	}
 	return in, at, err
 }
 
 // joinOneOf is joinAny for the listed lobbies. It tries the first lobby and
 // then random other ones, so that players who arrive together spread out.
-func (h *Handler) joinOneOf(ctx context.Context, req *action, at store.Connection, open []lobby.Listing, c events.QuickJoin) (bool, store.Connection, error) {
+func (h *Handler) joinOneOf(ctx context.Context, q *quickSearch, at store.Connection, open []lobby.Listing) (bool, store.Connection, error) {
 	open = slices.Clone(open)
 	for try := 0; try < maxTries && len(open) > 0; try++ {
 		i := 0
 		if try > 0 {
 			i = rand.IntN(len(open))
 		}
-		there, seen, err := h.claimAndRead(ctx, req, at.Claim, open[i].ID)
+		there, seen, err := h.claimAndRead(ctx, q.action, at.Claim, open[i].ID)
 		if err != nil {
 			return false, at, err
 		}
 		at = store.Connection{}
-		if err := h.join(ctx, req, there, seen, events.JoinLobby{LobbyID: open[i].ID, Player: c.Player}); err == nil || !isRefusal(err) {
+		err = h.join(ctx, q.action, there, seen, events.JoinLobby{LobbyID: open[i].ID, Player: q.Player})
+		if err == nil || !isRefusal(err) {
 			return err == nil, at, err
+		}
+		if errors.Is(err, lobby.ErrBanned) || errors.Is(err, lobby.ErrNeedsNewer) {
+			q.shut[open[i].ID] = true
 		}
 		open = slices.Delete(open, i, i+1)
 	}
@@ -155,51 +175,81 @@ func (h *Handler) joinOneOf(ctx context.Context, req *action, at store.Connectio
 
 // elsewhere decides between players who all found no lobby at the same moment
 // and started one each. For a player that moves, it closes the player's lobby l
-// and returns the lobby to join. For a player that stays, it returns nil.
+// and returns the lobbies to join. For a player that stays, it returns l as it is
+// then, and none. If the sender has left l meanwhile, it returns lobby.ErrNotIn.
 //
 // A player stays once another has joined it, or if no other lobby has a place.
 // Until then it looks again, later each time.
-func (h *Handler) elsewhere(ctx context.Context, req *action, l *lobby.Lobby, c events.QuickJoin, began time.Time) []lobby.Listing {
-	if !l.AutoAccept || !l.Discoverable() {
-		return nil // others cannot join it, or do not find it
+func (h *Handler) elsewhere(ctx context.Context, q *quickSearch, l *lobby.Lobby) (*lobby.Lobby, []lobby.Listing, error) {
+	own := l.Listing()
+	if !l.AutoAccept || !l.Discoverable() || !q.Filter.Matches(wireLobby(own)) {
+		return l, nil, nil // others cannot join it, or do not find it
 	}
-	var there []lobby.Listing
 	crowded := false
-	for look := 1; len(there) == 0; look++ {
+	for look := 1; ; look++ {
 		select {
-		case <-h.After(max(h.Store.ListLag(), startLag, min(h.Now().Sub(began), maxPause))):
+		case <-h.After(max(h.Store.ListLag(), startLag, min(h.Now().Sub(q.began), maxPause))):
 		case <-ctx.Done():
-			return nil
+			return h.stay(ctx, q, l)
 		}
-		open, err := h.open(ctx, req, c, maxKnown)
+		open, err := h.open(ctx, q, maxKnown)
 		if err != nil {
-			return nil // this one is as good
+			return h.stay(ctx, q, l) // this one is as good
 		}
-		open = slices.DeleteFunc(open, func(o lobby.Listing) bool { return !o.AutoAccept })
-		i := slices.IndexFunc(open, func(o lobby.Listing) bool { return o.ID == l.ID })
-		if i < 0 || open[i].Players > 1 {
-			return nil
+		i := slices.IndexFunc(open, func(o lobby.Listing) bool { return o.ID == own.ID })
+		if i < 0 { // it is too far down in a long list, or not there any more
+			if l, _, err = h.stay(ctx, q, l); err != nil {
+				return l, nil, err
+			}
+			own = l.Listing()
+		} else {
+			own = open[i]
 		}
-		others := slices.Delete(slices.Clone(open), i, i+1)
+		if own.Players > 1 {
+			return h.stay(ctx, q, l)
+		}
+		others := slices.DeleteFunc(open, func(o lobby.Listing) bool { return o.ID == own.ID || !o.AutoAccept })
 		if len(others) == 0 && !crowded {
-			return nil
+			return l, nil, nil
 		}
 		crowded = len(others) > 0
-		if there = better(open[i], others, look); look > maxLooks && len(there) == 0 {
+		there := better(own, others, look)
+		if look > maxLooks && len(there) == 0 {
 			there = others // the expected player is slow, or waits there for others
 		}
+		if len(there) > 0 {
+			return h.move(ctx, q, l, there)
+		}
 	}
+}
+
+// stay is elsewhere for a player that stays unless it has left l.
+func (h *Handler) stay(ctx context.Context, q *quickSearch, l *lobby.Lobby) (*lobby.Lobby, []lobby.Listing, error) {
+	ctx, cancel := lastTime(ctx)
+	defer cancel()
+	now, err := h.Store.Lobby(ctx, l.Key())
+	switch {
+	case errors.Is(err, store.ErrNotFound) || err == nil && !now.Has(q.conn):
+		return nil, nil, lobby.ErrNotIn
+	case err != nil:
+		return l, nil, nil // it is most likely as it was
+	}
+	return now, nil, nil
+}
+
+// move is elsewhere for a player that moves, unless somebody joins it first.
+func (h *Handler) move(ctx context.Context, q *quickSearch, l *lobby.Lobby, there []lobby.Listing) (*lobby.Lobby, []lobby.Listing, error) {
 	_, err := h.update(ctx, change{key: l.Key()}, func(l *lobby.Lobby) error {
 		if len(l.Members) > 1 || len(l.Waiting) > 0 {
 			return lobby.ErrAlreadyIn // another player was faster
 		}
-		return l.Leave(req.conn)
+		return l.Leave(q.conn)
 	})
 	if err != nil {
-		return nil
+		return h.stay(ctx, q, l)
 	}
 	rand.Shuffle(len(there), func(i, j int) { there[i], there[j] = there[j], there[i] })
-	return there
+	return nil, there, nil
 }
 
 // better returns the lobbies that are better for the only player of own than

@@ -15,6 +15,7 @@ import (
 
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 
+	"bellhop/handlers"
 	"bellhop/handlers/handlerstest"
 	"bellhop/lobby"
 	"bellhop/store"
@@ -208,4 +209,61 @@ func quickRound(t *testing.T, w *handlerstest.World, clock *crowdClock, spread t
 		t.Errorf("%d places are taken by %d players", in, quickPlayers)
 	}
 	return sizes
+}
+
+// TestQuickJoinMeanwhile checks what happens while a player who has started a
+// lobby by quick_join looks whether there is a better one.
+func TestQuickJoinMeanwhile(t *testing.T) {
+	const quick = `{"action":"quick_join","content":{"or_start":{"public":true,"auto_accept":true,"max_players":4}},"request_id":"q"}`
+	for _, test := range []struct {
+		name   string
+		before func(w *handlerstest.World)
+		during func(w *handlerstest.World)
+		answer string // what it has
+		paid   int    // at most
+	}{
+		{"left", nil, func(w *handlerstest.World) { w.Say("p", `{"action":"leave_lobby"}`) }, `"not_in_lobby"`, handlers.GuessCost + 1},
+		{"joined", nil, func(w *handlerstest.World) { w.Connect("q", nil); w.Say("q", quick) }, `"players":2`, handlers.GuessCost},
+		{"banned", func(w *handlerstest.World) {
+			w.Connect("h", nil)
+			w.Say("h", `{"action":"start_lobby","content":{"lobby_id":"hh","public":true,"auto_accept":true}}`)
+			w.Say("p", `{"action":"join_lobby","content":{"lobby_id":"hh"}}`)
+			w.Say("h", `{"action":"remove_player","content":{"connection_id":"p","ban":true}}`)
+		}, nil, `"lobby_started"`, 2*handlers.GuessCost + 2},
+		{"crowded", nil, func(w *handlerstest.World) {
+			for i := range 100 {
+				conn := fmt.Sprint("o", i)
+				w.Connect(conn, nil)
+				w.Say(conn, `{"action":"start_lobby","content":{"public":true,"auto_accept":true,"max_players":2}}`)
+			}
+		}, `"request_accepted"`, handlers.GuessCost},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			w := handlerstest.New()
+			during := test.during
+			w.Config.After = func(time.Duration) <-chan time.Time {
+				if do := during; do != nil {
+					during = nil
+					do(w)
+				}
+				over := make(chan time.Time, 1)
+				over <- time.Time{}
+				return over
+			}
+			w.Config.Burst = 1000
+			w.Restart()
+			w.Connect("p", nil)
+			if test.before != nil {
+				test.before(w)
+			}
+			before := w.Paid("p")
+			w.Say("p", quick)
+			if answers := answersTo(w.Heard()["p"], "q"); len(answers) != 1 || !strings.Contains(answers[0], test.answer) {
+				t.Errorf("answered %q, want one with %s", answers, test.answer)
+			}
+			if paid := w.Paid("p") - before; paid > float64(test.paid) {
+				t.Errorf("paid %.0f actions, want at most %d", paid, test.paid)
+			}
+		})
+	}
 }
