@@ -105,19 +105,19 @@ export class Bellhop extends EventTarget {
   async request(action, content, { signal } = {}) {
     if (action === "leave_lobby" && (this.#resumeToken || this.#leaving || this.#line?.pendingEntries)) return withTimeout(this.#leave(), unreachableError());
     for (let [tries, sent, wait] = [0, false, HOST_WAIT_MS]; ; tries++) { // sent: a copy may have arrived
+      let line; // once the action is sent
       if (ENTERING.has(action) && !this.connected) this.#pauses.end(); // the player waits
-      if (ENTERING.has(action) && this.#leaving) await withTimeout(this.#leaving, unreachableError());
-      await withTimeout(this.connect(), unreachableError());
-      signal?.throwIfAborted();
-      const line = this.#line;
-      if (!line) continue; // lost again since
       try {
-        return await line.call(action, content, { signal, wait });
+        if (ENTERING.has(action) && this.#leaving) await withTimeout(this.#leaving, unreachableError());
+        await withTimeout(this.connect(), unreachableError());
+        signal?.throwIfAborted();
+        line = this.#line;
+        if (line) return await line.call(action, content, { signal, wait }); // or it was lost again
       } catch (error) {
         if (sent && REPEATABLE[action] === error?.code) return { event: "done", content: {} };
-        sent ||= error?.uncertain || signal?.aborted;
+        sent ||= line && (error?.uncertain || signal?.aborted);
         if (error?.waited) [tries, wait] = [-1, Math.min(2 * wait, LONGEST_HOST_WAIT_MS)]; // no failure, only a long wait
-        if (tries < 3 && !signal?.aborted && (await this.#recover(error, line, action))) continue;
+        if (line && tries < 3 && !signal?.aborted && (await this.#recover(error, line, action))) continue;
         if (sent && error instanceof BellhopError) error.uncertain = true;
         if (sent && ENTERING.has(action) && action !== "resume" && !this.#resumeToken) this.#leave();
         else if (sent && !ENTERING.has(action)) this.renew(); // it might have taken effect
@@ -350,8 +350,6 @@ export class Bellhop extends EventTarget {
     this.#leave();
   }
 
-  // Into a lobby, and out of it
-
   /** @param {string} action @param {object} content @param {types.PeerOptions & {signal?: AbortSignal}} options */
   async #enter(action, content, options) {
     const all = { ...this.#options, ...options };
@@ -384,14 +382,17 @@ export class Bellhop extends EventTarget {
   }
 
   async #retryLeave() {
-    for (let tries = 0; ; tries++) {
+    for (let tries = 0, token; ; tries++) { // token of the place that is left; a late answer can bring another one
       try {
         await this.#renewing?.catch(() => {}); // or the new line would keep the place
         if (this.#resumeToken) await this.connect(); // which resumes
         if (!this.#line) return { event: "done", content: {} }; // without a place, the client left with the line
-        return await this.#line.call("leave_lobby");
+        token = this.#resumeToken;
+        const answer = await this.#line.call("leave_lobby");
+        if (this.#resumeToken === token) return answer;
       } catch (error) {
-        if (error.code === "not_in_lobby" || this.#closed) return { event: "done", content: {} };
+        if (this.#closed || error.code === "not_in_lobby" && this.#resumeToken === token) return { event: "done", content: {} };
+        if (error.code === "not_in_lobby") continue;
         if (error.code === "timeout") this.#line?.probe(WAKE_PROBE_MS);
         await this.#pauses.take(error.retryAfter ?? backoff(tries + 1));
       }

@@ -72,6 +72,45 @@ func TestLateAnswer(t *testing.T) {
 	other.run("if ((await bellhop.list()).lobbies.length) throw Error('there is a ghost')", nil)
 }
 
+// TestLateAnswerWhileLeaving checks that a player who gives up a join leaves no
+// ghost, even if the join takes effect after the leave that should undo it: two
+// processes can handle them in either order.
+func TestLateAnswerWhileLeaving(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t)
+	host, guest := openTab(t, g, "host", g.url()), openTab(t, g, "guest", g.url())
+	host.enter("bellhop.host({ lobbyId: 'fox', autoAccept: true })")
+	host.run("globalThis.left = next(lobby, 'leave')", nil)
+	guest.run(`
+		let held, wasHeld;
+		const holds = new Promise((resolve) => (wasHeld = resolve));
+		globalThis.WebSocket = class extends WebSocket {
+			set onmessage(f) {
+				this.deal = f;
+				super.onmessage = (event) => {
+					if (JSON.parse(event.data).event !== "request_accepted") return f(event);
+					held = event;
+					wasHeld();
+				};
+			}
+			send(text) {
+				const { action, request_id } = JSON.parse(text);
+				if (action !== "leave_lobby" || !held) return super.send(text);
+				const error = { event: "error", request_id, content: { code: "not_in_lobby", action, message: "late" } };
+				this.deal(held);
+				held = null;
+				this.deal({ data: JSON.stringify(error) });
+			}
+		};
+		const controller = new AbortController();
+		const joined = bellhop.join("fox", { signal: controller.signal }).catch(({ name }) => name);
+		await holds;
+		controller.abort();
+		if ((await joined) !== "AbortError") throw Error(await joined);`, nil)
+	host.run("await left", nil)
+	guest.run("if (bellhop.lobby || bellhop.resumeToken) throw Error('the guest keeps the place')", nil)
+}
+
 // TestSlowClock checks that a guest whose clock is ten minutes slow finds out
 // as soon as others that its host is gone, even if no event says so.
 func TestSlowClock(t *testing.T) {
