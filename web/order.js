@@ -11,6 +11,7 @@ export class InOrder {
   #deliver;
   #nextSeq = 1; // number of the next description; 0: any
   #session = ""; // of the other side's RTCPeerConnection
+  #formerSessions = new Set(); // whose late descriptions count no more
   #early = /** @type {Map<number, any[]>} */ (new Map()); // descriptions that overtook others
   #gapTimer = 0;
 
@@ -24,7 +25,10 @@ export class InOrder {
     const { seq, sdp } = content;
     const session = sessionOf(sdp) || this.#session;
     if (!Number.isInteger(seq)) return this.#deliver(content, direct);
+    if (this.#formerSessions.has(session)) return;
     if (this.#session && session !== this.#session) {
+      this.#formerSessions.add(this.#session);
+      this.stop();
       this.#nextSeq = 1;
       this.#early.clear(); // they belong to a connection that is gone
     }

@@ -228,3 +228,23 @@ func TestPeers(t *testing.T) {
 		t.Errorf("they made %q, want %q", made, want)
 	}
 }
+
+// TestFormerSession checks that a late description of a peer's former
+// connection does not reset the order of those of its new one.
+func TestFormerSession(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t)
+	var got string
+	openTab(t, g, "tab", g.url()).run(fmt.Sprintf(`
+		const { InOrder } = await import("%s/order.js");
+		const got = [];
+		const order = new InOrder(({ sdp, seq }) => got.push(sdp.split(" ")[1] + seq));
+		for (const [session, seq] of [["a", 1], ["b", 1], ["a", 2], ["b", 2]]) {
+			order.receive({ seq, sdp: "o=- " + session + " 2 IN IP4 127.0.0.1" }, false);
+		}
+		order.stop();
+		return got.join(" ");`, g.page()), &got)
+	if got != "a1 b1 b2" {
+		t.Errorf("received in this order: %s", got)
+	}
+}
