@@ -70,7 +70,7 @@ soak: ## 2,000 clients that come, drop and come back for two minutes, and what i
 
 golden: ## rewrite what is heard in testdata/conversations; read the diff as code
 	go test ./e2e -run TestConversations -count=1 -update
-	@git --no-pager diff --stat testdata/conversations
+	@git --no-pager diff --stat testdata/conversations; git status --short testdata/conversations
 
 # What a test needs that is a package of Debian's: the programs of which one will do, the package, what needs it. Without
 # apt-get, or the rights to use it, the test is skipped, and says so.

@@ -1,6 +1,7 @@
 package handlers_test
 
 import (
+	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/token"
@@ -35,6 +36,28 @@ func TestEveryActionIsShown(t *testing.T) {
 	for _, action := range handlers.ActionNames() {
 		if !strings.Contains(golden, `"action":"`+action+`","content"`) && !strings.Contains(golden, `> {"action":"`+action+`"`) {
 			t.Errorf("no conversation has the action %s", action)
+		}
+	}
+}
+
+// TestEveryActionIsListed checks that each action of today's dialect has a row
+// wherever actions have one.
+func TestEveryActionIsListed(t *testing.T) {
+	for _, list := range []struct{ file, row, without string }{
+		{"../docs/protocol.md", "\n| `%s` |", ""},
+		{"budget_test.go", `{"action":"%s"`, ""},
+		{"simulation/rules_test.go", `"%s":`, "get_ice_servers"}, // which no lobby has to do with
+		{"../web/line.js", " %s: ", ""},                          // whether it may be sent twice
+	} {
+		text, err := os.ReadFile(list.file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, action := range handlers.ActionNames() {
+			original := action == "accept_join_request" || action == "send_session_description"
+			if row := fmt.Sprintf(list.row, action); !original && action != list.without && !strings.Contains(string(text), row) {
+				t.Errorf("%s has no row %q", list.file, strings.TrimSpace(row))
+			}
 		}
 	}
 }

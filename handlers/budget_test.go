@@ -131,6 +131,7 @@ var budgets = []struct {
 	{"join_lobby, whose host is gone", "stranger", "", `{"action":"join_lobby","content":{"lobby_id":"fox"}}`, "2112", "11112"},
 	{"disconnect, a stranger", "stranger", "$disconnect", "", "1", "1"},
 	{"ping", "guest", "", `{"action":"ping"}`, "", "1"},
+	{"get_ice_servers", "guest", "", `{"action":"get_ice_servers"}`, "", "1"},
 }
 
 // TestBudget limits how many answers of DynamoDB each action waits for in turn,

@@ -33,8 +33,7 @@ var routes = map[string]func(*Handler, context.Context, incoming) awsevents.APIG
 }
 
 // actions is keyed by a message's "action"; the last rows are the original
-// dialect's names. To add an action: a row here, its function, its content in
-// package events, and a conversation in testdata/conversations.
+// dialect's names. To add one, see "Add an action" in docs/design.md.
 var actions map[string]func(*Handler, context.Context, *action) error
 
 func init() { // not above, since the answer to an unknown action lists the table

@@ -17,7 +17,7 @@ import (
 	"bellhop/store/storetest"
 )
 
-// wishes are one of each action that succeeds for a client in the lobby of
+// validActions has one of each action that succeeds for a client in the lobby of
 // openFox.
 var validActions = map[string]struct{ by, text, answer string }{
 	"start_lobby":              {"stranger", `{"lobby_id":"hen"}`, "lobby_started"},
