@@ -189,8 +189,8 @@ func (l *Lobby) Due(now time.Time) bool {
 func (m Member) lapsed(now time.Time) bool { return m.Away() && !now.Before(m.AwayUntil) }
 
 // ExpireAway removes the members whose grace has ended, in the order in which
-// it ended. On AWS nothing runs between two messages, so every reader of a
-// lobby does this first.
+// it ended. On AWS nothing runs between two messages, so each change of a lobby
+// does this first.
 //
 // The order matters if the lobby migrates: a new host is not notified of
 // members who left before it took over.

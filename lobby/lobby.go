@@ -338,7 +338,7 @@ func (l *Lobby) Peers(m Member) (peers []Member) {
 	return peers
 }
 
-// Clone returns a copy of l that shares no memory with it and has no Events.
+// Clone returns a copy of l that shares only strings with it and has no Events.
 func (l *Lobby) Clone() Lobby {
 	c := *l
 	c.Members, c.Waiting, c.UsedPeerIDs = slices.Clone(l.Members), slices.Clone(l.Waiting), slices.Clone(l.UsedPeerIDs)

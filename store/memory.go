@@ -41,7 +41,7 @@ func (m *Memory) CreateLobby(ctx context.Context, l lobby.Lobby) error {
 			return nil, false, ErrExists
 		}
 		l := l.Clone()
-		own(&l, new(lobby.Lobby))
+		Own(&l, new(lobby.Lobby))
 		l.Version = FirstVersion()
 		return &l, true, nil
 	})
@@ -59,7 +59,7 @@ func (m *Memory) SwapLobby(ctx context.Context, old, new *lobby.Lobby) error {
 			return nil, false, ErrConflict
 		}
 		l := new.Clone()
-		own(&l, is)
+		Own(&l, is)
 		l.Version = old.Version + 1
 		return &l, !l.Closed, nil
 	})
@@ -110,10 +110,11 @@ func (m *Memory) DeleteConnection(ctx context.Context, id string) (was Connectio
 	return was, err
 }
 
-// own gives l, which is about to be kept, memory of its own for each string
-// that old does not have: a caller's string can be part of a larger one, such
-// as a message, or of memory that is used again.
-func own(l, old *lobby.Lobby) {
+// Own gives l, which is about to be kept, memory of its own for each string that
+// old, which it replaces, does not have. A backend in memory needs it: a
+// caller's string can be part of a larger one, such as a message, or of memory
+// that is used again.
+func Own(l, old *lobby.Lobby) {
 	l.Game, l.ID = ownString(l.Game, old.Game), ownString(l.ID, old.ID)
 	l.Metadata, l.Password = ownString(l.Metadata, old.Metadata), ownString(l.Password, old.Password)
 	for i := range l.Members {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -44,6 +45,7 @@ func (s *simple) CreateLobby(ctx context.Context, l lobby.Lobby) error {
 		return store.ErrExists
 	}
 	l = l.Clone() // the caller might change what l points to
+	store.Own(&l, &lobby.Lobby{})
 	l.Version = store.FirstVersion()
 	s.lobbies[l.Key()] = &l
 	return nil
@@ -70,10 +72,11 @@ func (s *simple) SwapLobby(ctx context.Context, old, new *lobby.Lobby) error {
 		return store.ErrConflict
 	}
 	l := new.Clone()
+	store.Own(&l, is)
 	l.Version = old.Version + 1
-	s.lobbies[old.Key()] = &l
+	s.lobbies[l.Key()] = &l
 	if l.Closed {
-		delete(s.lobbies, old.Key())
+		delete(s.lobbies, l.Key())
 	}
 	return nil
 }
@@ -108,6 +111,7 @@ func (s *simple) PutConnection(ctx context.Context, c store.Connection) error {
 		return err
 	}
 	if _, found := s.connection(c.ID); !found {
+		c.ID, c.Game, c.LobbyID = strings.Clone(c.ID), strings.Clone(c.Game), strings.Clone(c.LobbyID)
 		s.connections[c.ID] = c
 	}
 	return nil
@@ -136,8 +140,9 @@ func (s *simple) Claim(ctx context.Context, id string, from, to lobby.Claim) (st
 	case c.Claim != from:
 		return c, store.ErrConflict
 	}
+	to.LobbyID = strings.Clone(to.LobbyID)
 	c.Claim = to
-	s.connections[id] = c
+	s.connections[c.ID] = c
 	return c, nil
 }
 

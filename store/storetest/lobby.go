@@ -188,7 +188,7 @@ func testSwapSuccessor(t *testing.T, s store.Store, c *Clock) {
 	WantLobby(t, s, again.Key(), again)
 }
 
-// Busy returns a lobby in which every field has a value.
+// Busy returns a lobby with waiting players and members; one member is away.
 func Busy(id string) lobby.Lobby {
 	l := LobbyOf(id)
 	for i := range 4 {
@@ -210,7 +210,17 @@ func Busy(id string) lobby.Lobby {
 }
 
 func testFields(t *testing.T, s store.Store, _ *Clock) {
-	Create(t, s, Busy("blue-fox"))
+	l := Busy("blue-fox")
+	l.AutoAccept, l.Public, l.Locked, l.Mesh, l.Migrates = true, true, true, true, true
+	l.Password, l.Metadata, l.Banned, l.CreatedAt, l.Term = "hash", `{"mode":"duel"}`, []string{"b1", "b2"}, 7, 3
+	for i := range l.Members {
+		m := &l.Members[i]
+		m.Player, m.Token, m.PreviousConns = fmt.Sprintf(`{"member":%d}`, i), fmt.Sprint("t", i), []string{fmt.Sprint("former", i)}
+	}
+	for i := range l.Waiting {
+		l.Waiting[i].Player = fmt.Sprintf(`{"waiting":%d}`, i)
+	}
+	Create(t, s, l)
 }
 
 // scribble overwrites all the memory that l points to.

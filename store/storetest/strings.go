@@ -49,6 +49,9 @@ func testStringsCopiedIn(t *testing.T, s store.Store, _ *Clock) {
 		l.Metadata, l.Password, l.ExpiresAt = b.string(`{"a":1}`), b.string("hash"), Epoch.Add(lobby.TTL)
 		WantErr(t, "CreateLobby", s.CreateLobby(t.Context(), l), nil)
 	})
+	if l, err := s.Lobby(t.Context(), key); err != nil || l.Game+"#"+l.ID != "tanks#Fox" {
+		t.Fatalf("the store keeps the caller's strings, which have changed: %v, %v", l, err)
+	}
 	update(func(b *borrowed, l *lobby.Lobby) error {
 		l.Metadata, l.Password = b.string(`{"b":2}`), b.string("other")
 		l.AutoAccept = true
