@@ -220,6 +220,11 @@ func (tab *tab) open(g *gateway, url string) *tab {
 // start creates the page's client.
 func (tab *tab) start() {
 	tab.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	for loaded := ""; loaded != "function" && ctx.Err() == nil; { // a browser can say early that a page is loaded
+		loaded, _ = tab.evaluate(ctx, "Promise.resolve(typeof globalThis.Bellhop)")
+	}
 	tab.run(fmt.Sprintf("globalThis.url = %q; globalThis.bellhop = new Bellhop(url)", tab.url), nil)
 }
 
