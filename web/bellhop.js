@@ -58,7 +58,7 @@ export class Bellhop extends EventTarget {
   #entriesPending = 0; // actions in progress that lead into a lobby
   #earlyEvents = /** @type {[string, any][]} */ ([]); // events for the lobby that they lead to
   #renewTimer = 0;
-  #renewals = new RenewalPacer(() => this.#renew().then((done) => done || this.renew()));
+  #renewals = new RenewalPacer(() => this.#renew());
   #pauses = new Pauses();
   #stopWatching;
 
@@ -214,8 +214,7 @@ export class Bellhop extends EventTarget {
     if (before !== line) before?.lose();
     clearTimeout(this.#renewTimer);
     this.#renewals.cancel();
-    const renew = () => this.#renew().then((done) => done || this.renew());
-    this.#renewTimer = setTimeout(renew, (this.#options.renewAfter ?? RENEW_AFTER_MS) * (0.95 + Math.random() / 20));
+    this.#renewTimer = setTimeout(() => this.#renew(), (this.#options.renewAfter ?? RENEW_AFTER_MS) * (0.95 + Math.random() / 20));
     fire(this, "connected");
   }
 
@@ -276,18 +275,18 @@ export class Bellhop extends EventTarget {
     }
   }
 
-  /** Renews the line, and returns false if that failed and has to be repeated. */
+  /** Renews the line, and requests another renewal if that failed. */
   async #renew() {
-    if (!this.#resumeToken || this.#leaving || this.#renewing || !this.#line) return true; // outside a lobby there is nothing to keep
-    let done = true;
+    if (!this.#resumeToken || this.#leaving || this.#renewing || !this.#line) return; // outside a lobby there is nothing to keep
+    let failed = false;
     this.#renewing = this.#resumeOnNewLine();
     await this.#renewing.catch((error) => {
       if (error.code === "resume_failed") this.#loseSlot("resume_failed", { error });
-      else done = false; // the old one stays in use
+      else failed = true; // the old one stays in use
     });
     this.#renewing = null;
     if (!this.#line) this.#onDisconnected(); // the old one was lost, too
-    return done;
+    if (failed) this.renew();
   }
 
   /** Repairs the cause of a failed action if it can, and returns whether to repeat the action. @param {any} error @param {Line} line @param {string} action */
@@ -391,8 +390,8 @@ export class Bellhop extends EventTarget {
         const answer = await this.#line.call("leave_lobby");
         if (this.#resumeToken === token) return answer;
       } catch (error) {
-        if (this.#closed || error.code === "not_in_lobby" && this.#resumeToken === token) return { event: "done", content: {} };
-        if (error.code === "not_in_lobby") continue;
+        if (error.code === "not_in_lobby" && this.#resumeToken !== token) continue;
+        if (error.code === "not_in_lobby" || this.#closed) return { event: "done", content: {} };
         if (error.code === "timeout") this.#line?.probe(WAKE_PROBE_MS);
         await this.#pauses.take(error.retryAfter ?? backoff(tries + 1));
       }

@@ -213,6 +213,7 @@ export class Peer extends EventTarget {
   }
 
   #startOver() {
+    this.#queue = Promise.resolve(); // a step at a connection that closes never ends
     this.#replaceConnection();
     this.#createChannels();
   }
@@ -309,6 +310,7 @@ export class Peer extends EventTarget {
     // Both have offered, and the other side gives way; or this answers an offer that no longer exists.
     if (type === "offer" ? pc.signalingState !== "stable" && !this.#options.polite : pc.signalingState === "stable") return;
     await pc.setRemoteDescription({ type, sdp }).catch((error) => this.#onMismatch(pc, error));
+    if (pc !== this.#pc) return;
     if (channel === NEGOTIATION_CHANNEL) this.#direct.open(pc, () => this.#retryOffer());
     await this.#candidates.add(pc, [], (error) => fire(this, "error", { error }));
     if (type !== "offer") return;
