@@ -190,15 +190,17 @@ func (h *Handler) elsewhere(ctx context.Context, q *quickSearch, l *lobby.Lobby)
 		select {
 		case <-h.After(max(h.Store.ListLag(), startLag, min(h.Now().Sub(q.began), maxPause))):
 		case <-ctx.Done():
-			return h.stay(ctx, q, l)
+			l, err := h.reread(ctx, q, l)
+			return l, nil, err
 		}
 		open, err := h.open(ctx, q, maxKnown)
-		if err != nil {
-			return h.stay(ctx, q, l) // this one is as good
+		if err != nil { // this one is as good
+			l, err = h.reread(ctx, q, l)
+			return l, nil, err
 		}
 		i := slices.IndexFunc(open, func(o lobby.Listing) bool { return o.ID == own.ID })
 		if i < 0 { // it is too far down in a long list, or not there any more
-			if l, _, err = h.stay(ctx, q, l); err != nil {
+			if l, err = h.reread(ctx, q, l); err != nil {
 				return l, nil, err
 			}
 			own = l.Listing()
@@ -206,7 +208,8 @@ func (h *Handler) elsewhere(ctx context.Context, q *quickSearch, l *lobby.Lobby)
 			own = open[i]
 		}
 		if own.Players > 1 {
-			return h.stay(ctx, q, l)
+			l, err = h.reread(ctx, q, l)
+			return l, nil, err
 		}
 		others := slices.DeleteFunc(open, func(o lobby.Listing) bool { return o.ID == own.ID || !o.AutoAccept })
 		if len(others) == 0 && !crowded {
@@ -223,18 +226,19 @@ func (h *Handler) elsewhere(ctx context.Context, q *quickSearch, l *lobby.Lobby)
 	}
 }
 
-// stay is elsewhere for a player that stays unless it has left l.
-func (h *Handler) stay(ctx context.Context, q *quickSearch, l *lobby.Lobby) (*lobby.Lobby, []lobby.Listing, error) {
+// reread returns l as it is now, or lobby.ErrNotIn if the sender is not in it any
+// more. If the store fails, it returns l as it was.
+func (h *Handler) reread(ctx context.Context, q *quickSearch, l *lobby.Lobby) (*lobby.Lobby, error) {
 	ctx, cancel := lastTime(ctx)
 	defer cancel()
 	now, err := h.Store.Lobby(ctx, l.Key())
 	switch {
 	case errors.Is(err, store.ErrNotFound) || err == nil && !now.Has(q.conn):
-		return nil, nil, lobby.ErrNotIn
+		return nil, lobby.ErrNotIn
 	case err != nil:
-		return l, nil, nil // it is most likely as it was
+		return l, nil
 	}
-	return now, nil, nil
+	return now, nil
 }
 
 // move is elsewhere for a player that moves, unless somebody joins it first.
@@ -246,7 +250,8 @@ func (h *Handler) move(ctx context.Context, q *quickSearch, l *lobby.Lobby, ther
 		return l.Leave(q.conn)
 	})
 	if err != nil {
-		return h.stay(ctx, q, l)
+		l, err = h.reread(ctx, q, l)
+		return l, nil, err
 	}
 	rand.Shuffle(len(there), func(i, j int) { there[i], there[j] = there[j], there[i] })
 	return nil, there, nil
