@@ -40,6 +40,7 @@ var contract = map[string]func(t *testing.T, s store.Store, c *Clock){
 	"swap: not into the next lobby of that id":        testSwapSuccessor,
 	"values: copied in":                               testCopiedIn,
 	"values: strings are copied in":                   testStringsCopiedIn,
+	"connections: strings are copied in":              testConnectionStringsCopiedIn,
 	"values: a snapshot never changes":                testSnapshot,
 	"values: all fields are kept":                     testFields,
 	"reads: every later one sees a write":             testLaterReads,

@@ -27,24 +27,25 @@ func (b *borrowed) end() {
 	}
 }
 
-// testStringsCopiedIn guards that a store does not keep the strings that it is
-// given, which can be parts of a message.
+// lend calls write with strings, and overwrites them afterwards.
+func lend(write func(b *borrowed)) {
+	var b borrowed
+	write(&b)
+	b.end()
+}
+
+// testStringsCopiedIn checks that a store does not keep the strings of a lobby
+// that it is given. They can be parts of a message.
 func testStringsCopiedIn(t *testing.T, s store.Store, _ *Clock) {
 	const key = "tanks#fox"
-	write := func(do func(b *borrowed)) {
-		t.Helper()
-		var b borrowed
-		do(&b)
-		b.end()
-	}
 	update := func(rule func(b *borrowed, l *lobby.Lobby) error) {
 		t.Helper()
-		write(func(b *borrowed) {
+		lend(func(b *borrowed) {
 			_, err := store.UpdateLobby(t.Context(), s, key, func(l *lobby.Lobby) error { return rule(b, l) })
 			WantErr(t, "UpdateLobby", err, nil)
 		})
 	}
-	write(func(b *borrowed) {
+	lend(func(b *borrowed) {
 		l := lobby.New(b.string("tanks"), b.string("Fox"), lobby.Member{Conn: b.string("host"), Player: b.string("{}"), Token: b.string("t1")})
 		l.Metadata, l.Password, l.ExpiresAt = b.string(`{"a":1}`), b.string("hash"), Epoch.Add(lobby.TTL)
 		WantErr(t, "CreateLobby", s.CreateLobby(t.Context(), l), nil)
@@ -78,16 +79,19 @@ func testStringsCopiedIn(t *testing.T, s store.Store, _ *Clock) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("strings of the lobby (-want +got):\n%s", diff)
 	}
+}
 
+// testConnectionStringsCopiedIn checks the same of connections and claims.
+func testConnectionStringsCopiedIn(t *testing.T, s store.Store, _ *Clock) {
 	c := ConnectionOf("a")
-	write(func(b *borrowed) {
+	lend(func(b *borrowed) {
 		put := c
 		put.ID, put.Game, put.LobbyID = b.string(c.ID), b.string(c.Game), b.string(c.LobbyID)
 		WantErr(t, "PutConnection", s.PutConnection(t.Context(), put), nil)
 	})
 	WantConnection(t, s, c)
 	next := lobby.Claim{LobbyID: "red-fox", ID: 7, At: 7}
-	write(func(b *borrowed) {
+	lend(func(b *borrowed) {
 		borrows := next
 		borrows.LobbyID = b.string(next.LobbyID)
 		_, err := s.Claim(t.Context(), "a", c.Claim, borrows)
