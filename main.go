@@ -8,7 +8,7 @@
 //	ICE_SERVERS        STUN and TURN servers that clients are told of: URLs with commas between them, or JSON: an array
 //	                   as browsers take it, or a provider's whole answer
 //	TURN_SECRET        what the TURN servers in it have as their static-auth-secret, unless the array has credentials
-//	DYNAMODB_ENDPOINT  a DynamoDB on this machine, in the place of the region's
+//	DYNAMODB_ENDPOINT  a DynamoDB on this machine, instead of the region's
 package main
 
 import (

@@ -2,14 +2,9 @@ package e2e
 
 import (
 	"bytes"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/pem"
 	"io"
-	"math/big"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -20,8 +15,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
+	"bellhop/gateway/programtest"
 	"bellhop/store/dynamodbtest"
 )
 
@@ -38,14 +33,18 @@ type emulatedAWS struct {
 
 func startAWS(t *testing.T) *emulatedAWS {
 	t.Helper()
-	certificate, roots := newCertificate(t)
+	names := []string{"*." + awsDomain, "*.execute-api." + awsDomain, "*.s3.amazonaws.com"}
+	root, key := programtest.Certificate(t, 1, names...)
+	certificate, err := tls.X509KeyPair(root, key)
+	if err != nil {
+		t.Fatal(err)
+	}
 	front := httptest.NewUnstartedServer(nil)
 	front.TLS = &tls.Config{Certificates: []tls.Certificate{certificate}}
 	proxy := httptest.NewServer(tunnelTo(front.Listener.Addr().String()))
 	t.Cleanup(proxy.Close)
 	bundle := filepath.Join(t.TempDir(), "roots.pem")
-	block := &pem.Block{Type: "CERTIFICATE", Bytes: certificate.Certificate[0]}
-	if err := os.WriteFile(bundle, pem.EncodeToMemory(block), 0o600); err != nil {
+	if err := os.WriteFile(bundle, root, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	a := &emulatedAWS{env: []string{
@@ -71,36 +70,12 @@ func startAWS(t *testing.T) *emulatedAWS {
 	if err != nil {
 		t.Fatal(err)
 	}
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM(root)
 	a.client = &http.Client{Transport: &http.Transport{
 		Proxy: http.ProxyURL(proxyURL), TLSClientConfig: &tls.Config{RootCAs: roots},
 	}}
 	return a
-}
-
-// newCertificate returns a certificate for AWS's names that is its own root.
-func newCertificate(t *testing.T) (tls.Certificate, *x509.CertPool) {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-		DNSNames:    []string{"*." + awsDomain, "*.execute-api." + awsDomain, "*.s3.amazonaws.com"},
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	root, err := x509.ParseCertificate(der)
-	if err != nil {
-		t.Fatal(err)
-	}
-	roots := x509.NewCertPool()
-	roots.AddCert(root)
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, roots
 }
 
 // tunnelTo returns a proxy that connects its clients to one server, whichever

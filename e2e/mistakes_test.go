@@ -137,7 +137,7 @@ func TestKeptAsWritten(t *testing.T) {
 				host, guest := strings.Join(h.heard("host"), "\n"), strings.Join(h.heard("guest"), "\n")
 				for what, has := range map[string]bool{
 					"the host of its metadata":   strings.Contains(host, `"metadata":`+object),
-					"the host of who comes":      strings.Contains(host, `"event":"peer_joined"`) && strings.Contains(host, `"player":`+object),
+					"the host, of the newcomer":  strings.Contains(host, `"event":"peer_joined"`) && strings.Contains(host, `"player":`+object),
 					"a list of the metadata":     strings.Contains(guest, `"event":"lobby_list"`) && strings.Count(guest, `"metadata":`+object) == 2,
 					"who comes of the host":      strings.Contains(guest, `"player":`+object),
 					"nobody of an error (guest)": !strings.Contains(guest, `"error"`),

@@ -2,14 +2,9 @@ package main
 
 import (
 	"bufio"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/pem"
 	"io"
-	"math/big"
 	"net"
 	"net/http"
 	"os"
@@ -17,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"bellhop/gateway/programtest"
 
 	"github.com/coder/websocket"
 )
@@ -27,22 +24,9 @@ type pemPair struct{ certificate, key string }
 // write writes a new pair with a serial number.
 func (p pemPair) write(t *testing.T, serial int64) *x509.CertPool {
 	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(serial), IPAddresses: []net.IP{{127, 0, 0, 1}}, NotAfter: time.Now().Add(time.Hour)}
-	certificate, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	secret, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	text := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: certificate})
+	text, key := programtest.Certificate(t, serial, "127.0.0.1")
 	p.put(t, p.certificate, text, serial)
-	p.put(t, p.key, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: secret}), serial)
+	p.put(t, p.key, key, serial)
 	pool := x509.NewCertPool()
 	pool.AppendCertsFromPEM(text)
 	return pool

@@ -73,8 +73,8 @@ with this program, which Ctrl-C stops after it has notified all clients. With -t
   go run ./gateway -table bellhop -dynamodb-endpoint http://127.0.0.1:8000
   go run ./gateway -table NAME          the table of a deployed stack, its output TableName, by your AWS profile
 
-A built Lambda function may deal with messages in the place of the same code in here. It makes no table: TABLE names one
-that is there, at DYNAMODB_ENDPOINT or, without that, in the account of AWS_ACCESS_KEY_ID and so on.
+A built Lambda function can handle the messages instead of this program. It creates no table: TABLE names one that is
+there, at DYNAMODB_ENDPOINT or, without that, in the account of AWS_ACCESS_KEY_ID and so on.
 
   make build && TABLE=bellhop DYNAMODB_ENDPOINT=http://127.0.0.1:8000 go run ./gateway -bootstrap ./bootstrap
   go run ./gateway -lambda http://127.0.0.1:3001       one that sam local start-lambda runs, with TABLE there

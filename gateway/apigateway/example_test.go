@@ -16,6 +16,19 @@ import (
 	"bellhop/gateway/apigateway"
 )
 
+// connect serves api on this machine, and connects a client to it.
+func connect(api http.Handler) (client *websocket.Conn, stop func()) {
+	server := httptest.NewServer(api)
+	client, _, err := websocket.Dial(context.Background(), server.URL, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	return client, func() {
+		client.CloseNow()
+		server.Close()
+	}
+}
+
 // An API that returns each message to its sender.
 func Example() {
 	var api *apigateway.Gateway
@@ -29,14 +42,9 @@ func Example() {
 			return awsevents.APIGatewayProxyResponse{StatusCode: http.StatusOK}, nil
 		},
 	})
-	server := httptest.NewServer(api)
-	defer server.Close()
-
+	client, stop := connect(api)
+	defer stop()
 	ctx := context.Background()
-	client, _, err := websocket.Dial(ctx, server.URL, nil)
-	if err != nil {
-		log.Fatal(err)
-	}
 	client.Write(ctx, websocket.MessageText, []byte("hello"))
 	_, message, err := client.Read(ctx)
 	fmt.Println(string(message), err)
@@ -65,15 +73,9 @@ func ExampleParseSelection() {
 			},
 		}},
 	})
-	server := httptest.NewServer(api)
-	defer server.Close()
-
+	client, stop := connect(api)
+	defer stop()
 	ctx := context.Background()
-	client, _, err := websocket.Dial(ctx, server.URL, nil)
-	if err != nil {
-		log.Fatal(err)
-	}
-	defer client.CloseNow()
 	for _, text := range []string{`{"action":"greet"}`, `{"action":"dance"}`} {
 		client.Write(ctx, websocket.MessageText, []byte(text))
 		_, message, err := client.Read(ctx)
@@ -99,16 +101,10 @@ func ExampleGateway_Management() {
 			return awsevents.APIGatewayProxyResponse{StatusCode: http.StatusOK}, nil
 		},
 	})
-	server, management := httptest.NewServer(api), httptest.NewServer(api.Management())
-	defer server.Close()
+	client, stop := connect(api)
+	defer stop()
+	management := httptest.NewServer(api.Management())
 	defer management.Close()
-
-	ctx := context.Background()
-	client, _, err := websocket.Dial(ctx, server.URL, nil)
-	if err != nil {
-		log.Fatal(err)
-	}
-	defer client.CloseNow()
 	address := management.URL + "/local/@connections/" + url.PathEscape(<-connected)
 	answer, err := http.Post(address, "", strings.NewReader("news"))
 	if err != nil {
@@ -116,7 +112,7 @@ func ExampleGateway_Management() {
 	}
 	io.Copy(io.Discard, answer.Body)
 	answer.Body.Close()
-	_, message, err := client.Read(ctx)
+	_, message, err := client.Read(context.Background())
 	fmt.Println(answer.StatusCode, string(message), err)
 	// Output:
 	// 200 news <nil>

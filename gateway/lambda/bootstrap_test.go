@@ -103,7 +103,8 @@ func TestEnvironment(t *testing.T) {
 	})
 }
 
-// TestOutput: what processes write is shown by the line, under their number, without an end of the line too.
+// TestOutput checks that the output of processes is shown line by line, under
+// the number of the process, even if the last line does not end.
 func TestOutput(t *testing.T) {
 	b, out := open(t, Config{Name: "Bellhop"})
 	must(t, b, "say one\ntwo ")
