@@ -66,7 +66,7 @@ var lobbyTests = map[string]lobbyTest{
 	"accept: oneself":                      {rule: accept("wes", "wes", 0), err: lobby.ErrNotHost},
 	"accept: by a member":                  {rule: accept("ann", "wes", 0), err: lobby.ErrNotHost},
 	"accept: by a stranger":                {rule: accept("yan", "wes", 0), err: lobby.ErrNotHost},
-	"accept: by a stranger, whoever it is": {rule: accept("yan", "", 0), err: lobby.ErrNotHost},
+	"accept: by a stranger, of anybody":    {rule: accept("yan", "", 0), err: lobby.ErrNotHost},
 	"accept: full":                         {was: full, rule: accept("host", "wes", 0), err: lobby.ErrFull},
 	"accept: a member's number":            {rule: accept("host", "wes", 3), err: lobby.ErrPeerIDTaken},
 	"accept: the host's number":            {rule: accept("host", "wes", 1), err: lobby.ErrPeerIDTaken},

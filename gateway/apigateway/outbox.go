@@ -22,7 +22,7 @@ import (
 //     has no buffer.
 //   - A message is refused if more than maxOutbox bytes would wait. Only the
 //     close frame, and a pong while less than half of that waits, ignore this.
-//   - Whoever appends makes sure that flush is called afterwards, immediately
+//   - Each append is followed by a call of flush, immediately
 //     or when the cork is released.
 //   - Once closing is set it does not change. The close frame is the last frame
 //     of the queue, and enqueue returns ErrGone.
