@@ -1,13 +1,18 @@
-// Bellhop's Lambda function: it reads the environment, builds Store, Poster and Handler, and serves the events of API
-// Gateway. Only here are variables read:
+// Bellhop's Lambda function: it reads the environment, builds Store, Poster and
+// Handler, and serves the events of API Gateway. Only this package reads
+// variables:
 //
 //	TABLE              the DynamoDB table (required)
-//	CALLBACK_URL       where to post to connections, if that is not https://DOMAIN/STAGE of the event: a custom domain
-//	                   with another path, or a gateway on this machine
-//	RESUME_GRACE       seconds for which the place of a dropped connection is held; 60 if empty
-//	ICE_SERVERS        STUN and TURN servers that clients are told of: URLs with commas between them, or JSON: an array
-//	                   as browsers take it, or a provider's whole answer
-//	TURN_SECRET        what the TURN servers in it have as their static-auth-secret, unless the array has credentials
+//	CALLBACK_URL       the URL to post to connections at, if it is not
+//	                   https://DOMAIN/STAGE of the event: that of a custom
+//	                   domain with another path, or of a local gateway
+//	RESUME_GRACE       how long a dropped client's slot is held, in
+//	                   seconds; 60 if empty
+//	ICE_SERVERS        STUN and TURN servers for clients: URLs with commas
+//	                   between them, or JSON (an array as browsers take
+//	                   it, or a provider's whole answer)
+//	TURN_SECRET        the static-auth-secret of those TURN servers, if the
+//	                   array has no credentials
 //	DYNAMODB_ENDPOINT  a DynamoDB on this machine, instead of the region's
 package main
 

@@ -43,16 +43,17 @@ var homes = map[string]func(*testing.T, *world) home{
 	"built":   openBuilt,
 }
 
-// TestConversations replays testdata/conversations. A file is a comment that says what it shows, then lines of
+// TestConversations replays testdata/conversations. A file begins with a
+// comment that says what it shows. Its lines are:
 //
 //	NAME connects [?QUERY] [and is refused with STATUS]
-//	NAME> what it sends        (if a client has not connected yet, it does)
-//	NAME< what it hears of it  (in order for one client; clients in any order)
-//	NAME drops                 (or "drops unnoticed": $disconnect never comes)
+//	NAME> MESSAGE    a new NAME connects first
+//	NAME< EVENT      in order for one client; clients in any order
+//	NAME drops       or "drops unnoticed": $disconnect never comes
 //	clock +DURATION
 //	store fails, store works
-//	bursts of N                (what a client may send at once, for all that connect later)
-//	lobby id ID                (the next that is made)
+//	bursts of N      the burst of each client that connects later
+//	lobby id ID      the id of the next lobby
 func TestConversations(t *testing.T) {
 	files, _ := filepath.Glob("../testdata/conversations/*.txt")
 	if len(files) == 0 {

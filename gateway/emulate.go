@@ -75,8 +75,8 @@ func (i *integration) setParameter(text string) error {
 	return nil
 }
 
-// checkMoved returns an error for flags that moved to another command. For those
-// of gateway emulate it shows the arguments in their new spelling.
+// checkMoved returns an error for flags that moved to another command. For
+// flags of gateway emulate it shows the arguments in their new spelling.
 func checkMoved(args []string) error {
 	moved := ""
 	renamed := []string{"gateway emulate"}

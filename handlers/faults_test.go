@@ -17,8 +17,8 @@ import (
 	"bellhop/store/storetest"
 )
 
-// validActions has one of each action that succeeds for a client in the lobby of
-// openFox.
+// validActions has one of each action that succeeds for a client in the lobby
+// of openFox.
 var validActions = map[string]struct{ by, text, answer string }{
 	"start_lobby":              {"stranger", `{"lobby_id":"hen"}`, "lobby_started"},
 	"join_lobby":               {"stranger", `{"lobby_id":"fox"}`, ""},

@@ -175,8 +175,9 @@ func (h *Handler) joinOneOf(ctx context.Context, q *quickSearch, at store.Connec
 
 // elsewhere decides between players who all found no lobby at the same moment
 // and started one each. For a player that moves, it closes the player's lobby l
-// and returns the lobbies to join. For a player that stays, it returns l as it is
-// then, and none. If the sender has left l meanwhile, it returns lobby.ErrNotIn.
+// and returns the lobbies to join. For a player that stays, it returns l in its
+// present state, and no lobbies. If the sender has left l since then, it
+// returns lobby.ErrNotIn.
 //
 // A player stays once another has joined it, or if no other lobby has a place.
 // Until then it looks again, later each time.
@@ -226,8 +227,8 @@ func (h *Handler) elsewhere(ctx context.Context, q *quickSearch, l *lobby.Lobby)
 	}
 }
 
-// reread returns l as it is now, or lobby.ErrNotIn if the sender is not in it any
-// more. If the store fails, it returns l as it was.
+// reread returns l in its present state, or lobby.ErrNotIn if the sender has
+// left it. If the store fails, it returns l as it was.
 func (h *Handler) reread(ctx context.Context, q *quickSearch, l *lobby.Lobby) (*lobby.Lobby, error) {
 	ctx, cancel := lastTime(ctx)
 	defer cancel()

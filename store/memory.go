@@ -110,10 +110,9 @@ func (m *Memory) DeleteConnection(ctx context.Context, id string) (was Connectio
 	return was, err
 }
 
-// Own gives l, which is about to be kept, memory of its own for each string that
-// old, which it replaces, does not have. A backend in memory needs it: a
-// caller's string can be part of a larger one, such as a message, or of memory
-// that is used again.
+// Own copies each string of l that old does not have. A backend in memory calls
+// it before it replaces old by l: a caller's string can be part of a larger
+// one, such as a message, or of memory that is used again.
 func Own(l, old *lobby.Lobby) {
 	l.Game, l.ID = ownString(l.Game, old.Game), ownString(l.ID, old.ID)
 	l.Metadata, l.Password = ownString(l.Metadata, old.Metadata), ownString(l.Password, old.Password)

@@ -93,9 +93,10 @@ const page = `<!doctype html><title>test</title>
   import * as module from "%s/bellhop.js";
   Object.assign(window, module, { billed: { sent: 0, heard: 0 }, lose: null, late: null, disorder: 0, said: [], sockets: [], connections: [] });
 
-  // What a message costs on AWS is counted by page; lose names an action whose next message gets lost, and cuts the line;
-  // late names an event that is overtaken by the next; with disorder, each message is late by up to so many milliseconds,
-  // in both directions.
+  // billed counts messages as AWS bills them. lose names an action: its next
+  // message gets lost, and the socket drops. late names an event: the next one
+  // overtakes it. disorder delays each message, in both directions, by up to
+  // so many milliseconds.
   const later = (f) => (disorder ? setTimeout(f, Math.random() * disorder) : f());
   window.WebSocket = class extends WebSocket {
     constructor(url) {
@@ -135,7 +136,8 @@ const page = `<!doctype html><title>test</title>
     target.removeEventListener(name, hear);
     resolve(event);
   }));
-  // Opens a lobby, or enters one, and plays: everybody is let in, and what is heard is kept, by the sender's number.
+  // play opens or enters a lobby and plays: it accepts every request, and keeps
+  // the messages it receives by the sender's peer id.
   window.play = async (entering) => {
     window.heard = [];
     window.lobby = await entering;

@@ -131,7 +131,7 @@ func TestPageText(t *testing.T) {
 	guest.run("await shows('log', 'bye')", nil)
 	stranger.run("await lobby.leave()", nil)
 	guest.run(chase+`
-		await until(() => { // the host now, it counts anew
+		await until(() => { // it is the host now, and counts from the start
 			go(box($("key")).x + 14, box($("key")).y + 14);
 			return /[1-9] s$/.test(seen($("players")));
 		})`, nil)

@@ -7,7 +7,8 @@ import (
 	"io/fs"
 )
 
-// Client holds the client for browsers: bellhop.js, the modules it imports, and its types. All lie in one folder.
+// Client holds the client for browsers: bellhop.js, the modules it imports, and
+// its types. All lie in one folder.
 //
 //go:embed *.js bellhop.d.ts
 var Client embed.FS

@@ -1,5 +1,6 @@
-// Command clients is a Lambda function that makes the AWS clients that Bellhop has, of what Lambda's environment says
-// and without the SDK's package config, and answers 200. Bench compares its start with Bellhop's.
+// Command clients is a Lambda function that makes the same AWS clients as
+// Bellhop and answers 200. It reads Lambda's environment itself, without the
+// SDK's package config. Bench compares its start with Bellhop's.
 package main
 
 import (

@@ -1,4 +1,5 @@
-// Command empty is the least that a Lambda function in Go can be: it answers 200. Bench compares its start with Bellhop's.
+// Command empty is the smallest Lambda function in Go: it answers 200. Bench
+// compares its start with Bellhop's.
 package main
 
 import (

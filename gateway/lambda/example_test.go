@@ -31,8 +31,8 @@ func ExampleFunction() {
 // A file that is no function fails when it is opened. Bootstrap.Invoke is an
 // apigateway.Invoker, like Function.Invoke.
 func ExampleOpen() {
-	_, err := lambda.Open(context.Background(), lambda.Config{File: "/no/such/bootstrap"})
+	_, err := lambda.Open(context.Background(), lambda.Config{File: "/none"})
 	fmt.Println(err)
 	// Output:
-	// cannot run /no/such/bootstrap: no such file or directory; build the function first
+	// cannot run /none: no such file or directory; build the function first
 }

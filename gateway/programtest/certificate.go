@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// Certificate returns a new certificate for hosts, which are names or addresses,
-// and its key, both as PEM. It is valid for an hour, and its own root.
+// Certificate returns a new certificate for hosts, names or addresses, and its
+// key, both as PEM. It is valid for an hour, and is its own root.
 func Certificate(t *testing.T, serial int64, hosts ...string) (certificate, key []byte) {
 	t.Helper()
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

@@ -3,8 +3,8 @@
 //
 //	go run ./internal/record testdata/conversations/mine.txt
 //
-// The file holds all content. One message is handled at a time, and slots expire
-// when a client next looks, as on AWS. Ctrl-C ends the recording.
+// The file holds all content. One message is handled at a time. As on AWS, a
+// slot expires when a client next looks. Ctrl-C ends the recording.
 package main
 
 import (

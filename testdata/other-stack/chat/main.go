@@ -1,4 +1,5 @@
-// Command chat greets who says something by a post, and answers by its route's response how long what was said is.
+// Command chat posts a greeting to the sender of a message. Its route's
+// response gives the length of the message.
 package main
 
 import (

@@ -1,4 +1,5 @@
-// Command gate lets in who has a name: it is the function of $connect and $disconnect.
+// Command gate is the function of $connect and $disconnect. It refuses a client
+// that gives no name.
 package main
 
 import (

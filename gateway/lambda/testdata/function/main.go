@@ -1,4 +1,5 @@
-// Command function is a Lambda function that does what the body of an event says. Tests build and run it.
+// Command function is a Lambda function for tests: the body of an event is a
+// command with an argument, and the function runs it.
 package main
 
 import (
@@ -61,12 +62,12 @@ func handle(ctx context.Context, raw json.RawMessage) (any, error) {
 		return result(strings.Join(os.Environ(), "\n")), nil
 	case "pid":
 		return result(fmt.Sprint(os.Getpid())), nil
-	case "child": // that nobody waits for and that holds on to the output
+	case "child": // start one that keeps the output open, without waiting for it
 		c := exec.Command(argument, "600")
 		c.Stdout, c.Stderr = os.Stdout, os.Stderr
 		err := c.Start()
 		return result(fmt.Sprint(c.Process.Pid)), err
-	case "note": // in a file, a byte for each time
+	case "note": // append a byte to a file
 		f, err := os.OpenFile(argument, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
 		if err == nil {
 			_, err = f.WriteString("x")
@@ -75,7 +76,7 @@ func handle(ctx context.Context, raw json.RawMessage) (any, error) {
 	case "say":
 		fmt.Print(argument)
 		return result(""), nil
-	case "meet": // who comes after
+	case "meet": // get the argument, a URL, before answering
 		r, err := http.Get(argument)
 		if err != nil {
 			return nil, err
@@ -91,7 +92,7 @@ func handle(ctx context.Context, raw json.RawMessage) (any, error) {
 	case "hang":
 		fmt.Println("hanging as", os.Getpid())
 		select {}
-	case "answer": // anything
+	case "answer":
 		return json.RawMessage(argument), nil
 	case "large":
 		return result(strings.Repeat("x", 6<<20)), nil
@@ -105,7 +106,8 @@ func result(body string) awsevents.APIGatewayProxyResponse {
 	return awsevents.APIGatewayProxyResponse{StatusCode: 200, Body: body}
 }
 
-// post posts to the connection itself, or to another that is named first, and says which error of AWS it met.
+// post posts to the connection of the event, or to another one if the argument
+// begins with its id. If that one is gone, it posts "gone" to the first.
 func post(ctx context.Context, e awsevents.APIGatewayWebsocketProxyRequest, argument string) (any, error) {
 	api := apigatewaymanagementapi.New(apigatewaymanagementapi.Options{
 		Region: os.Getenv("AWS_REGION"), BaseEndpoint: aws.String(os.Getenv("CALLBACK_URL")),
