@@ -8,6 +8,8 @@
 //	                   domain with another path, or of a local gateway
 //	RESUME_GRACE       how long a dropped client's slot is held, in
 //	                   seconds; 60 if empty
+//	MESSAGE_RATE       how many messages a second a client can keep sending to
+//	                   others; 10 if empty, and 0 turns them off
 //	ICE_SERVERS        STUN and TURN servers for clients: URLs with commas
 //	                   between them, or JSON (an array as browsers take
 //	                   it, or a provider's whole answer)
@@ -54,6 +56,10 @@ func run(getenv func(string) string) error {
 	if err != nil {
 		return fmt.Errorf("ICE_SERVERS: %w", err)
 	}
+	messages, err := strconv.Atoi(cmp.Or(getenv("MESSAGE_RATE"), "10"))
+	if err != nil || messages < 0 || messages > 100 {
+		return fmt.Errorf("make MESSAGE_RATE a number from 0 to 100, and not %q", getenv("MESSAGE_RATE"))
+	}
 	for _, name := range []string{"CALLBACK_URL", "DYNAMODB_ENDPOINT"} {
 		if at := getenv(name); at != "" && !isHTTP(at) {
 			return fmt.Errorf("make %s a URL that begins with https:// or http://, or leave it empty; it is %q", name, at)
@@ -62,10 +68,11 @@ func run(getenv func(string) string) error {
 	config := awsConfig(getenv)
 	post := newCallback(config, getenv("CALLBACK_URL"))
 	h := handlers.New(handlers.Config{
-		Store:  dynamodb.New(config, getenv("DYNAMODB_ENDPOINT"), table, time.Now),
-		Poster: post,
-		Grace:  time.Duration(grace) * time.Second,
-		ICE:    ice,
+		Store:    dynamodb.New(config, getenv("DYNAMODB_ENDPOINT"), table, time.Now),
+		Poster:   post,
+		Grace:    time.Duration(grace) * time.Second,
+		ICE:      ice,
+		Messages: cmp.Or(float64(messages), handlers.NoMessages),
 	})
 	lambda.Start(func(ctx context.Context, e awsevents.APIGatewayWebsocketProxyRequest) (awsevents.APIGatewayProxyResponse, error) {
 		post.learn(e.RequestContext)

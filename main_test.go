@@ -16,6 +16,7 @@ func TestEnvironment(t *testing.T) {
 		{"CALLBACK_URL", "https://", "make CALLBACK_URL a URL"},
 		{"DYNAMODB_ENDPOINT", "127.0.0.1:8000", "make DYNAMODB_ENDPOINT a URL"},
 		{"RESUME_GRACE", "1m", "make RESUME_GRACE a number of seconds"},
+		{"MESSAGE_RATE", "-1", "make MESSAGE_RATE a number from 0 to 100"},
 		{"ICE_SERVERS", "example.com", "ICE_SERVERS: "},
 	} {
 		err := run(func(name string) string {

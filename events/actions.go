@@ -12,8 +12,9 @@ type StartLobby struct {
 	MaxPlayers int // 0: the default
 	Public     bool
 	AutoAccept bool
-	Mesh       bool   // topology is mesh
-	Migrates   bool   // on_host_leave is migrate
+	Mesh       bool // topology is mesh
+	Migrates   bool // on_host_leave is migrate
+	Roster     bool
 	Password   string // empty: none
 	Metadata   string // a JSON object, or empty
 	Player     string // a JSON object, or empty
@@ -24,7 +25,7 @@ func (c *StartLobby) read(f *fields) {
 	if n := f.maxPlayers(); n != nil {
 		c.MaxPlayers = *n
 	}
-	c.Public, c.AutoAccept = f.isTrue("public"), f.isTrue("auto_accept")
+	c.Public, c.AutoAccept, c.Roster = f.isTrue("public"), f.isTrue("auto_accept"), f.isTrue("roster")
 	c.Mesh = f.choice("topology", "star", "mesh") == "mesh"
 	c.Migrates = f.choice("on_host_leave", "close", "migrate") == "migrate"
 	c.Password = f.password()
@@ -82,32 +83,77 @@ type QuickJoin struct {
 
 func (c *QuickJoin) read(f *fields) {
 	c.Filter, c.Player = f.filter(), f.object("player", MaxPlayer)
+	c.OrStart = f.orStart(c.Player)
+}
+
+// orStart returns the content of the start_lobby in or_start, or nil if there
+// is none. Without a player of its own it has the given one.
+func (f *fields) orStart(player string) *StartLobby {
 	inner, ok := f.inner("or_start")
 	if !ok {
-		return
+		return nil
 	}
-	c.OrStart = &StartLobby{}
-	if c.OrStart.read(inner); inner.err != nil {
+	var c StartLobby
+	if c.read(inner); inner.err != nil {
 		f.fail(inner.err.Code, "or_start."+inner.err.Field, inner.err.Message)
 	}
-	if c.OrStart.Player == "" {
-		c.OrStart.Player = c.Player
+	if c.Player == "" {
+		c.Player = player
 	}
+	return &c
 }
 
 // JoinLobby requests admission to a lobby from its host.
 type JoinLobby struct {
 	LobbyID  string
-	Password string // empty: none
-	Player   string // a JSON object, or empty
+	Password string      // empty: none
+	Player   string      // a JSON object, or empty
+	OrStart  *StartLobby // used if there is no such lobby; its LobbyID is empty
 }
 
 func (c *JoinLobby) read(f *fields) {
-	f.need("lobby_id")
-	if c.LobbyID = f.lobbyID("lobby_id"); c.LobbyID == "" {
-		f.fail(InvalidField, "lobby_id", "Make \"lobby_id\" the id that the host has been given.")
-	}
+	c.LobbyID = f.joinID()
 	c.Password, c.Player = f.password(), f.object("player", MaxPlayer)
+	if c.OrStart = f.orStart(c.Player); c.OrStart != nil && c.OrStart.LobbyID != "" {
+		f.fail(InvalidField, "or_start.lobby_id", "Leave out \"lobby_id\" in \"or_start\": the lobby gets the id outside it.")
+	}
+}
+
+// GetLobby looks at a lobby.
+type GetLobby struct{ LobbyID string }
+
+func (c *GetLobby) read(f *fields) { c.LobbyID = f.joinID() }
+
+// UpdatePlayer replaces what the sender says of itself.
+type UpdatePlayer struct{ Player string } // a JSON object
+
+func (c *UpdatePlayer) read(f *fields) {
+	f.need("player")
+	c.Player = f.object("player", MaxPlayer)
+}
+
+// SetHost makes another member the host.
+type SetHost struct{ ConnectionID string }
+
+func (c *SetHost) read(f *fields) {
+	f.need("connection_id")
+	c.ConnectionID = f.connectionID("connection_id")
+}
+
+// SendMessage sends Data, any JSON, to a peer, or to all other members if
+// ConnectionID is empty.
+type SendMessage struct{ ConnectionID, Data string }
+
+func (c *SendMessage) read(f *fields) {
+	c.ConnectionID = f.connectionID("connection_id")
+	data, ok := f.content.findAny("data")
+	switch {
+	case !ok:
+		f.need("data")
+	case len(data) > MaxData:
+		f.fail(MessageTooLarge, "data", "Make \"data\" at most 4 KiB long, as JSON.")
+	}
+	c.Data = data
 }
 
 // AcceptRequest admits a waiting player: ConnectionID, or the only waiting

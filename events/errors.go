@@ -20,11 +20,12 @@ const (
 	PeerUnreachable Code = "peer_unreachable"
 	RateLimited     Code = "rate_limited"
 	ResumeFailed    Code = "resume_failed"
+	NotAvailable    Code = "not_available"
 	Internal        Code = "internal"
 )
 
 // The codes of a request_rejected event. LobbyFull is also an error for a host
-// that accepts one player too many.
+// that accepts one player too many, and LobbyNotFound for get_lobby.
 const (
 	LobbyNotFound   Code = "lobby_not_found"
 	LobbyFull       Code = "lobby_full"

@@ -38,6 +38,14 @@ func (c *Content) ConnectionID() string {
 	return f.connectionID("connection_id", "player_connection_id")
 }
 
+// findAny is find for a field in which null is a value.
+func (c *Content) findAny(name string) (value string, ok bool) {
+	if c.isNull(name) {
+		return "null", true
+	}
+	return c.find(name)
+}
+
 // isNull reports whether name is present and null.
 func (c *Content) isNull(name string) bool {
 	for i := range c.fields {
@@ -115,6 +123,16 @@ func (f *fields) lobbyID(name string) string {
 	id, _ := f.text(math.MaxInt, name)
 	if id != "" && !IsLobbyID(id) {
 		f.fail(InvalidField, name, "Make \"lobby_id\" 1 to 64 of the characters A-Z a-z 0-9 _ and -.")
+	}
+	return id
+}
+
+// joinID returns the id of a lobby that exists.
+func (f *fields) joinID() string {
+	f.need("lobby_id")
+	id := f.lobbyID("lobby_id")
+	if id == "" {
+		f.fail(InvalidField, "lobby_id", "Make \"lobby_id\" the id that the host has been given.")
 	}
 	return id
 }

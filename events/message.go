@@ -27,6 +27,7 @@ const (
 	MaxReason     = 256
 	MaxMetadata   = 1 << 10 // as JSON
 	MaxPlayer     = 256     // as JSON
+	MaxData       = 4 << 10 // of send_message, as JSON
 	MaxPassword   = 128
 	MaxRequestID  = 128
 	MaxCandidates = 64 // in one batch

@@ -40,6 +40,8 @@ type Lobby struct {
 	AutoAccept  bool   `json:"auto_accept"`
 	Topology    string `json:"topology"`      // star or mesh
 	OnHostLeave string `json:"on_host_leave"` // close or migrate
+	Roster      bool   `json:"roster,omitempty"`
+	HostAway    bool   `json:"host_away,omitempty"` // with LobbyInfo
 	Metadata    Object `json:"metadata"`
 	CreatedAt   Time   `json:"created_at"`
 }
@@ -80,6 +82,14 @@ type Peer struct {
 	Away         bool   `json:"away,omitempty"` // its connection is gone, and its slot is kept
 }
 
+// RosterEntry is a member as all members see it.
+type RosterEntry struct {
+	PeerID int    `json:"peer_id"`
+	Player Object `json:"player"`
+	Host   bool   `json:"host,omitempty"`
+	Away   bool   `json:"away,omitempty"`
+}
+
 // ICEServer is a STUN or TURN server in the format of RTCPeerConnection.
 type ICEServer struct {
 	URLs       []string `json:"urls"`
@@ -89,12 +99,13 @@ type ICEServer struct {
 
 // LobbyStarted answers start_lobby. PeerID is the host's, 1.
 type LobbyStarted struct {
-	LobbyID      string      `json:"lobby_id"`
-	ConnectionID string      `json:"connection_id"`
-	PeerID       int         `json:"peer_id"`
-	ResumeToken  string      `json:"resume_token"`
-	Lobby        Lobby       `json:"lobby"`
-	ICEServers   []ICEServer `json:"ice_servers,omitempty"`
+	LobbyID      string        `json:"lobby_id"`
+	ConnectionID string        `json:"connection_id"`
+	PeerID       int           `json:"peer_id"`
+	ResumeToken  string        `json:"resume_token"`
+	Lobby        Lobby         `json:"lobby"`
+	Roster       []RosterEntry `json:"roster,omitempty"` // with all members, in a lobby that has one
+	ICEServers   []ICEServer   `json:"ice_servers,omitempty"`
 }
 
 // LobbyUpdated notifies every member of the lobby's new settings.
@@ -133,27 +144,29 @@ type RequestToJoin struct {
 
 // RequestAccepted notifies a joiner that the host has admitted it.
 type RequestAccepted struct {
-	HostConnectionID string      `json:"host_connection_id"`
-	ConnectionID     string      `json:"connection_id"` // the joiner's own
-	PeerID           int         `json:"peer_id"`       // the joiner's own
-	LobbyID          string      `json:"lobby_id"`
-	Term             int         `json:"term"` // of the host
-	ResumeToken      string      `json:"resume_token"`
-	Lobby            Lobby       `json:"lobby"`
-	Peers            []Peer      `json:"peers"` // the host first
-	ICEServers       []ICEServer `json:"ice_servers,omitempty"`
+	HostConnectionID string        `json:"host_connection_id"`
+	ConnectionID     string        `json:"connection_id"` // the joiner's own
+	PeerID           int           `json:"peer_id"`       // the joiner's own
+	LobbyID          string        `json:"lobby_id"`
+	Term             int           `json:"term"` // of the host
+	ResumeToken      string        `json:"resume_token"`
+	Lobby            Lobby         `json:"lobby"`
+	Peers            []Peer        `json:"peers"` // the host first
+	Roster           []RosterEntry `json:"roster,omitempty"`
+	ICEServers       []ICEServer   `json:"ice_servers,omitempty"`
 }
 
 // Resumed answers resume.
 type Resumed struct {
-	LobbyID          string      `json:"lobby_id"`
-	ConnectionID     string      `json:"connection_id"`
-	PeerID           int         `json:"peer_id"`
-	HostConnectionID string      `json:"host_connection_id"`
-	Term             int         `json:"term"` // of the host
-	Lobby            Lobby       `json:"lobby"`
-	Peers            []Peer      `json:"peers"` // the host first
-	ICEServers       []ICEServer `json:"ice_servers,omitempty"`
+	LobbyID          string        `json:"lobby_id"`
+	ConnectionID     string        `json:"connection_id"`
+	PeerID           int           `json:"peer_id"`
+	HostConnectionID string        `json:"host_connection_id"`
+	Term             int           `json:"term"` // of the host
+	Lobby            Lobby         `json:"lobby"`
+	Peers            []Peer        `json:"peers"` // the host first
+	Roster           []RosterEntry `json:"roster,omitempty"`
+	ICEServers       []ICEServer   `json:"ice_servers,omitempty"`
 }
 
 // RequestRejected notifies a joiner that it was not admitted, and why.
@@ -211,6 +224,52 @@ type HostChanged struct {
 	HostConnectionID string `json:"host_connection_id"`
 	PeerID           int    `json:"peer_id"`
 	Term             int    `json:"term"`
+	Peers            []Peer `json:"peers,omitempty"` // to the new host in a star: those that it is linked with from now on
+}
+
+// PlayerUpdated notifies the other members that one describes itself in another
+// way.
+type PlayerUpdated struct {
+	PeerID int    `json:"peer_id"`
+	Player Object `json:"player"`
+}
+
+// PlayerJoined notifies members that are not linked with a new one.
+type PlayerJoined struct {
+	PeerID int    `json:"peer_id"`
+	Player Object `json:"player"`
+}
+
+// PlayerLeft is PeerLeft for members that are not linked with the one that
+// left.
+type PlayerLeft struct {
+	PeerID int    `json:"peer_id"`
+	Reason string `json:"reason"`
+}
+
+// PlayerAway is PeerDisconnected for members that are not linked with the one
+// that dropped.
+type PlayerAway struct {
+	PeerID      int  `json:"peer_id"`
+	ResumeUntil Time `json:"resume_until"`
+}
+
+// PlayerBack notifies them that it has resumed.
+type PlayerBack struct {
+	PeerID int `json:"peer_id"`
+}
+
+// LobbyInfo answers get_lobby.
+type LobbyInfo struct {
+	Lobby Lobby `json:"lobby"`
+}
+
+// ReceivedMessage carries what a member sent with send_message. ConnectionID is
+// the sender's, if the receiver is linked with it.
+type ReceivedMessage struct {
+	ConnectionID string          `json:"connection_id,omitempty"`
+	PeerID       int             `json:"peer_id"`
+	Data         json.RawMessage `json:"data"`
 }
 
 // PeerLeft notifies a member's peers that its slot is free. Reason is left,
@@ -267,6 +326,13 @@ func (Replaced) EventName() string         { return "replaced" }
 func (HostChanged) EventName() string      { return "host_changed" }
 func (PeerLeft) EventName() string         { return "peer_left" }
 func (PeerDisconnected) EventName() string { return "peer_disconnected" }
+func (PlayerUpdated) EventName() string    { return "player_updated" }
+func (PlayerJoined) EventName() string     { return "player_joined" }
+func (PlayerLeft) EventName() string       { return "player_left" }
+func (PlayerAway) EventName() string       { return "player_away" }
+func (PlayerBack) EventName() string       { return "player_back" }
+func (LobbyInfo) EventName() string        { return "lobby_info" }
+func (ReceivedMessage) EventName() string  { return "received_message" }
 func (Done) EventName() string             { return "done" }
 func (ICEServers) EventName() string       { return "ice_servers" }
 func (Pong) EventName() string             { return "pong" }

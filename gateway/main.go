@@ -47,6 +47,7 @@ type options struct {
 	listen         string
 	stage          string
 	rate           float64
+	messages       float64
 	grace          time.Duration
 	idle, lifetime time.Duration
 	ping           time.Duration
@@ -131,6 +132,7 @@ func (o *options) sharedFlags(f *flag.FlagSet) {
 // handlerFlags are the flags of the handler in this program.
 func (o *options) handlerFlags(f *flag.FlagSet) {
 	f.Float64Var(&o.rate, "rate", 100, "limit of `n` actions a second for each client")
+	f.Float64Var(&o.messages, "messages", 10, "limit of `n` messages a second that each client sends to others by send_message; 0 turns them off")
 	f.DurationVar(&o.grace, "grace", 60*time.Second, "`duration` for which the slot of a dropped player is kept")
 	f.StringVar(&o.table, "table", "", "`name` of a DynamoDB table for lobbies, which then outlive this program; without it they are in memory")
 	f.StringVar(&o.dynamodb, "dynamodb-endpoint", "", "`url` of a DynamoDB on this machine, where the table is created if it is missing")
@@ -167,8 +169,8 @@ func (o *options) checkHandler() error {
 		return errors.New("-dynamodb-endpoint says where -table is; give that too")
 	case o.grace > time.Hour:
 		return errors.New("-grace must be at most 1h: a lobby is kept for 3 hours after its last change")
-	case o.rate < 1 || o.grace <= 0:
-		return errors.New("-rate must be at least 1, and -grace more than 0")
+	case o.rate < 1 || o.messages < 0 || o.grace <= 0:
+		return errors.New("-rate must be at least 1, -messages at least 0, and -grace more than 0")
 	case !stagePattern.MatchString(o.stage):
 		return errStage
 	}

@@ -15,7 +15,8 @@ import (
 type client struct {
 	connCache
 	limiter
-	busy atomic.Bool // the log has a line about its full outbox
+	messages limiter     // for send_message alone
+	busy     atomic.Bool // the log has a line about its full outbox
 }
 
 // A connCache is a connection as this process last saw it: a hint, which is
@@ -48,6 +49,7 @@ func (h *Handler) client(conn string) *client {
 	}
 	c := new(client)
 	c.limiter.fill(h.Rate, h.Burst)
+	c.messages.fill(h.Messages, 3*h.Messages)
 	return h.clients.add(conn, c)
 }
 

@@ -30,7 +30,7 @@ var wireErrors = []struct {
 	{err: lobby.ErrPeerIDTaken, code: events.InvalidField, field: "peer_id", message: "Make \"peer_id\" a number that nobody in this lobby has ever had."},
 	{err: lobby.ErrNotLinked, code: events.PeerNotFound, message: "Send only to a peer in your lobby, by the id that an event has named."},
 	{err: lobby.ErrFull, code: events.LobbyFull, message: "The lobby is full; wait for a place.", rejects: events.LobbyFull},
-	{err: store.ErrNotFound, code: events.Internal, message: "There is no lobby with that id; check the spelling.", rejects: events.LobbyNotFound},
+	{err: store.ErrNotFound, code: events.LobbyNotFound, message: "There is no lobby with that id; check the spelling.", rejects: events.LobbyNotFound},
 	{err: lobby.ErrLocked, code: events.Internal, message: "The lobby is locked; ask its host, or try another.", rejects: events.LobbyLocked},
 	{err: lobby.ErrWrongPassword, code: events.Internal, message: "That is not the lobby's password; ask its host.", rejects: events.WrongPassword},
 	{err: lobby.ErrBanned, code: events.Banned, message: "The host has banned you from this lobby.", rejects: events.Banned},
@@ -38,6 +38,11 @@ var wireErrors = []struct {
 	{err: lobby.ErrTooFew, code: events.InvalidField, field: "max_players", message: "Make \"max_players\" at least the number of places that are taken."},
 	{err: lobby.ErrOneself, code: events.InvalidField, field: "connection_id", message: "Remove somebody else; to go yourself, send leave_lobby."},
 	{err: lobby.ErrNoSuchSlot, code: events.ResumeFailed, message: "That place cannot be resumed; join the lobby anew."},
+	{err: lobby.ErrHostAlready, code: events.InvalidField, field: "connection_id", message: "Name another member: you are the host."},
+	{err: lobby.ErrCannotFollow, code: events.InvalidField, field: "connection_id",
+		message: "Ask everybody for a newer client: one in this lobby uses the original dialect, and cannot follow a new host."},
+	{err: errNoMessages, code: events.NotAvailable, message: "Send messages over WebRTC: this server passes on none."},
+	{err: errHearsNone, code: events.NotAvailable, message: "Send messages to that player over WebRTC: its client uses the original dialect."},
 	{err: errNoMatch, code: events.Internal, message: "There is no such lobby with a free place; start one, or try again later.", rejects: events.NoMatch},
 	{err: errClosed, code: events.Internal, message: "The lobby has closed.", rejects: events.LobbyClosedCode},
 	{err: lobby.ErrHostAway, code: events.Internal, message: hostIsAway, rejects: events.HostUnavailable},
@@ -46,8 +51,10 @@ var wireErrors = []struct {
 }
 
 var (
-	errNoMatch = errors.New("no lobby matches")
-	errClosed  = errors.New("lobby closed while the sender came in")
+	errNoMatch    = errors.New("no lobby matches")
+	errClosed     = errors.New("lobby closed while the sender came in")
+	errNoMessages = errors.New("messages are turned off")
+	errHearsNone  = errors.New("receiver's dialect has no messages")
 )
 
 // hostIsAway is the reason of a request_rejected with host_unavailable.

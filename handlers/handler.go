@@ -51,7 +51,13 @@ type Config struct {
 	Grace time.Duration // grace of a dropped connection's slot; default 60 s
 	Rate  float64       // actions a second that a connection can keep sending; default 100
 	Burst float64       // actions that it can send in a burst; default 500: a host that greets 63 guests at once
+	// Messages is how many send_message a second a connection can keep sending,
+	// and three times as many in a burst; default 10. NoMessages turns them off.
+	Messages float64
 }
+
+// NoMessages is a value of Config.Messages.
+const NoMessages = -1.0
 
 // A Handler handles the events of API Gateway. Its methods can be called
 // concurrently.
@@ -86,6 +92,9 @@ func New(c Config) *Handler {
 	}
 	if c.Burst == 0 {
 		c.Burst = max(500, c.Rate)
+	}
+	if c.Messages == 0 {
+		c.Messages = 10
 	}
 	return &Handler{Config: c}
 }

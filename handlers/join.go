@@ -19,10 +19,41 @@ func (h *Handler) joinLobby(ctx context.Context, req *action) error {
 	if err != nil {
 		return err
 	}
+	if c.OrStart != nil {
+		return h.joinOrStart(ctx, req, at, seen, c)
+	}
 	if err = h.join(ctx, req, at, seen, c); errors.Is(err, store.ErrNotFound) {
 		err = h.guessed(req, err)
 	}
 	return err
+}
+
+// joinOrStart is joinLobby for a sender that starts the lobby if there is none.
+// The lobby can open or close at any moment, so it tries one after the other.
+func (h *Handler) joinOrStart(ctx context.Context, req *action, at store.Connection, seen *lobby.Lobby, c events.JoinLobby) error {
+	for range maxStarts {
+		if seen == nil {
+			l, s, err := h.openAt(ctx, req, at, c.LobbyID, *c.OrStart)
+			if err == nil {
+				req.pay(guessCost - 1)
+				return h.started(ctx, req, l, s)
+			}
+			if !errors.Is(err, store.ErrExists) {
+				return err
+			}
+			if at, seen, err = h.claimAndRead(ctx, req, lobby.Claim{}, c.LobbyID); err != nil {
+				return err
+			}
+		}
+		err := h.join(ctx, req, at, seen, c)
+		if !errors.Is(err, store.ErrNotFound) {
+			return err
+		}
+		if at, seen, err = h.claimAndRead(ctx, req, lobby.Claim{}, c.LobbyID); err != nil {
+			return err
+		}
+	}
+	return errors.New("the lobby opens and closes all the time")
 }
 
 // join sends the sender's request to the host of the lobby that the sender
@@ -141,13 +172,20 @@ func (h *Handler) removeUnseen(ctx context.Context, l *lobby.Lobby, conn, told s
 	return err
 }
 
-// introduce notifies the members linked with m of its arrival, except the one
-// that knows already.
+// introduce notifies the members that are linked with m, or see it in a roster,
+// of its arrival, except the one that knows already.
 func (h *Handler) introduce(ctx context.Context, l *lobby.Lobby, m lobby.Member, told string) {
 	var all []outgoing
 	for _, peer := range l.Peers(m) {
 		if peer.PeerID != l.HostPeerID && peer.Conn != told && !peer.Away() {
 			all = append(all, peerJoined(peer, m))
+		}
+	}
+	for _, other := range l.Others(m) {
+		if other.Conn != told && !other.Away() {
+			all = append(all, outgoing{to: other.Conn, original: other.Original, event: events.PlayerJoined{
+				PeerID: m.PeerID, Player: events.Object(m.Player),
+			}})
 		}
 	}
 	h.dropAll(ctx, l.Key(), h.broadcast(ctx, all))
@@ -185,9 +223,10 @@ func (h *Handler) hostGone(ctx context.Context, key lobby.Key, host lobby.Member
 // accepted returns the event for m when it has joined l.
 func (h *Handler) accepted(l *lobby.Lobby, m lobby.Member, s resumeToken, requestID string) outgoing {
 	s.peerID, s.lobbyID = m.PeerID, l.ID
+	peers, roster := wireMembers(l, m)
 	return outgoing{to: m.Conn, original: m.Original, requestID: requestID, event: events.RequestAccepted{
 		HostConnectionID: l.Host().Conn, ConnectionID: m.Conn, PeerID: m.PeerID, LobbyID: l.ID, Term: l.Term,
-		ResumeToken: s.token(), Lobby: wireLobby(l.Listing()), Peers: wirePeers(l, m),
+		ResumeToken: s.token(), Lobby: wireLobby(l), Peers: peers, Roster: roster,
 		ICEServers: h.iceServers(m.Conn),
 	}}
 }

@@ -6,6 +6,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"bellhop/events"
+	"bellhop/lobby"
 )
 
 // guessCost is the cost, in actions, of a wrong lobby id or token, and of
@@ -20,6 +21,19 @@ func (req *action) pay(n int) { req.client.pay(req.now, n) }
 func (h *Handler) guessed(req *action, err error) error {
 	req.pay(guessCost - 1)
 	return err
+}
+
+// payForReceivers charges the sender for a change that many others have been
+// notified of: an action for each receiver beyond the first. The change is the
+// last of l's events.
+func (req *action) payForReceivers(l *lobby.Lobby) {
+	receivers := 0
+	for _, o := range notifications(l, l.Events[len(l.Events)-1]) {
+		if o.to != req.conn {
+			receivers++
+		}
+	}
+	req.pay(receivers - 1)
 }
 
 func tooFast(wait time.Duration) error {

@@ -5,10 +5,12 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"iter"
 
 	"bellhop/events"
 	"bellhop/lobby"
+	"bellhop/store"
 )
 
 // listLobbies lists the lobbies of the sender's game that anybody can join.
@@ -30,7 +32,7 @@ func (h *Handler) listLobbies(ctx context.Context, req *action) error {
 		if err != nil {
 			return err
 		}
-		if len(list.Lobbies) == c.Limit || !list.Add(wireLobby(l)) {
+		if len(list.Lobbies) == c.Limit || !list.Add(wireListing(l)) {
 			list.Cursor = cursor(after, at.Game)
 			break
 		}
@@ -58,7 +60,7 @@ func (h *Handler) find(ctx context.Context, req *action, game string, o *lobby.O
 				return
 			}
 			for _, l := range page {
-				if filter.Matches(wireLobby(l)) && !yield(l, nil) {
+				if filter.Matches(wireListing(l)) && !yield(l, nil) {
 					return
 				}
 				after = l.Position
@@ -91,4 +93,26 @@ const cursorSumLen = 6
 func cursorSum(at lobby.Position, game string) []byte {
 	sum := sha256.Sum256([]byte("1#" + game + "#" + string(at))) // 1 is the version
 	return sum[:cursorSumLen]
+}
+
+// getLobby shows the sender a lobby by its id, public or not.
+func (h *Handler) getLobby(ctx context.Context, req *action) error {
+	var c events.GetLobby
+	if err := req.Content.Read(&c); err != nil {
+		return err
+	}
+	at, _, err := h.connection(ctx, req)
+	if err != nil {
+		return err
+	}
+	l, err := h.read(ctx, lobby.KeyOf(at.Game, c.LobbyID))
+	if errors.Is(err, store.ErrNotFound) {
+		return h.guessed(req, err)
+	}
+	if err != nil {
+		return err
+	}
+	shown := wireLobby(l)
+	shown.HostAway = l.Host().Away()
+	return h.reply(ctx, req, events.LobbyInfo{Lobby: shown})
 }

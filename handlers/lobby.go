@@ -159,7 +159,7 @@ func (h *Handler) updateLobby(ctx context.Context, req *action) error {
 		return err
 	}
 	hashed := sync.OnceValues(func() (string, error) { return hashPassword(ctx, *c.Password) })
-	_, err := h.updateOwn(ctx, req, func(l *lobby.Lobby) (err error) {
+	l, err := h.updateOwn(ctx, req, func(l *lobby.Lobby) (err error) {
 		s := lobby.Settings(c)
 		if c.Password != nil && l.Host().Conn == req.conn { // nobody else makes this process work for it
 			var hash string
@@ -170,6 +170,42 @@ func (h *Handler) updateLobby(ctx context.Context, req *action) error {
 		}
 		return l.Set(req.conn, s)
 	})
+	if err == nil {
+		req.payForReceivers(l)
+	}
+	return err
+}
+
+// updatePlayer replaces what the sender says of itself.
+func (h *Handler) updatePlayer(ctx context.Context, req *action) error {
+	var c events.UpdatePlayer
+	if err := req.Content.Read(&c); err != nil {
+		return err
+	}
+	l, err := h.updateOwn(ctx, req, func(l *lobby.Lobby) error { return l.SetPlayer(req.conn, c.Player) })
+	if err != nil {
+		return err
+	}
+	req.payForReceivers(l)
+	return h.done(ctx, req, events.Done{})
+}
+
+// setHost makes another member the host.
+func (h *Handler) setHost(ctx context.Context, req *action) error {
+	var c events.SetHost
+	if err := req.Content.Read(&c); err != nil {
+		return err
+	}
+	l, err := h.updateOwn(ctx, req, func(l *lobby.Lobby) error {
+		m, err := l.SetHost(req.conn, c.ConnectionID)
+		if errors.Is(err, lobby.ErrAway) {
+			err = unreachable(m.AwayUntil)
+		}
+		return err
+	})
+	if err == nil {
+		req.payForReceivers(l)
+	}
 	return err
 }
 

@@ -93,10 +93,8 @@ func (h *Handler) dropAll(ctx context.Context, key lobby.Key, gone []string) {
 func (h *Handler) notifyChanges(ctx context.Context, req *action, l *lobby.Lobby) (gone []string) {
 	var all []outgoing
 	for _, c := range l.Events {
-		// No action closes a lobby whose time is over.
-		isAnswer := c.Kind == lobby.Updated || c.Kind == lobby.Closed && c.Reason != lobby.ReasonTimedOut
 		for _, o := range notifications(l, c) {
-			if req != nil && o.to == req.conn && isAnswer {
+			if req != nil && o.to == req.conn && c.By == req.conn {
 				o.requestID = req.RequestID
 			}
 			all = append(all, o)
@@ -108,7 +106,7 @@ func (h *Handler) notifyChanges(ctx context.Context, req *action, l *lobby.Lobby
 // notifications decides which client gets which event: docs/protocol.md has the
 // table.
 func notifications(l *lobby.Lobby, c lobby.Event) (all []outgoing) {
-	var e events.Event
+	var e, toOthers events.Event
 	switch c.Kind {
 	case lobby.Asked:
 		e = requestToJoin(c.Requests[0])
@@ -116,16 +114,22 @@ func notifications(l *lobby.Lobby, c lobby.Event) (all []outgoing) {
 		e = events.Removed{LobbyID: l.ID, Reason: cmp.Or(c.Reason, "The host removed you.")}
 	case lobby.Resumed:
 		e = events.PeerResumed{ConnectionID: c.Conn, NewConnectionID: c.New, PeerID: c.PeerID}
+		toOthers = events.PlayerBack{PeerID: c.PeerID}
 	case lobby.Replaced:
 		e = events.Replaced{}
 	case lobby.HostChanged:
-		e = events.HostChanged{HostConnectionID: c.Conn, PeerID: c.PeerID, Term: c.Term}
+		return hostChanged(c)
 	case lobby.Updated:
-		e = events.LobbyUpdated{Lobby: wireLobby(l.Listing())}
+		e = events.LobbyUpdated{Lobby: wireLobby(l)}
+	case lobby.PlayerUpdated:
+		e = events.PlayerUpdated{PeerID: c.PeerID, Player: events.Object(c.Player)}
+		toOthers = e
 	case lobby.Left:
 		e = events.PeerLeft{ConnectionID: c.Conn, PeerID: c.PeerID, Reason: c.Reason}
+		toOthers = events.PlayerLeft{PeerID: c.PeerID, Reason: c.Reason}
 	case lobby.Disconnected:
 		e = events.PeerDisconnected{ConnectionID: c.Conn, PeerID: c.PeerID, ResumeUntil: events.TimeOf(c.Until)}
+		toOthers = events.PlayerAway{PeerID: c.PeerID, ResumeUntil: events.TimeOf(c.Until)}
 	case lobby.Cancelled:
 		e = events.RequestCancelled{ConnectionID: c.Conn}
 	case lobby.Closed:
@@ -136,15 +140,36 @@ func notifications(l *lobby.Lobby, c lobby.Event) (all []outgoing) {
 			all = append(all, outgoing{to: m.Conn, original: m.Original, event: e, last: c.Kind == lobby.Replaced})
 		}
 	}
+	for _, m := range c.Others {
+		if !m.Away() {
+			all = append(all, outgoing{to: m.Conn, original: m.Original, event: toOthers})
+		}
+	}
 	for _, r := range c.Requests {
 		switch c.Kind {
-		case lobby.HostChanged:
-			all = append(all, outgoing{to: c.Conn, event: requestToJoin(r)})
 		case lobby.Closed:
 			all = append(all, lobbyClosed(l, r))
 		case lobby.HostAway:
 			all = append(all, requestRejected(l, r, events.HostUnavailable, hostIsAway))
 		}
+	}
+	return all
+}
+
+// hostChanged are the notifications of a new host. In a star it learns its
+// peers, and in any lobby who waits for it.
+func hostChanged(c lobby.Event) (all []outgoing) {
+	for _, m := range c.To {
+		e := events.HostChanged{HostConnectionID: c.Conn, PeerID: c.PeerID, Term: c.Term}
+		if m.Conn == c.Conn {
+			e.Peers = wirePeers(c.Peers)
+		}
+		if !m.Away() {
+			all = append(all, outgoing{to: m.Conn, original: m.Original, event: e})
+		}
+	}
+	for _, r := range c.Requests {
+		all = append(all, outgoing{to: c.Conn, event: requestToJoin(r)})
 	}
 	return all
 }

@@ -183,7 +183,7 @@ func (h *Handler) joinOneOf(ctx context.Context, q *quickSearch, at store.Connec
 // Until then it looks again, later each time.
 func (h *Handler) elsewhere(ctx context.Context, q *quickSearch, l *lobby.Lobby) (*lobby.Lobby, []lobby.Listing, error) {
 	own := l.Listing()
-	if !l.AutoAccept || !l.Discoverable() || !q.Filter.Matches(wireLobby(own)) {
+	if !l.AutoAccept || !l.Discoverable() || !q.Filter.Matches(wireListing(own)) {
 		return l, nil, nil // others cannot join it, or do not find it
 	}
 	crowded := false

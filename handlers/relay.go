@@ -8,7 +8,6 @@ import (
 
 	"bellhop/events"
 	"bellhop/lobby"
-	"bellhop/store"
 )
 
 func (h *Handler) setSessionDescription(ctx context.Context, req *action) error {
@@ -28,7 +27,19 @@ func (h *Handler) relay(ctx context.Context, req *action, c events.Relay) error 
 	if err := req.Content.Read(c); err != nil {
 		return err
 	}
-	key, from, peer, err := h.peer(ctx, req, c.Peer())
+	err := h.toPeer(ctx, req, c.Peer(), func(b []byte, from int, peer lobby.Member) ([]byte, error) {
+		return c.AppendEvent(b, events.Sender{ConnectionID: req.conn, PeerID: from}, peer.Original), nil
+	})
+	if err != nil {
+		return err
+	}
+	return h.done(ctx, req, events.Done{})
+}
+
+// toPeer posts an event to the peer id. write appends the event to b, for a
+// sender with the peer id from.
+func (h *Handler) toPeer(ctx context.Context, req *action, id string, write func(b []byte, from int, peer lobby.Member) ([]byte, error)) error {
+	key, from, peer, err := h.peer(ctx, req, id)
 	if err != nil {
 		return err
 	}
@@ -37,40 +48,32 @@ func (h *Handler) relay(ctx context.Context, req *action, c events.Relay) error 
 	}
 	buf := buffers.Get().(*[]byte)
 	defer buffers.Put(buf)
-	*buf = c.AppendEvent((*buf)[:0], events.Sender{ConnectionID: req.conn, PeerID: from}, peer.Original)
+	if *buf, err = write((*buf)[:0], from, peer); err != nil {
+		return err
+	}
 	err = h.Poster.Post(ctx, peer.Conn, *buf)
 	if errors.Is(err, ErrGone) {
-		err = h.again(ctx, req, c.Peer(), peer, *buf)
+		err = h.again(ctx, req, id, peer, *buf)
 	}
 	if errors.Is(err, ErrGone) {
 		return h.lost(ctx, key, peer.Conn)
 	}
-	if err != nil {
-		return err
-	}
-	return h.done(ctx, req, events.Done{})
+	return err
 }
 
 // peer returns the member that the sender can talk to as id, and the key of
 // their lobby. A sender that is in no lobby learns no more than one in another
 // lobby: lobby.ErrNotLinked.
 func (h *Handler) peer(ctx context.Context, req *action, id string) (at lobby.Key, from int, to lobby.Member, err error) {
-	err = h.inLobby(ctx, req, func(key lobby.Key) error {
-		l, err := h.read(ctx, key)
-		if errors.Is(err, store.ErrNotFound) || err == nil && !l.Has(req.conn) {
-			return lobby.ErrNotIn
-		}
-		if err != nil {
-			return err
-		}
-		at = key
-		from, to, err = l.Peer(req.conn, id)
-		return err
-	})
-	if err == lobby.ErrNotIn {
-		err = lobby.ErrNotLinked
+	l, err := h.ownLobby(ctx, req)
+	switch {
+	case err == lobby.ErrNotIn:
+		return at, 0, to, lobby.ErrNotLinked
+	case err != nil:
+		return at, 0, to, err
 	}
-	return at, from, to, err
+	from, to, err = l.Peer(req.conn, id)
+	return l.Key(), from, to, err
 }
 
 // again posts data to a peer whose connection turned out to be gone, if the

@@ -38,9 +38,10 @@ func (h *Handler) resume(ctx context.Context, req *action) error {
 	if err != nil {
 		return h.undoClaim(ctx, at, err)
 	}
+	peers, roster := wireMembers(l, m)
 	if err := h.reply(ctx, req, events.Resumed{
-		LobbyID: l.ID, ConnectionID: m.Conn, PeerID: m.PeerID, HostConnectionID: l.Host().Conn, Term: l.Term, Lobby: wireLobby(l.Listing()), Peers: wirePeers(l, m),
-		ICEServers: h.iceServers(m.Conn),
+		LobbyID: l.ID, ConnectionID: m.Conn, PeerID: m.PeerID, HostConnectionID: l.Host().Conn, Term: l.Term, Lobby: wireLobby(l),
+		Peers: peers, Roster: roster, ICEServers: h.iceServers(m.Conn),
 	}); err != nil || m.PeerID != l.HostPeerID {
 		return err
 	}

@@ -41,8 +41,8 @@ func (h *Handler) readStart(ctx context.Context, req *action) (c events.StartLob
 // started answers the sender with lobby_started.
 func (h *Handler) started(ctx context.Context, req *action, l *lobby.Lobby, s resumeToken) error {
 	return h.reply(ctx, req, events.LobbyStarted{
-		LobbyID: l.ID, ConnectionID: req.conn, PeerID: lobby.FirstPeerID, ResumeToken: s.token(), Lobby: wireLobby(l.Listing()),
-		ICEServers: h.iceServers(req.conn),
+		LobbyID: l.ID, ConnectionID: req.conn, PeerID: lobby.FirstPeerID, ResumeToken: s.token(), Lobby: wireLobby(l),
+		Roster: wireRoster(l), ICEServers: h.iceServers(req.conn),
 	})
 }
 
@@ -99,7 +99,7 @@ func (h *Handler) newLobby(at store.Connection, id string, c events.StartLobby) 
 	l := lobby.New(at.Game, id, host)
 	l.MaxPlayers = cmp.Or(c.MaxPlayers, l.MaxPlayers)
 	l.Public, l.AutoAccept, l.Metadata = c.Public, c.AutoAccept, c.Metadata
-	l.Mesh, l.Migrates = c.Mesh, c.Migrates
+	l.Mesh, l.Migrates, l.Roster = c.Mesh, c.Migrates, c.Roster
 	now := h.Now()
 	l.CreatedAt, l.ExpiresAt = now.UnixMicro(), l.Lasts(now)
 	return l, s

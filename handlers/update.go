@@ -85,6 +85,19 @@ func (h *Handler) inLobby(ctx context.Context, req *action, do func(lobby.Key) e
 	return err
 }
 
+// ownLobby returns the lobby that the sender is in or waits for, or
+// lobby.ErrNotIn.
+func (h *Handler) ownLobby(ctx context.Context, req *action) (l *lobby.Lobby, err error) {
+	err = h.inLobby(ctx, req, func(key lobby.Key) error {
+		l, err = h.read(ctx, key)
+		if errors.Is(err, store.ErrNotFound) || err == nil && !l.Has(req.conn) {
+			return lobby.ErrNotIn
+		}
+		return err
+	})
+	return l, err
+}
+
 // read returns the lobby after members whose grace has ended are removed; or
 // store.ErrNotFound.
 func (h *Handler) read(ctx context.Context, key lobby.Key) (*lobby.Lobby, error) {

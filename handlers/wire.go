@@ -1,12 +1,22 @@
 package handlers
 
 import (
+	"cmp"
+	"slices"
+
 	"bellhop/events"
 	"bellhop/lobby"
 )
 
-// wireLobby returns l as clients get it.
-func wireLobby(l lobby.Listing) events.Lobby {
+// wireLobby returns l as its members get it.
+func wireLobby(l *lobby.Lobby) events.Lobby {
+	e := wireListing(l.Listing())
+	e.Roster = l.Roster
+	return e
+}
+
+// wireListing returns l as a list shows it.
+func wireListing(l lobby.Listing) events.Lobby {
 	topology, onHostLeave := "star", "close"
 	if l.Mesh {
 		topology = "mesh"
@@ -21,11 +31,48 @@ func wireLobby(l lobby.Listing) events.Lobby {
 	}
 }
 
-// wirePeers returns the members linked with m, as m gets them.
-func wirePeers(l *lobby.Lobby, m lobby.Member) []events.Peer {
+// wirePeers returns members as one that is linked with them gets them.
+func wirePeers(members []lobby.Member) []events.Peer {
 	peers := []events.Peer{}
-	for _, p := range l.Peers(m) {
+	for _, p := range members {
 		peers = append(peers, events.Peer{ConnectionID: p.Conn, PeerID: p.PeerID, Player: events.Object(p.Player), Away: p.Away()})
 	}
 	return peers
+}
+
+// maxPlayers is how many bytes of players an event has room for twice, in peers
+// and in the roster: an event of 32 KiB holds 15 KiB of anything else, of 64
+// members.
+const maxPlayers = 8 << 10
+
+// wireMembers returns what m gets of the members of l: those that it is linked
+// with and, if l has one, the roster. If the players do not fit into an event
+// twice, they stand in the roster alone.
+func wireMembers(l *lobby.Lobby, m lobby.Member) ([]events.Peer, []events.RosterEntry) {
+	peers, roster := wirePeers(l.Peers(m)), wireRoster(l)
+	size := 0
+	for _, r := range roster {
+		size += len(r.Player)
+	}
+	if size > maxPlayers {
+		for i := range peers {
+			peers[i].Player = ""
+		}
+	}
+	return peers, roster
+}
+
+// wireRoster returns all members in the order of their numbers, or nil if l has
+// no roster.
+func wireRoster(l *lobby.Lobby) (roster []events.RosterEntry) {
+	if !l.Roster {
+		return nil
+	}
+	for _, m := range l.Members {
+		roster = append(roster, events.RosterEntry{
+			PeerID: m.PeerID, Player: events.Object(m.Player), Host: m.PeerID == l.HostPeerID, Away: m.Away(),
+		})
+	}
+	slices.SortFunc(roster, func(a, b events.RosterEntry) int { return cmp.Compare(a.PeerID, b.PeerID) })
+	return roster
 }

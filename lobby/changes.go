@@ -15,7 +15,13 @@ type Event struct {
 	Term   int       // with HostChanged: the new host's term, which need not be the lobby's last
 	Until  time.Time // with Disconnected: end of the grace
 	Reason string    // with Left, Removed and Closed
+	Player string    // with PlayerUpdated
 	To     []Member  // connections to notify
+	Others []Member  // members to notify as a roster does: they are not linked with the member
+	By     string    // connection whose action it is, and which it answers; empty: none
+	// With HostChanged in a star: the members with which the new host is linked
+	// from now on. In a mesh it knows them.
+	Peers []Member
 	// With Closed, HostAway and Cancelled: the requests that have ended. With
 	// HostChanged: those that wait for the new host. With Asked: the new request.
 	Requests []JoinRequest
@@ -27,17 +33,18 @@ type EventKind int
 // The kinds of events. docs/protocol.md, "Who hears what", shows who receives
 // each.
 const (
-	Left         EventKind = iota + 1 // a member left, or its grace ended
-	Removed                           // the host removed a member
-	Disconnected                      // a member's connection dropped
-	Resumed                           // a member has another connection
-	Replaced                          // the previous connection must be closed
-	HostChanged                       // another member is the host
-	Updated                           // the settings changed
-	Asked                             // a player waits, and the host must be notified
-	Cancelled                         // a request was taken back
-	Closed                            // the lobby is closed
-	HostAway                          // requests end, since the host's connection is gone
+	Left          EventKind = iota + 1 // a member left, or its grace ended
+	Removed                            // the host removed a member
+	Disconnected                       // a member's connection dropped
+	Resumed                            // a member has another connection
+	Replaced                           // the previous connection must be closed
+	HostChanged                        // another member is the host
+	Updated                            // the settings changed
+	PlayerUpdated                      // a member describes itself in another way
+	Asked                              // a player waits, and the host must be notified
+	Cancelled                          // a request was taken back
+	Closed                             // the lobby is closed
+	HostAway                           // requests end, since the host's connection is gone
 )
 
 // Reasons of Left and Closed.
@@ -80,7 +87,7 @@ func (l *Lobby) Disconnect(conn string, until time.Time) error {
 	}
 	until = until.Add(time.Second - 1).Truncate(time.Second) // clients are not told more than that
 	m.AwayUntil = until
-	l.Events = append(l.Events, Event{Kind: Disconnected, Conn: conn, PeerID: m.PeerID, Until: until, To: l.Peers(*m)})
+	l.Events = append(l.Events, Event{Kind: Disconnected, Conn: conn, PeerID: m.PeerID, Until: until, To: l.Peers(*m), Others: l.Others(*m)})
 	if m.PeerID == l.HostPeerID {
 		l.turnAway(l.Waiting)
 		l.Waiting = nil
@@ -111,8 +118,11 @@ func (l *Lobby) Resume(id int, token, conn string, c Claim) (Member, error) {
 	}
 	m.Conn, m.ClaimID, m.ClaimedAt, m.AwayUntil = conn, c.ID, c.At, time.Time{}
 	l.dropped = was.Conn
-	l.Events = append(l.Events, Event{Kind: Resumed, Conn: was.Conn, New: conn, PeerID: m.PeerID, To: l.Peers(*m)})
-	if !was.Away() {
+	resumed := Event{Kind: Resumed, Conn: was.Conn, New: conn, PeerID: m.PeerID, To: l.Peers(*m)}
+	if was.Away() {
+		resumed.Others = l.Others(*m)
+	}
+	if l.Events = append(l.Events, resumed); !was.Away() {
 		l.Events = append(l.Events, Event{Kind: Replaced, Conn: was.Conn, To: []Member{was}})
 	}
 	return *m, nil
@@ -162,8 +172,59 @@ func (l *Lobby) Set(host string, s Settings) error {
 	set(&l.AutoAccept, s.AutoAccept)
 	set(&l.Password, s.Password)
 	set(&l.Metadata, s.Metadata)
-	l.Events = append(l.Events, Event{Kind: Updated, To: slices.Clone(l.Members)})
+	l.Events = append(l.Events, Event{Kind: Updated, By: host, To: slices.Clone(l.Members)})
 	return nil
+}
+
+// SetPlayer replaces the description that the member conn gives of itself: a
+// JSON object. It returns ErrNotIn if conn is no member.
+func (l *Lobby) SetPlayer(conn, player string) error {
+	i := l.member(conn)
+	if i < 0 {
+		return ErrNotIn
+	}
+	m := &l.Members[i]
+	m.Player = player
+	l.Events = append(l.Events, Event{
+		Kind: PlayerUpdated, Conn: conn, PeerID: m.PeerID, Player: player, To: l.Peers(*m), Others: l.Others(*m),
+	})
+	return nil
+}
+
+// SetHost makes the member conn the host. The old host stays a member, and
+// requests wait for the new one. It returns ErrNotHost; ErrNotLinked if conn is
+// no member; ErrHostAlready; ErrCannotFollow; or ErrAway, with the member.
+func (l *Lobby) SetHost(host, conn string) (Member, error) {
+	i := l.address(conn)
+	switch {
+	case l.Host().Conn != host:
+		return Member{}, ErrNotHost
+	case i < 0:
+		return Member{}, ErrNotLinked
+	case l.Members[i].PeerID == l.HostPeerID:
+		return Member{}, ErrHostAlready
+	case slices.ContainsFunc(l.Members, func(m Member) bool { return m.Original }):
+		return Member{}, ErrCannotFollow
+	case l.Members[i].Away():
+		return l.Members[i], ErrAway
+	}
+	m := l.Members[i]
+	l.changeHost(m, host)
+	return m, nil
+}
+
+// changeHost makes m the host, by the action of the connection by, if any.
+func (l *Lobby) changeHost(m Member, by string) {
+	l.HostPeerID = m.PeerID
+	l.Term++
+	changed := Event{
+		Kind: HostChanged, Conn: m.Conn, PeerID: m.PeerID, Term: l.Term, By: by,
+		To: slices.Clone(l.Members), Requests: slices.Clone(l.Waiting),
+	}
+	if !l.Mesh {
+		changed.Peers = l.Peers(m)
+	}
+	l.Events = append(l.Events, changed)
 }
 
 func set[T any](field, value *T) {
@@ -178,6 +239,7 @@ func (l *Lobby) Close(host string) error {
 		return ErrNotHost
 	}
 	l.closeWith(l.Members, ReasonClosed)
+	l.Events[len(l.Events)-1].By = host
 	return nil
 }
 
@@ -221,19 +283,15 @@ func (l *Lobby) Lasts(now time.Time) (until time.Time) {
 // remove removes m. If m is the host, the lobby closes or another member
 // becomes the host.
 func (l *Lobby) remove(m Member, reason string) {
-	left := Event{Kind: Left, Conn: m.Conn, PeerID: m.PeerID, Reason: reason, To: l.Peers(m)}
+	left := Event{Kind: Left, Conn: m.Conn, PeerID: m.PeerID, Reason: reason, To: l.Peers(m), Others: l.Others(m)}
 	l.Members = slices.DeleteFunc(l.Members, func(o Member) bool { return o.PeerID == m.PeerID })
 	heir := l.heir()
 	switch {
 	case m.PeerID != l.HostPeerID:
 		l.Events = append(l.Events, left)
 	case l.Migrates && heir.Conn != "":
-		left.To = slices.Clone(l.Members)
-		l.HostPeerID = heir.PeerID
-		l.Term++
-		l.Events = append(l.Events, left, Event{
-			Kind: HostChanged, Conn: heir.Conn, PeerID: heir.PeerID, Term: l.Term, To: left.To, Requests: slices.Clone(l.Waiting),
-		})
+		l.Events = append(l.Events, left)
+		l.changeHost(heir, "")
 	case reason == ReasonLeft:
 		l.closeWith(l.Members, ReasonHostLeft)
 	default:

@@ -44,6 +44,9 @@ var (
 	ErrOneself        = errors.New("the host cannot be removed")
 	ErrNoSuchSlot     = errors.New("token owns no slot")
 	ErrWrongPassword  = errors.New("password is not the lobby's")
+	ErrHostAlready    = errors.New("connection is the host already")
+	ErrAway           = errors.New("member's connection is gone")
+	ErrCannotFollow   = errors.New("a member's dialect has no word for a new host")
 )
 
 // A Lobby is where players meet: one host, other members, and connections that
@@ -65,6 +68,7 @@ type Lobby struct {
 	Metadata    string        `dynamodbav:"metadata"`    // a JSON object, or empty
 	Mesh        bool          `dynamodbav:"mesh"`        // all members are linked with each other
 	Migrates    bool          `dynamodbav:"migrates"`    // if the host leaves, another member takes over; else the lobby closes
+	Roster      bool          `dynamodbav:"roster"`      // every member is notified of every other, linked or not
 	HostPeerID  int           `dynamodbav:"host_id"`     // the host's peer id
 	Term        int           `dynamodbav:"term"`        // grows with each new host
 	Banned      []string      `dynamodbav:"banned"`      // connections
@@ -257,10 +261,10 @@ func (l *Lobby) CancelRequest(conn string) (JoinRequest, error) {
 // accepted a moment ago. told are the connections that have been notified of
 // conn since. It reports whether conn was still a member and not the host.
 //
-// Only members who know of conn are notified that it left: those in told, those
-// who came or resumed since and so found conn among their peers, and, if conn
-// has dropped, the host that accepted it. A member that was never notified of
-// conn must not be notified that it left.
+// Only members who know of conn are notified that it left: those in told; those
+// who came, resumed or became the host since, and so found conn among their
+// peers; and, if conn has dropped, the host that accepted it. A member that was
+// never notified of conn must not be notified that it left.
 func (l *Lobby) UndoAccept(as *Lobby, conn string, told ...string) bool {
 	m, ok := l.Member(conn)
 	if !ok || m.PeerID == l.HostPeerID || l.CreatedAt != as.CreatedAt {
@@ -270,13 +274,16 @@ func (l *Lobby) UndoAccept(as *Lobby, conn string, told ...string) bool {
 	if m.Away() {
 		reason, told = ReasonTimedOut, append(slices.Clone(told), as.Host().Conn)
 	}
-	left := Event{Kind: Left, Conn: m.Conn, PeerID: m.PeerID, Reason: reason}
-	for _, peer := range l.Peers(m) {
-		if as.member(peer.Conn) < 0 || slices.Contains(told, peer.Conn) {
-			left.To = append(left.To, peer)
-		}
+	if l.Term != as.Term { // the new host found conn among its peers
+		told = append(slices.Clone(told), l.Host().Conn)
 	}
-	if l.Members = slices.DeleteFunc(l.Members, func(o Member) bool { return o.PeerID == m.PeerID }); len(left.To) > 0 {
+	unaware := func(o Member) bool { return as.member(o.Conn) >= 0 && !slices.Contains(told, o.Conn) }
+	left := Event{
+		Kind: Left, Conn: m.Conn, PeerID: m.PeerID, Reason: reason,
+		To: slices.DeleteFunc(l.Peers(m), unaware), Others: slices.DeleteFunc(l.Others(m), unaware),
+	}
+	l.Members = slices.DeleteFunc(l.Members, func(o Member) bool { return o.PeerID == m.PeerID })
+	if len(left.To)+len(left.Others) > 0 {
 		l.Events = append(l.Events, left)
 	}
 	return true
@@ -336,6 +343,20 @@ func (l *Lobby) Peers(m Member) (peers []Member) {
 		}
 	}
 	return peers
+}
+
+// Others returns the members that only a roster notifies of m: those that are
+// not linked with it. A lobby without a roster has none.
+func (l *Lobby) Others(m Member) (others []Member) {
+	if !l.Roster {
+		return nil
+	}
+	for _, other := range l.Members {
+		if other.PeerID != m.PeerID && !l.linked(&m, &other) {
+			others = append(others, other)
+		}
+	}
+	return others
 }
 
 // Clone returns a copy of l that shares only strings with it and has no Events.

@@ -1,0 +1,68 @@
+package handlers
+
+import (
+	"context"
+	"encoding/json"
+
+	"bellhop/events"
+	"bellhop/lobby"
+)
+
+// sendMessage passes data to a peer or to all other members. Like a relay it
+// reads the lobby and writes nothing.
+func (h *Handler) sendMessage(ctx context.Context, req *action) error {
+	var c events.SendMessage
+	if err := req.Content.Read(&c); err != nil {
+		return err
+	}
+	if h.Messages < 0 {
+		return errNoMessages
+	}
+	if wait := req.client.messages.spend(req.now); wait > 0 {
+		return tooFast(wait)
+	}
+	var err error
+	if c.ConnectionID != "" {
+		err = h.sendToPeer(ctx, req, c)
+	} else {
+		err = h.sendToAll(ctx, req, c)
+	}
+	if err != nil {
+		return err
+	}
+	return h.done(ctx, req, events.Done{})
+}
+
+func (h *Handler) sendToPeer(ctx context.Context, req *action, c events.SendMessage) error {
+	return h.toPeer(ctx, req, c.ConnectionID, func(b []byte, from int, peer lobby.Member) ([]byte, error) {
+		if peer.Original {
+			return nil, errHearsNone
+		}
+		return events.Append(b, events.ReceivedMessage{ConnectionID: req.conn, PeerID: from, Data: json.RawMessage(c.Data)}, "")
+	})
+}
+
+func (h *Handler) sendToAll(ctx context.Context, req *action, c events.SendMessage) error {
+	l, err := h.ownLobby(ctx, req)
+	if err != nil {
+		return err
+	}
+	from, ok := l.Member(req.conn)
+	if !ok {
+		return lobby.ErrNotIn // it waits
+	}
+	var all []outgoing
+	for _, m := range l.Members {
+		if m.PeerID == from.PeerID || m.Away() || m.Original {
+			continue
+		}
+		e := events.ReceivedMessage{PeerID: from.PeerID, Data: json.RawMessage(c.Data)}
+		if _, _, err := l.Peer(req.conn, m.Conn); err == nil {
+			e.ConnectionID = req.conn
+		}
+		all = append(all, outgoing{to: m.Conn, event: e})
+	}
+	req.pay(len(all) - 1)
+	h.dropAll(ctx, l.Key(), h.broadcast(ctx, all))
+	return nil
+}
