@@ -34,6 +34,10 @@ var validActions = map[string]struct{ by, text, answer string }{
 	"list_lobbies":             {"stranger", `{"filter":{"players":1}}`, "lobby_list"},
 	"quick_join":               {"stranger", `{"or_start":{"public":true,"auto_accept":true}}`, "lobby_started"},
 	"update_lobby":             {"host", `{"locked":true}`, "lobby_updated"},
+	"update_player":            {"guest", `{"player":{"ready":true}}`, "done"},
+	"set_host":                 {"host", `{"connection_id":"guest"}`, "host_changed"},
+	"send_message":             {"guest", `{"data":1}`, "done"},
+	"get_lobby":                {"stranger", `{"lobby_id":"fox"}`, "lobby_info"},
 	"resume":                   {"stranger", `{"resume_token":"s3.2.fox"}`, "resumed"}, // guest's slot
 	"get_ice_servers":          {"guest", `{}`, "ice_servers"},
 	"ping":                     {"guest", `{}`, "pong"},

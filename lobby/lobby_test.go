@@ -117,6 +117,17 @@ func always(f func(*lobby.Lobby)) func(*lobby.Lobby) error {
 	}
 }
 
+func setPlayer(conn, player string) func(*lobby.Lobby) error {
+	return func(l *lobby.Lobby) error { return l.SetPlayer(conn, player) }
+}
+
+func setHost(by, conn string) func(*lobby.Lobby) error {
+	return func(l *lobby.Lobby) error {
+		_, err := l.SetHost(by, conn)
+		return err
+	}
+}
+
 func peer(from, to string) func(*lobby.Lobby) error {
 	return func(l *lobby.Lobby) error {
 		_, _, err := l.Peer(from, to)
@@ -131,6 +142,9 @@ func hostAway(l *lobby.Lobby)    { l.Members[0], l.Waiting = away(host), nil }
 func annAway(l *lobby.Lobby)     { l.Members[1] = away(ann) }
 func nobodyWaits(l *lobby.Lobby) { l.Waiting = nil }
 func onlyWes(l *lobby.Lobby)     { l.Waiting = l.Waiting[:1] }
+
+// newer replaces the member that cannot follow a new host.
+func newer(l *lobby.Lobby) { l.Members[3].Original = false }
 
 func queueFull(l *lobby.Lobby) {
 	for i := len(l.Waiting); i < lobby.MaxWaiting; i++ {

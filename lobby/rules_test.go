@@ -1,6 +1,7 @@
 package lobby_test
 
 import (
+	"slices"
 	"time"
 
 	"bellhop/lobby"
@@ -206,11 +207,59 @@ var lobbyTests = map[string]lobbyTest{
 	},
 	"close: the host and all others hear": {
 		rule: shut("host"),
-		want: func(l *lobby.Lobby) { ended(l, lobby.ReasonClosed, host, ann, bob, old) },
+		want: func(l *lobby.Lobby) { ended(l, lobby.ReasonClosed, host, ann, bob, old); l.Events[0].By = "host" },
 	},
 	"close: a member":   {rule: shut("ann"), err: lobby.ErrNotHost},
 	"close: who waits":  {rule: shut("wes"), err: lobby.ErrNotHost},
 	"close: a stranger": {rule: shut("yan"), err: lobby.ErrNotHost},
+
+	"player: a member, and its peers hear": {
+		rule: setPlayer("bob", "{}"), want: func(l *lobby.Lobby) { described(l, 2, []lobby.Member{host}, nil) },
+	},
+	"player: a member, and all hear by the roster": {
+		was: func(l *lobby.Lobby) { l.Roster = true }, rule: setPlayer("bob", "{}"),
+		want: func(l *lobby.Lobby) { described(l, 2, []lobby.Member{host}, []lobby.Member{ann, old}) },
+	},
+	"player: in a mesh": {
+		was: func(l *lobby.Lobby) { l.Mesh, l.Roster = true, true }, rule: setPlayer("bob", "{}"),
+		want: func(l *lobby.Lobby) { described(l, 2, []lobby.Member{host, ann, old}, nil) },
+	},
+	"player: the host": {
+		rule: setPlayer("host", "{}"), want: func(l *lobby.Lobby) { described(l, 0, []lobby.Member{ann, bob, old}, nil) },
+	},
+	"player: who waits":  {rule: setPlayer("wes", "{}"), err: lobby.ErrNotIn},
+	"player: a stranger": {rule: setPlayer("yan", "{}"), err: lobby.ErrNotIn},
+
+	"set host: a member": {was: newer, rule: setHost("host", "bob"), want: func(l *lobby.Lobby) { crowned(l, 2) }},
+	"set host: in a mesh": {
+		was: func(l *lobby.Lobby) { newer(l); l.Mesh = true }, rule: setHost("host", "bob"),
+		want: func(l *lobby.Lobby) { crowned(l, 2); l.Events[0].Peers = nil },
+	},
+	"set host: a member by its previous address": {
+		was:  func(l *lobby.Lobby) { newer(l); l.Members[2].PreviousConns = []string{"bob1"} },
+		rule: setHost("host", "bob1"), want: func(l *lobby.Lobby) { crowned(l, 2) },
+	},
+	"set host: oneself":             {was: newer, rule: setHost("host", "host"), err: lobby.ErrHostAlready},
+	"set host: a stranger":          {was: newer, rule: setHost("host", "yan"), err: lobby.ErrNotLinked},
+	"set host: who waits":           {was: newer, rule: setHost("host", "wes"), err: lobby.ErrNotLinked},
+	"set host: who is away":         {was: func(l *lobby.Lobby) { newer(l); annAway(l) }, rule: setHost("host", "ann"), err: lobby.ErrAway},
+	"set host: who cannot follow":   {rule: setHost("host", "old"), err: lobby.ErrCannotFollow},
+	"set host: where one could not": {rule: setHost("host", "ann"), err: lobby.ErrCannotFollow},
+	"set host: by a member":         {was: newer, rule: setHost("ann", "ann"), err: lobby.ErrNotHost},
+	"set host: by who waits":        {was: newer, rule: setHost("wes", "ann"), err: lobby.ErrNotHost},
+	"undo accept: the host since": {
+		was: newer,
+		rule: always(func(l *lobby.Lobby) {
+			as := l.Clone()
+			l.SetHost("host", "ann")
+			l.Events = nil
+			l.UndoAccept(&as, "bob")
+		}),
+		want: func(l *lobby.Lobby) {
+			l.HostPeerID, l.Term, l.Members = 2, 1, slices.Delete(l.Members, 2, 3)
+			l.Events = []lobby.Event{{Kind: lobby.Left, Conn: "bob", PeerID: 3, Reason: lobby.ReasonLeft, To: []lobby.Member{ann}}}
+		},
+	},
 
 	"lapse: nobody is away":  {rule: lapse(later.Add(time.Hour))},
 	"lapse: before its time": {was: annAway, rule: lapse(later.Add(-time.Nanosecond))},
@@ -254,6 +303,23 @@ var lobbyTests = map[string]lobbyTest{
 
 func lapse(now time.Time) func(*lobby.Lobby) error {
 	return always(func(l *lobby.Lobby) { l.ExpireAway(now) })
+}
+
+// described changes what the member i says of itself.
+func described(l *lobby.Lobby, i int, to, others []lobby.Member) {
+	m := &l.Members[i]
+	m.Player = "{}"
+	l.Events = []lobby.Event{{Kind: lobby.PlayerUpdated, Conn: m.Conn, PeerID: m.PeerID, Player: "{}", To: to, Others: others}}
+}
+
+// crowned makes the member i of a star the host, by the old host's action.
+func crowned(l *lobby.Lobby, i int) {
+	m := l.Members[i]
+	l.HostPeerID, l.Term = m.PeerID, 1
+	l.Events = []lobby.Event{{
+		Kind: lobby.HostChanged, Conn: m.Conn, PeerID: m.PeerID, Term: 1, By: "host",
+		To: slices.Clone(l.Members), Requests: l.Waiting, Peers: slices.Delete(slices.Clone(l.Members), i, i+1),
+	}}
 }
 
 func undoAccept(conn string, told ...string) func(*lobby.Lobby) error {

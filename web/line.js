@@ -36,13 +36,13 @@ const MEMBER_EVENTS = new Set(["received_session_description", "received_ice_can
 const LATE_ANSWER_MS = 5 * SECOND;
 
 /**
- * The actions that can be sent twice, each with the error that means that an earlier copy took effect. All others are
- * rejected when they are suspects: sent twice, they might take effect twice.
+ * The actions that can be sent twice, each with the error that means that an earlier copy took effect. All others, such
+ * as send_message: they are rejected when they are suspects, since sent twice they would take effect twice.
  * @type {Record<string, string>}
  */
 export const REPEATABLE = {
   start_lobby: "", join_lobby: "", quick_join: "", resume: "", list_lobbies: "", get_lobby: "", get_ice_servers: "", ping: "",
-  update_lobby: "", accept_request: "", set_session_description: "", send_ice_candidate: "",
+  update_lobby: "", update_player: "", set_host: "not_host", accept_request: "", set_session_description: "", send_ice_candidate: "",
   leave_lobby: "not_in_lobby", reject_join_request: "request_not_found", remove_player: "peer_not_found", close_lobby: "not_in_lobby",
 };
 

@@ -37,6 +37,7 @@ type SeenLobby struct {
 	AutoAccept  bool         `json:"auto_accept"`
 	Mesh        bool         `json:"mesh"`
 	Migrates    bool         `json:"migrates"`
+	Roster      bool         `json:"roster"`
 	Term        int          `json:"term"`
 	Version     int64        `json:"version"`
 	Age         int          `json:"age_seconds"`
@@ -121,7 +122,7 @@ func seeLobby(l *lobby.Lobby, now time.Time) SeenLobby {
 	seen := SeenLobby{
 		Game: l.Game, ID: l.ID, HostID: l.HostPeerID, Members: []SeenMember{}, Waiting: []SeenGuest{},
 		MaxPlayers: l.MaxPlayers, Full: len(l.Members) >= l.MaxPlayers, Public: l.Public, Locked: l.Locked,
-		HasPassword: l.Password != "", AutoAccept: l.AutoAccept, Mesh: l.Mesh, Migrates: l.Migrates,
+		HasPassword: l.Password != "", AutoAccept: l.AutoAccept, Mesh: l.Mesh, Migrates: l.Migrates, Roster: l.Roster,
 		Term: l.Term, Version: l.Version, Age: seconds(now.Sub(time.UnixMicro(l.CreatedAt))), ExpiresIn: seconds(l.ExpiresAt.Sub(now)),
 	}
 	for _, m := range l.Members {
