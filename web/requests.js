@@ -1,12 +1,66 @@
 // @ts-check
 /**
- * Actions of a lobby that take more than one step. Import from bellhop.js.
+ * The requests of players who wait, and actions of a lobby that take more than one step. Import from bellhop.js.
  *
  * @import { Bellhop } from "./bellhop.js"
  * @import { Lobby } from "./lobby.js"
  * @import { Peer } from "./peer.js"
  * @import * as types from "./bellhop.d.ts"
  */
+
+import { fire } from "./common.js";
+
+/** The requests of players who wait. It fires the lobby's events about them. */
+export class Requests {
+  #lobby;
+  #all = /** @type {Map<string, types.JoinRequest>} */ (new Map()); // by connection id
+  #unconfirmed = new Set(); // requests from before a resume that Bellhop has not repeated
+
+  /** @param {Lobby} lobby */
+  constructor(lobby) {
+    this.#lobby = lobby;
+  }
+
+  get all() {
+    return [...this.#all.values()];
+  }
+
+  /** @param {any} content of request_to_join */
+  add({ connection_id, peer_id, player }) {
+    this.#unconfirmed.delete(connection_id);
+    if (this.#all.has(connection_id)) return; // a resume repeats it
+    const request = {
+      connectionId: connection_id, peerId: peer_id, player,
+      accept: (/** @type {{peerId?: number}} */ options) => this.#lobby.accept(request, options),
+      reject: (/** @type {string} */ reason) => this.#lobby.reject(request, reason),
+    };
+    this.#all.set(connection_id, request);
+    fire(this.#lobby, "request", { request });
+  }
+
+  /** The player no longer waits. @param {string} connectionId */
+  cancel(connectionId) {
+    const request = this.#all.get(connectionId);
+    if (this.#all.delete(connectionId)) fire(this.#lobby, "cancel", { request });
+  }
+
+  /** The player has been admitted or rejected. @param {string} connectionId */
+  settle(connectionId) {
+    this.#all.delete(connectionId);
+  }
+
+  /** Expects Bellhop to repeat all requests, and returns a function that cancels those that it has not. */
+  expect() {
+    this.#unconfirmed = new Set(this.#all.keys());
+    return () => {
+      for (const connectionId of this.#unconfirmed) this.cancel(connectionId);
+    };
+  }
+
+  clear() {
+    this.#all.clear();
+  }
+}
 
 /**
  * Admits or rejects a waiting player, and finds out the result if the first answer was lost.
