@@ -66,7 +66,7 @@ bench-peers: $(PEERS) ## what Bellhop costs beside PeerJS and matchbox_server: i
 	else echo "installing PeerJS's server"; npm install --no-audit --no-fund --prefix .cache/peers peer@1.0.2 || true; fi
 
 soak: ## 2,000 clients that come, drop and come back for two minutes, and what is left of them
-	go test -run TestSoak -v -count=1 ./gateway -soak.connections 2000 -soak.time 2m
+	go test -run TestSoak -v -count=1 ./gateway/server -soak.connections 2000 -soak.time 2m
 
 golden: ## rewrite what is heard in testdata/conversations; read the diff as code
 	go test ./e2e -run TestConversations -count=1 -update

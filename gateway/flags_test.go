@@ -68,7 +68,7 @@ func TestLogJSON(t *testing.T) {
 	go func() { ended <- run(ctx, args, stdout, stderr) }()
 	websocket := stderr.Find(t, `"websocket":"(ws://127.0.0.1:\d+)"`)
 	at := strings.TrimPrefix(websocket, "ws://")
-	if r := upgrade(t, at, ""); r.StatusCode != 101 {
+	if r := programtest.Upgrade(t, at, ""); r.StatusCode != 101 {
 		t.Errorf("nobody is let in: %d", r.StatusCode)
 	}
 	stop()
@@ -119,7 +119,7 @@ func TestPingFlag(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	io.WriteString(conn, handshake+"\r\n")
+	io.WriteString(conn, programtest.Handshake+"\r\n")
 	conn.SetDeadline(time.Now().Add(time.Minute))
 	in := bufio.NewReader(conn)
 	if _, err := http.ReadResponse(in, nil); err != nil {

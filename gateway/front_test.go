@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"crypto/tls"
 	"crypto/x509"
 	"io"
@@ -13,9 +12,9 @@ import (
 	"testing"
 	"time"
 
-	"bellhop/gateway/programtest"
-
 	"github.com/coder/websocket"
+
+	"bellhop/gateway/programtest"
 )
 
 // A pemPair is a certificate for 127.0.0.1 and its key, in files.
@@ -61,9 +60,7 @@ func TestTLS(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := say(t, c, `{"action":"ping"}`); !strings.Contains(got, `"pong"`) {
-		t.Errorf("the client hears %s", got)
-	}
+	programtest.Client{Conn: c}.Say(t, `{"action":"ping"}`, `"pong"`)
 	address := strings.TrimPrefix(url, "wss://")
 	shown := func() int64 {
 		conn, err := tls.Dial("tcp", address, &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"h2", "http/1.1"}})
@@ -147,61 +144,6 @@ func TestFrontArguments(t *testing.T) {
 	}
 }
 
-// upgrade sends a handshake with further headers, and returns the answer.
-func upgrade(t *testing.T, address, headers string) *http.Response {
-	t.Helper()
-	conn, err := net.Dial("tcp", address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { conn.Close() })
-	conn.SetDeadline(time.Now().Add(30 * time.Second))
-	go io.WriteString(conn, handshake+headers+"\r\n")
-	r, err := http.ReadResponse(bufio.NewReader(conn), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return r
-}
-
-const handshake = "GET / HTTP/1.1\r\nHost: game.example\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
-	"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
-
-// TestOrigins checks that pages of sites that -origins does not list are
-// refused, and that clients outside browsers are not.
-func TestOrigins(t *testing.T) {
-	listed := strings.TrimPrefix(start(t, "-origins", "https://a.example, https://B.example:8443/"), "ws://")
-	apps := strings.TrimPrefix(start(t, "-origins", "null,capacitor://localhost,TAURI://localhost/,file://,http://[::1]:8080,http://127.0.0.1"), "ws://")
-	open := strings.TrimPrefix(start(t), "ws://")
-	for _, test := range []struct {
-		name, address, header string
-		status                int
-	}{
-		{"a site of the list", listed, "Origin: https://a.example\r\n", 101},
-		{"another of the list, with its port", listed, "Origin: https://b.example:8443\r\n", 101},
-		{"no browser", listed, "", 101},
-		{"another site", listed, "Origin: https://c.example\r\n", 403},
-		{"a name that goes on", listed, "Origin: https://a.example.c.example\r\n", 403},
-		{"another scheme", listed, "Origin: http://a.example\r\n", 403},
-		{"another port", listed, "Origin: https://b.example\r\n", 403},
-		{"a page that will not say", listed, "Origin: null\r\n", 403},
-		{"a page that may not say, if that is listed", apps, "Origin: null\r\n", 101},
-		{"an app", apps, "Origin: capacitor://localhost\r\n", 101},
-		{"another app", apps, "Origin: tauri://localhost\r\n", 101},
-		{"a file", apps, "Origin: file://\r\n", 101},
-		{"an address", apps, "Origin: http://[::1]:8080\r\n", 101},
-		{"an address without a port", apps, "Origin: http://127.0.0.1\r\n", 101},
-		{"an app that is not listed", apps, "Origin: ionic://localhost\r\n", 403},
-		{"any site, without a list", open, "Origin: https://c.example\r\n", 101},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			if r := upgrade(t, test.address, test.header); r.StatusCode != test.status {
-				t.Errorf("answered %d, want %d", r.StatusCode, test.status)
-			}
-		})
-	}
-}
-
 // TestHealth checks that /healthz answers 200 while clients can connect, and
 // 503 while the server shuts down.
 func TestHealth(t *testing.T) {
@@ -218,7 +160,7 @@ func TestHealth(t *testing.T) {
 	if got := health(); got != 200 {
 		t.Errorf("it is %d, want 200", got)
 	}
-	say(t, p.dial(), `{"action":"ping"}`) // it is connected by then and reads no more, so the server waits for it
+	p.dial().Say(t, `{"action":"ping"}`, "pong") // it is connected by then and reads no more, so the server waits for it
 	p.stop()
 	p.stdout.Find(t, "Closing 1 connections")
 	if got := health(); got != 503 {

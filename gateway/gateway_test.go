@@ -1,19 +1,25 @@
 package main
 
 import (
+	"bufio"
+	"bytes"
 	"context"
+	"encoding/json"
 	"io"
 	"net"
 	"net/http"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/coder/websocket"
 
 	"bellhop/gateway/programtest"
+	"bellhop/gateway/server"
 	"bellhop/store/dynamodbtest"
 )
 
@@ -93,75 +99,18 @@ func TestArguments(t *testing.T) {
 	}
 }
 
-// TestFidelityPaths checks that a browser gets the page and its files, and that
-// clients connect with or without the stage in the path.
-func TestFidelityPaths(t *testing.T) {
-	address := strings.TrimPrefix(start(t, "-stage", "dev"), "ws://")
-	for _, test := range []struct {
-		name    string
-		path    string
-		upgrade bool
-		status  int
-		body    string
-	}{
-		{"a page for browsers", "/", false, 200, "Host a game"},
-		{"what it is made of", "/page/page.js", false, 200, "import { Bellhop }"},
-		{"what it is not made of", "/page/server.go", false, 404, ""},
-		{"no list of that", "/page/", false, 404, ""},
-		{"a QR code", "/qr.svg?text=fox", false, 200, "<svg "},
-		{"no stage, as behind a domain of one's own", "/", true, 101, ""},
-		{"the stage", "/dev", true, 101, ""},
-		{"the stage and a query", "/dev?game=chess", true, 101, ""},
-		{"the stage and a slash", "/dev/", true, 101, ""},
-		{"a status of $connect reaches the client, with its body", "/?game=no%20such", true, 400, "game"},
-		{"another reason of $connect", "/?protocol=none", true, 400, "protocol"},
-		{"a stage that is not there is 403", "/prod", true, 403, `{"message":"Forbidden"}`},
-		{"no handshake is 426", "/dev", false, 426, "WebSocket"},
-		{"the client for browsers", "/bellhop.js", false, 200, "export class Bellhop "},
-		{"a module that it imports", "/peer.js", false, 200, "export class Peer "},
-		{"its types", "/bellhop.d.ts", false, 200, "export class Bellhop "},
-		{"which is no stage", "/bellhop.js", true, 403, `{"message":"Forbidden"}`},
-		{"another path", "/favicon.ico", false, 404, ""},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			conn, err := net.Dial("tcp", address)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer conn.Close()
-			r, _ := http.NewRequest("GET", "http://"+address+test.path, nil)
-			if test.upgrade {
-				r.Header = http.Header{"Connection": {"Upgrade"}, "Upgrade": {"websocket"},
-					"Sec-Websocket-Version": {"13"}, "Sec-Websocket-Key": {"dGhlIHNhbXBsZSBub25jZQ=="}}
-			}
-			answer, err := (&http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) { return conn, nil }}).RoundTrip(r)
-			if err != nil {
-				t.Fatal(err)
-			}
-			body := ""
-			if answer.StatusCode != 101 {
-				b, _ := io.ReadAll(answer.Body)
-				body = string(b)
-			}
-			if answer.StatusCode != test.status || !strings.Contains(body, test.body) {
-				t.Errorf("%d %s; want %d and %q", answer.StatusCode, body, test.status, test.body)
-			}
-		})
-	}
-}
-
 // TestTable checks that lobbies in DynamoDB survive the program, which creates
 // a missing table, and that an unusable table ends the start.
 func TestTable(t *testing.T) {
 	at := []string{"-table", dynamodbtest.Table(), "-dynamodb-endpoint", dynamodbtest.Start(t)}
 	t.Run("first", func(t *testing.T) {
-		host := dial(t, start(t, at...))
-		host.say(t, `{"action":"start_lobby","content":{"lobby_id":"fox"}}`, `"event":"lobby_started"`)
+		host := programtest.Dial(t, start(t, at...))
+		host.Say(t, `{"action":"start_lobby","content":{"lobby_id":"fox"}}`, `"event":"lobby_started"`)
 	})
 	t.Run("second", func(t *testing.T) {
-		guest := dial(t, start(t, at...))
-		guest.say(t, `{"action":"join_lobby","content":{"lobby_id":"fox"}}`, `"code":"host_unavailable"`)
-		guest.say(t, `{"action":"start_lobby","content":{"lobby_id":"fox"}}`, `"code":"lobby_exists"`)
+		guest := programtest.Dial(t, start(t, at...))
+		guest.Say(t, `{"action":"join_lobby","content":{"lobby_id":"fox"}}`, `"code":"host_unavailable"`)
+		guest.Say(t, `{"action":"start_lobby","content":{"lobby_id":"fox"}}`, `"code":"lobby_exists"`)
 	})
 	err := run(t.Context(), []string{"-table", "x", "-dynamodb-endpoint", "http://127.0.0.1:1"}, io.Discard, io.Discard)
 	if err == nil || !strings.Contains(err.Error(), `cannot make the table "x" at http://127.0.0.1:1`) {
@@ -169,43 +118,97 @@ func TestTable(t *testing.T) {
 	}
 }
 
-// A caller is a client that sends one message and reads the answer.
-type caller struct{ *websocket.Conn }
-
-func dial(t *testing.T, url string) caller {
-	t.Helper()
-	c, _, err := websocket.Dial(t.Context(), url, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { c.CloseNow() })
-	return caller{c}
-}
-
-func (c caller) say(t *testing.T, text, want string) {
-	t.Helper()
-	if err := c.Write(t.Context(), websocket.MessageText, []byte(text)); err != nil {
-		t.Fatal(err)
-	}
-	c.hear(t, want)
-}
-
-func (c caller) hear(t *testing.T, want string) {
-	t.Helper()
-	if _, event, err := c.Read(t.Context()); err != nil || !strings.Contains(string(event), want) {
-		t.Fatalf("heard %s, %v; want %s", event, err, want)
-	}
-}
-
 // TestGraceEnds checks that a player who drops and does not come back loses the
 // slot when the grace ends, although no client sends anything.
 func TestGraceEnds(t *testing.T) {
 	url := start(t, "-grace", "1s")
-	host, guest := dial(t, url), dial(t, url)
-	host.say(t, `{"action":"start_lobby","content":{"lobby_id":"fox","auto_accept":true}}`, `"event":"lobby_started"`)
-	guest.say(t, `{"action":"join_lobby","content":{"lobby_id":"fox"}}`, `"event":"request_accepted"`)
-	host.hear(t, `"event":"peer_joined"`)
+	host, guest := programtest.Dial(t, url), programtest.Dial(t, url)
+	host.Say(t, `{"action":"start_lobby","content":{"lobby_id":"fox","auto_accept":true}}`, `"event":"lobby_started"`)
+	guest.Say(t, `{"action":"join_lobby","content":{"lobby_id":"fox"}}`, `"event":"request_accepted"`)
+	host.Hear(t, `"event":"peer_joined"`)
 	guest.CloseNow()
-	host.hear(t, `"event":"peer_disconnected"`)
-	host.hear(t, `"event":"peer_left"`)
+	host.Hear(t, `"event":"peer_disconnected"`)
+	host.Hear(t, `"event":"peer_left"`)
+}
+
+// TestNoDescriptors checks that a program that cannot open more files goes on
+// serving its clients, and logs it once. Waiting clients connect when there is
+// room.
+func TestNoDescriptors(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("ulimit is tried on Linux alone")
+	}
+	const limit, clients = 48, 100
+	program, stdout, stderr := exec.Command("sh", "-c", `ulimit -n "$1" && exec "$2" -listen 127.0.0.1:0`, "sh", "48", compile(t, ".")), programtest.NewOutput(), programtest.NewOutput()
+	program.Stdout, program.Stderr = stdout, stderr
+	if err := program.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer program.Wait()
+	defer program.Process.Kill()
+	address := strings.TrimPrefix(stdout.Find(t, `ws://\S+`), "ws://")
+	in, conns := make(chan net.Conn, clients), make([]net.Conn, clients)
+	for i := range conns {
+		conn, err := net.Dial("tcp", address) // the system accepts it, though the program does not yet
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		conn.SetDeadline(time.Now().Add(30 * time.Second))
+		io.WriteString(conn, programtest.Handshake+"\r\n")
+		go func() {
+			if r, err := http.ReadResponse(bufio.NewReader(conn), nil); err == nil && r.StatusCode == 101 {
+				in <- conn
+			}
+		}()
+		conns[i] = conn
+	}
+	stderr.Find(t, "nobody else can connect until somebody leaves")
+	ping := append([]byte{0x89, 0x82, 0, 0, 0, 0}, "hi"...)
+	for range clients { // a client leaves once it has been served, and so lets in another
+		conn := <-in
+		conn.Write(ping)
+		pong := make([]byte, 4)
+		if _, err := io.ReadFull(conn, pong); err != nil || !bytes.Equal(pong, []byte("\x8a\x02hi")) {
+			t.Fatalf("who is in hears %q, %v", pong, err)
+		}
+		conn.Close()
+	}
+	if n := strings.Count(stderr.String(), "\n"); n != 1 {
+		t.Errorf("of %d files for %d clients it said, in %d lines:\n%s", limit, clients, n, stderr)
+	}
+}
+
+// TestInspectFlag checks that -inspect prints the address of a page that shows
+// lobbies in memory, and connections.
+func TestInspectFlag(t *testing.T) {
+	p := launch(t, "-inspect")
+	page := p.stdout.Find(t, `http://\S+/inspect`)
+	p.dial().Say(t, `{"action":"ping"}`, "pong")
+	answer, err := http.Get(page + ".json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	var s server.Snapshot
+	if err := json.NewDecoder(answer.Body).Decode(&s); err != nil || len(s.Connections) != 1 || s.Connections[0].Game != "default" || s.Lobbies == nil || s.Nowhere != "" {
+		t.Errorf("it shows %+v, %v", s, err)
+	}
+	p.stop()
+	if err := <-p.ended; err != nil {
+		t.Error(err)
+	}
+}
+
+// TestMetricsFlag checks that -metrics prints the address of the figures.
+func TestMetricsFlag(t *testing.T) {
+	p := launch(t, "-metrics", "127.0.0.1:0")
+	answer, err := http.Get(p.stdout.Find(t, `http://\S+/metrics`))
+	if err != nil || answer.StatusCode != 200 {
+		t.Errorf("it is answered %v, %v", answer, err)
+	}
+	p.stop()
+	if err := <-p.ended; err != nil {
+		t.Error(err)
+	}
 }

@@ -63,26 +63,9 @@ func launch(t *testing.T, args ...string) program {
 	return p
 }
 
-func (p program) dial() *websocket.Conn {
+func (p program) dial() programtest.Client {
 	p.t.Helper()
-	c, _, err := websocket.Dial(p.t.Context(), p.stdout.Find(p.t, `ws://\S+`), nil)
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	return c
-}
-
-// say sends a message and returns the next message.
-func say(t *testing.T, c *websocket.Conn, text string) string {
-	t.Helper()
-	if err := c.Write(t.Context(), websocket.MessageText, []byte(text)); err != nil {
-		t.Fatal(err)
-	}
-	_, data, err := c.Read(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(data)
+	return programtest.Dial(p.t, p.stdout.Find(p.t, `ws://\S+`))
 }
 
 // TestBootstrap checks that a built function handles messages and posts back.
@@ -103,7 +86,7 @@ func TestBootstrap(t *testing.T) {
 		{"post still-here", "^still-here$"},
 		{"post " + strings.Repeat("x", 30<<10), "^x+$"},
 	} {
-		if got := say(t, c, test.say); !regexp.MustCompile(test.hear).MatchString(got) {
+		if got := c.Say(t, test.say, ""); !regexp.MustCompile(test.hear).MatchString(got) {
 			t.Errorf("after %.40s the client hears %.200s, want %s", test.say, got, test.hear)
 		}
 	}
@@ -153,8 +136,8 @@ func TestBootstrapBellhop(t *testing.T) {
 	withTable(t)
 	p := launch(t, "-bootstrap", compile(t, ".."))
 	url := p.stdout.Find(t, `ws://\S+`)
-	host, guest := dial(t, url), dial(t, url)
-	host.say(t, `{"action":"start_lobby","content":{"lobby_id":"fox"}}`, `"event":"lobby_started"`)
+	host, guest := programtest.Dial(t, url), programtest.Dial(t, url)
+	host.Say(t, `{"action":"start_lobby","content":{"lobby_id":"fox"}}`, `"event":"lobby_started"`)
 	if err := guest.Write(t.Context(), websocket.MessageText, []byte(`{"action":"join_lobby","content":{"lobby_id":"fox"}}`)); err != nil {
 		t.Fatal(err)
 	}
@@ -222,10 +205,10 @@ func TestLambda(t *testing.T) {
 	told := p.stdout.Find(t, `CALLBACK_URL=http://host\.docker\.internal:\d+/local`)
 	callback = strings.Replace(strings.TrimPrefix(told, "CALLBACK_URL="), "host.docker.internal", "127.0.0.1", 1)
 	c := p.dial()
-	if got := say(t, c, "hello"); got != "hello" {
+	if got := c.Say(t, "hello", ""); got != "hello" {
 		t.Errorf("the client hears %s", got)
 	}
-	if got := say(t, c, "time out"); !strings.Contains(got, "Internal server error") {
+	if got := c.Say(t, "time out", ""); !strings.Contains(got, "Internal server error") {
 		t.Errorf("the client hears %s", got)
 	}
 	c.CloseNow()

@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/coder/websocket"
+
+	"bellhop/gateway/programtest"
 )
 
 const otherStack = "../testdata/other-stack"
@@ -39,10 +41,7 @@ func (p program) converse(greeting string) {
 	if body, _ := io.ReadAll(refused.Body); string(body) != "say who you are: ?name=NAME" {
 		t.Errorf("a handshake is refused with %s", body)
 	}
-	c, _, err := websocket.Dial(t.Context(), url+"/talk?name=ann", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	c := programtest.Dial(t, url+"/talk?name=ann")
 	defer c.CloseNow()
 	for _, test := range []struct{ say, hear string }{
 		{`{"please":{"do":"say"},"text":"hi"}`, "^" + greeting + "$"}, // and not the function's result
@@ -53,7 +52,7 @@ func (p program) converse(greeting string) {
 		{`say`, `"Forbidden"`},
 		{`{"please":{"do":"count"}, "and":"still"}`, "^40 bytes$"},
 	} {
-		if got := say(t, c, test.say); !regexp.MustCompile(test.hear).MatchString(got) {
+		if got := c.Say(t, test.say, ""); !regexp.MustCompile(test.hear).MatchString(got) {
 			t.Errorf("after %s the client hears %s, want %s", test.say, got, test.hear)
 		}
 	}
@@ -100,8 +99,8 @@ func TestSAMTemplate(t *testing.T) {
 func TestTemplateBellhop(t *testing.T) {
 	withTable(t)
 	p := launch(t, "emulate", "-template", "../template.yaml", "-functions", compile(t, ".."))
-	host := dial(t, p.stdout.Find(t, `ws://\S+`)+"/live")
-	host.say(t, `{"action":"start_lobby","content":{"lobby_id":"fox"}}`, `"event":"lobby_started"`)
+	host := programtest.Dial(t, p.stdout.Find(t, `ws://\S+`)+"/live")
+	host.Say(t, `{"action":"start_lobby","content":{"lobby_id":"fox"}}`, `"event":"lobby_started"`)
 	p.stderr.Find(t, `template.yaml:\d+: DefaultRouteSettings of Api: nobody is throttled by it`)
 	p.stop()
 	if err := <-p.ended; err != nil {

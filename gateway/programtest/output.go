@@ -1,5 +1,6 @@
-// Package programtest gives tests the output of a running program. Call
-// NewOutput, give it to the program, and Find the expected text.
+// Package programtest lets tests talk to a running program. Call NewOutput,
+// give it to the program, and Find the expected text, such as its address. Dial
+// and Upgrade connect to that.
 package programtest
 
 import (

@@ -1,4 +1,4 @@
-package main
+package server_test
 
 import (
 	"fmt"
@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"bellhop/gateway/programtest"
 	"bellhop/lobby"
 )
 
@@ -57,7 +58,7 @@ func TestComingAndGoing(t *testing.T) {
 		}
 	}
 	all.Wait()
-	await(t, "handshakes, connections, and what is known of them", func() string {
+	programtest.Await(t, "handshakes, connections, and what is known of them", func() string {
 		_, known := x.kept.Len()
 		return fmt.Sprint(x.welcomed.Load(), x.Sockets.Connections(), known)
 	}, fmt.Sprint(2+4*times, 2, 2))

@@ -1,10 +1,12 @@
-package main
+package server_test
 
 import (
 	"fmt"
 	"strings"
 	"testing"
 	"time"
+
+	"bellhop/gateway/programtest"
 )
 
 // TestVanished checks the events after a client vanishes silently, as a phone
@@ -32,7 +34,7 @@ func TestVanished(t *testing.T) {
 	want(t, "who joins now", bob.ask(joins("fox")), "request_rejected host_unavailable 1")
 	want(t, "who was asked to let somebody in", []news{owl.next()}, "request_cancelled")
 	want(t, "who lets them in nevertheless", owl.ask(accepts), "error request_not_found 3")
-	await(t, "those who have vanished", func() string { return fmt.Sprint(x.Sockets.Connections() - len(present)) }, "0")
+	programtest.Await(t, "those who have vanished", func() string { return fmt.Sprint(x.Sockets.Connections() - len(present)) }, "0")
 
 	x.wait(time.Minute)
 	want(t, "the guest", fox.guest.ask(relays(fox.hostID, 3, "")), "lobby_closed", "error peer_not_found 5")

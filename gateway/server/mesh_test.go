@@ -1,4 +1,4 @@
-package main
+package server_test
 
 import (
 	"encoding/json"
@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/coder/websocket"
+
+	"bellhop/gateway/server"
 )
 
 var meshMembers = flag.Int("mesh.members", 16, "how many players are in a mesh of peers")
@@ -20,7 +22,7 @@ var meshMembers = flag.Int("mesh.members", 16, "how many players are in a mesh o
 // resumes. When the host has left, a new member joins the next host, and talks
 // to all.
 func TestMesh(t *testing.T) {
-	url, n := start(t), *meshMembers
+	url, n := start(t, server.Config{}), *meshMembers
 	m := &mesh{t: t, heard: make(chan string, 4*n*n), events: make(chan string, 4*n*n)}
 	began := time.Now()
 	host := m.comes(url, "0", `start_lobby`, map[string]any{

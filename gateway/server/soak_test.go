@@ -1,4 +1,4 @@
-package main
+package server_test
 
 import (
 	"context"
@@ -17,13 +17,11 @@ import (
 
 	"github.com/coder/websocket"
 
-	"bellhop/store"
-
-	"bellhop/gateway/server"
-
-	"bellhop/handlers"
-
 	"bellhop/gateway/apigateway"
+	"bellhop/gateway/programtest"
+	"bellhop/gateway/server"
+	"bellhop/handlers"
+	"bellhop/store"
 )
 
 var (
@@ -59,12 +57,12 @@ func TestSoak(t *testing.T) {
 	}
 	players.Wait()
 	web.CloseClientConnections()
-	await(t, "connections, lobbies and what is known of connections", func() string {
+	programtest.Await(t, "connections, lobbies and what is known of connections", func() string {
 		kept.Sweep()
 		lobbies, connections := kept.Len()
 		return fmt.Sprint(s.Sockets.Connections(), lobbies, connections)
 	}, "0 0 0")
-	await(t, "more goroutines than before", func() string { return fmt.Sprint(max(0, runtime.NumGoroutine()-before.goroutines-5)) }, "0")
+	programtest.Await(t, "more goroutines than before", func() string { return fmt.Sprint(max(0, runtime.NumGoroutine()-before.goroutines-5)) }, "0")
 	after := measure()
 	f.report(before, after)
 	if after.mib > before.mib+16 {
@@ -87,18 +85,6 @@ func measure() level {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return level{runtime.NumGoroutine(), float64(m.HeapAlloc) / (1 << 20)}
-}
-
-// await waits until is returns want.
-func await(t *testing.T, what string, is func() string, want string) {
-	t.Helper()
-	var last string
-	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); runtime.Gosched() {
-		if last = is(); last == want {
-			return
-		}
-	}
-	t.Fatalf("left over: %s: %s, want %s", what, last, want)
 }
 
 // A field is the shared state of the clients: their lobbies, and the events so

@@ -1,4 +1,4 @@
-package main
+package server_test
 
 import (
 	"encoding/json"
@@ -9,16 +9,19 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"bellhop/gateway/server"
+	"bellhop/handlers"
 	"bellhop/store/dynamodbtest"
 )
 
 func operations(t *testing.T) string {
 	t.Helper()
-	text, err := os.ReadFile("../docs/operations.md")
+	text, err := os.ReadFile("../../docs/operations.md")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -51,7 +54,7 @@ func shell(t *testing.T, block string, env ...string) string {
 
 // findAWS returns the folder of the AWS CLI.
 func findAWS(t *testing.T) (folder string) {
-	folder, err := filepath.Abs("../.cache/aws/bin")
+	folder, err := filepath.Abs("../../.cache/aws/bin")
 	if err == nil {
 		_, err = os.Stat(folder + "/aws")
 	}
@@ -70,10 +73,10 @@ func findAWS(t *testing.T) (folder string) {
 // lobby ended by hand is gone for all, and its id is free.
 func TestOperationsTable(t *testing.T) {
 	folder, endpoint, table := findAWS(t), dynamodbtest.Start(t), dynamodbtest.Table()
-	url := start(t, "-table", table, "-dynamodb-endpoint", endpoint)
+	url := start(t, server.Config{Handler: handlers.Config{Store: dynamodbtest.OpenTable(t, dynamodbtest.Config(), endpoint, table, time.Now)}})
 	x := &town{}
 	host, member, guest, other := dial(t, url), dial(t, url), dial(t, url), dial(t, url)
-	id := x.seat(t, say(t, host.Conn, `{"action":"start_lobby","content":{"lobby_id":"Blue-Fox","public":true}}`))
+	id := x.seat(t, host.Say(t, `{"action":"start_lobby","content":{"lobby_id":"Blue-Fox","public":true}}`, ""))
 	member.tell(joins("blue-fox"))
 	memberID := host.next().Content.ConnectionID
 	want(t, "the host", host.ask(accepts), "done 3")
@@ -113,7 +116,7 @@ func TestOperationsTable(t *testing.T) {
 		}
 	}
 	want(t, "who was the host", host.ask(leaves), "error not_in_lobby 2")
-	other.say(t, `{"action":"list_lobbies"}`, `"lobbies":[]`)
+	other.Say(t, `{"action":"list_lobbies"}`, `"lobbies":[]`)
 	want(t, "somebody new", dial(t, url).ask(opens("blue-fox")), "lobby_started 1")
 }
 
@@ -121,11 +124,11 @@ func TestOperationsTable(t *testing.T) {
 // attribute of the gateway's items.
 func TestOperationsAttributes(t *testing.T) {
 	endpoint, table := dynamodbtest.Start(t), dynamodbtest.Table()
-	url := start(t, "-table", table, "-dynamodb-endpoint", endpoint)
+	url := start(t, server.Config{Handler: handlers.Config{Store: dynamodbtest.OpenTable(t, dynamodbtest.Config(), endpoint, table, time.Now)}})
 	host, guest := dial(t, url), dial(t, url)
-	host.say(t, `{"action":"start_lobby","content":{"lobby_id":"Blue-Fox","public":true}}`, "lobby_started")
+	host.Say(t, `{"action":"start_lobby","content":{"lobby_id":"Blue-Fox","public":true}}`, "lobby_started")
 	guest.tell(joins("blue-fox"))
-	host.hear(t, "request_to_join")
+	host.Hear(t, "request_to_join")
 	items, err := dynamodbtest.Client(endpoint).Scan(t.Context(), &dynamodb.ScanInput{TableName: &table})
 	if err != nil || len(items.Items) != 3 {
 		t.Fatalf("%d items, %v", len(items.Items), err)
@@ -160,9 +163,9 @@ func TestOperationsInspect(t *testing.T) {
 			dynamodbtest.Missing(t, "no "+program+": run `make tools`, or install it")
 		}
 	}
-	url := start(t, "-inspect")
+	url := start(t, server.Config{Inspect: true})
 	host, guest := dial(t, url), dial(t, url)
-	id := (&town{}).seat(t, say(t, host.Conn, `{"action":"start_lobby","content":{"lobby_id":"Blue-Fox"}}`))
+	id := (&town{}).seat(t, host.Say(t, `{"action":"start_lobby","content":{"lobby_id":"Blue-Fox"}}`, ""))
 	guest.tell(joins("blue-fox"))
 	guestID := host.next().Content.ConnectionID
 	blocks := commandsOf(t, "curl")

@@ -1,6 +1,7 @@
-package main
+package server_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -12,13 +13,16 @@ import (
 	"testing"
 	"time"
 
+	awsevents "github.com/aws/aws-lambda-go/events"
 	"github.com/coder/websocket"
 	"github.com/google/go-cmp/cmp"
 
+	"bellhop/gateway/apigateway"
+	"bellhop/gateway/programtest"
+	"bellhop/gateway/server"
+	"bellhop/handlers"
 	"bellhop/lobby"
 	"bellhop/store/dynamodbtest"
-
-	"bellhop/gateway/server"
 )
 
 // inspect returns the body and the headers of an inspector's path.
@@ -68,10 +72,10 @@ func newTown(t *testing.T) *town {
 		}
 		t.Cleanup(func() { c.CloseNow() })
 		x.wait(time.Second) // so their ages differ
-		return caller{c}
+		return caller{programtest.Client{Conn: c}}
 	}
 	host := call("host")
-	x.host = x.seat(t, say(t, host.Conn, `{"action":"start_lobby","content":{"lobby_id":"Blue-Fox","max_players":4,"public":true,"on_host_leave":"migrate","password":"correct horse"}}`))
+	x.host = x.seat(t, host.Say(t, `{"action":"start_lobby","content":{"lobby_id":"Blue-Fox","max_players":4,"public":true,"on_host_leave":"migrate","password":"correct horse"}}`, ""))
 	join := func(c caller) (id string) {
 		c.tell(`{"action":"join_lobby","content":{"lobby_id":"blue-fox","password":"correct horse","player":{"ticket":"sesame"}}}`)
 		return host.next().Content.ConnectionID
@@ -278,71 +282,43 @@ func TestInspectRefuses(t *testing.T) {
 	}
 }
 
-// TestInspectFlag checks that the program with -inspect prints the address,
-// shows the page over a socket and refuses requests through a proxy. It does
-// not start if nobody on this machine could look.
-func TestInspectFlag(t *testing.T) {
-	p := launch(t, "-inspect", "-listen", "127.0.0.1:0")
-	url := strings.TrimSuffix(p.stdout.Find(t, `http://\S+/inspect`), "/inspect")
-	say(t, p.dial(), `{"action":"ping"}`)
-	if s := inspectJSON(t, url); len(s.Connections) != 1 || s.Connections[0].Game != "default" || s.Lobbies == nil || s.Nowhere != "" {
-		t.Errorf("it shows %+v", s)
+// TestInspectElsewhere checks that without lobbies in the program the inspector
+// shows connections, and says where the lobbies are.
+func TestInspectElsewhere(t *testing.T) {
+	const table = "Lobbies are in the table, and not in this program: docs/operations.md"
+	function := apigateway.Config{Invoke: func(context.Context, awsevents.APIGatewayWebsocketProxyRequest) (awsevents.APIGatewayProxyResponse, error) {
+		return awsevents.APIGatewayProxyResponse{StatusCode: 200}, nil
+	}}
+	for _, test := range []struct {
+		nowhere string
+		c       server.Config
+	}{
+		{table, server.Config{Handler: handlers.Config{Store: dynamodbtest.OpenTable(t, dynamodbtest.Config(), dynamodbtest.Start(t), dynamodbtest.Table(), time.Now)}}},
+		{table, server.Config{Sockets: function}},
+		{"What the functions of this stack keep is not known here.", server.Config{Sockets: function, Other: true}},
+	} {
+		test.c.Inspect = true
+		url := start(t, test.c)
+		dial(t, url)
+		var s server.Snapshot
+		programtest.Await(t, "connections that are not shown", func() string {
+			s = inspectJSON(t, url)
+			return fmt.Sprint(1 - len(s.Connections))
+		}, "0")
+		page, _ := inspect(t, url, "/inspect")
+		if s.Lobbies != nil || !strings.HasPrefix(s.Nowhere, test.nowhere) || !strings.Contains(page, test.nowhere) || !strings.Contains(page, s.Connections[0].ID) {
+			t.Errorf("it shows %+v and\n%s", s, page)
+		}
 	}
-	r, _ := http.NewRequest("GET", url+"/inspect.json", nil)
-	r.Header.Set("X-Forwarded-For", "127.0.0.1")
-	if answer, err := http.DefaultClient.Do(r); err != nil || answer.StatusCode != 404 {
-		t.Errorf("a proxy is answered %v, %v", answer, err)
-	}
+}
+
+// TestCanInspect checks that -inspect needs an address that this machine can
+// reach by 127.0.0.1.
+func TestCanInspect(t *testing.T) {
 	for listen, wrong := range map[string]bool{"127.0.0.1": false, "::1": false, "0.0.0.0": false, "::": false, "192.0.2.1": true} {
 		err := server.CanInspect(&net.TCPAddr{IP: net.ParseIP(listen), Port: 3000})
 		if (err != nil) != wrong || err != nil && !strings.Contains(err.Error(), "give -listen 127.0.0.1:PORT") {
 			t.Errorf("with -listen %s it says %v", listen, err)
 		}
-	}
-	p.stop()
-	if err := <-p.ended; err != nil {
-		t.Error(err)
-	}
-}
-
-// TestInspectElsewhere checks that without lobbies in the program the inspector
-// shows connections, and says where the lobbies are.
-func TestInspectElsewhere(t *testing.T) {
-	for name, test := range map[string]struct {
-		args    func(t *testing.T) []string
-		nowhere string
-	}{
-		"a table": {func(t *testing.T) []string {
-			return []string{"-table", dynamodbtest.Table(), "-dynamodb-endpoint", dynamodbtest.Start(t)}
-		}, "Lobbies are in the table, and not in this program: docs/operations.md"},
-		"a function": {func(t *testing.T) []string {
-			return []string{"-bootstrap", compile(t, "./lambda/testdata/function")}
-		}, "Lobbies are in the table, and not in this program: docs/operations.md"},
-		"another stack": {func(t *testing.T) []string {
-			return []string{"emulate", "-template", otherStack + "/template.yaml", "-functions", buildStack(t)}
-		}, "What the functions of this stack keep is not known here."},
-	} {
-		t.Run(name, func(t *testing.T) {
-			p := launch(t, append(test.args(t), "-inspect")...)
-			url := p.stdout.Find(t, `ws://\S+`)
-			c, _, err := websocket.Dial(t.Context(), url+"?name=ann", nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer c.CloseNow()
-			var s server.Snapshot
-			await(t, "connections that are not shown", func() string {
-				s = inspectJSON(t, url)
-				return fmt.Sprint(1 - len(s.Connections))
-			}, "0")
-			page, _ := inspect(t, url, "/inspect")
-			if s.Lobbies != nil || !strings.HasPrefix(s.Nowhere, test.nowhere) || !strings.Contains(page, test.nowhere) || !strings.Contains(page, s.Connections[0].ID) {
-				t.Errorf("it shows %+v and\n%s", s, page)
-			}
-			p.stop()
-			if err := <-p.ended; err != nil {
-				t.Error(err)
-			}
-		})
 	}
 }

@@ -1,4 +1,4 @@
-package main
+package server_test
 
 import (
 	"context"
@@ -13,12 +13,14 @@ import (
 	"github.com/coder/websocket/wsjson"
 	"github.com/pion/ice/v4"
 	"github.com/pion/webrtc/v4"
+
+	"bellhop/gateway/server"
 )
 
 // TestPeersConnect checks that players who know only a URL and a lobby's id
 // talk directly, for each style of offers and candidates.
 func TestPeersConnect(t *testing.T) {
-	url := start(t)
+	url := start(t, server.Config{})
 	for _, test := range []struct {
 		name    string
 		joiners int
