@@ -98,13 +98,7 @@ func TestPosts(t *testing.T) {
 			})
 			invoke := func(conn, route, body string) {
 				t.Helper()
-				ctx, cancel := context.WithTimeout(t.Context(), tt.limit)
-				defer cancel()
-				e := awsevents.APIGatewayWebsocketProxyRequest{Body: body}
-				e.RequestContext.ConnectionID, e.RequestContext.RouteKey = conn, route
-				if r, err := h.Handle(ctx, e); err != nil || r.StatusCode != 200 || ctx.Err() != nil {
-					t.Fatalf("%s %s: status %d, %v, time left: %v", conn, route, r.StatusCode, err, ctx.Err() == nil)
-				}
+				invokeIn(t, h, tt.limit, conn, route, body)
 			}
 			api.set(nil)
 			invoke("host", "$connect", "")
@@ -128,6 +122,18 @@ func TestPosts(t *testing.T) {
 				t.Errorf("when all is well again the host hears %q, and the joiner %q", heard, api.heard["guest"])
 			}
 		})
+	}
+}
+
+// invokeIn invokes the handler, which must succeed within a limit.
+func invokeIn(t *testing.T, h *handlers.Handler, limit time.Duration, conn, route, body string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	defer cancel()
+	e := awsevents.APIGatewayWebsocketProxyRequest{Body: body}
+	e.RequestContext.ConnectionID, e.RequestContext.RouteKey = conn, route
+	if r, err := h.Handle(ctx, e); err != nil || r.StatusCode != 200 || ctx.Err() != nil {
+		t.Fatalf("%s %s: status %d, %v, time left: %v", conn, route, r.StatusCode, err, ctx.Err() == nil)
 	}
 }
 

@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/coder/websocket"
+
+	"bellhop/gateway/programtest"
 )
 
 // TestReplay checks that `go run ./internal/record` writes a conversation that
@@ -20,13 +22,7 @@ import (
 func TestReplay(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "recorded.txt")
 	url, stop := record(t, file)
-	client := func(query string) *player {
-		c, _, err := websocket.Dial(t.Context(), url+query, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return &player{t, c}
-	}
+	client := func(query string) *player { return &player{t, programtest.Dial(t, url+query).Conn} }
 	if _, r, err := websocket.Dial(t.Context(), url+"?game=a/b", nil); err == nil || r.StatusCode != 400 {
 		t.Errorf("a bad game is answered %v, %v", r, err)
 	}

@@ -13,76 +13,77 @@ import (
 	"time"
 )
 
-// TestFidelityEndings checks every way in which a connection can end, as the
-// client and $disconnect see it.
-func TestFidelityEndings(t *testing.T) {
-	now := time.Now()
-	var clock sync.Mutex
-	advance := func(d time.Duration) {
-		clock.Lock()
-		defer clock.Unlock()
-		now = now.Add(d)
-	}
-	ends := make(recorder, 10)
-	var g *Gateway
-	config := Config{
+// A closable is a gateway with a connection, fox, and a clock.
+type closable struct {
+	*Gateway
+	clock atomic.Int64 // ns since 1970
+	ends  recorder     // of $disconnect
+}
+
+func (g *closable) advance(d time.Duration) { g.clock.Add(int64(d)) }
+
+func (g *closable) sweepAfter(d time.Duration) {
+	g.advance(d)
+	g.Sweep()
+}
+
+// An ending is a way in which a connection can end.
+type ending struct {
+	name string
+	end  func(*closable, client)
+	code int
+	why  string
+	wire int // if the client gets another code, or -1 for none
+}
+
+// check lets a connection end, and checks what the client and $disconnect see.
+func (test ending) check(t *testing.T) {
+	g := &closable{ends: make(recorder, 10)}
+	g.clock.Store(time.Now().UnixNano())
+	gateway, address := serve(t, Config{
 		NewConnectionID: func() string { return "fox" },
-		Now: func() time.Time {
-			clock.Lock()
-			defer clock.Unlock()
-			return now
-		},
+		Now:             func() time.Time { return time.Unix(0, g.clock.Load()) },
 		Invoke: func(ctx context.Context, e event) (response, error) {
 			if e.RequestContext.EventType == "DISCONNECT" {
-				return ends.invoke(ctx, e)
+				return g.ends.invoke(ctx, e)
 			}
-			return echo(&g)(ctx, e)
+			return echo(&g.Gateway)(ctx, e)
 		},
+	})
+	g.Gateway = gateway
+	c := connect(t, address)
+	c.send(frame(text, "hello"))
+	c.want(text, "hello")
+	test.end(g, c)
+	switch test.wire {
+	case 0:
+		c.wantEnd(closeStatus{code: test.code, reason: test.why})
+	case -2:
+		c.wantEnd(closeStatus{code: 1005})
 	}
-	after := func(d time.Duration) func(client) {
-		return func(client) { advance(d); g.Sweep() }
+	c.Close()
+	x := (<-g.ends).RequestContext
+	if x.DisconnectStatusCode != int64(test.code) || *x.DisconnectReason != test.why {
+		t.Errorf("$disconnect got %d %q, want %d %q", x.DisconnectStatusCode, *x.DisconnectReason, test.code, test.why)
 	}
-	sends := func(frames ...[]byte) func(client) {
-		return func(c client) { c.send(join(frames...)) }
+	if err := g.Post(context.Background(), "fox", nil); err != ErrGone {
+		t.Errorf("a post afterwards returned %v, want ErrGone", err)
 	}
-	for _, test := range []struct {
-		name string
-		end  func(client)
-		code int
-		why  string
-		wire int // if the client gets another code, or -1 for none
-	}{
+}
+
+// TestFidelityEndings checks the ways in which a client, the integration or a
+// shutdown ends a connection.
+func TestFidelityEndings(t *testing.T) {
+	sends := func(frames ...[]byte) func(*closable, client) {
+		return func(_ *closable, c client) { c.send(join(frames...)) }
+	}
+	for _, test := range []ending{
 		{"the client closes", sends(frame(closing, "\x03\xe8")), 1000, "", 0},
 		{"the client closes without a code", sends(frame(closing, "")), 1005, "Client-side close frame status not set", -2},
-		{"the client hangs up", func(c client) { c.Close() }, 1006, "Connection lost", -1},
-		{"the client hangs up within a message", func(c client) { c.send(frame(text, "abc")[:7]); c.Close() }, 1006, "Connection lost", -1},
-		{"the integration closes", func(client) { g.Disconnect("fox") }, 1000, "Connection Closed Normally", 0},
-		{"idle for 10 minutes", after(10 * time.Minute), 1001, "Going away", 0},
-		{"open for 2 hours", func(c client) {
-			for range 13 {
-				advance(9*time.Minute + 30*time.Second)
-				c.send(frame(text, "still here"))
-				c.want(text, "still here")
-				g.Sweep()
-			}
-			after(4 * time.Minute)(c)
-		}, 1001, "Connection duration exceeded", 0},
-		{"a ping does not count as activity", func(c client) {
-			advance(9 * time.Minute)
-			c.send(frame(ping, ""))
-			c.want(0x80|opPong, "")
-			after(time.Minute)(c)
-		}, 1001, "Going away", 0},
-		{"a post counts as activity", func(c client) {
-			advance(9 * time.Minute)
-			g.Post(context.Background(), "fox", []byte("news"))
-			c.want(text, "news")
-			after(9 * time.Minute)(c)
-			c.send(frame(ping, "still there?"))
-			c.want(0x80|opPong, "still there?")
-			after(time.Minute)(c)
-		}, 1001, "Going away", 0},
-		{"shut down", func(client) { go g.Shutdown(context.Background()) }, 1001, "Going away", 0},
+		{"the client hangs up", func(_ *closable, c client) { c.Close() }, 1006, "Connection lost", -1},
+		{"the client hangs up within a message", func(_ *closable, c client) { c.send(frame(text, "abc")[:7]); c.Close() }, 1006, "Connection lost", -1},
+		{"the integration closes", func(g *closable, _ client) { g.Disconnect("fox") }, 1000, "Connection Closed Normally", 0},
+		{"shut down", func(g *closable, _ client) { go g.Shutdown(context.Background()) }, 1001, "Going away", 0},
 		{"binary", sends(frame(0x80|opBinary, "x")), 1003, endBinary.reason, 0},
 		{"a long frame", sends(frame(text, big+"x")), 1009, endLongFrame.reason, 0},
 		{"a long message", sends(frame(moreText, big), frame(more, big), frame(more, big), frame(more, big), frame(final, "x")), 1009, endLongMessage.reason, 0},
@@ -91,28 +92,40 @@ func TestFidelityEndings(t *testing.T) {
 		{"a bad close code", sends(frame(closing, "\x03\xee")), 1002, endCloseCode.reason, 0},
 		{"a bad close reason", sends(frame(closing, "\x03\xe8\xff")), 1007, endReason.reason, 0},
 	} {
-		t.Run(test.name, func(t *testing.T) {
-			var address string
-			g, address = serve(t, config)
-			c := connect(t, address)
-			c.send(frame(text, "hello"))
-			c.want(text, "hello")
-			test.end(c)
-			switch test.wire {
-			case 0:
-				c.wantEnd(closeStatus{code: test.code, reason: test.why})
-			case -2:
-				c.wantEnd(closeStatus{code: 1005})
+		t.Run(test.name, test.check)
+	}
+}
+
+// TestFidelityEndingsByTime checks when an idle or old connection ends.
+func TestFidelityEndingsByTime(t *testing.T) {
+	for _, test := range []ending{
+		{"idle for 10 minutes", func(g *closable, _ client) { g.sweepAfter(10 * time.Minute) }, 1001, "Going away", 0},
+		{"open for 2 hours", func(g *closable, c client) {
+			for range 13 {
+				g.advance(9*time.Minute + 30*time.Second)
+				c.send(frame(text, "still here"))
+				c.want(text, "still here")
+				g.Sweep()
 			}
-			c.Close()
-			x := (<-ends).RequestContext
-			if x.DisconnectStatusCode != int64(test.code) || *x.DisconnectReason != test.why {
-				t.Errorf("$disconnect got %d %q, want %d %q", x.DisconnectStatusCode, *x.DisconnectReason, test.code, test.why)
-			}
-			if err := g.Post(context.Background(), "fox", nil); err != ErrGone {
-				t.Errorf("a post afterwards returned %v, want ErrGone", err)
-			}
-		})
+			g.sweepAfter(4 * time.Minute)
+		}, 1001, "Connection duration exceeded", 0},
+		{"a ping does not count as activity", func(g *closable, c client) {
+			g.advance(9 * time.Minute)
+			c.send(frame(ping, ""))
+			c.want(0x80|opPong, "")
+			g.sweepAfter(time.Minute)
+		}, 1001, "Going away", 0},
+		{"a post counts as activity", func(g *closable, c client) {
+			g.advance(9 * time.Minute)
+			g.Post(context.Background(), "fox", []byte("news"))
+			c.want(text, "news")
+			g.sweepAfter(9 * time.Minute)
+			c.send(frame(ping, "still there?"))
+			c.want(0x80|opPong, "still there?")
+			g.sweepAfter(time.Minute)
+		}, 1001, "Going away", 0},
+	} {
+		t.Run(test.name, test.check)
 	}
 }
 

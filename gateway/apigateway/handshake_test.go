@@ -18,19 +18,52 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 )
 
+// A handshakeCase is a handshake, the result of $connect, and the answer.
+type handshakeCase struct {
+	name    string
+	request string
+	answer  response
+	failure error
+	status  int
+	body    string
+	header  string // Name: value
+}
+
+func (test handshakeCase) check(t *testing.T) {
+	_, address := serve(t, Config{Invoke: func(_ context.Context, e event) (response, error) {
+		if e.RequestContext.EventType == "CONNECT" && e.Headers["X-Panic"] != "" {
+			panic("connect")
+		}
+		return test.answer, test.failure
+	}})
+	conn, err := net.Dial("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	io.WriteString(conn, test.request)
+	r, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	body := ""
+	if r.StatusCode != 101 {
+		b, _ := io.ReadAll(r.Body)
+		body = string(b)
+	}
+	if r.StatusCode != test.status || body != test.body {
+		t.Errorf("answered %d %q, want %d %q", r.StatusCode, body, test.status, test.body)
+	}
+	if name, value, found := strings.Cut(test.header, ": "); found && r.Header.Get(name) != value {
+		t.Errorf("header %s is %q, want %q", name, r.Header.Get(name), value)
+	}
+}
+
 // TestFidelityHandshake checks which handshakes succeed, and the answers to the
 // others.
 func TestFidelityHandshake(t *testing.T) {
 	get := func(old, new string) string { return strings.Replace(handshake+"\r\n", old, new, 1) }
-	for _, test := range []struct {
-		name    string
-		request string
-		answer  response
-		failure error
-		status  int
-		body    string
-		header  string // Name: value
-	}{
+	for _, test := range []handshakeCase{
 		{"200 of $connect is answered 101", get("", ""), ok, nil, 101, "", "Sec-Websocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo="},
 		{"any 2xx of $connect is answered 101", get("", ""), response{StatusCode: 204}, nil, 101, "", ""},
 		{"Connection in one word", get("keep-alive, Upgrade", "Upgrade"), ok, nil, 101, "", ""},
@@ -65,35 +98,7 @@ func TestFidelityHandshake(t *testing.T) {
 		{"a malformed query", get("/local", "/local?game=%zz"), ok, nil, 400, `{"message":"The URL's query is malformed"}`, ""},
 		{"a URL over 4096 characters", get("/local", "/"+strings.Repeat("a", 4100)), ok, nil, 414, `{"message":"The URL is over 4096 characters"}`, ""},
 	} {
-		t.Run(test.name, func(t *testing.T) {
-			_, address := serve(t, Config{Invoke: func(_ context.Context, e event) (response, error) {
-				if e.RequestContext.EventType == "CONNECT" && e.Headers["X-Panic"] != "" {
-					panic("connect")
-				}
-				return test.answer, test.failure
-			}})
-			conn, err := net.Dial("tcp", address)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer conn.Close()
-			io.WriteString(conn, test.request)
-			r, err := http.ReadResponse(bufio.NewReader(conn), nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			body := ""
-			if r.StatusCode != 101 {
-				b, _ := io.ReadAll(r.Body)
-				body = string(b)
-			}
-			if r.StatusCode != test.status || body != test.body {
-				t.Errorf("answered %d %q, want %d %q", r.StatusCode, body, test.status, test.body)
-			}
-			if name, value, found := strings.Cut(test.header, ": "); found && r.Header.Get(name) != value {
-				t.Errorf("header %s is %q, want %q", name, r.Header.Get(name), value)
-			}
-		})
+		t.Run(test.name, test.check)
 	}
 }
 

@@ -119,6 +119,36 @@ func TestFidelitySlowReader(t *testing.T) {
 	}
 }
 
+// A managementCall is a request to @connections, and its answer.
+type managementCall struct {
+	name, method, path, body string
+	status                   int
+	kind, answer             string
+}
+
+func (test managementCall) check(t *testing.T, url string) {
+	// A body of unknown length is sent in chunks.
+	r, err := http.NewRequestWithContext(t.Context(), test.method, url+test.path, io.MultiReader(strings.NewReader(test.body)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, _ := io.ReadAll(answer.Body)
+	answer.Body.Close()
+	if answer.StatusCode != test.status || answer.Header.Get("X-Amzn-Errortype") != test.kind || string(body) != test.answer {
+		t.Errorf("%d %q %q, want %d %q %q", answer.StatusCode, answer.Header.Get("X-Amzn-Errortype"), body, test.status, test.kind, test.answer)
+	}
+	if len(body) > 0 && !json.Valid(body) {
+		t.Errorf("an SDK cannot read %q", body)
+	}
+	if got := answer.Header.Get("X-Amzn-Requestid"); !regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`).MatchString(got) {
+		t.Errorf("the request id is %q, not a UUID", got)
+	}
+}
+
 // TestFidelityConnections checks paths, statuses, headers and bodies of
 // @connections byte for byte.
 func TestFidelityConnections(t *testing.T) {
@@ -130,13 +160,7 @@ func TestFidelityConnections(t *testing.T) {
 	escaped, gone := strings.Replace(id, "=", "%3D", 1), "ESIzRFVmd4gCqrw="
 	const invalid = `{"message":"Invalid connectionId"}` + "\n"
 	const forbidden, kiB128 = `{"message":"Forbidden"}` + "\n", 128 << 10
-	for _, test := range []struct {
-		name         string
-		method, path string
-		body         string
-		status       int
-		kind, answer string
-	}{
+	for _, test := range []managementCall{
 		{"a POST is 200 without a body", "POST", "/local/@connections/" + id, "one", 200, "", ""},
 		{"the id's padding may be escaped", "POST", "/local/@connections/" + escaped, "two", 200, "", ""},
 		{"the at sign may be escaped", "POST", "/local/%40connections/" + escaped + "?x=y", "three", 200, "", ""},
@@ -162,28 +186,7 @@ func TestFidelityConnections(t *testing.T) {
 		{"a DELETE is 204", "DELETE", "/local/@connections/" + id, "", 204, "", ""},
 		{"a DELETE of a connection that is closing is 410", "DELETE", "/local/@connections/" + id, "", 410, "GoneException", ""},
 	} {
-		t.Run(test.name, func(t *testing.T) {
-			// A body of unknown length is sent in chunks.
-			r, err := http.NewRequestWithContext(t.Context(), test.method, url+test.path, io.MultiReader(strings.NewReader(test.body)))
-			if err != nil {
-				t.Fatal(err)
-			}
-			answer, err := http.DefaultClient.Do(r)
-			if err != nil {
-				t.Fatal(err)
-			}
-			body, _ := io.ReadAll(answer.Body)
-			answer.Body.Close()
-			if answer.StatusCode != test.status || answer.Header.Get("X-Amzn-Errortype") != test.kind || string(body) != test.answer {
-				t.Errorf("%d %q %q, want %d %q %q", answer.StatusCode, answer.Header.Get("X-Amzn-Errortype"), body, test.status, test.kind, test.answer)
-			}
-			if len(body) > 0 && !json.Valid(body) {
-				t.Errorf("an SDK cannot read %q", body)
-			}
-			if got := answer.Header.Get("X-Amzn-Requestid"); !regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`).MatchString(got) {
-				t.Errorf("the request id is %q, not a UUID", got)
-			}
-		})
+		t.Run(test.name, func(t *testing.T) { test.check(t, url) })
 	}
 	player.want(text, "one")
 	player.want(text, "two")

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -20,7 +21,10 @@ type rule struct {
 // rfc6455 returns the rules of RFC 6455 for clients' bytes. It adds API
 // Gateway's two limits, and its refusal of binary messages.
 func rfc6455() []rule {
-	fragments := join(frame(moreText, big), frame(more, big), frame(more, big))
+	return slices.Concat(frameRules(), fragmentRules(), controlRules(), textRules(), codeRules())
+}
+
+func frameRules() []rule {
 	rules := []rule{
 		{"5.1 a frame without a mask", appendFrame(nil, text, []byte("x")), nil, endUnmasked, 1002},
 		{"5.1 a ping without a mask", appendFrame(nil, ping, nil), nil, endUnmasked, 1002},
@@ -38,6 +42,25 @@ func rfc6455() []rule {
 		{"5.2 a reserved bit in the second of two messages", join(frame(text, "a"), frame(0x40|text, "b")), []string{"1 a"}, endReserved, 1002},
 		{"5.2 a reserved bit in a ping", frame(0x40|ping, ""), nil, endReserved, 1002},
 		{"5.2 a reserved bit in a close frame", frame(0x40|closing, ""), nil, endReserved, 1002},
+		{"5.6 a binary message", frame(0x80|opBinary, "x"), nil, endBinary, 1003},
+		{"5.6 a message that begins as binary", frame(opBinary, "x"), nil, endBinary, 1003},
+		{"9.1 compression, which nobody has agreed on", frame(0x40|text, "\xf2\x48\xcd\xc9\xc9\x07\x00"), nil, endReserved, 1002},
+	}
+	for _, n := range []int{125, 126, 127, 128, 255, 256, 4096, MaxFrame} {
+		rules = append(rules, rule{fmt.Sprintf("5.2 a message of %d bytes", n), frame(text, big[:n]), []string{"1 " + big[:n]}, nil, 0})
+	}
+	for bits := byte(1); bits < 8; bits++ {
+		rules = append(rules, rule{fmt.Sprintf("5.2 reserved bits %03b", bits), frame(bits<<4|text, "x"), nil, endReserved, 1002})
+	}
+	for _, opcode := range []byte{3, 4, 5, 6, 7, 11, 12, 13, 14, 15} {
+		rules = append(rules, rule{fmt.Sprintf("5.2 opcode %d", opcode), frame(0x80|opcode, ""), nil, endOpcode, 1002})
+	}
+	return rules
+}
+
+func fragmentRules() []rule {
+	fragments := join(frame(moreText, big), frame(more, big), frame(more, big))
+	return []rule{
 		{"5.4 fragments", join(frame(moreText, "he"), frame(more, ""), frame(more, "l"), frame(final, "lo")), []string{"1 hello"}, nil, 0},
 		{"5.4 fragments without content", join(frame(moreText, ""), frame(more, ""), frame(final, "")), []string{"1 "}, nil, 0},
 		{"5.4 a ping amid fragments", join(frame(moreText, "a"), frame(ping, "p"), frame(final, "b")), []string{"9 p", "1 ab"}, nil, 0},
@@ -47,6 +70,11 @@ func rfc6455() []rule {
 		{"5.4 a continuation of nothing, with more to come", frame(more, "x"), nil, endContinuation, 1002},
 		{"5.4 a continuation of what is whole", join(frame(text, "a"), frame(final, "b")), []string{"1 a"}, endContinuation, 1002},
 		{"5.4 a message within a message", join(frame(moreText, "a"), frame(text, "b")), nil, endInterleaved, 1002},
+	}
+}
+
+func controlRules() []rule {
+	return []rule{
 		{"5.5 a fragmented ping", frame(opPing, "x"), nil, endControl, 1002},
 		{"5.5 a fragmented pong", frame(opPong, "x"), nil, endControl, 1002},
 		{"5.5 a fragmented close frame", frame(opClose, ""), nil, endControl, 1002},
@@ -63,15 +91,17 @@ func rfc6455() []rule {
 		{"5.5.2 a ping of 125 bytes of any value", frame(ping, "\x00\xff"+big[:123]), []string{"9 \x00\xff" + big[:123]}, nil, 0},
 		{"5.5.2 three pings", join(frame(ping, "0"), frame(ping, "1"), frame(ping, "2")), []string{"9 0", "9 1", "9 2"}, nil, 0},
 		{"5.5.3 a pong that nobody asked for", frame(0x80|opPong, "x"), []string{"10 x"}, nil, 0},
-		{"5.6 a binary message", frame(0x80|opBinary, "x"), nil, endBinary, 1003},
-		{"5.6 a message that begins as binary", frame(opBinary, "x"), nil, endBinary, 1003},
+	}
+}
+
+func textRules() []rule {
+	rules := []rule{
 		{"8.1 UTF-8 of 1 to 4 bytes", frame(text, "aé€😀"), []string{"1 aé€😀"}, nil, 0},
 		{"8.1 UTF-8 split over fragments", join(frame(moreText, "\xf0\x9f"), frame(more, "\x98"), frame(final, "\x80")), []string{"1 😀"}, nil, 0},
 		{"8.1 UTF-8 split over fragments, with a ping amid", join(frame(moreText, "\xe2\x82"), frame(ping, ""), frame(final, "\xac")), []string{"9 ", "1 €"}, nil, 0},
 		{"8.1 the greatest of Unicode", frame(text, "\xf4\x8f\xbf\xbf"), []string{"1 \U0010FFFF"}, nil, 0},
 		{"8.1 no character, but UTF-8", frame(text, "\xef\xbf\xbe"), []string{"1 \uFFFE"}, nil, 0},
 		{"8.1 not UTF-8 over fragments", join(frame(moreText, "a\xe2"), frame(final, "\x28")), []string{"1 a\xe2\x28"}, nil, 1007},
-		{"9.1 compression, which nobody has agreed on", frame(0x40|text, "\xf2\x48\xcd\xc9\xc9\x07\x00"), nil, endReserved, 1002},
 	}
 	for name, invalid := range map[string]string{
 		"a byte that is none": "\xff", "a lone continuation": "a\x80", "half a character": "\xf0\x9f\x98", "a surrogate": "\xed\xa0\x80",
@@ -79,15 +109,11 @@ func rfc6455() []rule {
 	} {
 		rules = append(rules, rule{"8.1 text that is not UTF-8: " + name, frame(text, invalid), []string{"1 " + invalid}, nil, 1007})
 	}
-	for _, n := range []int{125, 126, 127, 128, 255, 256, 4096, MaxFrame} {
-		rules = append(rules, rule{fmt.Sprintf("5.2 a message of %d bytes", n), frame(text, big[:n]), []string{"1 " + big[:n]}, nil, 0})
-	}
-	for bits := byte(1); bits < 8; bits++ {
-		rules = append(rules, rule{fmt.Sprintf("5.2 reserved bits %03b", bits), frame(bits<<4|text, "x"), nil, endReserved, 1002})
-	}
-	for _, opcode := range []byte{3, 4, 5, 6, 7, 11, 12, 13, 14, 15} {
-		rules = append(rules, rule{fmt.Sprintf("5.2 opcode %d", opcode), frame(0x80|opcode, ""), nil, endOpcode, 1002})
-	}
+	return rules
+}
+
+// codeRules has a rule for each kind of code in a close frame.
+func codeRules() (rules []rule) {
 	for code, allowed := range map[uint16]bool{
 		0: false, 999: false, 1000: true, 1001: true, 1002: true, 1003: true, 1004: false, 1005: false, 1006: false, 1007: true, 1008: true, 1009: true,
 		1010: true, 1011: true, 1012: true, 1013: true, 1014: true, 1015: false, 1016: false, 1100: false, 2000: false, 2999: false,

@@ -13,18 +13,36 @@ import (
 	"bellhop/lobby"
 )
 
+// A visit is a socket that ends soon.
+type visit struct {
+	sent   string
+	waits  bool // for the handshake's answer
+	resets bool
+}
+
+func (v visit) make(t *testing.T, url string) {
+	c, err := net.Dial("tcp", strings.TrimPrefix(url, "ws://"))
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	io.WriteString(c, v.sent)
+	if v.waits {
+		c.Read(make([]byte, 1))
+	}
+	if v.resets {
+		c.(*net.TCPConn).SetLinger(0)
+	}
+	c.Close()
+}
+
 // TestComingAndGoing checks that nothing is left of a thousand sockets that end
 // as soon as they open, most of them while they join a lobby. The host gets a
 // cancellation for each request, and has room for others.
 func TestComingAndGoing(t *testing.T) {
-	const handshake = "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
-		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+	const handshake = programtest.Handshake + "\r\n"
 	join := string([]byte{0x81, 0x80 | byte(len(joins("fox"))), 0, 0, 0, 0}) + joins("fox") // masked by zeros
-	ways := []struct {
-		sent   string
-		waits  bool // for the handshake's answer
-		resets bool
-	}{
+	ways := []visit{
 		{sent: handshake[:60]},
 		{sent: handshake},
 		{sent: handshake + join[:30]},
@@ -40,28 +58,16 @@ func TestComingAndGoing(t *testing.T) {
 		for _, way := range ways {
 			turn <- true
 			all.Go(func() {
-				defer func() { <-turn }()
-				c, err := net.Dial("tcp", strings.TrimPrefix(x.url, "ws://"))
-				if err != nil {
-					t.Error(err)
-					return
-				}
-				io.WriteString(c, way.sent)
-				if way.waits {
-					c.Read(make([]byte, 1))
-				}
-				if way.resets {
-					c.(*net.TCPConn).SetLinger(0)
-				}
-				c.Close()
+				way.make(t, x.url)
+				<-turn
 			})
 		}
 	}
 	all.Wait()
-	programtest.Await(t, "handshakes, connections, and what is known of them", func() string {
+	programtest.Await(t, "handshakes, ends, connections, and what is known of them", func() string {
 		_, known := x.kept.Len()
-		return fmt.Sprint(x.welcomed.Load(), x.Sockets.Connections(), known)
-	}, fmt.Sprint(2+4*times, 2, 2))
+		return fmt.Sprint(x.welcomed.Load(), x.left.Load(), x.Sockets.Connections(), known)
+	}, fmt.Sprint(2+4*times, 4*times, 2, 2))
 	waiting, requests := map[string]bool{}, 0
 	for _, n := range host.heard() {
 		id := n.Content.ConnectionID

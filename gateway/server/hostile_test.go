@@ -12,6 +12,9 @@ import (
 	"testing"
 	"time"
 
+	awsevents "github.com/aws/aws-lambda-go/events"
+
+	"bellhop/gateway/apigateway"
 	"bellhop/gateway/programtest"
 	"bellhop/gateway/server"
 	"bellhop/handlers"
@@ -32,6 +35,7 @@ type target struct {
 	kept     *store.Memory
 	clock    atomic.Int64 // ms since 1970
 	welcomed atomic.Int64 // handled handshakes
+	left     atomic.Int64 // handled $disconnects
 	busy     int          // receivers that can be too busy, each of which can cause one log line
 }
 
@@ -43,6 +47,14 @@ func newTargetOf(t *testing.T, c server.Config) *target {
 	x.clock.Store(time.Now().Truncate(time.Second).UnixMilli())
 	x.kept = store.NewMemory(x.now)
 	c.Handler = handlers.Config{Store: x.kept, Rate: 100, Grace: time.Minute}
+	c.Intercept = func(next apigateway.Invoker) apigateway.Invoker {
+		return func(ctx context.Context, e awsevents.APIGatewayWebsocketProxyRequest) (awsevents.APIGatewayProxyResponse, error) {
+			if e.RequestContext.EventType == "DISCONNECT" {
+				defer x.left.Add(1)
+			}
+			return next(ctx, e)
+		}
+	}
 	c.Now, c.Log = x.now, slog.New(slog.NewTextHandler(log, nil))
 	x.Server = server.New(c)
 	x.Sockets.Stall = time.Hour // unless a test is about it: this machine can be slow

@@ -26,9 +26,8 @@ func TestRecord(t *testing.T) {
 	timed := newRecorder(func() time.Time { return now })
 	timed.file, timed.ends = r.file, true
 	r = timed
-	event := func(id, kind string) { r.event(id, kind) }
-	event("AAA=", "CONNECT")
-	event("BBB=", "CONNECT")
+	r.event("AAA=", "CONNECT")
+	r.event("BBB=", "CONNECT")
 	r.arrive("AAA=", `{"to":"BBB="}`, func() {
 		now = now.Add(200 * time.Millisecond) // into the next second
 		r.posted("AAA=", []byte(`{"created_at":"2026-05-04T03:02:02Z","who":"BBB=","reference":"x7"}`), nil)
@@ -41,11 +40,11 @@ func TestRecord(t *testing.T) {
 		r.posted("AAA=", []byte(`{"resume_until":"2020-05-04T03:04:32Z"}`), nil) // not from this recording
 		r.posted("never seen", []byte("nobody"), nil)
 	})
-	event("BBB=", "DISCONNECT")
+	r.event("BBB=", "DISCONNECT")
 	r.posted("AAA=", []byte("of its own accord"), nil)
 	r.arrive("AAA=", "close me", func() {
 		r.closes("AAA=")
-		event("AAA=", "DISCONNECT")
+		r.event("AAA=", "DISCONNECT")
 	})
 	if err := r.close(t.Context()); err != nil {
 		t.Fatal(err)
