@@ -15,11 +15,15 @@ func (h *Handler) joinLobby(ctx context.Context, req *action) error {
 	if err := req.Content.Read(&c); err != nil {
 		return err
 	}
+	_, known := req.client.hint(req.conn)
 	at, seen, err := h.claimAndRead(ctx, req, lobby.Claim{}, c.LobbyID)
 	if err != nil {
 		return err
 	}
 	if c.OrStart != nil {
+		if !known { // then nothing has been read, and the lobby might exist
+			seen, _ = h.Store.Lobby(ctx, at.Key())
+		}
 		return h.joinOrStart(ctx, req, at, seen, c)
 	}
 	if err = h.join(ctx, req, at, seen, c); errors.Is(err, store.ErrNotFound) {
