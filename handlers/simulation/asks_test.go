@@ -46,11 +46,13 @@ func (l *simulation) fits(s step, p *player) bool {
 		return r == nil && len(p.tokens) > 0 && (s.N%3 == 0 || l.rules.held(p.tokens[len(p.tokens)-1]))
 	case "leave_lobby", "ping":
 		return in
-	case "set_session_description", "send_ice_candidate":
+	case "set_session_description", "send_ice_candidate", "send_message", "update_player":
 		return in && len(r.seats) > 1 && r.waits(p.conn) < 0
+	case "get_lobby":
+		return len(l.rules.rooms) > 0
 	case "accept_request", "reject_join_request":
 		return host && len(r.waiting) > 0
-	case "remove_player":
+	case "remove_player", "set_host":
 		return host && len(r.seats) > 1
 	}
 	return host
@@ -67,6 +69,11 @@ func (l *simulation) say(t rapid.TB, p *player, s step) {
 	}
 	by := func(m *rules) { asks[a.name](m, p.conn, a) }
 	l.happen(t, s, event{conn: p.conn, route: "$default", name: a.name, text: l.text(a), by: by, requestID: a.requestID})
+}
+
+// mayStart reports whether a step can open a lobby.
+func (s step) mayStart() bool {
+	return s.What == "start_lobby" || s.What == "quick_join" || s.What == "join_lobby" && s.N/8%3 == 0
 }
 
 // held reports whether a token belongs to an existing slot.
@@ -100,7 +107,21 @@ func (l *simulation) ask(p *player, s step) ask {
 		if open := l.open(); s.Sensible && len(open) > 0 {
 			a.lobby = open[s.N%len(open)]
 		}
-		a.player, a.password = players[s.More%len(players)], l.shows(a.lobby, s)
+		if a.player, a.password = players[s.More%len(players)], l.shows(a.lobby, s); s.mayStart() {
+			own := l.opening(s)
+			own.lobby, a.orStart = "", &own
+		}
+	case "get_lobby":
+		a.lobby = lobbyIDs[s.Whom%3]
+		if open := l.open(); s.Sensible && len(open) > 0 {
+			a.lobby = open[s.N%len(open)]
+		}
+	case "update_player":
+		a.player = players[1+s.N%(len(players)-1)]
+	case "send_message":
+		if a.data = data[s.N%len(data)]; s.N/4%2 == 0 {
+			a.conn = l.whom(p, s)
+		}
 	case "accept_request":
 		if a.conn = l.whom(p, s); s.N%4 == 0 {
 			a.conn = ""
@@ -112,7 +133,7 @@ func (l *simulation) ask(p *player, s step) ask {
 		l.change(&a, s)
 	case "resume":
 		a.token = l.token(p, s)
-	case "reject_join_request", "remove_player", "set_session_description", "send_ice_candidate":
+	case "reject_join_request", "remove_player", "set_host", "set_session_description", "send_ice_candidate":
 		a.conn = l.whom(p, s)
 		a.ban = s.What == "remove_player" && s.N%2 == 0
 	}

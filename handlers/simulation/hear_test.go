@@ -34,6 +34,9 @@ func (l *simulation) listen(t rapid.TB) map[string][]heardEvent {
 			}
 		}
 	}
+	for _, events := range all {
+		l.seen.newHost(events)
+	}
 	return all
 }
 
@@ -58,19 +61,23 @@ func (l *simulation) decode(t rapid.TB, conn, data string) heardEvent {
 	if l.rules.original[conn] {
 		return heardEvent{said: said{Event: cmp.Or(inBellhop[e.Event], e.Event), RequestID: e.RequestID}, inLobby: inLobby}
 	}
-	if e.Event != "lobby_closed" && e.Event != "peer_left" {
+	if e.Event != "lobby_closed" && e.Event != "peer_left" && e.Event != "player_left" {
 		c.Reason = "" // for people
 	}
-	cards, peers := c.Lobbies, ""
+	cards, peers, roster := c.Lobbies, "", ""
 	if c.Lobby != nil {
 		cards = append(cards, *c.Lobby)
 	}
 	for _, p := range c.Peers {
 		peers += fmt.Sprint(p.Peer, "=", p.Conn, " ", p.Player, " ", p.Away, ";")
 	}
+	for _, p := range c.Roster {
+		roster += fmt.Sprint(p.Peer, " ", p.Player, " ", p.Host, " ", p.Away, ";")
+	}
 	return heardEvent{said: said{
 		Event: e.Event, Code: c.Code, Lobby: c.LobbyID, Conn: c.Conn, New: c.New, Host: c.Host, Reason: c.Reason, Until: c.Until,
-		Peers: peers, RequestID: e.RequestID, Peer: c.Peer, Term: c.Term, Player: c.Player, Cards: cards, More: c.Cursor != "",
+		Peers: peers, Roster: roster, RequestID: e.RequestID, Peer: c.Peer, Term: c.Term, Player: c.Player, Data: c.Data,
+		Cards: cards, More: c.Cursor != "",
 	}, token: c.Token, cursor: c.Cursor, inLobby: inLobby}
 }
 
@@ -85,7 +92,7 @@ type content struct {
 	Peer         int    `json:"peer_id"`
 	Token        string `json:"resume_token"`
 	Term         int
-	Player       object
+	Player, Data object
 	Lobby        *card
 	Lobbies      []card
 	Cursor       string
@@ -94,6 +101,11 @@ type content struct {
 		Peer   int    `json:"peer_id"`
 		Player object
 		Away   bool
+	}
+	Roster []struct {
+		Peer       int `json:"peer_id"`
+		Player     object
+		Host, Away bool
 	}
 }
 

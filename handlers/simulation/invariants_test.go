@@ -18,7 +18,7 @@ type view struct {
 	ID                       string
 	Host, Term, Max, Promise int
 	Auto, Locked, Public     bool
-	Mesh, Migrates           bool
+	Mesh, Migrates, Roster   bool
 	Password, Metadata       string
 	Created                  int64
 	Members, Waiting, Banned []string
@@ -30,7 +30,7 @@ func (l *simulation) views(m *rules) map[string]view {
 	all := map[string]view{}
 	for key, r := range m.rooms {
 		v := view{ID: r.id, Host: r.host, Term: r.term, Max: r.max, Promise: r.promised, Auto: r.auto, Locked: r.locked, Public: r.public,
-			Mesh: r.mesh, Migrates: r.migrates, Password: r.password, Metadata: r.metadata, Created: r.created.UnixMicro()}
+			Mesh: r.mesh, Migrates: r.migrates, Roster: r.roster, Password: r.password, Metadata: r.metadata, Created: r.created.UnixMicro()}
 		for _, s := range r.seats {
 			v.Members = append(v.Members, fmt.Sprintf("%d %s %s was %v until %v", s.peer, s.conn, s.player, strings.Fields(s.former), s.away.UTC()))
 		}
@@ -52,7 +52,7 @@ func (l *simulation) kept() map[string]view {
 	all := map[string]view{}
 	for key, k := range l.found {
 		v := view{ID: k.ID, Host: k.HostPeerID, Term: k.Term, Max: k.MaxPlayers, Promise: k.LastPeerID, Auto: k.AutoAccept, Locked: k.Locked, Public: k.Public,
-			Mesh: k.Mesh, Migrates: k.Migrates, Password: l.plain[k.Password], Metadata: k.Metadata, Created: k.CreatedAt}
+			Mesh: k.Mesh, Migrates: k.Migrates, Roster: k.Roster, Password: l.plain[k.Password], Metadata: k.Metadata, Created: k.CreatedAt}
 		for _, m := range k.Members {
 			former := append([]string{}, m.PreviousConns...)
 			v.Members = append(v.Members, fmt.Sprintf("%d %s %s was %v until %v", m.PeerID, m.Conn, m.Player, former, m.AwayUntil.UTC()))

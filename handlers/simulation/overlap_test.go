@@ -86,7 +86,7 @@ func (l *simulation) prepare(t rapid.TB, s *step) bool {
 	if !l.Connected(l.players[s.By].conn) {
 		l.connects(t, *s)
 	}
-	if s.Sensible = false; s.What == "start_lobby" || s.What == "quick_join" {
+	if s.Sensible = false; s.mayStart() {
 		l.pass(t, time.Second)
 	}
 	return true
@@ -217,7 +217,7 @@ func (l *simulation) adoptStore(t rapid.TB) {
 func (l *simulation) roomOf(m *rules, was *room, k *lobby.Lobby) *room {
 	r := &room{
 		id: k.ID, created: time.UnixMicro(k.CreatedAt).UTC(), host: k.HostPeerID, term: k.Term, max: k.MaxPlayers, auto: k.AutoAccept,
-		locked: k.Locked, public: k.Public, mesh: k.Mesh, migrates: k.Migrates, password: l.plain[k.Password], metadata: k.Metadata,
+		locked: k.Locked, public: k.Public, mesh: k.Mesh, migrates: k.Migrates, roster: k.Roster, password: l.plain[k.Password], metadata: k.Metadata,
 		banned: slices.Clone(k.Banned), used: map[int]bool{}, promised: k.LastPeerID,
 	}
 	if was != nil && was.created.Equal(r.created) {

@@ -29,7 +29,9 @@ func (m *rules) drop(conn string) {
 		m.quit(r, conn)
 	case s.away.IsZero():
 		s.away = m.now.Add(time.Minute)
-		m.tellLinked(r, s.peer, said{Event: "peer_disconnected", Conn: conn, Peer: s.peer, Until: s.away.Format(time.RFC3339)})
+		until := s.away.Format(time.RFC3339)
+		m.tellOthers(r, s.peer, said{Event: "peer_disconnected", Conn: conn, Peer: s.peer, Until: until},
+			said{Event: "player_away", Peer: s.peer, Until: until})
 		if s.peer == r.host { // nobody waits for it then
 			m.turnAway(r, "host_unavailable")
 		}
@@ -58,7 +60,7 @@ func (m *rules) quit(r *room, conn string) {
 // connected member with the lowest peer id.
 func (m *rules) vacate(r *room, peer int, reason string) {
 	left := said{Event: "peer_left", Conn: r.seat(peer).conn, Peer: peer, Reason: reason}
-	linked := slices.DeleteFunc(slices.Clone(r.seats), func(s spot) bool { return !r.linked(r.seat(peer), &s) })
+	linked, others := r.around(peer)
 	r.seats = slices.DeleteFunc(r.seats, func(s spot) bool { return s.peer == peer })
 	heir := 0
 	for _, s := range r.seats {
@@ -68,18 +70,12 @@ func (m *rules) vacate(r *room, peer int, reason string) {
 	}
 	switch {
 	case peer != r.host:
-		for _, s := range linked {
-			m.tellSeat(&s, left)
-		}
+		m.tellBoth(linked, others, left, said{Event: "player_left", Peer: peer, Reason: reason})
 	case r.migrates && heir != 0:
-		r.host, r.term = heir, r.term+1
 		for _, s := range r.seats {
 			m.tellSeat(&s, left)
-			m.tellSeat(&s, said{Event: "host_changed", Host: r.seat(heir).conn, Peer: heir, Term: r.term})
 		}
-		for _, w := range r.waiting {
-			m.tell(r.seat(heir).conn, toJoin(w))
-		}
+		m.crown(r, heir, "", "")
 	case reason == "left":
 		m.end(r, "host_left", "", "")
 	default:

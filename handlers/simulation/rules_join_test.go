@@ -32,7 +32,7 @@ func (m *rules) open(conn string, a ask) {
 	}
 	r := &room{
 		id: a.lobby, number: m.opened, created: m.now, seats: []spot{{peer: 1, conn: conn, player: a.player}}, host: 1, term: 1,
-		max: cmp.Or(a.max, 8), mesh: a.mesh, migrates: a.migrates,
+		max: cmp.Or(a.max, 8), mesh: a.mesh, migrates: a.migrates, roster: a.roster,
 		used: map[int]bool{1: true}, promised: 1,
 	}
 	set(&r.auto, a.auto)
@@ -40,7 +40,7 @@ func (m *rules) open(conn string, a ask) {
 	set(&r.password, a.password)
 	set(&r.metadata, a.metadata)
 	m.rooms[key] = r
-	m.reply(conn, a, said{Event: "lobby_started", Lobby: a.lobby, Conn: conn, Peer: 1, Cards: r.cards()})
+	m.reply(conn, a, said{Event: "lobby_started", Lobby: a.lobby, Conn: conn, Peer: 1, Roster: r.everybody(), Cards: r.cards()})
 }
 
 func (m *rules) join(conn string, a ask) {
@@ -49,6 +49,10 @@ func (m *rules) join(conn string, a ask) {
 	}
 	m.lapse(m.rooms[strings.ToLower(a.lobby)])
 	r := m.rooms[strings.ToLower(a.lobby)]
+	if r == nil && a.orStart != nil {
+		m.openInstead(conn, a, a.lobby)
+		return
+	}
 	if code := m.come(r, conn, a); code != "" {
 		if r != nil {
 			a.lobby = r.id
@@ -110,14 +114,12 @@ func (m *rules) admit(r *room, w wait) (code string) {
 	return ""
 }
 
-// introduce notifies the clients linked with peer that it has come, except for
-// the host, which knows.
+// introduce notifies the others that peer has come, except for the host, which
+// knows.
 func (m *rules) introduce(r *room, peer int) {
-	for _, s := range r.seats {
-		if s.peer != r.host && r.linked(r.seat(peer), &s) {
-			m.tellSeat(&s, r.joined(peer))
-		}
-	}
+	linked, others := r.around(peer)
+	linked = slices.DeleteFunc(linked, func(s spot) bool { return s.peer == r.host })
+	m.tellBoth(linked, others, r.joined(peer), said{Event: "player_joined", Peer: peer, Player: orEmpty(r.seat(peer).player)})
 }
 
 func (r *room) joined(peer int) said {
@@ -144,8 +146,13 @@ func (m *rules) quick(conn string, a ask) {
 		m.reply(conn, a, said{Event: "request_rejected", Code: "no_match"})
 		return
 	}
+	m.openInstead(conn, a, a.orStart.lobby)
+}
+
+// openInstead opens the lobby in or_start with an id.
+func (m *rules) openInstead(conn string, a ask, id string) {
 	own := *a.orStart
-	own.requestID, own.player = a.requestID, cmp.Or(own.player, a.player)
+	own.lobby, own.requestID, own.player = id, a.requestID, cmp.Or(own.player, a.player)
 	m.open(conn, own)
 }
 

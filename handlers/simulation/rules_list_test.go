@@ -19,6 +19,8 @@ type card struct {
 	AutoAccept  bool `json:"auto_accept"`
 	Topology    string
 	OnHostLeave string `json:"on_host_leave"`
+	Roster      bool
+	HostAway    bool `json:"host_away"`
 	Metadata    object
 	CreatedAt   time.Time `json:"created_at"`
 }
@@ -39,6 +41,7 @@ func (r *room) cards() []card {
 	c := card{
 		ID: r.id, Players: len(r.seats), MaxPlayers: r.max, Public: r.public, Locked: r.locked, HasPassword: r.password != "",
 		AutoAccept: r.auto, Topology: "star", OnHostLeave: "close", Metadata: orEmpty(r.metadata), CreatedAt: r.created.Truncate(time.Second),
+		Roster: r.roster,
 	}
 	if r.mesh {
 		c.Topology = "mesh"
@@ -96,6 +99,7 @@ func (m *rules) list(conn string, a ask) {
 			page.More = true
 		default:
 			page.Cards = append(page.Cards, r.cards()...)
+			page.Cards[len(page.Cards)-1].Roster = false // a list does not show it
 		}
 	}
 	m.reply(conn, a, page)

@@ -16,7 +16,8 @@ type ask struct {
 	auto, locked, public                *bool
 	password, metadata                  *string // "" in update_lobby removes the password
 	player                              string
-	mesh, migrates, ban                 bool
+	mesh, migrates, roster, ban         bool
+	data                                string
 	filter                              int // index in filters
 	limit                               int
 	cursor                              string
@@ -26,8 +27,9 @@ type ask struct {
 // said is an event with the compared fields.
 type said struct {
 	Event, Code, Lobby, Conn, New, Host, Reason, Until, Peers, RequestID string
+	Roster                                                               string
 	Peer, Term                                                           int
-	Player                                                               object
+	Player, Data                                                         object
 	Cards                                                                []card // ids of its lobbies
 	More                                                                 bool   // it has a cursor
 }
@@ -159,10 +161,34 @@ func (m *rules) tellSeat(s *spot, e said) {
 	}
 }
 
-func (m *rules) tellLinked(r *room, peer int, e said) {
+// around are the members linked with one, and those that only a roster tells of
+// it.
+func (r *room) around(peer int) (linked, others []spot) {
 	for _, s := range r.seats {
-		if r.linked(r.seat(peer), &s) {
-			m.tellSeat(&s, e)
+		switch {
+		case r.linked(r.seat(peer), &s):
+			linked = append(linked, s)
+		case r.roster && s.peer != peer:
+			others = append(others, s)
+		}
+	}
+	return linked, others
+}
+
+// tellOthers sends e to the members linked with peer, and toOthers, if there is
+// one, to those that only a roster tells of it.
+func (m *rules) tellOthers(r *room, peer int, e, toOthers said) {
+	linked, others := r.around(peer)
+	m.tellBoth(linked, others, e, toOthers)
+}
+
+func (m *rules) tellBoth(linked, others []spot, e, toOthers said) {
+	for _, s := range linked {
+		m.tellSeat(&s, e)
+	}
+	for _, s := range others {
+		if toOthers.Event != "" {
+			m.tellSeat(&s, toOthers)
 		}
 	}
 }

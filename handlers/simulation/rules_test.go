@@ -35,6 +35,7 @@ type room struct {
 	host, term, max      int
 	auto, locked, public bool
 	mesh, migrates       bool
+	roster               bool
 	password, metadata   string // "": none
 	created              time.Time
 	banned               []string
@@ -63,7 +64,8 @@ var asks = map[string]func(*rules, string, ask){
 	"reject_join_request": (*rules).reject, "leave_lobby": (*rules).leave, "close_lobby": (*rules).close,
 	"remove_player": (*rules).remove, "update_lobby": (*rules).update, "resume": (*rules).resume,
 	"set_session_description": (*rules).relay, "send_ice_candidate": (*rules).relay,
-	"list_lobbies": (*rules).list, "quick_join": (*rules).quick,
+	"list_lobbies": (*rules).list, "quick_join": (*rules).quick, "get_lobby": (*rules).show,
+	"update_player": (*rules).describe, "set_host": (*rules).handOver, "send_message": (*rules).message,
 	"ping": func(m *rules, conn string, a ask) { m.reply(conn, a, said{Event: "pong"}) },
 }
 
@@ -117,7 +119,7 @@ func (m *rules) sit(r *room, w wait, peer int) {
 func (r *room) accepted(w wait, peer int) said {
 	return said{
 		Event: "request_accepted", Host: r.seat(r.host).conn, Conn: w.conn, Peer: peer, Lobby: r.id, Term: r.term,
-		RequestID: w.requestID, Peers: r.peers(peer), Cards: r.cards(),
+		RequestID: w.requestID, Peers: r.peers(peer), Roster: r.everybody(), Cards: r.cards(),
 	}
 }
 
@@ -216,19 +218,33 @@ func set[T any](setting, to *T) {
 
 func (m *rules) relay(conn string, a ask) {
 	event := map[bool]string{true: "received_ice_candidate", false: "received_session_description"}[a.name == "send_ice_candidate"]
+	m.pass(conn, a, said{Event: event})
+}
+
+// pass sends e of conn to the peer that a names.
+func (m *rules) pass(conn string, a ask, e said) {
 	r := m.own(conn)
 	if r == nil || r.waits(conn) >= 0 || !r.linked(r.sits(conn), r.address(a.conn)) {
 		m.fail(conn, a, "peer_not_found")
 		return
 	}
 	peer := r.address(a.conn).peer
-	if r.seat(peer).away.IsZero() && m.tell(r.seat(peer).conn, said{Event: event, Conn: conn, Peer: r.sits(conn).peer}) {
+	e.Conn, e.Peer = conn, r.sits(conn).peer
+	switch to := r.seat(peer); {
+	case m.original[to.conn] && !originalHears[e.Event]:
+		m.fail(conn, a, "not_available")
+	case to.away.IsZero() && m.tell(to.conn, e):
 		m.done(conn, a, said{})
-		return
+	default:
+		m.settle()
+		m.unreachable(r.seat(peer), conn, a)
 	}
-	m.settle()
+}
+
+// unreachable answers that s is away, or gone if it is nil.
+func (m *rules) unreachable(s *spot, conn string, a ask) {
 	e := said{Event: "error", Code: "peer_unreachable", Conn: a.conn}
-	if s := r.seat(peer); s != nil && !s.away.IsZero() {
+	if s != nil && !s.away.IsZero() {
 		e.Until = s.away.Format(time.RFC3339)
 	}
 	m.reply(conn, a, e)
@@ -248,12 +264,17 @@ func (m *rules) resume(conn string, a ask) {
 	s := r.seat(t.peer)
 	was := *s
 	s.conn, s.former, s.away = conn, was.former+was.conn+" ", time.Time{}
-	m.tellLinked(r, s.peer, said{Event: "peer_resumed", Conn: was.conn, New: conn, Peer: s.peer})
+	back := said{Event: "player_back", Peer: s.peer}
+	if was.away.IsZero() {
+		back = said{}
+	}
+	m.tellOthers(r, s.peer, said{Event: "peer_resumed", Conn: was.conn, New: conn, Peer: s.peer}, back)
 	if m.tellSeat(&was, said{Event: "replaced"}); was.away.IsZero() {
 		m.hungUp = append(m.hungUp, was.conn)
 	}
 	m.reply(conn, a, said{
-		Event: "resumed", Lobby: r.id, Conn: conn, Peer: t.peer, Host: r.seat(r.host).conn, Term: r.term, Peers: r.peers(t.peer), Cards: r.cards(),
+		Event: "resumed", Lobby: r.id, Conn: conn, Peer: t.peer, Host: r.seat(r.host).conn, Term: r.term, Peers: r.peers(t.peer),
+		Roster: r.everybody(), Cards: r.cards(),
 	})
 	for _, w := range r.waiting {
 		if t.peer == r.host {

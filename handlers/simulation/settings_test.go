@@ -10,7 +10,8 @@ import (
 // and tokens.
 
 var (
-	players   = []string{"", `{"name":"Ann"}`, `{"name":"Bo","colour":"#f00"}`}
+	players   = []string{"", `{"name":"Ann"}`, `{"name":"Bo","colour":"#f00"}`, `{"name":"Ann","ready":true}`}
+	data      = []string{`"hello"`, `{"move":[1,2]}`, `null`}
 	metadatas = []string{"", duel, race}
 	passwords = []string{"open sesame", "shibboleth"}
 )
@@ -24,7 +25,7 @@ func (l *simulation) opening(s step) ask {
 	}
 	auto, public := s.N%3 == 0, s.More%4 > 0
 	a.max, a.migrates, a.mesh = []int{0, 0, 2, 3, 4}[s.N%5], s.N%2 == 0, s.More/4%3 == 0
-	a.auto, a.public = &auto, &public
+	a.auto, a.public, a.roster = &auto, &public, s.More/64%4 > 0
 	a.metadata, a.player = &metadatas[s.More/12%3], players[s.N/3%len(players)]
 	if s.More%32 == 31 {
 		a.password = &passwords[s.N%2]
@@ -152,6 +153,8 @@ func (l *simulation) content(a ask) map[string]any {
 	}
 	put("topology", "mesh", a.mesh)
 	put("on_host_leave", "migrate", a.migrates)
+	put("roster", true, a.roster)
+	put("data", json.RawMessage(a.data), a.data != "")
 	put("ban", true, a.ban)
 	put("filter", json.RawMessage(filters[a.filter].text), a.filter != 0)
 	put("limit", a.limit, a.limit != 0)
