@@ -183,6 +183,7 @@ func (c *RejectJoinRequest) read(f *fields) {
 type RemovePlayer struct {
 	ConnectionID, Reason string
 	Ban                  bool
+	BanAddress           bool // and nobody from its address
 }
 
 func (c *RemovePlayer) read(f *fields) {
@@ -190,7 +191,11 @@ func (c *RemovePlayer) read(f *fields) {
 		f.need("connection_id")
 	}
 	c.Reason, _ = f.text(MaxReason, "reason")
-	c.Ban = f.isTrue("ban")
+	if value, _ := f.content.find("ban"); value == `"address"` {
+		c.Ban, c.BanAddress = true, true
+	} else if c.Ban = value == "true"; !c.Ban && value != "false" && value != "" {
+		f.fail(InvalidField, "ban", "Make \"ban\" true, false or \"address\".")
+	}
 }
 
 // Resume takes back the slot that the token belongs to.

@@ -148,7 +148,7 @@ var typed = []struct{ action, field, must, beside string }{
 	{"reject_join_request", "reason", "a string", `"connection_id":"guest",`},
 	{"remove_player", "connection_id", "a string", ""},
 	{"remove_player", "reason", "a string", `"connection_id":"guest",`},
-	{"remove_player", "ban", "true or false", `"connection_id":"guest",`},
+	{"remove_player", "ban", `true, false or \"address\"`, `"connection_id":"guest",`},
 	{"update_lobby", "max_players", "an integer", ""},
 	{"update_lobby", "locked", "true or false", ""},
 	{"update_lobby", "auto_accept", "true or false", ""},

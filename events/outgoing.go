@@ -79,15 +79,17 @@ type Peer struct {
 	ConnectionID string `json:"connection_id"`
 	PeerID       int    `json:"peer_id"`
 	Player       Object `json:"player"`
-	Away         bool   `json:"away,omitempty"` // its connection is gone, and its slot is kept
+	PlayerID     string `json:"player_id,omitempty"` // its account, from its token
+	Away         bool   `json:"away,omitempty"`      // its connection is gone, and its slot is kept
 }
 
 // RosterEntry is a member as all members see it.
 type RosterEntry struct {
-	PeerID int    `json:"peer_id"`
-	Player Object `json:"player"`
-	Host   bool   `json:"host,omitempty"`
-	Away   bool   `json:"away,omitempty"`
+	PeerID   int    `json:"peer_id"`
+	Player   Object `json:"player"`
+	PlayerID string `json:"player_id,omitempty"`
+	Host     bool   `json:"host,omitempty"`
+	Away     bool   `json:"away,omitempty"`
 }
 
 // ICEServer is a STUN or TURN server in the format of RTCPeerConnection.
@@ -140,6 +142,7 @@ type RequestToJoin struct {
 	ConnectionID string `json:"connection_id"`
 	PeerID       int    `json:"peer_id"`
 	Player       Object `json:"player"`
+	PlayerID     string `json:"player_id,omitempty"`
 }
 
 // RequestAccepted notifies a joiner that the host has admitted it.
@@ -199,6 +202,7 @@ type PeerJoined struct {
 	ConnectionID string `json:"connection_id"`
 	PeerID       int    `json:"peer_id"`
 	Player       Object `json:"player"`
+	PlayerID     string `json:"player_id,omitempty"`
 }
 
 // Removed notifies a member that the host removed it.
@@ -236,8 +240,9 @@ type PlayerUpdated struct {
 
 // PlayerJoined notifies members that are not linked with a new one.
 type PlayerJoined struct {
-	PeerID int    `json:"peer_id"`
-	Player Object `json:"player"`
+	PeerID   int    `json:"peer_id"`
+	Player   Object `json:"player"`
+	PlayerID string `json:"player_id,omitempty"`
 }
 
 // PlayerLeft is PeerLeft for members that are not linked with the one that

@@ -26,6 +26,7 @@ type connCache struct {
 	known    bool // the other fields are valid
 	original bool
 	game     string
+	playerID string
 	claim    lobby.Claim
 }
 
@@ -33,13 +34,13 @@ type connCache struct {
 func (s *connCache) hint(conn string) (c store.Connection, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return store.Connection{ID: conn, Game: s.game, Original: s.original, Claim: s.claim}, s.known
+	return store.Connection{ID: conn, Game: s.game, Original: s.original, PlayerID: s.playerID, Claim: s.claim}, s.known
 }
 
 func (s *connCache) learn(c store.Connection) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.known, s.original, s.game, s.claim = c.ID != "", c.Original, c.Game, c.Claim
+	s.known, s.original, s.game, s.playerID, s.claim = c.ID != "", c.Original, c.Game, c.PlayerID, c.Claim
 }
 
 // client returns what the process remembers of conn.

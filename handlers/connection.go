@@ -3,11 +3,13 @@ package handlers
 import (
 	"context"
 	"errors"
+	"net/netip"
 	"time"
 
 	awsevents "github.com/aws/aws-lambda-go/events"
 
 	"bellhop/events"
+	"bellhop/handlers/identity"
 	"bellhop/lobby"
 	"bellhop/store"
 )
@@ -18,12 +20,20 @@ func (h *Handler) connect(ctx context.Context, a incoming) awsevents.APIGatewayP
 	c := store.Connection{ID: a.conn, Game: "default", ExpiresAt: h.Now().Add(store.ConnectionTTL)}
 	if game, ok := a.query["game"]; ok {
 		if c.Game = game; !events.IsGame(game) {
-			return refuse("Make the parameter game 1 to 64 of the characters A-Z a-z 0-9 . _ and -.")
+			return refuse(400, "Make the parameter game 1 to 64 of the characters A-Z a-z 0-9 . _ and -.")
 		}
 	}
 	if protocol, ok := a.query["protocol"]; ok {
 		if c.Original = protocol == "original"; !c.Original && protocol != "bellhop" {
-			return refuse("Make the parameter protocol bellhop or original.")
+			return refuse(400, "Make the parameter protocol bellhop or original.")
+		}
+	}
+	if h.Identity != nil {
+		var err error
+		if c.PlayerID, err = h.identify(ctx, a, c.Game); err != nil {
+			var refusal *identity.Refusal
+			errors.As(err, &refusal)
+			return refuse(refusal.Status, refusal.Message)
 		}
 	}
 	if err := h.Store.PutConnection(ctx, c); err != nil {
@@ -33,8 +43,31 @@ func (h *Handler) connect(ctx context.Context, a incoming) awsevents.APIGatewayP
 	return status(200)
 }
 
-func refuse(why string) awsevents.APIGatewayProxyResponse {
-	return awsevents.APIGatewayProxyResponse{StatusCode: 400, Body: `{"message":"` + why + `"}`}
+// identify returns the player id of a client, or "" if it needs none. It
+// returns an *identity.Refusal.
+func (h *Handler) identify(ctx context.Context, a incoming, game string) (playerID string, err error) {
+	if a.tokens > 1 {
+		return "", &identity.Refusal{Status: 401, Message: "Give the parameter token once."}
+	}
+	return h.Identity.Verify(ctx, a.query["token"], game)
+}
+
+// addressOf returns what a ban of an address covers: an IPv4 address, or the
+// /64 of an IPv6 address, which is a household's. It returns "" if there is
+// none.
+func addressOf(source string) string {
+	ip, err := netip.ParseAddr(source)
+	if err != nil {
+		return ""
+	}
+	if ip = ip.Unmap().WithZone(""); ip.Is4() {
+		return ip.String()
+	}
+	return netip.PrefixFrom(ip, 64).Masked().String()
+}
+
+func refuse(code int, why string) awsevents.APIGatewayProxyResponse {
+	return awsevents.APIGatewayProxyResponse{StatusCode: code, Body: `{"message":"` + why + `"}`}
 }
 
 // disconnect removes a client whose connection is gone. API Gateway does not

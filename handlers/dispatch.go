@@ -21,7 +21,9 @@ type incoming struct {
 	conn      string
 	reference string // of the event, for the log and for support
 	body      string
+	address   string // that the client connects from
 	query     map[string]string
+	tokens    int // how many parameters "token" the URL has
 }
 
 // routes is keyed by an event's routeKey. An event with any other key is a
@@ -71,7 +73,9 @@ func (h *Handler) Handle(ctx context.Context, e awsevents.APIGatewayWebsocketPro
 		route = (*Handler).message
 	}
 	a := incoming{
-		conn: e.RequestContext.ConnectionID, reference: e.RequestContext.RequestID, body: e.Body, query: e.QueryStringParameters,
+		conn: e.RequestContext.ConnectionID, reference: e.RequestContext.RequestID, body: e.Body,
+		address: e.RequestContext.Identity.SourceIP, query: e.QueryStringParameters,
+		tokens: len(e.MultiValueQueryStringParameters["token"]),
 	}
 	defer func() {
 		if p := recover(); p != nil {
@@ -87,6 +91,7 @@ type action struct {
 	events.Message
 	conn      string
 	reference string
+	address   string
 	now       time.Time
 	client    *client
 }
@@ -101,7 +106,7 @@ func status(code int) awsevents.APIGatewayProxyResponse {
 func (h *Handler) message(ctx context.Context, a incoming) awsevents.APIGatewayProxyResponse {
 	req := actionPool.Get().(*action)
 	defer actionPool.Put(req)
-	req.conn, req.reference, req.now = a.conn, a.reference, h.Now()
+	req.conn, req.reference, req.address, req.now = a.conn, a.reference, addressOf(a.address), h.Now()
 	req.client = h.client(a.conn)
 	work, end := workingTime(ctx)
 	defer end()

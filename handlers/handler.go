@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"time"
 
+	"bellhop/handlers/identity"
 	"bellhop/store"
 )
 
@@ -47,10 +48,12 @@ type Config struct {
 	Later func(d time.Duration, f func())
 	// After returns a channel that receives after d; default time.After.
 	After func(d time.Duration) <-chan time.Time
-	ICE   ICEServers    // STUN and TURN servers for clients; none by default
-	Grace time.Duration // grace of a dropped connection's slot; default 60 s
-	Rate  float64       // actions a second that a connection can keep sending; default 100
-	Burst float64       // actions that it can send in a burst; default 500: a host that greets 63 guests at once
+	// Identity verifies the tokens of clients; nil ignores them.
+	Identity *identity.Verifier
+	ICE      ICEServers    // STUN and TURN servers for clients; none by default
+	Grace    time.Duration // grace of a dropped connection's slot; default 60 s
+	Rate     float64       // actions a second that a connection can keep sending; default 100
+	Burst    float64       // actions that it can send in a burst; default 500: a host that greets 63 guests at once
 	// Messages is how many send_message a second a connection can keep sending,
 	// and three times as many in a burst; default 10. NoMessages turns them off.
 	Messages float64

@@ -65,12 +65,12 @@ func (h *Handler) joinOrStart(ctx context.Context, req *action, at store.Connect
 func (h *Handler) join(ctx context.Context, req *action, at store.Connection, seen *lobby.Lobby, c events.JoinLobby) error {
 	id, s, in := c.LobbyID, resumeToken{secret: h.NewSecret()}, false
 	r := lobby.JoinRequest{
-		Conn: req.conn, Player: c.Player, Original: at.Original,
+		Conn: req.conn, Player: c.Player, PlayerID: at.PlayerID, Original: at.Original,
 		ClaimID: at.Claim.ID, ClaimedAt: at.Claim.At, RequestID: req.RequestID,
 	}
 	var m lobby.Member
 	l, err := h.update(ctx, change{key: at.Key(), seen: seen, silent: true}, func(l *lobby.Lobby) (err error) {
-		id = l.ID
+		id, r.Address = l.ID, l.AddressHash(req.address)
 		if m, in, err = l.Join(r, s.hash()); errors.Is(err, lobby.ErrWrongPassword) {
 			if err = h.prove(ctx, req, at.Key(), l.Password, c.Password); err == nil {
 				r.Proved = l.Password
@@ -188,7 +188,7 @@ func (h *Handler) introduce(ctx context.Context, l *lobby.Lobby, m lobby.Member,
 	for _, other := range l.Others(m) {
 		if other.Conn != told && !other.Away() {
 			all = append(all, outgoing{to: other.Conn, original: other.Original, event: events.PlayerJoined{
-				PeerID: m.PeerID, Player: events.Object(m.Player),
+				PeerID: m.PeerID, Player: events.Object(m.Player), PlayerID: m.PlayerID,
 			}})
 		}
 	}
@@ -197,7 +197,7 @@ func (h *Handler) introduce(ctx context.Context, l *lobby.Lobby, m lobby.Member,
 
 func peerJoined(to, m lobby.Member) outgoing {
 	return outgoing{to: to.Conn, original: to.Original, event: events.PeerJoined{
-		ConnectionID: m.Conn, PeerID: m.PeerID, Player: events.Object(m.Player),
+		ConnectionID: m.Conn, PeerID: m.PeerID, Player: events.Object(m.Player), PlayerID: m.PlayerID,
 	}}
 }
 
@@ -270,5 +270,5 @@ func (h *Handler) askHost(ctx context.Context, req *action, l *lobby.Lobby) erro
 }
 
 func requestToJoin(r lobby.JoinRequest) events.RequestToJoin {
-	return events.RequestToJoin{ConnectionID: r.Conn, PeerID: r.PeerID, Player: events.Object(r.Player)}
+	return events.RequestToJoin{ConnectionID: r.Conn, PeerID: r.PeerID, Player: events.Object(r.Player), PlayerID: r.PlayerID}
 }

@@ -145,7 +145,14 @@ func (h *Handler) removePlayer(ctx context.Context, req *action) error {
 	if err := req.Content.Read(&c); err != nil {
 		return err
 	}
-	_, err := h.updateOwn(ctx, req, func(l *lobby.Lobby) error { return l.Kick(req.conn, c.ConnectionID, c.Reason, c.Ban) })
+	ban := lobby.NoBan
+	switch {
+	case c.BanAddress:
+		ban = lobby.BanAddress
+	case c.Ban:
+		ban = lobby.BanPlayer
+	}
+	_, err := h.updateOwn(ctx, req, func(l *lobby.Lobby) error { return l.Kick(req.conn, c.ConnectionID, c.Reason, ban) })
 	if err != nil {
 		return err
 	}

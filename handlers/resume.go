@@ -28,7 +28,9 @@ func (h *Handler) resume(ctx context.Context, req *action) error {
 		if at.Original || l.ID != s.lobbyID {
 			return lobby.ErrNoSuchSlot
 		}
-		m, err = l.Resume(s.peerID, s.hash(), req.conn, at.Claim)
+		m, err = l.Resume(s.peerID, s.hash(), lobby.JoinRequest{
+			Conn: req.conn, PlayerID: at.PlayerID, Address: l.AddressHash(req.address), ClaimID: at.Claim.ID, ClaimedAt: at.Claim.At,
+		})
 		return err
 	})
 	if errors.Is(err, lobby.ErrNoSuchSlot) || errors.Is(err, store.ErrNotFound) {

@@ -3,6 +3,7 @@ package handlers
 import (
 	"cmp"
 	"context"
+	"crypto/rand"
 	"errors"
 
 	"bellhop/events"
@@ -92,7 +93,7 @@ func (h *Handler) openAt(ctx context.Context, req *action, at store.Connection, 
 // newLobby returns a lobby with at as its host, and the host's resume token.
 func (h *Handler) newLobby(at store.Connection, id string, c events.StartLobby) (lobby.Lobby, resumeToken) {
 	s := resumeToken{h.NewSecret(), lobby.FirstPeerID, id}
-	host := lobby.Member{Conn: at.ID, Player: c.Player, Original: at.Original, ClaimID: at.Claim.ID, ClaimedAt: at.Claim.At}
+	host := lobby.Member{Conn: at.ID, Player: c.Player, PlayerID: at.PlayerID, Original: at.Original, ClaimID: at.Claim.ID, ClaimedAt: at.Claim.At}
 	if !at.Original {
 		host.Token = s.hash()
 	}
@@ -100,6 +101,7 @@ func (h *Handler) newLobby(at store.Connection, id string, c events.StartLobby) 
 	l.MaxPlayers = cmp.Or(c.MaxPlayers, l.MaxPlayers)
 	l.Public, l.AutoAccept, l.Metadata = c.Public, c.AutoAccept, c.Metadata
 	l.Mesh, l.Migrates, l.Roster = c.Mesh, c.Migrates, c.Roster
+	l.AddressKey = rand.Text()
 	now := h.Now()
 	l.CreatedAt, l.ExpiresAt = now.UnixMicro(), l.Lasts(now)
 	return l, s

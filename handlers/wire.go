@@ -35,7 +35,7 @@ func wireListing(l lobby.Listing) events.Lobby {
 func wirePeers(members []lobby.Member) []events.Peer {
 	peers := []events.Peer{}
 	for _, p := range members {
-		peers = append(peers, events.Peer{ConnectionID: p.Conn, PeerID: p.PeerID, Player: events.Object(p.Player), Away: p.Away()})
+		peers = append(peers, events.Peer{ConnectionID: p.Conn, PeerID: p.PeerID, Player: events.Object(p.Player), PlayerID: p.PlayerID, Away: p.Away()})
 	}
 	return peers
 }
@@ -70,7 +70,7 @@ func wireRoster(l *lobby.Lobby) (roster []events.RosterEntry) {
 	}
 	for _, m := range l.Members {
 		roster = append(roster, events.RosterEntry{
-			PeerID: m.PeerID, Player: events.Object(m.Player), Host: m.PeerID == l.HostPeerID, Away: m.Away(),
+			PeerID: m.PeerID, Player: events.Object(m.Player), PlayerID: m.PlayerID, Host: m.PeerID == l.HostPeerID, Away: m.Away(),
 		})
 	}
 	slices.SortFunc(roster, func(a, b events.RosterEntry) int { return cmp.Compare(a.PeerID, b.PeerID) })

@@ -103,20 +103,24 @@ func (l *Lobby) turnAway(requests []JoinRequest) {
 }
 
 // Resume gives the slot of peer id, whose token has this hash, to the
-// connection conn, which claims the lobby by c. It returns the member; or
-// ErrNoSuchSlot, whatever is wrong.
-func (l *Lobby) Resume(id int, token, conn string, c Claim) (Member, error) {
+// connection that r describes. A slot of a player id goes only to the same one.
+// Resume returns the member; or ErrNoSuchSlot, whatever is wrong.
+func (l *Lobby) Resume(id int, token string, r JoinRequest) (Member, error) {
+	conn := r.Conn
 	i := slices.IndexFunc(l.Members, func(m Member) bool { return m.PeerID == id })
 	if i < 0 || token == "" || subtle.ConstantTimeCompare([]byte(l.Members[i].Token), []byte(token)) != 1 || l.Has(conn) {
 		return Member{}, ErrNoSuchSlot
 	}
 	m := &l.Members[i]
+	if m.PlayerID != "" && m.PlayerID != r.PlayerID {
+		return Member{}, ErrNoSuchSlot
+	}
 	was := *m
 	m.PreviousConns = append(m.PreviousConns, m.Conn)
 	if len(m.PreviousConns) > maxFormer {
 		m.PreviousConns = slices.Delete(m.PreviousConns, 0, len(m.PreviousConns)-maxFormer)
 	}
-	m.Conn, m.ClaimID, m.ClaimedAt, m.AwayUntil = conn, c.ID, c.At, time.Time{}
+	m.Conn, m.ClaimID, m.ClaimedAt, m.AwayUntil, m.Address = conn, r.ClaimID, r.ClaimedAt, time.Time{}, r.Address
 	l.dropped = was.Conn
 	resumed := Event{Kind: Resumed, Conn: was.Conn, New: conn, PeerID: m.PeerID, To: l.Peers(*m)}
 	if was.Away() {
@@ -128,9 +132,9 @@ func (l *Lobby) Resume(id int, token, conn string, c Claim) (Member, error) {
 	return *m, nil
 }
 
-// Kick removes conn from the lobby, and bans it if ban is set. It returns
-// ErrNotHost, ErrOneself, or ErrNotLinked if conn is no member.
-func (l *Lobby) Kick(host, conn, reason string, ban bool) error {
+// Kick removes conn from the lobby, and bans it by ban. It returns ErrNotHost,
+// ErrOneself, or ErrNotLinked if conn is no member.
+func (l *Lobby) Kick(host, conn, reason string, ban Ban) error {
 	i := l.address(conn)
 	switch {
 	case l.Host().Conn != host:
@@ -141,10 +145,7 @@ func (l *Lobby) Kick(host, conn, reason string, ban bool) error {
 		return ErrOneself
 	}
 	m := l.Members[i]
-	if ban {
-		l.Banned = append(l.Banned, append(slices.Clone(m.PreviousConns), m.Conn)...)
-		l.Banned = l.Banned[max(0, len(l.Banned)-maxBanned):]
-	}
+	l.ban(m, ban)
 	l.Events = append(l.Events, Event{Kind: Removed, Conn: m.Conn, Reason: reason, To: []Member{m}})
 	l.remove(m, ReasonRemoved)
 	return nil

@@ -71,7 +71,8 @@ type Lobby struct {
 	Roster      bool          `dynamodbav:"roster"`      // every member is notified of every other, linked or not
 	HostPeerID  int           `dynamodbav:"host_id"`     // the host's peer id
 	Term        int           `dynamodbav:"term"`        // grows with each new host
-	Banned      []string      `dynamodbav:"banned"`      // connections
+	Banned      []string      `dynamodbav:"banned"`      // connections; player ids and addresses with their prefix
+	AddressKey  string        `dynamodbav:"address_key"` // random, for hashes of addresses
 	CreatedAt   int64         `dynamodbav:"created_at"`  // in microseconds since 1970
 	UsedPeerIDs peerIDs       `dynamodbav:"used"`        // every peer id that a member ever had
 	LastPeerID  int           `dynamodbav:"promised"`    // the highest peer id used so far or promised to a waiting player
@@ -89,6 +90,8 @@ type Member struct {
 	Conn          string    `dynamodbav:"conn"`
 	PeerID        int       `dynamodbav:"peer_id"`
 	Player        string    `dynamodbav:"player"`              // its own description: a JSON object, or empty
+	PlayerID      string    `dynamodbav:"player_id,omitempty"` // its account, from its token; empty: none
+	Address       string    `dynamodbav:"address,omitempty"`   // AddressHash of its connection's address
 	Original      bool      `dynamodbav:"original"`            // uses the original dialect, and cannot resume
 	ClaimID       uint32    `dynamodbav:"-"`                   // of its connection's claim of this lobby: Claim.ID
 	ClaimedAt     int64     `dynamodbav:"since"`               // and Claim.At
@@ -105,6 +108,8 @@ type JoinRequest struct {
 	Conn      string `dynamodbav:"conn"`
 	PeerID    int    `dynamodbav:"peer_id"` // promised
 	Player    string `dynamodbav:"player"`
+	PlayerID  string `dynamodbav:"player_id,omitempty"`
+	Address   string `dynamodbav:"address,omitempty"`
 	Original  bool   `dynamodbav:"original"`
 	ClaimID   uint32 `dynamodbav:"-"`
 	ClaimedAt int64  `dynamodbav:"since"`
@@ -165,7 +170,7 @@ func (l *Lobby) Request(r JoinRequest) error {
 	switch {
 	case l.Has(r.Conn):
 		return ErrAlreadyIn
-	case slices.Contains(l.Banned, r.Conn):
+	case slices.ContainsFunc(l.Banned, r.is):
 		return ErrBanned
 	case r.Original && (l.Mesh || l.Migrates || l.Password != ""):
 		return ErrNeedsNewer
@@ -226,7 +231,10 @@ func (l *Lobby) Accept(host, conn string, want int, token string) (Member, JoinR
 			want = l.nextPeerID()
 		}
 	}
-	m := Member{Conn: r.Conn, PeerID: want, Player: r.Player, Original: r.Original, ClaimID: r.ClaimID, ClaimedAt: r.ClaimedAt}
+	m := Member{
+		Conn: r.Conn, PeerID: want, Player: r.Player, PlayerID: r.PlayerID, Address: r.Address,
+		Original: r.Original, ClaimID: r.ClaimID, ClaimedAt: r.ClaimedAt,
+	}
 	if !r.Original {
 		m.Token = token
 	}

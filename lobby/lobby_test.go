@@ -285,7 +285,7 @@ func TestGone(t *testing.T) {
 		"a request's client drops": {drop("wes"), nil},
 		"a member resumes": {func(l *lobby.Lobby) error {
 			l.Members[1].Token = "hash"
-			_, err := l.Resume(2, "hash", "yan", lobby.Claim{ID: 8, At: 80})
+			_, err := l.Resume(2, "hash", lobby.JoinRequest{Conn: "yan", ClaimID: 8, ClaimedAt: 80})
 			return err
 		}, nil},
 	} {

@@ -31,7 +31,8 @@ var (
 type Connection struct {
 	ID          string    `dynamodbav:"-"` // its item's key has it
 	Game        string    `dynamodbav:"game"`
-	Original    bool      `dynamodbav:"original"` // opened with protocol=original
+	Original    bool      `dynamodbav:"original"`            // opened with protocol=original
+	PlayerID    string    `dynamodbav:"player_id,omitempty"` // from its token; empty: none
 	lobby.Claim           // its lobby, if any
 	ExpiresAt   time.Time `dynamodbav:"expires_at,unixtime"`
 }

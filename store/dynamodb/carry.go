@@ -21,7 +21,7 @@ var participants = []string{"members", "waiting"}
 // knownAttributes returns the names of the attributes of members and requests.
 var knownAttributes = sync.OnceValue(func() map[string]bool {
 	names := map[string]bool{claimIDName: true}
-	for _, v := range []any{lobby.Member{}, lobby.JoinRequest{}} {
+	for _, v := range []any{lobby.Member{PlayerID: "-", Address: "-"}, lobby.JoinRequest{PlayerID: "-", Address: "-"}} { // with a value where empty ones are left out
 		it, _ := encode(v)
 		for name := range it {
 			names[name] = true

@@ -130,7 +130,7 @@ func TestEarlierItems(t *testing.T) {
 		if _, err := l.CancelRequest("waiter"); err != nil {
 			return err
 		}
-		return l.Kick("host", "guest", "", false)
+		return l.Kick("host", "guest", "", lobby.NoBan)
 	})
 	want := []lobby.Claimant{{Conn: "guest", Claim: fox}, {Conn: "ann", Claim: lobby.Claim{LobbyID: "fox", At: annAt}}, {Conn: "waiter", Claim: fox}}
 	if diff := cmp.Diff(want, lobby.Gone(before, after)); diff != "" {
