@@ -13,6 +13,12 @@
 //	ICE_SERVERS        STUN and TURN servers for clients: URLs with commas
 //	                   between them, or JSON (an array as browsers take
 //	                   it, or a provider's whole answer)
+//	AUTH               whether clients say who they are by a token: off,
+//	                   optional or required; off if empty
+//	AUTH_SECRET        the secret with which tokens are signed, or
+//	AUTH_JWKS          the public keys as JSON, or their URL
+//	AUTH_ISSUER        the iss that tokens must have, if any
+//	AUTH_AUDIENCE      the aud that tokens must name, if any
 //	TURN_SECRET        the static-auth-secret of those TURN servers, if the
 //	                   array has no credentials
 //	DYNAMODB_ENDPOINT  a DynamoDB on this machine, instead of the region's
@@ -33,6 +39,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"bellhop/handlers"
+	"bellhop/handlers/identity"
 	"bellhop/store/dynamodb"
 )
 
@@ -60,6 +67,13 @@ func run(getenv func(string) string) error {
 	if err != nil || messages < 0 || messages > 100 {
 		return fmt.Errorf("make MESSAGE_RATE a number from 0 to 100, and not %q", getenv("MESSAGE_RATE"))
 	}
+	verifier, err := identity.New(identity.Config{
+		Mode: getenv("AUTH"), Secret: getenv("AUTH_SECRET"), JWKS: getenv("AUTH_JWKS"),
+		Issuer: getenv("AUTH_ISSUER"), Audience: getenv("AUTH_AUDIENCE"),
+	})
+	if err != nil {
+		return fmt.Errorf("AUTH: %w", err)
+	}
 	for _, name := range []string{"CALLBACK_URL", "DYNAMODB_ENDPOINT"} {
 		if at := getenv(name); at != "" && !isHTTP(at) {
 			return fmt.Errorf("make %s a URL that begins with https:// or http://, or leave it empty; it is %q", name, at)
@@ -72,6 +86,7 @@ func run(getenv func(string) string) error {
 		Poster:   post,
 		Grace:    time.Duration(grace) * time.Second,
 		ICE:      ice,
+		Identity: verifier,
 		Messages: cmp.Or(float64(messages), handlers.NoMessages),
 	})
 	lambda.Start(func(ctx context.Context, e awsevents.APIGatewayWebsocketProxyRequest) (awsevents.APIGatewayProxyResponse, error) {

@@ -17,6 +17,8 @@ func TestEnvironment(t *testing.T) {
 		{"DYNAMODB_ENDPOINT", "127.0.0.1:8000", "make DYNAMODB_ENDPOINT a URL"},
 		{"RESUME_GRACE", "1m", "make RESUME_GRACE a number of seconds"},
 		{"MESSAGE_RATE", "-1", "make MESSAGE_RATE a number from 0 to 100"},
+		{"AUTH", "on", "AUTH: make the mode off, optional or required"},
+		{"AUTH_SECRET", "0123456789abcdef0123456789abcdef", "AUTH: tokens are off, but a key"},
 		{"ICE_SERVERS", "example.com", "ICE_SERVERS: "},
 	} {
 		err := run(func(name string) string {

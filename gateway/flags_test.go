@@ -29,7 +29,7 @@ func checkHelp(t *testing.T, least int, args ...string) {
 	var help strings.Builder
 	run(t.Context(), args, io.Discard, &help)
 	words := map[string]bool{} // whether they are durations
-	for word := range strings.FieldsSeq("address name n path url urls file format id NAME=VALUE probability sites") {
+	for word := range strings.FieldsSeq("address name n path url urls file format id mode NAME=VALUE probability sites") {
 		words[word] = false
 	}
 	words["duration"] = true

@@ -59,8 +59,9 @@ func (i *integration) check(f *flag.FlagSet) error {
 		return errors.New("-timeout is for -bootstrap; with -lambda the template has it")
 	case given["function"] && (!runs || i.function == ""):
 		return errors.New("-function names the function of -lambda or -bootstrap")
-	case runs && (given["rate"] || given["messages"] || given["grace"] || given["table"] || given["ice-servers"] || given["turn-secret-file"] || given["turn-lifetime"]):
-		return errors.New("-rate, -messages, -grace, -table, -ice-servers, -turn-secret-file and -turn-lifetime are for the handler in this program; a function has its own, by its environment")
+	case runs && (given["rate"] || given["messages"] || given["grace"] || given["table"] || given["ice-servers"] || given["turn-secret-file"] || given["turn-lifetime"] ||
+		given["auth"] || given["auth-secret-file"] || given["auth-jwks"] || given["auth-issuer"] || given["auth-audience"]):
+		return errors.New("-rate, -messages, -grace, -table, -ice-servers, -turn-… and -auth… are for the handler in this program; a function has its own, by its environment")
 	case i.timeout <= 0 || i.timeout >= 15*time.Second:
 		return errors.New("-timeout must be more than 0 and less than 15s: Bellhop counts on it that no message takes longer")
 	}
@@ -160,7 +161,7 @@ func (p *running) openMetrics(address string, stdout io.Writer) error {
 
 // configureHandler sets what the handler in this program needs.
 func (o options) configureHandler(c *server.Config) (err error) {
-	c.Handler = handlers.Config{Grace: o.grace, Rate: o.rate, Messages: cmp.Or(o.messages, handlers.NoMessages), ICE: o.ice}
+	c.Handler = handlers.Config{Grace: o.grace, Rate: o.rate, Messages: cmp.Or(o.messages, handlers.NoMessages), ICE: o.ice, Identity: o.verifier}
 	c.Handler.Store, err = openStore(o)
 	return err
 }

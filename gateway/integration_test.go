@@ -268,6 +268,11 @@ func TestIntegrationArguments(t *testing.T) {
 		{"-bootstrap no/such", "no/such: no such file or directory; build the function first"},
 		{"-bootstrap " + file, "it must be an executable file"},
 		{"-bootstrap a -callback nowhere", "give -callback as HOST:PORT"},
+		{"-auth on", "-auth: make the mode off, optional or required"},
+		{"-auth required", "-auth: give the secret or the key set"},
+		{"-auth required -auth-secret-file no/such", "cannot read -auth-secret-file"},
+		{"-auth-issuer us", "-auth: tokens are off"},
+		{"-bootstrap a -auth required", "are for the handler in this program"},
 		{"-h", "sam local start-lambda"},
 	} {
 		var stderr strings.Builder

@@ -18,11 +18,13 @@ import (
 	"os/signal"
 	"regexp"
 	"runtime/debug"
+	"strings"
 	"syscall"
 	"time"
 
 	"bellhop/gateway/server"
 	"bellhop/handlers"
+	"bellhop/handlers/identity"
 )
 
 func main() {
@@ -48,6 +50,9 @@ type options struct {
 	stage          string
 	rate           float64
 	messages       float64
+	auth           identity.Config
+	authSecretFile string
+	verifier       *identity.Verifier
 	grace          time.Duration
 	idle, lifetime time.Duration
 	ping           time.Duration
@@ -111,7 +116,7 @@ func parse(args []string, stderr io.Writer) (o options, err error) {
 	if err := errors.Join(o.checkShared(f), o.checkHandler(), o.integration.check(f)); err != nil {
 		return o, err
 	}
-	return o, o.readICE()
+	return o, errors.Join(o.readICE(), o.readAuth())
 }
 
 // sharedFlags are the flags of both commands.
@@ -136,6 +141,12 @@ func (o *options) handlerFlags(f *flag.FlagSet) {
 	f.DurationVar(&o.grace, "grace", 60*time.Second, "`duration` for which the slot of a dropped player is kept")
 	f.StringVar(&o.table, "table", "", "`name` of a DynamoDB table for lobbies, which then outlive this program; without it they are in memory")
 	f.StringVar(&o.dynamodb, "dynamodb-endpoint", "", "`url` of a DynamoDB on this machine, where the table is created if it is missing")
+	f.StringVar(&o.auth.Mode, "auth", "off", "`mode` in which clients say who they are, by a JWT in ?token=: off, optional or required. What signs it\n"+
+		"is in -auth-jwks, or in -auth-secret-file or AUTH_SECRET in the environment")
+	f.StringVar(&o.authSecretFile, "auth-secret-file", "", "`file` that holds the secret of tokens (HS256) and nothing else")
+	f.StringVar(&o.auth.JWKS, "auth-jwks", "", "`url` of the public keys of tokens (RS256, ES256, EdDSA), or the keys themselves, as JSON")
+	f.StringVar(&o.auth.Issuer, "auth-issuer", "", "`name` that a token must have as its iss")
+	f.StringVar(&o.auth.Audience, "auth-audience", "", "`name` that a token must have in its aud")
 	f.StringVar(&o.iceServers, "ice-servers", "", "`urls` of STUN and TURN servers for clients, separated by commas, or a JSON array as browsers take it. The\n"+
 		"static-auth-secret of the TURN servers is read from -turn-secret-file, or TURN_SECRET in the\n"+
 		"environment")
@@ -183,13 +194,11 @@ func (o *options) readICE() (err error) {
 	if o.bootstrap != "" || o.lambda != "" {
 		return nil
 	}
-	secret := []byte(os.Getenv("TURN_SECRET"))
-	if o.turnSecretFile != "" {
-		if secret, err = os.ReadFile(o.turnSecretFile); err != nil {
-			return fmt.Errorf("cannot read -turn-secret-file: %w", err)
-		}
+	secret, err := readSecret("turn-secret-file", o.turnSecretFile, "TURN_SECRET")
+	if err != nil {
+		return err
 	}
-	if o.ice, err = handlers.ReadICEServers(o.iceServers, string(secret)); err != nil {
+	if o.ice, err = handlers.ReadICEServers(o.iceServers, secret); err != nil {
 		return fmt.Errorf("-ice-servers: %w", err)
 	}
 	if o.turnLifetime < time.Second {
@@ -197,6 +206,36 @@ func (o *options) readICE() (err error) {
 	}
 	o.ice.Lifetime = o.turnLifetime
 	return nil
+}
+
+// readAuth makes what verifies the tokens of clients, if anything does.
+func (o *options) readAuth() (err error) {
+	if o.bootstrap != "" || o.lambda != "" {
+		return nil
+	}
+	if o.auth.Mode != "off" || o.authSecretFile != "" { // other programs have a variable of that name too
+		if o.auth.Secret, err = readSecret("auth-secret-file", o.authSecretFile, "AUTH_SECRET"); err != nil {
+			return err
+		}
+	}
+	if o.verifier, err = identity.New(o.auth); err != nil {
+		return fmt.Errorf("-auth: %w", err)
+	}
+	return nil
+}
+
+// readSecret reads a secret from the file that a flag names or, without one,
+// from the environment. Flags do not hold secrets, since everybody on a machine
+// can see them.
+func readSecret(flag, file, variable string) (string, error) {
+	if file == "" {
+		return os.Getenv(variable), nil
+	}
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return "", fmt.Errorf("cannot read -%s: %w", flag, err)
+	}
+	return strings.TrimSpace(string(data)), nil
 }
 
 // stagePattern matches the stage names that API Gateway allows ("Amazon API
