@@ -3,6 +3,7 @@ package handlers
 import (
 	"cmp"
 	"slices"
+	"strconv"
 
 	"bellhop/events"
 	"bellhop/lobby"
@@ -40,23 +41,33 @@ func wirePeers(members []lobby.Member) []events.Peer {
 	return peers
 }
 
-// maxPlayers is how many bytes of players an event has room for twice, in peers
-// and in the roster: an event of 32 KiB holds 15 KiB of anything else, of 64
-// members.
-const maxPlayers = 8 << 10
+// What the members say of themselves, and their player ids, are most of an
+// event, which holds 32 KiB. Up to maxTwice bytes of them fit twice, in peers
+// and in the roster, and up to maxOnce fit once.
+const (
+	maxTwice = 8 << 10
+	maxOnce  = 18 << 10
+)
 
 // wireMembers returns what m gets of the members of l: those that it is linked
-// with and, if l has one, the roster. If the players do not fit into an event
-// twice, they stand in the roster alone.
+// with and, if l has one, the roster. What would not fit is left out: peers
+// refer to the roster first, and then there are no player ids.
 func wireMembers(l *lobby.Lobby, m lobby.Member) ([]events.Peer, []events.RosterEntry) {
 	peers, roster := wirePeers(l.Peers(m)), wireRoster(l)
 	size := 0
-	for _, r := range roster {
-		size += len(r.Player)
+	for _, m := range l.Members {
+		size += len(m.Player) + len(strconv.Quote(m.PlayerID))
 	}
-	if size > maxPlayers {
-		for i := range peers {
-			peers[i].Player = ""
+	for i := range peers {
+		if size > maxTwice && roster != nil {
+			peers[i].Player, peers[i].PlayerID = "", ""
+		} else if size > maxOnce {
+			peers[i].PlayerID = ""
+		}
+	}
+	for i := range roster {
+		if size > maxOnce {
+			roster[i].PlayerID = ""
 		}
 	}
 	return peers, roster

@@ -189,16 +189,19 @@ type publisher struct {
 	*httptest.Server
 	clock   time.Time
 	fetches atomic.Int32
-	serve   http.HandlerFunc
+	serve   atomic.Value // an http.HandlerFunc
 	log     bytes.Buffer
 	*identity.Verifier
 }
 
+func good(w http.ResponseWriter, _ *http.Request) { w.Write([]byte(publicKeys)) }
+
 func publish(t *testing.T) *publisher {
-	p := &publisher{clock: now, serve: func(w http.ResponseWriter, r *http.Request) { w.Write([]byte(publicKeys)) }}
+	p := &publisher{clock: now}
+	p.serve.Store(http.HandlerFunc(good))
 	p.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		p.fetches.Add(1)
-		p.serve(w, r)
+		p.serve.Load().(http.HandlerFunc)(w, r)
 	}))
 	t.Cleanup(p.Close)
 	var err error
@@ -266,8 +269,7 @@ func TestKeySetFails(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			p := publish(t)
-			good := p.serve
-			p.serve = serve
+			p.serve.Store(serve)
 			if status := p.status(t, "rsa"); status != 503 {
 				t.Errorf("without keys: %d", status)
 			}
@@ -275,11 +277,13 @@ func TestKeySetFails(t *testing.T) {
 			if n := p.fetches.Load(); n != 1 || strings.Count(p.log.String(), "\n") != 1 {
 				t.Errorf("%d fetches, and the log\n%s", n, &p.log)
 			}
-			p.serve, p.clock = good, p.clock.Add(10*time.Second)
+			p.serve.Store(http.HandlerFunc(good))
+			p.clock = p.clock.Add(10 * time.Second)
 			if status := p.status(t, "rsa"); status != 200 {
 				t.Errorf("once it is well: %d", status)
 			}
-			p.serve, p.clock = serve, p.clock.Add(2*time.Hour)
+			p.serve.Store(serve)
+			p.clock = p.clock.Add(2 * time.Hour)
 			if known, unknown := p.status(t, "rsa"), p.status(t, "new"); known != 200 || unknown != 503 {
 				t.Errorf("with keys from before: %d for a known key, %d for an unknown one", known, unknown)
 			}
