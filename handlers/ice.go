@@ -30,9 +30,13 @@ type ICEServers struct {
 
 const turnLifetime = 3 * time.Hour
 
-// maxICE is the longest list of servers as JSON: an event carries it together
-// with up to 63 peers.
+// maxICE is the longest list of servers as JSON, as a client gets it: an event
+// carries it together with up to 63 peers.
 const maxICE = 4 << 10
+
+// maxConn is the length of a connection id in a TURN user name: those of API
+// Gateway and of the gateway have 16 characters.
+const maxConn = 16
 
 // ReadICEServers reads a list of servers: URLs with commas between them, or
 // JSON in one of the forms that decodeICEServers reads. TURN servers without
@@ -50,7 +54,8 @@ func ReadICEServers(list, secret string) (s ICEServers, err error) {
 		return ICEServers{}, err
 	}
 	shared := slices.ContainsFunc(s.servers, s.isShared)
-	size, err := json.Marshal(s.servers)
+	asSent, _ := s.forClient(strings.Repeat("c", maxConn), time.Now())
+	size, err := json.Marshal(asSent)
 	switch {
 	case shared && secret == "":
 		err = errors.New("a TURN server needs credentials: set TURN_SECRET to what it has as its static-auth-secret")
