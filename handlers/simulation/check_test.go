@@ -39,7 +39,6 @@ func (l *simulation) happen(t rapid.TB, s step, e event) {
 	l.seen.outcome(e, h[e.conn])
 	switch log := l.Logged(); {
 	case m.dead:
-		clear(l.met)
 		l.begin(s.Process)
 		after = l.adopt(t, before, after, h)
 	case status != 200 || len(log) > 0:
@@ -50,7 +49,11 @@ func (l *simulation) happen(t rapid.TB, s step, e event) {
 	}
 	l.learn(after, h)
 	l.rules = after.clone()
-	l.meet(t, h)
+	if m.dead { // what it has not sent is lost
+		clear(l.met)
+	} else {
+		l.meet(t, h)
+	}
 	l.check(t)
 }
 
