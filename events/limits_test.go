@@ -24,6 +24,10 @@ var limits = []struct {
 	{"metadata", `{"metadata":{"x":"%s"}}`, `{"x":"%s"}`, func() Readable { return new(StartLobby) }, MaxMetadata, "metadata"},
 	{"metadata later", `{"metadata":{"x":"%s"}}`, `{"x":"%s"}`, func() Readable { return new(UpdateLobby) }, MaxMetadata, "metadata"},
 	{"player", `{"lobby_id":"a","player":{"x":"%s"}}`, `{"x":"%s"}`, func() Readable { return new(JoinLobby) }, MaxPlayer, "player"},
+	{"player later", `{"player":{"x":"%s"}}`, `{"x":"%s"}`, func() Readable { return new(UpdatePlayer) }, MaxPlayer, "player"},
+	{"player of a start", `{"lobby_id":"a","or_start":{"player":{"x":"%s"}}}`, `{"x":"%s"}`, func() Readable { return new(JoinLobby) }, MaxPlayer, "or_start.player"},
+	{"data", `{"data":["%s"]}`, `["%s"]`, func() Readable { return new(SendMessage) }, MaxData, "data"},
+	{"data, text", `{"data":"%s"}`, `"%s"`, func() Readable { return new(SendMessage) }, MaxData, "data"},
 	{"password", `{"lobby_id":"a","password":"%s"}`, `%s`, func() Readable { return new(JoinLobby) }, MaxPassword, "password"},
 	{"reason", `{"connection_id":"a","reason":"%s"}`, `%s`, func() Readable { return new(RejectJoinRequest) }, MaxReason, "reason"},
 }

@@ -100,6 +100,19 @@ var mistakes = []mistake{
 	{"a long reason", `{"action":"reject_join_request","content":{"connection_id":"guest","reason":"` + strings.Repeat("é", 129) + `"}}`,
 		tooLarge + `"Make \"reason\" at most 256 bytes long.","action":"reject_join_request","field":"reason"}}`},
 
+	{"no player", `{"action":"update_player"}`, noField + `"Add \"player\" to \"content\".","action":"update_player","field":"player"}}`},
+	{"player is null", `{"action":"update_player","content":{"player":null}}`, noField + `"Add \"player\" to \"content\".","action":"update_player","field":"player"}}`},
+	{"no new host", `{"action":"set_host"}`, noField + `"Add \"connection_id\" to \"content\".","action":"set_host","field":"connection_id"}}`},
+	{"no lobby to look at", `{"action":"get_lobby","content":{"lobby_id":""}}`,
+		badField + `"Make \"lobby_id\" the id that the host has been given.","action":"get_lobby","field":"lobby_id"}}`},
+	{"no data", `{"action":"send_message"}`, noField + `"Add \"data\" to \"content\".","action":"send_message","field":"data"}}`},
+	{"an id in or_start", `{"action":"join_lobby","content":{"lobby_id":"fox","or_start":{"lobby_id":"hen"}}}`,
+		badField + `"Leave out \"lobby_id\" in \"or_start\": the lobby gets the id outside it.","action":"join_lobby","field":"or_start.lobby_id"}}`},
+	{"roster in or_start", `{"action":"join_lobby","content":{"lobby_id":"fox","or_start":{"roster":1}}}`,
+		badField + `"Make \"roster\" true or false.","action":"join_lobby","field":"or_start.roster"}}`},
+	{"or_start in or_start", `{"action":"join_lobby","content":{"lobby_id":"fox","or_start":{"or_start":{},"max_players":65}}}`,
+		badField + `"Make \"max_players\" an integer from 2 to 64; the host counts.","action":"join_lobby","field":"or_start.max_players"}}`},
+
 	{"no session_type", describe(`"sdp":"v=0"`), noField + `"Add \"session_type\" to \"content\".","action":"set_session_description","field":"session_type"}}`},
 	{"session_type unknown", describe(`"type":"Offer","sdp":"v=0"`), badField + `"Make \"type\" one of offer, answer, pranswer and rollback.","action":"set_session_description","field":"type"}}`},
 	{"no sdp", describe(`"type":"offer"`), noField + `"Add \"sdp\" to \"content\".","action":"set_session_description","field":"sdp"}}`},
@@ -155,6 +168,11 @@ var typed = []struct{ action, field, must, beside string }{
 	{"update_lobby", "max_players", "an integer", ""},
 	{"update_lobby", "locked", "true or false", ""},
 	{"update_lobby", "auto_accept", "true or false", ""},
+	{"join_lobby", "or_start", "a JSON object", `"lobby_id":"fox",`},
+	{"get_lobby", "lobby_id", "a string", ""},
+	{"update_player", "player", "a JSON object", ""},
+	{"set_host", "connection_id", "a string", ""},
+	{"send_message", "connection_id", "a string", `"data":1,`},
 	{"resume", "resume_token", "a string", ""},
 	{"set_session_description", "connection_id", "a string", `"type":"offer","sdp":"v=0",`},
 	{"set_session_description", "session_type", "a string", `"connection_id":"guest","sdp":"v=0",`},
@@ -169,7 +187,7 @@ var typed = []struct{ action, field, must, beside string }{
 
 // values are of every kind, each with the types that accept it.
 var values = []struct{ json, is string }{
-	{`true`, "true or false"}, {`7`, "an integer"}, {`7.5`, ""}, {`-1e400`, ""}, {`"7"`, "a string"}, {`[]`, ""}, {`["fox"]`, ""}, {`{"a":1}`, ""},
+	{`true`, "true or false"}, {`7`, "an integer"}, {`7.5`, ""}, {`-1e400`, ""}, {`"7"`, "a string"}, {`[]`, ""}, {`["fox"]`, ""}, {`{"a":1}`, "a JSON object"},
 }
 
 // wrongTypes are the mistakes from combining typed with values.
@@ -194,10 +212,10 @@ var strangeIDs = []string{
 	"a/b", "fox\\\\", "\u202efox", "fox=", "f'x", "<fox>", "fóx",
 }
 
-// wrongIDs are the mistakes of starting and of joining strangeIDs.
+// wrongIDs are the mistakes of starting, joining, and looking at strangeIDs.
 func wrongIDs() (all []mistake) {
 	for _, id := range strangeIDs {
-		for _, action := range []string{"start_lobby", "join_lobby"} {
+		for _, action := range []string{"start_lobby", "join_lobby", "get_lobby"} {
 			all = append(all, mistake{
 				"lobby_id is " + id, `{"action":"` + action + `","content":{"lobby_id":"` + id + `"}}`,
 				badField + lobbyChars + `,"action":"` + action + `","field":"lobby_id"}}`,
@@ -212,6 +230,7 @@ var contents = map[string]events.Readable{
 	"start_lobby": &events.StartLobby{}, "join_lobby": &events.JoinLobby{}, "accept_request": &events.AcceptRequest{},
 	"reject_join_request": &events.RejectJoinRequest{}, "remove_player": &events.RemovePlayer{}, "update_lobby": &events.UpdateLobby{},
 	"list_lobbies": &events.ListLobbies{}, "quick_join": &events.QuickJoin{}, "resume": &events.Resume{},
+	"get_lobby": &events.GetLobby{}, "update_player": &events.UpdatePlayer{}, "set_host": &events.SetHost{}, "send_message": &events.SendMessage{},
 	"set_session_description": &events.SessionDescription{}, "send_ice_candidate": &events.ICECandidate{}, "ping": &events.Ping{},
 }
 
