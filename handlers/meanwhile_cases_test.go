@@ -1,6 +1,7 @@
 package handlers_test
 
 import (
+	"strings"
 	"time"
 
 	"bellhop/handlers"
@@ -13,6 +14,7 @@ const (
 	accept = `{"action":"accept_request","request_id":"A"}`
 	reject = `{"action":"reject_join_request","content":{"connection_id":"ann"},"request_id":"X"}`
 	leave  = `{"action":"leave_lobby","request_id":"L"}`
+	toBob  = `{"action":"set_host","content":{"connection_id":"bob"},"request_id":"H"}`
 )
 
 // meanwhiles are events that happen while another event is on its way.
@@ -21,6 +23,7 @@ var meanwhiles = map[string]struct {
 	auto      bool   // all requests are accepted
 	migrates  bool
 	mesh      bool
+	roster    bool
 	bob       bool // a member of the lobby too
 	by, says  string
 	to, event string // while this event is on its way to them
@@ -222,6 +225,76 @@ var meanwhiles = map[string]struct {
 		want: map[string][]string{
 			"host": {"peer_disconnected", "peer_left", "error request_not_found A"}, "bob": {"peer_disconnected"},
 		}, in: []string{"host"},
+	},
+	"another is made the host while the host accepts one": {
+		bob: true, roster: true, by: "host", says: accept, to: "ann", event: "request_accepted",
+		then: func(w *handlerstest.World) error { w.Say("host", toBob); return nil },
+		want: map[string][]string{
+			"host": {"host_changed H", "done A"}, "bob": {"host_changed", "player_joined"}, "ann": {"host_changed", "request_accepted J"},
+		}, in: []string{"host", "ann"},
+	},
+	"another is made the host while the host accepts one who is too busy to be told": {
+		bob: true, roster: true, by: "host", says: accept, to: "ann", event: "request_accepted",
+		then: func(w *handlerstest.World) error { w.Say("host", toBob); return handlers.ErrBusy },
+		want: map[string][]string{
+			"host": {"host_changed H", "error rate_limited A"}, "bob": {"host_changed", "peer_left", "request_to_join"}, "ann": {"host_changed"},
+		}, in: []string{"host", "ann"},
+	},
+	"another is made the host, and drops, while the host accepts one who is too busy to be told": {
+		bob: true, by: "host", says: accept, to: "ann", event: "request_accepted",
+		then: func(w *handlerstest.World) error { w.Say("host", toBob); w.Drop("bob"); return handlers.ErrBusy },
+		want: map[string][]string{
+			"host": {"host_changed H", "peer_disconnected", "error rate_limited A"},
+			"ann":  {"host_changed", "peer_disconnected", "request_rejected host_unavailable J"},
+		}, in: []string{"host"},
+	},
+	"the one who is accepted is made the host, and is too busy to be told that it is in": {
+		by: "host", says: accept, to: "ann", event: "request_accepted",
+		then: func(w *handlerstest.World) error {
+			w.Say("host", strings.Replace(toBob, "bob", "ann", 1))
+			return handlers.ErrBusy
+		},
+		want: map[string][]string{
+			"host": {"host_changed H", "error rate_limited A"}, "ann": {"host_changed", "request_accepted J"},
+		}, in: []string{"host", "ann"},
+	},
+	"another is made the host while the host rejects one who is too busy to be told": {
+		bob: true, by: "host", says: reject, to: "ann", event: "request_rejected",
+		then: func(w *handlerstest.World) error { w.Say("host", toBob); return handlers.ErrBusy },
+		want: map[string][]string{
+			"host": {"host_changed H", "error rate_limited X"}, "bob": {"host_changed", "request_to_join"},
+		}, in: []string{"host", "ann"},
+	},
+	"another is made the host while the host is to hear of one let in": {
+		auto: true, bob: true, by: "ann", says: join, to: "host", event: "peer_joined",
+		then: func(w *handlerstest.World) error { w.Say("host", toBob); return nil },
+		want: map[string][]string{
+			"host": {"host_changed H", "peer_joined"}, "bob": {"host_changed"}, "ann": {"host_changed", "request_accepted J"},
+		}, in: []string{"host", "ann"},
+	},
+	"another is made the host while the host is asked": {
+		bob: true, by: "ann", says: join, to: "host", event: "request_to_join",
+		then: func(w *handlerstest.World) error { w.Say("host", toBob); return nil },
+		want: map[string][]string{
+			"host": {"host_changed H", "request_to_join"}, "bob": {"host_changed", "request_to_join"},
+		}, in: []string{"host", "ann"},
+	},
+	"another is made the host, and the former one drops while asked": {
+		bob: true, by: "ann", says: join, to: "host", event: "request_to_join",
+		then: func(w *handlerstest.World) error { w.Say("host", toBob); w.Drop("host"); return nil },
+		want: map[string][]string{"bob": {"host_changed", "request_to_join", "peer_disconnected"}}, in: []string{"host", "ann"},
+	},
+	"the new host drops while the former one is told of it": {
+		bob: true, by: "host", says: toBob, to: "host", event: "host_changed",
+		then: func(w *handlerstest.World) error { w.Drop("bob"); return nil },
+		want: map[string][]string{
+			"host": {"peer_disconnected", "host_changed H"}, "ann": {"request_rejected host_unavailable J"},
+		}, in: []string{"host"},
+	},
+	"the lobby closes while it is asked by one who would start it": {
+		by: "ann", says: `{"action":"join_lobby","content":{"lobby_id":"hen","or_start":{}},"request_id":"J"}`, to: "host", event: "request_to_join",
+		then: func(w *handlerstest.World) error { w.Say("host", leave); return nil },
+		want: map[string][]string{"ann": {"request_rejected lobby_closed J"}, "host": {"lobby_left L", "request_to_join"}},
 	},
 	"the host removes one whom it accepts, and who is too busy to be told": {
 		by: "host", says: accept, to: "ann", event: "request_accepted",

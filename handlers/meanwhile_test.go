@@ -32,7 +32,7 @@ func TestMeanwhile(t *testing.T) {
 			w.Connect("ann", nil)
 			onLeave := map[bool]string{false: "close", true: "migrate"}[tt.migrates]
 			topology := map[bool]string{false: "star", true: "mesh"}[tt.mesh]
-			w.Say("host", fmt.Sprintf(`{"action":"start_lobby","content":{"lobby_id":"hen","auto_accept":%v,"on_host_leave":%q,"topology":%q}}`, tt.auto, onLeave, topology))
+			w.Say("host", fmt.Sprintf(`{"action":"start_lobby","content":{"lobby_id":"hen","auto_accept":%v,"on_host_leave":%q,"topology":%q,"roster":%v}}`, tt.auto, onLeave, topology, tt.roster))
 			if tt.bob {
 				w.Connect("bob", nil)
 				w.Say("bob", join)
