@@ -16,8 +16,8 @@ import (
 
 // TestJoinOrStartAtOnce lets many clients send join_lobby with or_start for one
 // id at the same moment, in two processes. One starts the lobby, and all others
-// join it, or wait for it. If a lobby with the id closes at that moment, those
-// who were in time for it are notified of its end, and nobody else is lost.
+// join it, or wait for it. If a lobby with the id closes at that moment, the
+// clients that were in time for it are notified of its end. No other is lost.
 func TestJoinOrStartAtOnce(t *testing.T) {
 	for name, s := range bothStores(t) {
 		for _, auto := range []bool{true, false} {

@@ -25,7 +25,7 @@ import (
 // contenders are the clients of a history. All want to be in one lobby.
 const contenders = 6
 
-// A scene is a lobby in a history: who is host, by which term, and what each
+// A scene is a lobby in a history: its host, the host's term, and what each
 // member has last said of itself; "" is no member. The zero scene is no lobby.
 type scene struct {
 	host, term int
