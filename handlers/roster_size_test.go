@@ -1,6 +1,7 @@
 package handlers_test
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -8,6 +9,7 @@ import (
 	"bellhop/events"
 	"bellhop/handlers"
 	"bellhop/handlers/handlerstest"
+	"bellhop/store"
 )
 
 // TestLongestEvents checks that no event is longer than 32 KiB in a full lobby
@@ -16,8 +18,10 @@ import (
 func TestLongestEvents(t *testing.T) {
 	longest := map[string]int{}
 	for _, topology := range []string{"star", "mesh"} {
-		for _, player := range []int{2, 127, 128, 129, 256} { // up to 128 bytes, peers have them too
-			longLobby(t, topology, player, longest)
+		for _, player := range []int{2, 125, 128, 256} { // up to 125 bytes, peers have them too
+			for _, account := range []string{"", strings.Repeat("a", 128), strings.Repeat("<", 128), strings.Repeat("\x01", 70), strings.Repeat("\x01", 128)} {
+				longLobby(t, topology, player, account, longest)
+			}
 		}
 	}
 	for event, size := range longest {
@@ -32,12 +36,23 @@ func TestLongestEvents(t *testing.T) {
 	}
 }
 
+// accounts is a store in which all players have long ids of their own.
+type accounts struct {
+	store.Store
+	id string
+}
+
+func (a accounts) PutConnection(ctx context.Context, c store.Connection) error {
+	c.PlayerID = a.id
+	return a.Store.PutConnection(ctx, c)
+}
+
 // full is the most players that a lobby can have.
 const full = 64
 
 // longLobby notes the longest of each event that members of a full lobby hear.
-func longLobby(t *testing.T, topology string, player int, longest map[string]int) {
-	w := handlerstest.New()
+func longLobby(t *testing.T, topology string, player int, account string, longest map[string]int) {
+	w := handlerstest.NewOver(func(s store.Store) store.Store { return accounts{s, account} })
 	var err error
 	if w.ICE, err = handlers.ReadICEServers(manyServers(), iceSecret); err != nil {
 		t.Fatal(err)

@@ -3,7 +3,7 @@ package handlers
 import (
 	"cmp"
 	"slices"
-	"strconv"
+	"unicode/utf8"
 
 	"bellhop/events"
 	"bellhop/lobby"
@@ -32,10 +32,14 @@ func wireListing(l lobby.Listing) events.Lobby {
 	}
 }
 
-// wirePeers returns members as one that is linked with them gets them.
+// wirePeers returns members as one that is linked with them gets them. Player
+// ids that would not fit into an event are left out.
 func wirePeers(members []lobby.Member) []events.Peer {
-	peers := []events.Peer{}
+	peers, isLong := []events.Peer{}, textSize(members) > maxOnce
 	for _, p := range members {
+		if isLong {
+			p.PlayerID = ""
+		}
 		peers = append(peers, events.Peer{ConnectionID: p.Conn, PeerID: p.PeerID, Player: events.Object(p.Player), PlayerID: p.PlayerID, Away: p.Away()})
 	}
 	return peers
@@ -49,15 +53,27 @@ const (
 	maxOnce  = 18 << 10
 )
 
+// textSize returns the most bytes that the players and player ids of members
+// take as JSON.
+func textSize(members []lobby.Member) (size int) {
+	for _, m := range members {
+		size += len(m.Player) + len(`""`)
+		for _, r := range m.PlayerID {
+			if r < ' ' || r == '"' || r == '\\' || r == '\u2028' || r == '\u2029' {
+				size += len(`\u0000`)
+			} else {
+				size += utf8.RuneLen(r)
+			}
+		}
+	}
+	return size
+}
+
 // wireMembers returns what m gets of the members of l: those that it is linked
 // with and, if l has one, the roster. What would not fit is left out: peers
 // refer to the roster first, and then there are no player ids.
 func wireMembers(l *lobby.Lobby, m lobby.Member) ([]events.Peer, []events.RosterEntry) {
-	peers, roster := wirePeers(l.Peers(m)), wireRoster(l)
-	size := 0
-	for _, m := range l.Members {
-		size += len(m.Player) + len(strconv.Quote(m.PlayerID))
-	}
+	peers, roster, size := wirePeers(l.Peers(m)), wireRoster(l), textSize(l.Members)
 	for i := range peers {
 		if size > maxTwice && roster != nil {
 			peers[i].Player, peers[i].PlayerID = "", ""
