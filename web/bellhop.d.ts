@@ -4,6 +4,7 @@ export type Code =
   | "lobby_exists" | "already_in_lobby" | "not_in_lobby" | "not_host" | "request_not_found" | "peer_not_found"
   | "peer_unreachable" | "rate_limited" | "internal" | "lobby_full" | "lobby_locked" | "wrong_password"
   | "resume_failed" | "banned" | "lobby_not_found" | "host_unavailable" | "rejected_by_host" | "lobby_closed" | "no_match"
+  | "not_available"
   | "unreachable" | "connection_lost" | "timeout" | "closed" | "connection_failed";
 
 export class BellhopError extends Error {
@@ -54,11 +55,16 @@ export interface Options extends PeerOptions {
   game?: string;
   /** A JWT, or a function that returns one, if the server requires it. */
   token?: string | (() => string | Promise<string>);
+  /** Keeps this page's place for `restore`. Default sessionStorage; null keeps nothing. */
+  storage?: SlotStorage | null;
   /** Milliseconds without a message after which a ping is sent. Default 8 minutes; AWS hangs up after 10. */
   keepAlive?: number;
   /** Milliseconds after which a connection is replaced. Default 115 minutes; AWS hangs up after 120. */
   renewAfter?: number;
 }
+
+/** Part of a Storage. Anyone who reads it can take the place. */
+export type SlotStorage = Pick<Storage, "getItem" | "setItem" | "removeItem">;
 
 export interface HostOptions extends PeerOptions {
   /** 1 to 64 of A-Z a-z 0-9 _ -; without it Bellhop generates one that is easy to read aloud. */
@@ -76,8 +82,13 @@ export interface HostOptions extends PeerOptions {
   metadata?: object;
   /** What happens when the host leaves. Default "close". */
   onHostLeave?: "close" | "migrate";
+  /** Whether every member knows every other, in a star too. Default true. */
+  roster?: boolean;
   signal?: AbortSignal;
 }
+
+/** The lobby to join, or to open if there is none. The password is for both. */
+export type JoinOrHostOptions = Omit<HostOptions, "lobbyId">;
 
 export interface JoinOptions extends PeerOptions {
   password?: string;
@@ -111,6 +122,7 @@ export interface LobbyList {
 
 export interface LobbyInfo {
   lobbyId: string;
+  /** In a star without a roster, a guest's number is that of the last `update`. */
   players: number;
   maxPlayers: number;
   public: boolean;
@@ -119,8 +131,25 @@ export interface LobbyInfo {
   autoAccept: boolean;
   topology: "star" | "mesh";
   onHostLeave: "close" | "migrate";
+  /** Whether every member knows every other. Lists do not show it. */
+  roster?: boolean;
+  /** Whether the host's connection to Bellhop is gone, so nobody can join. Only `look` shows it. */
+  hostAway?: boolean;
   metadata: any;
   createdAt: string;
+}
+
+/** A player in a lobby. */
+export interface Player {
+  readonly peerId: number;
+  /** Their own description, {} without one. */
+  readonly player: any;
+  readonly isHost: boolean;
+  readonly isMe: boolean;
+  /** Whether their connection to Bellhop is gone, and their place held. */
+  readonly away: boolean;
+  /** The connection, if they are linked with this client: in a star, guests are linked only with the host. */
+  readonly peer?: Peer;
 }
 
 export interface LobbyUpdate {
@@ -185,10 +214,19 @@ export class Bellhop extends Target<BellhopEvents> {
   host(options?: HostOptions): Promise<Lobby>;
   /** Resolves when the host has admitted this client. */
   join(lobbyId: string, options?: JoinOptions): Promise<Lobby>;
+  /** Joins a lobby, or opens it if there is none. Of any number of clients at once, exactly one opens it. */
+  joinOrHost(lobbyId: string, options?: JoinOrHostOptions): Promise<Lobby>;
   /** Joins the fullest lobby that matches, or opens one. */
   quickJoin(options?: QuickJoinOptions): Promise<Lobby>;
   /** Takes a place back on another page, with its token. After any error but resume_failed, it can be tried again. */
   resume(token: string, options?: PeerOptions): Promise<Lobby>;
+  /**
+   * Takes back the place that this page had before a reload, or that another page of this tab had. Resolves with null if
+   * there is none any more. After any error it can be tried again.
+   */
+  restore(options?: PeerOptions): Promise<Lobby | null>;
+  /** Looks at a lobby, public or not. Resolves with null if there is none. */
+  look(lobbyId: string): Promise<LobbyInfo | null>;
   /** One page of the public lobbies. */
   list(options?: ListOptions): Promise<LobbyList>;
   /** Soon resumes the place on a new connection, which brings the whole state. Call it if something does not fit. */
@@ -211,6 +249,13 @@ export interface LobbyEvents {
   message: { peer: Peer; data: string | ArrayBuffer; reliable: boolean };
   failed: { peer: Peer; error: BellhopError };
   update: {};
+  /** lobby.players has changed: once for all changes of one turn. */
+  players: {};
+  playerjoin: { peerId: number; player: any };
+  /** unlinked: the host has changed in a star without a roster. They are still in, and cannot be seen any more. */
+  playerleave: { peerId: number; player: any; reason: "left" | "removed" | "timed_out" | "disconnected" | "unlinked" };
+  /** A message through Bellhop: whatever JSON holds. */
+  chat: { peerId: number; player: any; data: any };
   /** peer is null if this client is the host now. */
   host: { peer: Peer | null };
   /** lost: Bellhop cannot be reached, and the game goes on. gone: Bellhop has forgotten the lobby. */
@@ -230,6 +275,11 @@ export class Lobby extends Target<LobbyEvents> {
   readonly id: string;
   readonly me: { peerId: number; connectionId: string; player?: any };
   readonly info: LobbyInfo;
+  /**
+   * Everybody by peer id, in this order, this player too. The map never changes; after a change there is a new one. Without
+   * a roster it has this player and those linked with it.
+   */
+  readonly players: ReadonlyMap<number, Player>;
   readonly hostPeerId: number;
   /** null if this client is the host. */
   readonly host: Peer | null;
@@ -245,6 +295,19 @@ export class Lobby extends Target<LobbyEvents> {
   reject(request: JoinRequest, reason?: string): Promise<void>;
   remove(peer: Peer, options?: { reason?: string; ban?: boolean }): Promise<void>;
   update(changes: LobbyUpdate): Promise<LobbyInfo>;
+  /**
+   * Replaces this player's description: here immediately, for the others soon. While one is on its way, only the latest
+   * waits. Resolves when Bellhop has the latest. Without a connection it rejects with `unreachable` after 15 s, and the
+   * others get it as soon as there is one. If Bellhop refuses it, the previous one is back.
+   */
+  updatePlayer(player: object): Promise<void>;
+  /** Makes another member the host. Resolves when it is. */
+  setHost(to: Peer | Player | number): Promise<void>;
+  /**
+   * Sends whatever JSON can hold, at most 4 KiB, to all other members, or to a linked one. It goes through Bellhop, so it
+   * needs no connection to them. 10 a second are allowed. Resolves when Bellhop has passed it on.
+   */
+  chat(data: any, options?: { to?: Peer | Player | number }): Promise<void>;
   /**
    * Gives up this client's place. The lobby ends immediately. Without a connection it rejects with `unreachable` after
    * 15 s, and the client leaves as soon as there is one.

@@ -14,11 +14,13 @@
  * @import * as types from "./bellhop.d.ts"
  */
 
-import { BellhopError, MINUTE, SECOND, asError, backoff, camel, fire, startContent, withTimeout } from "./common.js";
+import { BellhopError, MINUTE, SECOND, asError, backoff, fire, withTimeout } from "./common.js";
+import { ENTER, Entrance } from "./entrance.js";
 import { checkOptions } from "./ice.js";
 import { ENTERING, HOST_WAIT_MS, LONGEST_HOST_WAIT_MS, Line, REPEATABLE, unreachableError } from "./line.js";
 import { Lobby } from "./lobby.js";
 import { Pauses, RenewalPacer } from "./pace.js";
+import { SavedSlot } from "./saved.js";
 import { watch } from "./wake.js";
 
 export { BellhopError } from "./common.js";
@@ -39,7 +41,7 @@ const LATE_RESUME_MS = MINUTE;
  * states, and of what each event does in each.
  * @implements {types.Bellhop}
  */
-export class Bellhop extends EventTarget {
+export class Bellhop extends Entrance {
   #url;
   #options;
   #closed = false;
@@ -60,6 +62,7 @@ export class Bellhop extends EventTarget {
   #renewTimer = 0;
   #renewals = new RenewalPacer(() => this.#renew());
   #pauses = new Pauses();
+  #saved;
   #stopWatching;
 
   /** @param {string | URL} url @param {types.Options} [options] */
@@ -69,6 +72,7 @@ export class Bellhop extends EventTarget {
     this.#url.protocol = this.#url.protocol.replace("http", "ws");
     if (options.game !== undefined) this.#url.searchParams.set("game", options.game);
     this.#options = options;
+    this.#saved = new SavedSlot(options.storage, this.#url.href);
     this.#stopWatching = watch((changed) => this.#onWake(changed));
   }
 
@@ -136,43 +140,26 @@ export class Bellhop extends EventTarget {
     return true;
   }
 
-  /** Opens a lobby with this client as its host. @param {types.HostOptions} [options] @returns {Promise<Lobby>} */
-  host(options = {}) {
-    return this.#enter("start_lobby", startContent(options), options);
-  }
-
-  /**
-   * Asks to join a lobby, and resolves when the host has admitted this client. The AbortSignal options.signal gives up.
-   * @param {string} lobbyId @param {types.JoinOptions} [options] @returns {Promise<Lobby>}
-   */
-  join(lobbyId, options = {}) {
-    return this.#enter("join_lobby", { lobby_id: lobbyId, password: options.password, player: options.player }, options);
-  }
-
-  /**
-   * Joins the fullest lobby that matches the filter. If there is none, `orStart` opens one.
-   * @param {types.QuickJoinOptions} [options] @returns {Promise<Lobby>}
-   */
-  quickJoin(options = {}) {
-    const { filter, player, orStart } = options;
-    return this.#enter("quick_join", { filter, player, or_start: orStart && startContent({ player, ...orStart }) }, options);
-  }
-
   /**
    * Takes a place back with its token. The peers find this client at its new address, and connect again. Only the error
    * resume_failed means that the place is gone.
    * @param {string} token @param {types.PeerOptions} [options] @returns {Promise<Lobby>}
    */
-  async resume(token, options = {}) {
-    const lobby = await this.#enter("resume", { resume_token: token }, options);
-    this.#resumeToken = token;
-    return lobby;
+  resume(token, options = {}) {
+    return this[ENTER]("resume", { resume_token: token }, options, token);
   }
 
-  /** Lists public lobbies. @param {types.ListOptions} [options] @returns {Promise<types.LobbyList>} */
-  async list({ filter, limit, cursor } = {}) {
-    const { content } = await this.request("list_lobbies", { filter, limit, cursor });
-    return { lobbies: content.lobbies.map(camel), cursor: content.cursor };
+  /**
+   * Takes back the place that this page had before it was reloaded. Resolves with null if there is none any more.
+   * @param {types.PeerOptions} [options] @returns {Promise<Lobby | null>}
+   */
+  async restore(options) {
+    const { token, player } = this.#saved.read();
+    return !token ? null : this.resume(token, { player, ...options }).catch((error) => {
+      if (error.code !== "resume_failed") throw error;
+      this.#saved.remove(token);
+      return null;
+    });
   }
 
   /**
@@ -188,6 +175,7 @@ export class Bellhop extends EventTarget {
     if (this.#closed) return;
     if (this.#resumeToken || this.#line?.pendingEntries) this.send("leave_lobby");
     this.#closed = true;
+    this.#saved.remove(this.#resumeToken);
     this.#lobby = this.#resumeToken = null;
     this.#stopWatching();
     clearTimeout(this.#renewTimer);
@@ -307,7 +295,7 @@ export class Bellhop extends EventTarget {
     if (this.#closed) return;
     if (event === "replaced") return this.#onReplaced(line, content);
     if (late) return this.#undoLateAnswer(line, event, content);
-    if (event === "resumed") this.#adoptLine(line);
+    if (event === "resumed") this.#adoptLine(line), this.#save();
     if (content.resume_token) this.#resumeToken = content.resume_token;
     const failed = event === "error" || event === "request_rejected";
     fire(this, event, failed ? { content, error: asError(content) } : { content });
@@ -337,6 +325,7 @@ export class Bellhop extends EventTarget {
   /** Forgets the place, which is gone. @param {string} event @param {any} content */
   #loseSlot(event, content) {
     const lobby = this.#lobby;
+    this.#saved.remove(this.#resumeToken);
     this.#lobby = this.#resumeToken = null;
     lobby?.receive(event, content);
   }
@@ -349,18 +338,26 @@ export class Bellhop extends EventTarget {
     this.#leave();
   }
 
-  /** @param {string} action @param {object} content @param {types.PeerOptions & {signal?: AbortSignal}} options */
-  async #enter(action, content, options) {
+  /** @param {string} action @param {object} content @param {types.PeerOptions & {signal?: AbortSignal}} options @param {string} [token] of a resume */
+  async [ENTER](action, content, options, token) {
     const all = { ...this.#options, ...options };
     checkOptions(all);
     this.#entriesPending++;
     try {
       const answer = await this.request(action, content, options);
-      return (this.#lobby = new Lobby(this, answer.content, all));
+      const lobby = (this.#lobby = new Lobby(this, answer.content, all));
+      if (token) this.#resumeToken = token;
+      this.#save();
+      lobby.addEventListener("players", () => this.#save()); // it might describe this player in another way
+      return lobby;
     } finally {
       this.#entriesPending--;
       setTimeout(() => this.#passEarlyEvents()); // once the caller has the lobby, and listens
     }
+  }
+
+  #save() {
+    if (this.#lobby && this.resumeToken) this.#saved.write({ token: this.resumeToken, lobbyId: this.#lobby.id, player: this.#lobby.me.player });
   }
 
   /** Passes on events that came before their lobby's answer: API Gateway promises no order. */
@@ -370,6 +367,7 @@ export class Bellhop extends EventTarget {
 
   /** Leaves the lobby, or takes the request back, however long it takes until Bellhop confirms. */
   #leave() {
+    this.#saved.remove(this.#resumeToken);
     this.#abandonedToken = this.#resumeToken;
     this.#leaving ??= this.#retryLeave().finally(() => {
       if (this.#resumeToken === this.#abandonedToken) this.#resumeToken = null;

@@ -142,7 +142,7 @@ const page = `<!doctype html><title>test</title>
     window.heard = [];
     window.lobby = await entering;
     const gone = (error) => { if (error.code !== "request_not_found") throw error; }; // they no longer wait
-    lobby.addEventListener("request", ({ request }) => request.accept().catch(gone));
+    lobby.addEventListener("request", ({ request }) => window.hold || request.accept().catch(gone)); // hold lets them wait
     lobby.addEventListener("message", ({ peer, data }) => heard.push(peer.peerId + ": " + data));
     for (const type of ["failed", "error"]) lobby.addEventListener(type, ({ error }) => { throw error; });
   };

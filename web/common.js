@@ -69,8 +69,8 @@ export function asError({ code, message, reason, field, retry_after_ms, resume_u
 }
 
 /** Returns the options of a host that Bellhop needs. @param {types.HostOptions} options */
-export function startContent({ signal, iceServers, rtc, offerer, batch, retryEvery, maxBuffered, ...content }) {
-  return snake(content);
+export function startContent({ signal, iceServers, rtc, offerer, batch, retryEvery, maxBuffered, roster = true, ...content }) {
+  return snake({ ...content, roster });
 }
 
 /** Renames an object's keys for the protocol. Nested objects stay as they are. @param {object} object @returns {any} */

@@ -8,9 +8,10 @@
  * @import * as types from "./bellhop.d.ts"
  */
 
-import { camel, fire, snake } from "./common.js";
+import { BellhopError, camel, fire, snake } from "./common.js";
 import { LATE_NEWS_MS, Members } from "./members.js";
-import { Requests, decide, sendToAll } from "./requests.js";
+import { Players } from "./players.js";
+import { Requests, decide, handOver, sendToAll } from "./requests.js";
 import { IceServers } from "./servers.js";
 
 /**
@@ -19,12 +20,14 @@ import { IceServers } from "./servers.js";
  * `leave`, `away` and `back` (a peer's connection to Bellhop dropped, and was resumed; the game goes on meanwhile), `open`
  * (data can be sent to a peer), `lost` and `restored` (not for now; again, over the same channels), `message`,
  * `drain` (there is room to send again), `failed` (no connection to a peer; error says why), `update`, `host` (it has
- * changed), `signalling` (this client's own connection: state is `lost`, `resumed` or `gone`), `error`, and `close`.
+ * changed), `players` (lobby.players has changed; `playerjoin` and `playerleave` say who is new and who is gone), `chat`,
+ * `signalling` (this client's own connection: state is `lost`, `resumed` or `gone`), `error`, and `close`.
  * @implements {types.Lobby}
  */
 export class Lobby extends EventTarget {
   #bellhop;
   #members;
+  #players;
   #requests = new Requests(this);
   #state = /** @type {State} */ ({ term: 1, isOnline: true, resumeError: null, ended: new AbortController(), reloaded: false });
   #checksHost = false;
@@ -40,14 +43,28 @@ export class Lobby extends EventTarget {
     });
     const [after, end] = [this.#after.bind(this), this.#end.bind(this)];
     Object.assign(this.#state, { options, servers, after, end, reloaded: !content.resume_token });
-    this.#members = new Members(bellhop, this, this.#requests, this.#state);
     /** @type {string} */
     this.id = content.lobby_id;
     this.me = { peerId: content.peer_id, connectionId: content.connection_id, player: options.player };
     this.hostPeerId = 1;
+    this.#players = new Players(bellhop, this, this.#state);
+    this.#members = new Members(bellhop, this, this.#requests, this.#players, this.#state);
     this.#applySnapshot(content);
+    this.#players.begin();
     this.#state.reloaded = false;
     bellhop.addEventListener("closed", () => this.#end("left"), { signal: this.#state.ended.signal });
+  }
+
+  /** Everybody by peer id. Without a roster, only this player and those linked with it. */
+  get players() {
+    return this.#players.all;
+  }
+
+  /** The settings, and the number of players. */
+  get info() {
+    const { info } = this.#state;
+    const known = info.roster || info.topology === "mesh" || this.isHost;
+    return { ...info, players: known ? this.players.size : info.players };
   }
 
   /** The members linked with this client: in a star the host has all, and each other member has only the host. */
@@ -107,6 +124,28 @@ export class Lobby extends EventTarget {
     return camel(content.lobby);
   }
 
+  /** Replaces this player's description. @param {object} player */
+  updatePlayer(player) {
+    return this.#players.update(player);
+  }
+
+  /** Makes another member the host. @param {Peer | types.Player | number} to */
+  async setHost(to) {
+    return handOver(this.#bellhop, this, this.#linked(to));
+  }
+
+  /** Sends JSON through Bellhop, to all others or to a linked member. @param {any} data @param {{to?: Peer | types.Player | number}} [options] */
+  async chat(data, { to } = {}) {
+    await this.#bellhop.request("send_message", { data, connection_id: to && this.#linked(to).connectionId });
+  }
+
+  /** @param {Peer | types.Player | number} to */
+  #linked(to) {
+    const peer = this.peer(/** @type {number} */ (typeof to === "object" ? to.peerId : to));
+    if (peer) return peer;
+    throw new BellhopError("peer_not_found", "Choose a player that is linked with this one: lobby.members has them all.");
+  }
+
   /** Gives up this client's place. The lobby ends immediately; the promise resolves when Bellhop has confirmed. */
   async leave() {
     if (this.#state.ended.signal.aborted) return;
@@ -142,8 +181,9 @@ export class Lobby extends EventTarget {
       if (!lobby.#members.hasLeft(peer_id)) lobby.#members.add(connection_id, peer_id, player);
     },
     peer_left: (lobby, { connection_id, peer_id, reason }) => {
-      const peer = lobby.peer(peer_id) ?? lobby.#members.at(connection_id);
+      const peer = lobby.peer(peer_id) ?? lobby.#members.at(connection_id) ?? lobby.#members.retired(peer_id);
       lobby.#members.markLeft(peer_id);
+      lobby.#players.left(peer_id, reason);
       if (peer && (peer.peerId ?? peer_id) === peer_id) lobby.#members.drop(peer, reason); // and not a peer that came back since
     },
     peer_disconnected: (lobby, { connection_id, peer_id }) => {
@@ -157,16 +197,41 @@ export class Lobby extends EventTarget {
       const moved = lobby.peer(peer_id)?.connectionId !== new_connection_id;
       lobby.#members.markBack(lobby.#members.add(new_connection_id, peer_id), moved);
     },
-    host_changed: (lobby, { host_connection_id, peer_id, term }) => {
+    host_changed: (lobby, { host_connection_id, peer_id, term, peers = [] }) => {
       if (term <= lobby.#state.term) return;
       lobby.#state.term = term;
+      const before = lobby.hostPeerId;
       lobby.hostPeerId = peer_id;
-      if (!lobby.isHost) lobby.#members.add(host_connection_id, peer_id);
-      fire(lobby, "host", { peer: lobby.host });
+      lobby.#members.addAll(peers); // which only the new host in a star gets
+      if (!lobby.isHost) {
+        lobby.#members.addAll([{ connection_id: host_connection_id, peer_id }]);
+        if (lobby.#state.info.topology === "star") lobby.#retire((peer) => peer.peerId !== peer_id, before);
+      }
+      lobby.#onHost(before);
     },
     lobby_updated: (lobby, content) => {
-      lobby.info = camel(content.lobby);
+      const info = (lobby.#state.info = camel(content.lobby));
+      if (info.roster) lobby.#players.expect(info.players);
       fire(lobby, "update");
+    },
+    player_joined: (lobby, { peer_id, player }) => {
+      if (!lobby.#members.hasLeft(peer_id)) lobby.#players.joined(peer_id, player);
+    },
+    player_updated: (lobby, { peer_id, player }) => {
+      if (!lobby.#members.hasLeft(peer_id)) lobby.#players.updated(peer_id, player);
+    },
+    player_away: (lobby, { peer_id }) => {
+      if (!lobby.#members.hasLeft(peer_id)) lobby.#players.setAway(peer_id, true);
+    },
+    player_back: (lobby, { peer_id }) => {
+      if (!lobby.#members.hasLeft(peer_id)) lobby.#players.back(peer_id);
+    },
+    player_left: (lobby, { peer_id, reason }) => {
+      lobby.#members.markLeft(peer_id);
+      lobby.#players.left(peer_id, reason);
+    },
+    received_message: (lobby, { peer_id, data }) => {
+      fire(lobby, "chat", { peerId: peer_id, player: lobby.players.get(peer_id)?.player ?? {}, data });
     },
     received_session_description: (lobby, content) => lobby.#onSignal("description", content),
     received_ice_candidate: (lobby, content) => lobby.#onSignal("candidates", content),
@@ -178,15 +243,17 @@ export class Lobby extends EventTarget {
       }
     },
     resumed: (lobby, content) => {
-      const here = new Set(content.peers.map((/** @type {any} */ peer) => peer.peer_id));
-      for (const peer of lobby.members) if (!here.has(peer.peerId)) lobby.#members.drop(peer, "left");
-      lobby.#state.isOnline = true;
       const before = lobby.hostPeerId;
+      lobby.#state.isOnline = true;
       lobby.#applySnapshot(content);
+      const [linked, here] = [idsOf(content.peers), idsOf(content.roster)];
+      lobby.#retire(({ peerId }) => !linked.has(peerId) && here.has(peerId), before);
+      for (const peer of lobby.members) if (!linked.has(peer.peerId)) lobby.#members.drop(peer, "left");
       lobby.#after(lobby.#requests.expect()); // Bellhop repeats them
       fire(lobby, "signalling", { state: "resumed" });
-      if (lobby.hostPeerId !== before) fire(lobby, "host", { peer: lobby.host });
+      if (lobby.hostPeerId !== before) lobby.#onHost(before);
       for (const peer of lobby.members) peer.restart();
+      lobby.#players.repeat();
     },
     disconnected: (lobby) => {
       lobby.#state.isOnline = false;
@@ -208,7 +275,7 @@ export class Lobby extends EventTarget {
 
   /** Applies the fields that lobby_started, request_accepted and resumed share. @param {any} content */
   #applySnapshot(content) {
-    this.info = camel(content.lobby);
+    this.#state.info = camel(content.lobby);
     this.me.connectionId = content.connection_id;
     if (content.ice_servers) this.#state.servers.take(content.ice_servers);
     const peers = content.peers ?? [];
@@ -216,22 +283,31 @@ export class Lobby extends EventTarget {
     const { term = this.#state.term } = content; // a newer host_changed might have come before
     if (term >= this.#state.term) this.hostPeerId = host ? host.peer_id : this.me.peerId;
     this.#state.term = Math.max(term, this.#state.term);
-    for (const { connection_id, peer_id, player, away = false } of peers) {
-      const peer = this.#members.add(connection_id, peer_id, player);
-      if (away) this.#members.markAway(peer);
-      else if (peer.away) this.#members.markBack(peer);
-    }
+    this.#players.take(content.roster ?? peers);
+    this.#members.addAll(peers);
+  }
+
+  /** Called when the host has changed. @param {number} before */
+  #onHost(before) {
+    this.#players.changed();
+    this.#requests.onHost(before === this.me.peerId);
+    fire(this, "host", { peer: this.host });
+  }
+
+  /** Retires members that are in the game, and no longer linked with this client. @param {(peer: Peer) => boolean} which @param {number} before the host */
+  #retire(which, before) {
+    for (const peer of this.members.filter(which)) this.#members.retire(peer, before !== this.me.peerId);
   }
 
   /** Handles a description or candidates of a peer. @param {"description" | "candidates"} what @param {any} content */
   #onSignal(what, content) {
-    const { connection_id: id, peer_id, player, knock } = content;
+    const { connection_id: id, peer_id, knock } = content;
     if (!this.#members.at(id)) {
       if (this.#members.hasLeft(id) || this.#members.hasLeft(peer_id)) return;
       // From a new address: Bellhop names the peer.
-      if (this.peer(peer_id)) this.#members.markBack(this.#members.add(id, peer_id, player), true);
+      if (this.peer(peer_id)) this.#members.markBack(this.#members.add(id, peer_id), true);
     }
-    const peer = this.#members.add(id, peer_id, player);
+    const peer = this.#members.add(id, peer_id);
     if (!knock) peer.receive(what, content);
   }
 
@@ -263,4 +339,9 @@ export class Lobby extends EventTarget {
     this.#requests.clear();
     fire(this, "close", { reason, ...details });
   }
+}
+
+/** @param {any[]} [list] of peers, or of a roster */
+function idsOf(list = []) {
+  return new Set(list.map(({ peer_id }) => peer_id));
 }

@@ -4,10 +4,11 @@
  *
  * @import { Bellhop } from "./bellhop.js"
  * @import { Lobby } from "./lobby.js"
+ * @import { Players } from "./players.js"
  * @import { Requests } from "./requests.js"
  * @import { IceServers } from "./servers.js"
  * @import * as types from "./bellhop.d.ts"
- * @typedef {{options: types.Options, servers: IceServers, term: number, isOnline: boolean, reloaded: boolean, ended: AbortController,
+ * @typedef {{info: types.LobbyInfo, options: types.Options, servers: IceServers, term: number, isOnline: boolean, reloaded: boolean, ended: AbortController,
  *   resumeError: BellhopError | null, after: (act: () => void, ms?: number) => void, end: (reason: string, details?: object) => void}} State
  */
 
@@ -19,6 +20,8 @@ import { Peer } from "./peer.js";
 const MAX_RELAYED = (28 << 10) - 512;
 /** How long a place is held, from the event on: resume_until is from the server's clock, which can differ. */
 const GRACE_MS = MINUTE;
+/** The longest that two members stay connected which are no longer linked. */
+const LONGEST_RETIREMENT_MS = 30 * SECOND;
 /** How long to wait for a late event that would explain a mismatch. */
 export const LATE_NEWS_MS = 3 * SECOND;
 
@@ -27,17 +30,23 @@ export class Members {
   #bellhop;
   #lobby;
   #requests;
+  #players;
   #state;
   #peers = /** @type {Set<Peer>} */ (new Set());
+  #retired = /** @type {Map<Peer, {at: number, heardAt: number, isGuest: boolean}>} */ (new Map()); // in the game, and no longer linked
   #byConn = /** @type {Map<string, Peer>} */ (new Map()); // by connection id, previous ones too
   #leftIds = new Set(); // connection and peer ids of peers that have left: their late messages are ignored
   #absences;
 
-  /** @param {Bellhop} bellhop @param {Lobby} lobby @param {Requests} requests @param {State} state of the lobby, which both share */
-  constructor(bellhop, lobby, requests, state) {
+  /**
+   * @param {Bellhop} bellhop @param {Lobby} lobby @param {Requests} requests @param {Players} players
+   * @param {State} state of the lobby, which all share
+   */
+  constructor(bellhop, lobby, requests, players, state) {
     this.#bellhop = bellhop;
     this.#lobby = lobby;
     this.#requests = requests;
+    this.#players = players;
     this.#state = state;
     this.#absences = new Absences(bellhop, (peer, error) => this.#onPollAnswer(peer, error));
   }
@@ -83,32 +92,39 @@ export class Members {
    * @param {string} connectionId @param {number} [peerId] @param {any} [player]
    */
   add(connectionId, peerId, player) {
-    const known = (peerId !== undefined && this.get(peerId)) || this.#byConn.get(connectionId);
+    const known = (peerId !== undefined && (this.get(peerId) ?? this.#restore(peerId))) || this.#byConn.get(connectionId);
     const peer = known || this.#create(peerId);
     this.welcome(connectionId);
-    this.#requests.settle(connectionId);
+    const waited = this.#requests.settle(connectionId);
     this.#byConn.set(connectionId, peer);
-    Object.assign(peer, { connectionId, peerId: peerId ?? peer.peerId, player: player ?? peer.player });
+    const id = peerId ?? peer.peerId;
+    Object.assign(peer, { connectionId, peerId: id, player: id && this.#players.joined(id, player ?? waited?.player) });
     if (!known) fire(this.#lobby, "join", { peer });
     return peer;
+  }
+
+  /** Adds the peers of a list. @param {any[]} peers */
+  addAll(peers) {
+    for (const { connection_id, peer_id, player, away = false } of peers) {
+      const peer = this.add(connection_id, peer_id, player);
+      if (away) this.markAway(peer);
+      else if (peer.away) this.markBack(peer);
+    }
   }
 
   /** @param {number} [peerId] */
   #create(peerId = Infinity) {
     const [lobby, state] = [this.#lobby, this.#state];
     const higher = lobby.me.peerId > peerId;
-    const byHost = state.options.offerer === "host" && state.term === 1 && lobby.info.topology === "star";
+    const byHost = state.options.offerer === "host" && state.term === 1 && state.info.topology === "star";
     const peer = new Peer({
       ...state.options,
       iceServers: state.servers.all,
       polite: higher,
       offers: state.reloaded || (byHost ? lobby.isHost : higher),
       maxRelayed: MAX_RELAYED,
-      reachable: () => state.isOnline && !state.resumeError && !peer.away,
-      relay: (action, content) => { // a new host learns its peers from these fields
-        const { peerId: peer_id, player } = lobby.me;
-        this.#bellhop.send(action, { connection_id: peer.connectionId, peer_id, player, ...content });
-      },
+      reachable: () => state.isOnline && !state.resumeError && !peer.away && this.#peers.has(peer),
+      relay: (action, content) => this.#peers.has(peer) && this.#bellhop.send(action, { connection_id: peer.connectionId, ...content }),
     });
     this.#listen(peer);
     this.#peers.add(peer);
@@ -118,13 +134,16 @@ export class Members {
   /** @param {Peer} peer */
   #listen(peer) {
     for (const name of ["open", "lost", "restored", "message", "drain", "failed", "error"]) {
-      const pass = (/** @type {any} */ { data, reliable, error }) => fire(this.#lobby, name, { peer, data, reliable, error });
-      peer.addEventListener(name, pass);
+      peer.addEventListener(name, (/** @type {any} */ { data, reliable, error }) => {
+        const retired = this.#retired.get(peer);
+        if (retired) retired.heardAt = performance.now();
+        if (!retired || name === "message") fire(this.#lobby, name, { peer, data, reliable, error });
+      });
     }
     peer.addEventListener("lost", () => this.#state.resumeError && this.giveUp(peer, "disconnected"));
     peer.addEventListener("close", () => {
       const { resumeError, ended, isOnline } = this.#state;
-      if (resumeError) this.drop(peer, "disconnected"); // otherwise Bellhop sends an event about it
+      if (resumeError && this.#peers.has(peer)) this.drop(peer, "disconnected"); // otherwise Bellhop sends an event about it
       else if (!ended.signal.aborted && isOnline && this.#peers.has(peer) && !peer.away) this.#absences.watch(peer, [LATE_NEWS_MS]);
       this.endIfAlone();
     });
@@ -134,6 +153,7 @@ export class Members {
   markAway(peer) {
     if (peer.away) return;
     peer.away = true;
+    this.#players.changed();
     this.#absences.watch(peer);
     fire(this.#lobby, "away", { peer, resumeUntil: new Date(Date.now() + GRACE_MS) });
   }
@@ -143,6 +163,7 @@ export class Members {
     this.#absences.forget(peer);
     const back = peer.away || moved;
     peer.away = false;
+    this.#players.changed();
     if (back) fire(this.#lobby, "back", { peer });
     peer.restart();
   }
@@ -168,7 +189,7 @@ export class Members {
    * @param {Peer} peer @param {"timed_out" | "disconnected"} reason
    */
   giveUp(peer, reason) {
-    if (peer.state === "open") return;
+    if (peer.state === "open" || !this.#peers.has(peer)) return;
     if (peer.connection.connectionState !== "disconnected") return this.drop(peer, reason);
     this.#state.after(() => {
       this.giveUp(peer, reason);
@@ -178,12 +199,61 @@ export class Members {
 
   /** @param {Peer} peer @param {string} reason */
   drop(peer, reason) {
-    if (!this.#peers.delete(peer)) return;
-    for (const [id, at] of this.#byConn) if (at === peer && this.#byConn.delete(id)) this.#leftIds.add(id);
-    this.#absences.forget(peer);
+    if (!this.#remove(peer) && !this.#retired.delete(peer)) return;
+    if (peer.peerId) this.#players.left(peer.peerId, reason);
     peer.close();
     fire(this.#lobby, "leave", { peer, reason });
     this.endIfAlone();
+  }
+
+  /** @param {Peer} peer */
+  #remove(peer) {
+    if (!this.#peers.delete(peer)) return false;
+    for (const [id, at] of this.#byConn) if (at === peer && this.#byConn.delete(id)) this.#leftIds.add(id);
+    this.#absences.forget(peer);
+    return true;
+  }
+
+  // Members of a star that are no longer linked, since the host has changed
+
+  /**
+   * Removes a member that is still in the game. Its channels stay open for messages that are on their way: a guest closes
+   * them once it has the new host's, and the previous host waits for that.
+   * @param {Peer} peer @param {boolean} isGuest whether this client was the other's guest
+   */
+  retire(peer, isGuest) {
+    if (!this.#remove(peer)) return;
+    this.#retired.set(peer, { at: performance.now(), heardAt: performance.now(), isGuest });
+    if (peer.peerId) this.#players.unlinked(peer.peerId, peer.away);
+    this.#state.after(() => this.#checkRetired(peer), SECOND);
+  }
+
+  /** Returns a former member that is still connected, and linked again. @param {number} peerId */
+  #restore(peerId) {
+    const peer = [...this.#retired.keys()].find((peer) => peer.peerId === peerId);
+    if (!peer) return undefined;
+    this.#retired.delete(peer);
+    this.#peers.add(peer);
+    peer.restart();
+    return peer;
+  }
+
+  /** The former member with a number. @param {number} peerId */
+  retired(peerId) {
+    return [...this.#retired.keys()].find((peer) => peer.peerId === peerId);
+  }
+
+  /** Closes a former member's connection when it is of no use any more. @param {Peer} peer */
+  #checkRetired(peer) {
+    const retired = this.#retired.get(peer);
+    if (!retired) return;
+    const { at, heardAt, isGuest } = retired;
+    const now = performance.now();
+    const quiet = isGuest && this.#lobby.host?.state === "open" && peer.buffered === 0 && now - heardAt >= SECOND;
+    if (peer.state === "open" && !quiet && now - at < LONGEST_RETIREMENT_MS) return this.#state.after(() => this.#checkRetired(peer), SECOND);
+    if (isGuest && peer.state !== "open" && this.#state.info.onHostLeave === "migrate") this.#bellhop.renew(); // it might have left, and the event was lost
+    this.#retired.delete(peer);
+    peer.close();
   }
 
   /** A lobby that Bellhop has forgotten ends with its last peer. */
@@ -194,8 +264,9 @@ export class Members {
 
   end() {
     this.#absences.end();
-    for (const peer of this.#peers) peer.close();
+    for (const peer of [...this.#peers, ...this.#retired.keys()]) peer.close();
     this.#peers.clear();
+    this.#retired.clear();
     this.#byConn.clear();
   }
 }

@@ -1,6 +1,6 @@
 // @ts-check
 /**
- * The requests of players who wait, and actions of a lobby that take more than one step. Import from bellhop.js.
+ * The requests of players who wait, and actions that take more than one step. Import from bellhop.js.
  *
  * @import { Bellhop } from "./bellhop.js"
  * @import { Lobby } from "./lobby.js"
@@ -22,7 +22,7 @@ export class Requests {
   }
 
   get all() {
-    return [...this.#all.values()];
+    return this.#lobby.isHost ? [...this.#all.values()] : []; // a request can come before the event that makes this client the host
   }
 
   /** @param {any} content of request_to_join */
@@ -35,18 +35,28 @@ export class Requests {
       reject: (/** @type {string} */ reason) => this.#lobby.reject(request, reason),
     };
     this.#all.set(connection_id, request);
-    fire(this.#lobby, "request", { request });
+    if (this.#lobby.isHost) fire(this.#lobby, "request", { request });
   }
 
   /** The player no longer waits. @param {string} connectionId */
   cancel(connectionId) {
-    const request = this.#all.get(connectionId);
-    if (this.#all.delete(connectionId)) fire(this.#lobby, "cancel", { request });
+    const request = this.settle(connectionId);
+    if (request && this.#lobby.isHost) fire(this.#lobby, "cancel", { request });
   }
 
-  /** The player has been admitted or rejected. @param {string} connectionId */
+  /** The player has been admitted or rejected. Returns the request. @param {string} connectionId */
   settle(connectionId) {
+    const request = this.#all.get(connectionId);
     this.#all.delete(connectionId);
+    return request;
+  }
+
+  /** Called when the host has changed: the requests are the new one's. @param {boolean} wasHost */
+  onHost(wasHost) {
+    const { isHost } = this.#lobby;
+    if (wasHost === isHost) return;
+    for (const request of this.#all.values()) fire(this.#lobby, isHost ? "request" : "cancel", { request });
+    if (!isHost) this.#all.clear();
   }
 
   /** Expects Bellhop to repeat all requests, and returns a function that cancels those that it has not. */
@@ -100,4 +110,19 @@ export function sendToAll(peers, data, options) {
   }
   if (failure) throw failure;
   return reached;
+}
+
+/**
+ * Makes a member the host, and resolves once it is, also if an answer or the event was lost.
+ * @param {Bellhop} bellhop @param {Lobby} lobby @param {Peer} peer
+ */
+export async function handOver(bellhop, lobby, peer) {
+  for (let again = false; ; again = true) {
+    const error = await bellhop.request("set_host", { connection_id: peer.connectionId }).then(() => null, (error) => error);
+    if (lobby.hostPeerId === peer.peerId && (!error || again)) return;
+    if (!error) break;
+    if (again || error.code !== "connection_lost") throw error; // a resume shows the result
+  }
+  bellhop.renew();
+  await new Promise((resolve) => ["host", "close"].forEach((type) => lobby.addEventListener(type, resolve, { once: true })));
 }
