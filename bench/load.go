@@ -31,7 +31,7 @@ type pair struct{ host, joiner *end }
 type end struct {
 	conn   net.Conn
 	frame  []byte      // what it sends
-	want   []byte      // the frame that it gets for the other's message
+	want   []byte      // the frame it receives when the other end sends
 	burst  []byte      // as many frames as can be in flight
 	sent   []time.Time // send times of its messages in flight, in order
 	buffer []byte      // read buffer

@@ -22,8 +22,8 @@ type Filter struct{ conditions []condition }
 // A condition holds for a lobby if all its tests hold for the lobby's value at
 // its path.
 type condition struct {
-	key   string   // of the lobby; if it is the metadata:
-	path  []string // names inside the metadata
+	key   string   // a member of the lobby in a list, such as "players"
+	path  []string // if key is "metadata", the names inside it
 	tests []test
 }
 

@@ -94,8 +94,8 @@ func (h *Handler) gone(ctx context.Context, conn string) error {
 	return err
 }
 
-// drop tells a lobby that conn is gone. It returns until when conn's slot is
-// held, or the zero time if it is not.
+// drop disconnects conn from a lobby. It returns the end of the grace for which
+// conn's slot is held, or the zero time if the slot is not held.
 func (h *Handler) drop(ctx context.Context, key lobby.Key, conn string) (until time.Time, err error) {
 	l, err := h.update(ctx, change{key: key}, func(l *lobby.Lobby) error {
 		if m, _ := l.Member(conn); m.Away() {

@@ -50,7 +50,7 @@ func (s peerIDs) join(i int) peerIDs {
 	return slices.Delete(s, i, i+1)
 }
 
-// nearest returns the range with the smallest gap before it.
+// nearest returns the index of the range with the smallest gap before it.
 func (s peerIDs) nearest() (at int) {
 	for i, gap := 1, math.MaxInt; i < len(s); i++ {
 		if d := s[i][0] - s[i-1][1]; d < gap {

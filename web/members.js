@@ -55,7 +55,7 @@ export class Members {
     return [...this.#peers];
   }
 
-  /** The member with a number. @param {number} peerId */
+  /** The member with a peer id, or undefined. @param {number} peerId */
   get(peerId) {
     return this.all.find((peer) => peer.peerId === peerId);
   }

@@ -83,9 +83,9 @@ func (g *Gateway) event(c *connection, kind, route string, r requestIDs, now tim
 	}
 }
 
-// headersOf returns a handshake's headers as AWS passes them on: with AWS's
-// own, without those of the upgrade, and in the client's spelling, which
-// net/http has changed.
+// headersOf returns a handshake's headers as AWS passes them on. It adds AWS's
+// own headers and leaves out those of the upgrade. It restores the client's
+// spelling of names, which net/http changes.
 func (g *Gateway) headersOf(r *http.Request, sourceIP string) map[string][]string {
 	h := map[string][]string{"Host": {r.Host}}
 	for name, values := range r.Header {

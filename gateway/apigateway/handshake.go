@@ -62,7 +62,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	g.register(c) // before the client has its answer: it can tell others of itself, and they can post to it immediately
 	c.flush()
-	go c.serve(early) // a new goroutine, since net/http's has a deep stack by now, and keeps the request
+	go c.serve(early) // not in net/http's goroutine: its stack is deep, and it keeps the request
 }
 
 // check returns the error of a handshake by RFC 6455, section 4.2.1, or 0.

@@ -200,8 +200,8 @@ func (p *process) invoke(inv *invocation) answer {
 }
 
 // took reports whether a process that has ended without an answer might have
-// begun with the event. It might if the whole event was written to it: the
-// system does not say whether a process has read what was sent to it.
+// handled the event. If the whole event was written to the process, took
+// returns true: the system does not tell whether the process has read it.
 func (p *process) took(inv *invocation) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()

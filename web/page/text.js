@@ -28,7 +28,7 @@ export function clean(value, limit = 24) {
 /** The class of a player's colour, the same on its dot and in the list. @param {number} peerId */
 export const colourOf = (peerId) => `c${peerId % 8}`;
 
-/** A stranger's words in a sentence, kept apart from it whatever their direction. @param {string} text */
+/** A stranger's words in a sentence. Text from right to left does not disturb the sentence. @param {string} text */
 export const bdi = (text) => make("bdi", { textContent: text });
 
 /**

@@ -24,7 +24,7 @@ class World {
     this.#run();
   }
 
-  /** Calls f after ms, and then again every so many, unless the caller's life is over by then. */
+  /** Calls f after ms, then every `again` ms if that is not 0, until the caller's life ends. */
   set(life, f, ms, again = 0) {
     this.#timers.set(++this.#id, { life, f, again, at: this.now + Math.max(0, Number(ms) || 0) });
     return this.#id;
