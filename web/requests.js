@@ -105,7 +105,7 @@ export function sendToAll(peers, data, options) {
     try {
       if (peer.send(data, options)) reached++;
     } catch (error) {
-      failure ??= error; // thrown after all others have it
+      failure ??= error; // this one throws, once all others have it
     }
   }
   if (failure) throw failure;

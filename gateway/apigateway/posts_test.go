@@ -214,31 +214,9 @@ func TestPostsDoNotMix(t *testing.T) {
 	}
 }
 
-// TestAnotherLibrary checks that the client of a library that checks all frames
-// accepts them.
-func TestAnotherLibrary(t *testing.T) {
-	_, address := serve(t, Config{})
-	c, _, err := websocket.Dial(t.Context(), "ws://"+address, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c.SetReadLimit(MaxMessage)
-	for _, size := range []int{0, 1, 125, 126, 4000, MaxFrame} {
-		want := strings.Repeat("é", size/2)
-		if err := c.Write(t.Context(), websocket.MessageText, []byte(want)); err != nil {
-			t.Fatal(err)
-		}
-		if _, got, err := c.Read(t.Context()); err != nil || string(got) != want {
-			t.Fatalf("%d bytes came back as %d: %v", size, len(got), err)
-		}
-	}
-	if err := c.Close(websocket.StatusNormalClosure, "done"); err != nil {
-		t.Error(err)
-	}
-}
-
 // TestWithoutRawConn checks that a connection without access to its file
-// descriptor, as with TLS, works as well.
+// descriptor, as with TLS, works as well, with a library that checks all
+// frames.
 func TestWithoutRawConn(t *testing.T) {
 	var g *Gateway
 	g = New(Config{Invoke: echo(&g), Log: slog.New(slog.DiscardHandler)})
