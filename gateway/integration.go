@@ -207,6 +207,7 @@ func (o options) invokeAPI(st *stack.Stack) map[string]apigateway.Invoker {
 func (o options) newServer(c server.Config) *server.Server {
 	c.Sockets.Stage = cmp.Or(c.Sockets.Stage, o.stage)
 	c.Sockets.Idle, c.Sockets.Lifetime, c.Sockets.Ping, c.Sockets.TrustProxy = o.idle, o.lifetime, o.ping, o.trustProxy
+	c.Sockets.PerNetwork = o.perNetwork
 	o.faultFlags.apply(&c)
 	return server.New(c)
 }

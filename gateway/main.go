@@ -50,6 +50,7 @@ type options struct {
 	stage          string
 	rate           float64
 	messages       float64
+	perNetwork     int
 	auth           identity.Config
 	authSecretFile string
 	verifier       *identity.Verifier
@@ -138,6 +139,8 @@ func (o *options) sharedFlags(f *flag.FlagSet) {
 func (o *options) handlerFlags(f *flag.FlagSet) {
 	f.Float64Var(&o.rate, "rate", 100, "limit of `n` actions a second for each client")
 	f.Float64Var(&o.messages, "messages", 10, "limit of `n` messages a second that each client sends to others by send_message; 0 turns them off")
+	f.IntVar(&o.perNetwork, "per-network", 64, "limit of `n` connections at the same time from one IPv4 address or IPv6 /64 network, except from private\n"+
+		"ones; 0 sets none")
 	f.DurationVar(&o.grace, "grace", 60*time.Second, "`duration` for which the slot of a dropped player is kept")
 	f.StringVar(&o.table, "table", "", "`name` of a DynamoDB table for lobbies, which then outlive this program; without it they are in memory")
 	f.StringVar(&o.dynamodb, "dynamodb-endpoint", "", "`url` of a DynamoDB on this machine, where the table is created if it is missing")

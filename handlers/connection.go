@@ -3,7 +3,6 @@ package handlers
 import (
 	"context"
 	"errors"
-	"net/netip"
 	"time"
 
 	awsevents "github.com/aws/aws-lambda-go/events"
@@ -50,20 +49,6 @@ func (h *Handler) identify(ctx context.Context, a incoming, game string) (player
 		return "", &identity.Refusal{Status: 401, Message: "Give the parameter token once."}
 	}
 	return h.Identity.Verify(ctx, a.query["token"], game)
-}
-
-// addressOf returns what a ban of an address covers: an IPv4 address, or the
-// /64 of an IPv6 address, which is a household's. It returns "" if there is
-// none.
-func addressOf(source string) string {
-	ip, err := netip.ParseAddr(source)
-	if err != nil {
-		return ""
-	}
-	if ip = ip.Unmap().WithZone(""); ip.Is4() {
-		return ip.String()
-	}
-	return netip.PrefixFrom(ip, 64).Masked().String()
 }
 
 func refuse(code int, why string) awsevents.APIGatewayProxyResponse {

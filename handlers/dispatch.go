@@ -14,6 +14,7 @@ import (
 
 	"bellhop/events"
 	"bellhop/internal/deadline"
+	"bellhop/internal/network"
 )
 
 // incoming holds what a route needs from an event of API Gateway.
@@ -106,11 +107,14 @@ func status(code int) awsevents.APIGatewayProxyResponse {
 func (h *Handler) message(ctx context.Context, a incoming) awsevents.APIGatewayProxyResponse {
 	req := actionPool.Get().(*action)
 	defer actionPool.Put(req)
-	req.conn, req.reference, req.address, req.now = a.conn, a.reference, addressOf(a.address), h.Now()
+	req.conn, req.reference, req.address, req.now = a.conn, a.reference, network.Of(a.address), h.Now()
 	req.client = h.client(a.conn)
 	work, end := workingTime(ctx)
 	defer end()
 	h.answer(ctx, req, caught(func() error { return h.act(work, req, a.body) }))
+	if req.client.floods(req.now) {
+		h.hangUp(ctx, req)
+	}
 	return status(200)
 }
 

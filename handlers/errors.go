@@ -46,6 +46,7 @@ var wireErrors = []struct {
 	{err: errNoMatch, code: events.Internal, message: "There is no such lobby with a free place; start one, or try again later.", rejects: events.NoMatch},
 	{err: errClosed, code: events.Internal, message: "The lobby has closed.", rejects: events.LobbyClosedCode},
 	{err: lobby.ErrHostAway, code: events.Internal, message: hostIsAway, rejects: events.HostUnavailable},
+	{err: lobby.ErrTooOften, code: events.RateLimited, message: "Change the settings less often, and try again after retry_after_ms milliseconds."},
 	{err: ErrBusy, code: events.RateLimited, message: "The receiver cannot keep up; slow down."},
 	{err: store.ErrThrottled, code: events.RateLimited, message: "Too much is going on for now; try again after retry_after_ms milliseconds."},
 }

@@ -1,6 +1,10 @@
 package handlers
 
 import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -44,7 +48,13 @@ func tooFast(wait time.Duration) error {
 }
 
 // A limiter is a bucket of actions. Call fill before anything else.
-type limiter struct{ bucket rate.Limiter }
+type limiter struct {
+	bucket rate.Limiter
+
+	mu      sync.Mutex
+	refusal time.Time // the last one
+	since   time.Time // the first of those without a pause between them
+}
 
 // fill makes l a full bucket of size burst that fills at perSecond actions a
 // second.
@@ -60,8 +70,40 @@ func (l *limiter) spend(now time.Time) (wait time.Duration) {
 	if l.bucket.AllowN(now, 1) {
 		return 0
 	}
+	l.refused(now)
 	missing := 1 - l.bucket.TokensAt(now)
 	return time.Duration(missing / float64(l.bucket.Limit()) * float64(time.Second))
+}
+
+// A client that is refused again and again without a pause, for so long, does
+// not heed retry_after_ms.
+const (
+	floodTime  = 10 * time.Second
+	floodPause = time.Second
+)
+
+func (l *limiter) refused(now time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if now.Sub(l.refusal) > floodPause {
+		l.since = now
+	}
+	l.refusal = now
+}
+
+// floods reports whether the client has been refused for floodTime.
+func (l *limiter) floods(now time.Time) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.refusal.Equal(now) && l.refusal.Sub(l.since) >= floodTime
+}
+
+// hangUp disconnects a sender that floods.
+func (h *Handler) hangUp(ctx context.Context, req *action) {
+	h.Log.LogAttrs(ctx, slog.LevelWarn, "client disconnected that sends too much", slog.String("connection_id", req.conn))
+	if err := h.Poster.Hangup(ctx, req.conn); err != nil && !errors.Is(err, ErrGone) {
+		h.logFault(ctx, req.conn, req.reference, "", err)
+	}
 }
 
 // pay takes n more actions out of the bucket, which can leave it in debt.

@@ -28,42 +28,65 @@ func (h *Handler) listLobbies(ctx context.Context, req *action) error {
 		return &events.Error{Code: events.InvalidField, Field: "cursor", Message: "Leave \"cursor\" out to start the list anew; this one is of another."}
 	}
 	list := events.LobbyList{Lobbies: []json.RawMessage{}}
-	for l, err := range h.find(ctx, req, at.Game, lobby.Newest, after, c.Limit+1, c.Filter) {
+	s := search{game: at.Game, order: lobby.Newest, after: after, filter: c.Filter, first: c.Limit + 1, reads: listReads}
+	for l, err := range h.find(ctx, req, &s) {
 		if err != nil {
 			return err
 		}
 		if len(list.Lobbies) == c.Limit || !list.Add(wireListing(l)) {
-			list.Cursor = cursor(after, at.Game)
+			s.after, s.more = after, true
 			break
 		}
 		after = l.Position
 	}
+	if s.more {
+		list.Cursor = cursor(s.after, at.Game)
+	}
 	return h.reply(ctx, req, list)
 }
+
+// How often one action reads a list. A client can go on from a cursor, and
+// pays for that.
+const (
+	listReads  = 2
+	quickReads = 4
+)
 
 // maxListed limits one read of a list: DynamoDB returns about 1 MB at most.
 const maxListed = 1000
 
-// find returns the lobbies of game that filter selects, in an order, from a
-// position on. It first reads n of the list. Each time that is not enough, it
-// reads four times as many, and the sender pays for that.
-func (h *Handler) find(ctx context.Context, req *action, game string, o *lobby.Order, after lobby.Position, n int, filter events.Filter) iter.Seq2[lobby.Listing, error] {
+// A search reads the list of a game in an order.
+type search struct {
+	game   string
+	order  *lobby.Order
+	filter events.Filter
+	first  int            // how many lobbies it reads first
+	reads  int            // how often it reads at most
+	after  lobby.Position // what has been read, or skipped
+	more   bool           // there are others after that
+}
+
+// find returns the lobbies that the filter of s selects, from s.after on. Each
+// time that what it has read is not enough, it reads four times as many, and
+// the sender pays for that.
+func (h *Handler) find(ctx context.Context, req *action, s *search) iter.Seq2[lobby.Listing, error] {
 	return func(yield func(lobby.Listing, error) bool) {
-		for more, read := true, 0; more; n, read = min(4*n, maxListed), read+1 {
+		s.more = true
+		for read, n := 0, s.first; s.more && read < s.reads; read, n = read+1, min(4*n, maxListed) {
 			if read > 0 {
 				req.pay(guessCost)
 			}
 			var page []lobby.Listing
 			var err error
-			if page, more, err = h.Store.List(ctx, game, o, after, n); err != nil {
+			if page, s.more, err = h.Store.List(ctx, s.game, s.order, s.after, n); err != nil {
 				yield(lobby.Listing{}, err)
 				return
 			}
 			for _, l := range page {
-				if filter.Matches(wireListing(l)) && !yield(l, nil) {
+				if s.filter.Matches(wireListing(l)) && !yield(l, nil) {
 					return
 				}
-				after = l.Position
+				s.after = l.Position
 			}
 		}
 	}

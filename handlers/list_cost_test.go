@@ -21,16 +21,16 @@ func TestListCost(t *testing.T) {
 		says    string
 		want    float64
 	}{
-		"an empty game":                            {0, fmt.Sprintf(list, ""), 1},
-		"an empty game, by a filter":               {0, fmt.Sprintf(list, none), 1},
-		"a page, and the list ends":                {20, fmt.Sprintf(list, ""), 1},
-		"a page, and the list goes on":             {40, fmt.Sprintf(list, ""), 1},
-		"a filter that picks none of one page":     {20, fmt.Sprintf(list, none), 1},
-		"a filter that picks none of two reads":    {40, fmt.Sprintf(list, none), 1 + handlers.GuessCost},
-		"a filter that picks none of three reads":  {110, fmt.Sprintf(list, none), 1 + 2*handlers.GuessCost},
-		"quick_join in an empty game":              {0, fmt.Sprintf(quick, ""), 1},
-		"quick_join by a filter that picks none":   {4, fmt.Sprintf(quick, none), 1},
-		"quick_join that finds nothing and starts": {0, fmt.Sprintf(quick, `"or_start":{}`), handlers.GuessCost},
+		"an empty game":                             {0, fmt.Sprintf(list, ""), 1},
+		"an empty game, by a filter":                {0, fmt.Sprintf(list, none), 1},
+		"a page, and the list ends":                 {20, fmt.Sprintf(list, ""), 1},
+		"a page, and the list goes on":              {40, fmt.Sprintf(list, ""), 1},
+		"a filter that picks none of one page":      {20, fmt.Sprintf(list, none), 1},
+		"a filter that picks none of two reads":     {40, fmt.Sprintf(list, none), 1 + handlers.GuessCost},
+		"a filter that picks none of a longer list": {110, fmt.Sprintf(list, none), 1 + handlers.GuessCost},
+		"quick_join in an empty game":               {0, fmt.Sprintf(quick, ""), 1},
+		"quick_join by a filter that picks none":    {4, fmt.Sprintf(quick, none), 1},
+		"quick_join that finds nothing and starts":  {0, fmt.Sprintf(quick, `"or_start":{}`), handlers.GuessCost},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := handlerstest.New()

@@ -175,7 +175,7 @@ func (h *Handler) updateLobby(ctx context.Context, req *action) error {
 			}
 			s.Password = &hash
 		}
-		return l.Set(req.conn, s)
+		return l.Set(req.conn, s, req.now)
 	})
 	if err == nil {
 		req.payForReceivers(l)

@@ -55,7 +55,7 @@ var conditions = []struct {
 
 // TestPages checks that the pages of list_lobbies together have every lobby
 // that stays: none twice, none missing, the newest first. A page is short only
-// at the end of the list, or if an event can hold no more.
+// at the end of the list, if an event can hold no more, or by a filter.
 func TestPages(t *testing.T) {
 	t.Run("memory", func(t *testing.T) {
 		rapid.Check(t, func(t *rapid.T) { newWalker(handlerstest.New()).goes(t, walks.Draw(t, "walk")) })
@@ -154,7 +154,7 @@ func (w *walker) page(t rapid.TB, limit int, filter, cursor string) (ids []strin
 	for _, l := range list.Content.Lobbies {
 		ids = append(ids, l.LobbyID)
 	}
-	if list.Content.Cursor != "" && len(ids) < limit && len(heard[0]) < events.MaxEvent-3<<10 {
+	if list.Content.Cursor != "" && len(ids) < limit && len(heard[0]) < events.MaxEvent-3<<10 && filter == "" {
 		t.Fatalf("a page of %d lobbies in %d bytes is short", len(ids), len(heard[0]))
 	}
 	return ids, list.Content.Cursor

@@ -119,7 +119,8 @@ func (h *Handler) open(ctx context.Context, q *quickSearch, n int) (open []lobby
 	if err != nil {
 		return nil, err
 	}
-	for l, err := range h.find(ctx, q.action, at.Game, lobby.Fullest, "", n, q.Filter) {
+	s := search{game: at.Game, order: lobby.Fullest, filter: q.Filter, first: n, reads: quickReads}
+	for l, err := range h.find(ctx, q.action, &s) {
 		if err != nil {
 			return nil, err
 		}

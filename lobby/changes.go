@@ -159,14 +159,27 @@ type Settings struct {
 	Password, Metadata         *string
 }
 
-// Set changes settings. It returns ErrNotHost or ErrTooFew.
-func (l *Lobby) Set(host string, s Settings) error {
+// SettingsPace is the time that each change of a lobby's settings is paid for
+// by. MaxSettings changes can come at once.
+const (
+	SettingsPace = 200 * time.Millisecond
+	MaxSettings  = 5
+)
+
+// Set changes settings. All members are notified, so the lobby itself limits
+// how often: many processes might handle its host. Set returns ErrNotHost,
+// ErrTooFew or ErrTooOften.
+func (l *Lobby) Set(host string, s Settings, now time.Time) error {
+	paid := max(l.SettingsAt, now.UnixMilli()) + SettingsPace.Milliseconds()
 	switch {
 	case l.Host().Conn != host:
 		return ErrNotHost
+	case paid-now.UnixMilli() > MaxSettings*SettingsPace.Milliseconds():
+		return ErrTooOften
 	case s.MaxPlayers != nil && *s.MaxPlayers < len(l.Members):
 		return ErrTooFew
 	}
+	l.SettingsAt = paid
 	set(&l.MaxPlayers, s.MaxPlayers)
 	set(&l.Public, s.Public)
 	set(&l.Locked, s.Locked)

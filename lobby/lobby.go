@@ -45,6 +45,7 @@ var (
 	ErrNoSuchSlot     = errors.New("token owns no slot")
 	ErrWrongPassword  = errors.New("password is not the lobby's")
 	ErrHostAlready    = errors.New("connection is the host already")
+	ErrTooOften       = errors.New("settings change too often")
 	ErrAway           = errors.New("member's connection is gone")
 	ErrCannotFollow   = errors.New("a member's dialect has no word for a new host")
 )
@@ -73,6 +74,7 @@ type Lobby struct {
 	Term        int           `dynamodbav:"term"`        // grows with each new host
 	Banned      []string      `dynamodbav:"banned"`      // connections; player ids and addresses with their prefix
 	AddressKey  string        `dynamodbav:"address_key"` // random, for hashes of addresses
+	SettingsAt  int64         `dynamodbav:"settings_at"` // when all changes of settings are paid for, in milliseconds since 1970
 	CreatedAt   int64         `dynamodbav:"created_at"`  // in microseconds since 1970
 	UsedPeerIDs peerIDs       `dynamodbav:"used"`        // every peer id that a member ever had
 	LastPeerID  int           `dynamodbav:"promised"`    // the highest peer id used so far or promised to a waiting player

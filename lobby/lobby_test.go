@@ -128,6 +128,22 @@ func setHost(by, conn string) func(*lobby.Lobby) error {
 	}
 }
 
+// settings changes a lobby's settings n times at once, and again after a while.
+func settings(by string, n int, again time.Duration) func(*lobby.Lobby) error {
+	return func(l *lobby.Lobby) (err error) {
+		locked := true
+		for range n {
+			l.Events = l.Events[:0:0]
+			err = l.Set(by, lobby.Settings{Locked: &locked}, epoch)
+		}
+		if again > 0 {
+			l.Events = nil
+			err = l.Set(by, lobby.Settings{Locked: &locked}, epoch.Add(again))
+		}
+		return err
+	}
+}
+
 func peer(from, to string) func(*lobby.Lobby) error {
 	return func(l *lobby.Lobby) error {
 		_, _, err := l.Peer(from, to)

@@ -230,6 +230,15 @@ var lobbyTests = map[string]lobbyTest{
 	"player: who waits":  {rule: setPlayer("wes", "{}"), err: lobby.ErrNotIn},
 	"player: a stranger": {rule: setPlayer("yan", "{}"), err: lobby.ErrNotIn},
 
+	"settings: changed": {rule: settings("host", 1, 0), want: func(l *lobby.Lobby) { set(l, 200*time.Millisecond) }},
+	"settings: as often as they may": {
+		rule: settings("host", 5, 200*time.Millisecond), want: func(l *lobby.Lobby) { set(l, 1200*time.Millisecond) },
+	},
+	"settings: by a member": {rule: settings("ann", 1, 0), err: lobby.ErrNotHost},
+	"settings: too often": {
+		was: func(l *lobby.Lobby) { set(l, time.Second); l.Events = nil }, rule: settings("host", 1, 0), err: lobby.ErrTooOften,
+	},
+
 	"set host: a member": {was: newer, rule: setHost("host", "bob"), want: func(l *lobby.Lobby) { crowned(l, 2) }},
 	"set host: in a mesh": {
 		was: func(l *lobby.Lobby) { newer(l); l.Mesh = true }, rule: setHost("host", "bob"),
@@ -303,6 +312,12 @@ var lobbyTests = map[string]lobbyTest{
 
 func lapse(now time.Time) func(*lobby.Lobby) error {
 	return always(func(l *lobby.Lobby) { l.ExpireAway(now) })
+}
+
+// set locks the lobby by its host. All changes are paid for a while after epoch.
+func set(l *lobby.Lobby, paid time.Duration) {
+	l.Locked, l.SettingsAt = true, epoch.Add(paid).UnixMilli()
+	l.Events = []lobby.Event{{Kind: lobby.Updated, By: "host", To: slices.Clone(l.Members)}}
 }
 
 // described changes what the member i says of itself.

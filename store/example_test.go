@@ -24,12 +24,12 @@ func ExampleUpdate() {
 	lock := true
 	update := store.Update{Store: s, Key: lobby.KeyOf("tanks", "Blue-Fox")}
 	_, err := update.Apply(ctx, func(l *lobby.Lobby) error {
-		return l.Set("bob", lobby.Settings{Locked: &lock})
+		return l.Set("bob", lobby.Settings{Locked: &lock}, time.Now())
 	})
 	fmt.Println(errors.Is(err, lobby.ErrNotHost), err)
 
 	after, err := update.Apply(ctx, func(l *lobby.Lobby) error {
-		return l.Set("ann", lobby.Settings{Locked: &lock})
+		return l.Set("ann", lobby.Settings{Locked: &lock}, time.Now())
 	})
 	fmt.Println(after.ID, "is locked:", after.Locked, err)
 	// Output:

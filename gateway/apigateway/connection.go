@@ -20,6 +20,7 @@ type connection struct {
 	active      atomic.Int64    // ms since 1970 of the last message in either direction
 	host        string
 	sourceIP    string
+	network     string // of sourceIP; empty: it is not counted
 	userAgent   string
 	decoder     decoder
 
@@ -46,7 +47,7 @@ func (c *connection) attach(conn net.Conn) {
 // serve reads until the connection ends. early is what arrived along with the
 // handshake.
 func (c *connection) serve(early []byte) {
-	defer c.gateway.running.Done()
+	defer c.gateway.leave(c)
 	end := c.receive(early)
 	if end != nil {
 		c.close(*end)

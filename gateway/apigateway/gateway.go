@@ -18,6 +18,7 @@ import (
 	"fmt"
 	"iter"
 	"log/slog"
+	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -80,6 +81,10 @@ type Config struct {
 	// last address in X-Forwarded-For is the client's, and X-Forwarded-Proto and
 	// -Port are true. Otherwise these headers are ignored.
 	TrustProxy bool
+	// PerNetwork limits the connections from one network at the same time: an IPv4
+	// address, or the /64 of an IPv6 address. Others are refused with 429. 0 means
+	// no limit. Private addresses have none: they might be a proxy's.
+	PerNetwork int
 	// AnyText passes text that is not UTF-8 to the integration. Otherwise such
 	// text ends the connection with 1007, as RFC 6455, section 8.1, demands; an
 	// event in JSON could not hold it.
@@ -115,9 +120,10 @@ type Gateway struct {
 	Config
 	registry sharded.Parts[shard]
 	open     atomic.Int64
-	entrance sync.RWMutex   // connections that Shutdown waits for
-	draining bool           // no more connections
-	swept    atomic.Int64   // ms since 1970 of the last Sweep
+	entrance sync.RWMutex // connections that Shutdown waits for
+	draining bool         // no more connections
+	swept    atomic.Int64 // ms since 1970 of the last Sweep
+	networks networks
 	running  sync.WaitGroup // one for every connection, from $connect until $disconnect has returned
 	second   atomic.Pointer[stamp]
 	choice   bool // messages can select other routes
@@ -268,15 +274,26 @@ func (g *Gateway) Shutdown(ctx context.Context) error {
 	return fmt.Errorf("apigateway: %d connections did not end in time: %w", left, ctx.Err())
 }
 
-// enter counts a new connection. It returns false if none is accepted any more.
-func (g *Gateway) enter() bool {
+// enter counts a new connection until leave. It returns the status and the
+// reason if none is accepted.
+func (g *Gateway) enter(c *connection) (status int, problem string) {
 	g.entrance.RLock()
 	defer g.entrance.RUnlock()
 	if g.draining {
-		return false
+		return http.StatusServiceUnavailable, "The gateway is shutting down"
+	}
+	if c.network != "" && !g.networks.enter(c.network, g.PerNetwork) {
+		return http.StatusTooManyRequests, "Your network has too many connections open; close some"
 	}
 	g.running.Add(1)
-	return true
+	return 0, ""
+}
+
+func (g *Gateway) leave(c *connection) {
+	if c.network != "" {
+		g.networks.leave(c.network)
+	}
+	g.running.Done()
 }
 
 func (g *Gateway) find(id string) *connection {

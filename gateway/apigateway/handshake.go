@@ -11,6 +11,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"bellhop/internal/network"
 )
 
 // sendBuffer limits the bytes that the system holds for a client, besides its
@@ -27,13 +29,16 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		g.Refuse(w, status, problem)
 		return
 	}
-	if !g.enter() {
-		g.Refuse(w, http.StatusServiceUnavailable, "The gateway is shutting down")
-		return
-	}
 	c := &connection{
 		gateway: g, id: g.NewConnectionID(), connectedAt: g.Now().UnixMilli(),
 		host: hostname(r.Host), sourceIP: g.sourceIP(r), userAgent: strings.Clone(r.UserAgent()),
+	}
+	if g.PerNetwork > 0 && network.IsPublic(c.sourceIP) {
+		c.network = network.Of(c.sourceIP)
+	}
+	if status, problem := g.enter(c); status != 0 {
+		g.Refuse(w, status, problem)
+		return
 	}
 	c.active.Store(c.connectedAt)
 	// A client that leaves now must not leave a half-made connection: $connect has
@@ -43,7 +48,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		g.Log.Error("the integration failed", "route", routeConnect, "connection", c.id, "error", err)
 		status, message := failure(err)
 		g.Refuse(w, status, message)
-		g.running.Done()
+		g.leave(c)
 		return
 	}
 	if answer.StatusCode < 200 || answer.StatusCode > 299 {
@@ -51,13 +56,13 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		w.WriteHeader(answer.StatusCode)
 		fmt.Fprint(w, answer.Body)
-		g.running.Done()
+		g.leave(c)
 		return
 	}
 	early, err := c.upgrade(w, r, headerOf(answer.Headers, answer.MultiValueHeaders, "Sec-WebSocket-Protocol"))
 	if err != nil {
 		g.disconnected(c, endLost)
-		g.running.Done()
+		g.leave(c)
 		return
 	}
 	g.register(c) // before the client has its answer: it can tell others of itself, and they can post to it immediately

@@ -12,8 +12,10 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"regexp"
+	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	gocmp "github.com/google/go-cmp/cmp"
 )
@@ -233,6 +235,41 @@ func TestTrustProxy(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestPerNetwork checks that a network has only so many connections at the same
+// time, and that private addresses, which might be a proxy's, have any number.
+func TestPerNetwork(t *testing.T) {
+	g, address := serve(t, Config{Invoke: make(recorder, 100).invoke, TrustProxy: true, PerNetwork: 2})
+	from := func(ip string, want int) client {
+		t.Helper()
+		c, r := dial(t, address, "X-Forwarded-For: "+ip+"\r\n", "")
+		if r.StatusCode != want {
+			t.Errorf("a connection from %s: %d, want %d", ip, r.StatusCode, want)
+		}
+		return c
+	}
+	first := from("203.0.113.7", 101)
+	from("203.0.113.7", 101)
+	from("203.0.113.7", 429)
+	from("203.0.113.8", 101)
+	from("2001:db8:0:1::1", 101)
+	from("2001:db8:0:1:ffff::2", 101)
+	from("2001:db8:0:1::3", 429)
+	from("2001:db8:0:2::1", 101)
+	for range 4 {
+		from("127.0.0.1", 101)
+		from("192.168.0.1", 101)
+		from("fd00::1", 101)
+	}
+	first.Close()
+	for end := time.Now().Add(20 * time.Second); !g.networks.enter("203.0.113.7", 2); {
+		if time.Now().After(end) {
+			t.Fatal("a connection that ended still counts")
+		}
+		runtime.Gosched()
+	}
+	from("203.0.113.7", 429)
 }
 
 // TestFidelityNobodyIsThereBeforeConnectReturns checks that a post during
