@@ -314,7 +314,7 @@ func lapse(now time.Time) func(*lobby.Lobby) error {
 	return always(func(l *lobby.Lobby) { l.ExpireAway(now) })
 }
 
-// set locks the lobby by its host. All changes are paid for a while after epoch.
+// set locks the lobby by its host. Its changes are paid for at epoch plus paid.
 func set(l *lobby.Lobby, paid time.Duration) {
 	l.Locked, l.SettingsAt = true, epoch.Add(paid).UnixMilli()
 	l.Events = []lobby.Event{{Kind: lobby.Updated, By: "host", To: slices.Clone(l.Members)}}

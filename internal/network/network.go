@@ -1,4 +1,4 @@
-// Package network groups addresses of clients by whom they belong to.
+// Package network groups the addresses of clients by household.
 package network
 
 import "net/netip"
