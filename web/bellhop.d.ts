@@ -5,7 +5,7 @@ export type Code =
   | "peer_unreachable" | "rate_limited" | "internal" | "lobby_full" | "lobby_locked" | "wrong_password"
   | "resume_failed" | "banned" | "lobby_not_found" | "host_unavailable" | "rejected_by_host" | "lobby_closed" | "no_match"
   | "not_available"
-  | "unreachable" | "connection_lost" | "timeout" | "closed" | "connection_failed";
+  | "unreachable" | "connection_lost" | "timeout" | "closed" | "connection_failed" | "not_json";
 
 export class BellhopError extends Error {
   constructor(code: Code, message: string, details?: object);
@@ -22,11 +22,29 @@ export class BellhopError extends Error {
   reference?: string;
 }
 
-export type Data = string | ArrayBuffer | ArrayBufferView | Blob;
+/** Text and bytes arrive as string and ArrayBuffer, anything else as what JSON makes of it. */
+export type Data = string | ArrayBuffer | ArrayBufferView | Blob | number | boolean | null | object;
 
 export interface SendOptions {
   /** false: the message can be lost or out of order. Default true. */
   reliable?: boolean;
+}
+
+export interface LobbySendOptions extends SendOptions {
+  /**
+   * A peer id: that member alone, by the host if it is not linked with this client. "linked": those linked with this client,
+   * and the host forwards nothing. Default: everybody.
+   */
+  to?: number | "linked";
+}
+
+/** A guest's message that the host of a star is about to forward. */
+export interface ForwardedMessage {
+  from: number;
+  /** Missing if it is for everybody. */
+  to?: number;
+  data: any;
+  reliable: boolean;
 }
 
 /** Options for the peer connections of a lobby. */
@@ -246,7 +264,13 @@ export interface LobbyEvents {
   lost: { peer: Peer };
   restored: { peer: Peer };
   drain: { peer: Peer };
-  message: { peer: Peer; data: string | ArrayBuffer; reliable: boolean };
+  /**
+   * peerId and player are the sender's. peer is the one that it came from: in a star the host, if another guest has sent it.
+   * data is a string, an ArrayBuffer, or what JSON holds.
+   */
+  message: { peer: Peer; peerId: number; player?: any; data: any; reliable: boolean };
+  /** `send` gets to others than before. */
+  reach: { peerIds: number[] };
   failed: { peer: Peer; error: BellhopError };
   update: {};
   /** lobby.players has changed: once for all changes of one turn. */
@@ -289,8 +313,15 @@ export class Lobby extends Target<LobbyEvents> {
   /** The requests of players who wait. */
   readonly requests: JoinRequest[];
   peer(peerId: number): Peer | undefined;
-  /** Sends to all connected members with room, and returns their number. */
-  send(data: Data, options?: SendOptions): number;
+  /** The peer ids of the members that `send` gets to now, without one's own. */
+  readonly reach: number[];
+  /**
+   * Sends to all members, and returns how many it is on its way to: those in `reach`, unless too much waits for them. In a
+   * star the host forwards what a guest sends. It throws `not_json` or `message_too_large`, and sends nothing then.
+   */
+  send(data: Data, options?: LobbySendOptions): number;
+  /** If it returns false, at the host of a star, a guest's message goes to no other guest. */
+  onforward: ((message: ForwardedMessage) => unknown) | null;
   accept(request: JoinRequest, options?: { peerId?: number }): Promise<Peer>;
   reject(request: JoinRequest, reason?: string): Promise<void>;
   remove(peer: Peer, options?: { reason?: string; ban?: boolean }): Promise<void>;
@@ -346,7 +377,7 @@ export interface PeerEvents {
   restored: {};
   /** There is room again after `send` returned false because too much waited. */
   drain: {};
-  message: { data: string | ArrayBuffer; reliable: boolean };
+  message: { data: any; reliable: boolean };
   failed: { error: BellhopError };
   error: { error: Error };
   close: {};
@@ -366,7 +397,10 @@ export class Peer extends Target<PeerEvents> {
   readonly buffered: number;
   /** For example to add sound or video. It is replaced when the other side's page reloads. */
   readonly connection: RTCPeerConnection;
-  /** Returns whether it could be sent: false unless `state` is open, or if too much waits. Throws message_too_large over the other side's limit, 256 KiB in browsers. */
+  /**
+   * Returns whether it could be sent: false unless `state` is open, or if too much waits. It throws `message_too_large` over
+   * the other side's limit, 256 KiB in browsers, and `not_json` for what JSON does not hold, for example a function.
+   */
   send(data: Data, options?: SendOptions): boolean;
   /** Tries to connect again unless it is connected. With anyway it always looks for a new path. */
   restart(anyway?: boolean): void;

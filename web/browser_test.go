@@ -91,7 +91,7 @@ func flags(names ...string) (all []chromedp.ExecAllocatorOption) {
 const page = `<!doctype html><title>test</title>
 <script type="module">
   import * as module from "%s/bellhop.js";
-  Object.assign(window, module, { billed: { sent: 0, heard: 0 }, lose: null, late: null, disorder: 0, said: [], sockets: [], connections: [] });
+  Object.assign(window, module, { billed: { sent: 0, heard: 0 }, lose: null, late: null, disorder: 0, said: [], sockets: [], connections: [], channels: [] });
 
   // billed counts messages as AWS bills them. lose names an action: its next
   // message gets lost, and the socket drops. late names an event: the next one
@@ -129,6 +129,11 @@ const page = `<!doctype html><title>test</title>
       super(configuration);
       connections.push(this);
     }
+    createDataChannel(...given) {
+      const channel = super.createDataChannel(...given);
+      channels.push(channel);
+      return channel;
+    }
   };
   // The next event of a name for which ok is true.
   window.next = (target, name, ok = () => true) => new Promise((resolve) => target.addEventListener(name, function hear(event) {
@@ -143,7 +148,7 @@ const page = `<!doctype html><title>test</title>
     window.lobby = await entering;
     const gone = (error) => { if (error.code !== "request_not_found") throw error; }; // they no longer wait
     lobby.addEventListener("request", ({ request }) => window.hold || request.accept().catch(gone)); // hold lets them wait
-    lobby.addEventListener("message", ({ peer, data }) => heard.push(peer.peerId + ": " + data));
+    lobby.addEventListener("message", ({ peerId, data }) => heard.push(peerId + ": " + (typeof data === "object" ? JSON.stringify(data) : data)));
     for (const type of ["failed", "error"]) lobby.addEventListener(type, ({ error }) => { throw error; });
   };
   // Waits until what is true, however it becomes so.

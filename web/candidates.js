@@ -81,10 +81,10 @@ export function isHopeless(pc) {
 
 /**
  * Whether a new path cannot save a connection: its channels are gone, or its description is too large to send.
- * @param {RTCPeerConnection} pc @param {RTCDataChannel | null} reliable @param {boolean} tooLarge
+ * @param {RTCPeerConnection} pc @param {boolean} closed whether its channels are @param {boolean} tooLarge
  */
-export function isOver({ connectionState, sctp }, reliable, tooLarge) {
-  if (reliable?.readyState === "closed") return true;
+export function isOver({ connectionState, sctp }, closed, tooLarge) {
+  if (closed) return true;
   return connectionState === "failed" && (tooLarge || ["failed", "closed"].includes(sctp?.transport?.state ?? ""));
 }
 
@@ -118,8 +118,10 @@ export function gathered(pc, ms) {
 /**
  * Returns the most probable reason why two peers cannot connect, and what helps.
  * @param {RTCPeerConnection} pc @param {RTCPeerConnectionIceErrorEvent[]} refusals of STUN and TURN servers
+ * @param {boolean} away whether the other side's connection to Bellhop is gone
  */
-export function explainFailure(pc, refusals) {
+export function explainFailure(pc, refusals, away) {
+  if (away) return "The other player's connection to Bellhop is gone, and they have not come back.";
   const { iceServers = [], iceTransportPolicy } = pc.getConfiguration();
   const turn = iceServers.flatMap(({ urls }) => urls).filter((url) => url.startsWith("turn")).join(", ");
   const refused = refusals.find(({ url, errorCode }) => url?.startsWith("turn") && errorCode < 700);

@@ -9,9 +9,10 @@
  */
 
 import { BellhopError, camel, fire, snake } from "./common.js";
+import { Forwarder } from "./forward.js";
 import { LATE_NEWS_MS, Members } from "./members.js";
 import { Players } from "./players.js";
-import { Requests, decide, handOver, sendToAll } from "./requests.js";
+import { Requests, decide, handOver } from "./requests.js";
 import { IceServers } from "./servers.js";
 
 /**
@@ -21,7 +22,8 @@ import { IceServers } from "./servers.js";
  * (data can be sent to a peer), `lost` and `restored` (not for now; again, over the same channels), `message`,
  * `drain` (there is room to send again), `failed` (no connection to a peer; error says why), `update`, `host` (it has
  * changed), `players` (lobby.players has changed; `playerjoin` and `playerleave` say who is new and who is gone), `chat`,
- * `signalling` (this client's own connection: state is `lost`, `resumed` or `gone`), `error`, and `close`.
+ * `reach` (`send` gets to others than before), `signalling` (this client's own connection: state is `lost`, `resumed` or
+ * `gone`), `error`, and `close`.
  * @implements {types.Lobby}
  */
 export class Lobby extends EventTarget {
@@ -29,6 +31,7 @@ export class Lobby extends EventTarget {
   #members;
   #players;
   #requests = new Requests(this);
+  #forwarder;
   #state = /** @type {State} */ ({ term: 1, isOnline: true, resumeError: null, ended: new AbortController(), reloaded: false });
   #checksHost = false;
   #timers = new Set();
@@ -48,7 +51,8 @@ export class Lobby extends EventTarget {
     this.me = { peerId: content.peer_id, connectionId: content.connection_id, player: options.player };
     this.hostPeerId = 1;
     this.#players = new Players(bellhop, this, this.#state);
-    this.#members = new Members(bellhop, this, this.#requests, this.#players, this.#state);
+    this.#forwarder = new Forwarder(this);
+    this.#members = new Members(bellhop, this, this.#requests, this.#players, this.#forwarder, this.#state);
     this.#applySnapshot(content);
     this.#players.begin();
     this.#state.reloaded = false;
@@ -91,12 +95,20 @@ export class Lobby extends EventTarget {
     return this.peer(this.hostPeerId) ?? null;
   }
 
+  /** Decides, at the host of a star, whether to forward a guest's message. @type {types.Lobby["onforward"]} */
+  onforward = null;
+
+  /** The peer ids of the members that `send` gets to now: those that are connected, and in a star all that the host reaches. */
+  get reach() {
+    return this.#forwarder.reach;
+  }
+
   /**
-   * Sends to every connected member, and returns their number.
-   * @param {types.Data} data @param {types.SendOptions} [options]
+   * Sends to every member, and returns how many it is on its way to. In a star the host forwards it.
+   * @param {types.Data} data @param {types.LobbySendOptions} [options]
    */
-  send(data, options) {
-    return sendToAll(this.members, data, options);
+  send(data, options = {}) {
+    return this.#forwarder.send(data, options);
   }
 
   /** Admits a waiting player. @param {types.JoinRequest} request @param {{peerId?: number}} [options] */

@@ -3,6 +3,7 @@
  * Members: the peers of a lobby, by their numbers and addresses. Import from bellhop.js.
  *
  * @import { Bellhop } from "./bellhop.js"
+ * @import { Forwarder } from "./forward.js"
  * @import { Lobby } from "./lobby.js"
  * @import { Players } from "./players.js"
  * @import { Requests } from "./requests.js"
@@ -31,6 +32,7 @@ export class Members {
   #lobby;
   #requests;
   #players;
+  #forwarder;
   #state;
   #peers = /** @type {Set<Peer>} */ (new Set());
   #retired = /** @type {Map<Peer, {at: number, heardAt: number, isGuest: boolean}>} */ (new Map()); // in the game, and no longer linked
@@ -40,13 +42,14 @@ export class Members {
 
   /**
    * @param {Bellhop} bellhop @param {Lobby} lobby @param {Requests} requests @param {Players} players
-   * @param {State} state of the lobby, which all share
+   * @param {Forwarder} forwarder @param {State} state of the lobby, which all share
    */
-  constructor(bellhop, lobby, requests, players, state) {
+  constructor(bellhop, lobby, requests, players, forwarder, state) {
     this.#bellhop = bellhop;
     this.#lobby = lobby;
     this.#requests = requests;
     this.#players = players;
+    this.#forwarder = forwarder;
     this.#state = state;
     this.#absences = new Absences(bellhop, (peer, error) => this.#onPollAnswer(peer, error));
   }
@@ -123,6 +126,10 @@ export class Members {
       polite: higher,
       offers: state.reloaded || (byHost ? lobby.isHost : higher),
       maxRelayed: MAX_RELAYED,
+      routed: (frame) => {
+        this.#stillTalks(peer);
+        this.#forwarder.receive(peer, frame);
+      },
       reachable: () => state.isOnline && !state.resumeError && !peer.away && this.#peers.has(peer),
       relay: (action, content) => this.#peers.has(peer) && this.#bellhop.send(action, { connection_id: peer.connectionId, ...content }),
     });
@@ -133,13 +140,15 @@ export class Members {
 
   /** @param {Peer} peer */
   #listen(peer) {
-    for (const name of ["open", "lost", "restored", "message", "drain", "failed", "error"]) {
-      peer.addEventListener(name, (/** @type {any} */ { data, reliable, error }) => {
-        const retired = this.#retired.get(peer);
-        if (retired) retired.heardAt = performance.now();
-        if (!retired || name === "message") fire(this.#lobby, name, { peer, data, reliable, error });
+    for (const name of ["open", "lost", "restored", "drain", "failed", "error"]) {
+      peer.addEventListener(name, (/** @type {any} */ { error }) => {
+        if (!this.#stillTalks(peer)) fire(this.#lobby, name, { peer, error });
       });
     }
+    peer.addEventListener("message", (/** @type {any} */ { data, reliable }) => {
+      this.#stillTalks(peer);
+      this.#forwarder.deliver(peer, data, reliable);
+    });
     peer.addEventListener("lost", () => this.#state.resumeError && this.giveUp(peer, "disconnected"));
     peer.addEventListener("close", () => {
       const { resumeError, ended, isOnline } = this.#state;
@@ -149,10 +158,18 @@ export class Members {
     });
   }
 
+  /** Keeps a former member's connection for a while, and returns whether the peer is one. @param {Peer} peer */
+  #stillTalks(peer) {
+    const retired = this.#retired.get(peer);
+    if (retired) retired.heardAt = performance.now();
+    return retired !== undefined;
+  }
+
   /** @param {Peer} peer */
   markAway(peer) {
     if (peer.away) return;
     peer.away = true;
+    peer.hurry();
     this.#players.changed();
     this.#absences.watch(peer);
     fire(this.#lobby, "away", { peer, resumeUntil: new Date(Date.now() + GRACE_MS) });
@@ -190,7 +207,7 @@ export class Members {
    */
   giveUp(peer, reason) {
     if (peer.state === "open" || !this.#peers.has(peer)) return;
-    if (peer.connection.connectionState !== "disconnected") return this.drop(peer, reason);
+    if (!["connected", "disconnected"].includes(peer.connection.connectionState)) return this.drop(peer, reason);
     this.#state.after(() => {
       this.giveUp(peer, reason);
       this.endIfAlone();

@@ -1,14 +1,14 @@
 // @ts-check
 /** The data that waits to be sent to one peer. Import from bellhop.js. */
 
-import { BellhopError } from "./common.js";
-
 /** The most waiting bytes in a peer's reliable channel, by default, and in the unreliable one. */
 export const MAX_BUFFERED = 4 << 20;
 const MAX_UNRELIABLE = 64 << 10;
+/** Browsers throw at 16 MiB. The rest is for the message that exceeds the limit. */
+const MOST_BUFFERED = 15 << 20;
 
 /**
- * Limits the waiting data: a browser throws once 16 MB wait, and a peer that reads nothing would fill them in vain.
+ * Limits the waiting data: a browser throws once 16 MiB wait, and a peer that reads nothing would fill them in vain.
  */
 export class Outbox {
   #maxBuffered;
@@ -17,7 +17,7 @@ export class Outbox {
 
   /** @param {number} limit in bytes @param {() => void} drained is called when there is room again */
   constructor(limit, drained) {
-    this.#maxBuffered = limit;
+    this.#maxBuffered = Math.min(limit, MOST_BUFFERED);
     this.#onDrain = drained;
   }
 
@@ -31,21 +31,17 @@ export class Outbox {
   }
 
   /**
-   * Sends, and returns whether there was room. A message that is larger than the limit goes if nothing waits.
-   * @param {RTCDataChannel} channel @param {any} data @param {RTCSctpTransport | null} sctp
+   * Sends the frames of one message, and returns whether there was room. A message that is larger than the limit goes if
+   * nothing waits.
+   * @param {RTCDataChannel} channel @param {any[]} frames @param {number} size in bytes
    */
-  send(channel, data, sctp) {
-    const size = sizeOf(data);
-    const most = sctp?.maxMessageSize ?? Infinity;
-    if (size > most) {
-      throw new BellhopError("message_too_large", `A message holds at most ${most} bytes here; send this one in parts.`);
-    }
+  send(channel, frames, size) {
     if (channel.bufferedAmount > 0 && channel.bufferedAmount + size > this.#limitFor(channel)) {
       this.#refusedOne = true;
       channel.bufferedAmountLowThreshold = Math.max(0, this.#limitFor(channel) - size); // when this message has room
       return false;
     }
-    channel.send(data);
+    for (const frame of frames) channel.send(frame);
     return true;
   }
 

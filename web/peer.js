@@ -3,19 +3,18 @@
  * Peer: one WebRTC connection to one other player. Import it from bellhop.js.
  *
  * @import * as types from "./bellhop.d.ts"
+ * @import { Frame, Message, Way } from "./envelope.js"
  */
 
 import { Candidates, explainFailure, gathered, isHopeless, isOver, isStuck } from "./candidates.js";
-import { BellhopError, SECOND, fire } from "./common.js";
+import { Channels, LOBBY_CHANNEL } from "./channels.js";
+import { BellhopError, fire } from "./common.js";
 import { Direct, NEGOTIATION_CHANNEL } from "./direct.js";
+import { encode } from "./envelope.js";
 import { InOrder, sessionOf } from "./order.js";
-import { MAX_BUFFERED, Outbox, sizeOf } from "./outbox.js";
+import { MAX_BUFFERED, sizeOf } from "./outbox.js";
+import { MAX_CHECKS, WATCHDOG_MS, Watchdog } from "./watchdog.js";
 
-/** How often an unstable connection is checked, and after how many checks it has failed. */
-const WATCHDOG_MS = 2 * SECOND;
-const MAX_CHECKS = 15;
-/** A failed connection is checked less and less often, down to once in this many times WATCHDOG_MS. */
-const MAX_SLOWDOWN = 10;
 /** Bytes by which this side's candidates make a description longer. */
 const CANDIDATES_RESERVE = 2 << 10;
 
@@ -33,12 +32,11 @@ export class Peer extends EventTarget {
   away = false;
   #options;
   #pc = /** @type {RTCPeerConnection} */ (/** @type {unknown} */ (null));
-  #reliable = /** @type {RTCDataChannel | null} */ (null);
-  #unreliable = /** @type {RTCDataChannel | null} */ (null);
-  #outbox;
-  #hasChannels = false; // whether this side has made channels
+  #channels;
   #hasOpened = false;
-  #lost = false; // whether it was open, and has no path at the moment
+  #hasPath = true;
+  #lost = false; // whether it was open, and is not at the moment
+  #suspended = false; // whether it waits for its page to come back
   #failed = false;
   #closed = false;
   #queue = Promise.resolve(); // steps of the negotiation run in turn
@@ -51,19 +49,26 @@ export class Peer extends EventTarget {
   #candidates;
   #describing = false;
   #iceErrors = /** @type {RTCPeerConnectionIceErrorEvent[]} */ ([]); // of STUN and TURN servers
-  #watchdog = 0; // a timer
-  #checks = 0; // at this connection since it last stood
+  #watchdog;
   #restartedAtCheck = -1; // the check at which a description could not be applied
 
-  /** @param {types.PeerWiring} options */
+  /** @param {types.PeerWiring & {routed?: (frame: Frame) => void}} options routed gets what is not from this peer for this client alone */
   constructor(options) {
     super();
-    const defaults = { batch: 100, retryEvery: WATCHDOG_MS, maxBuffered: MAX_BUFFERED, maxRelayed: Infinity, reachable: () => true };
-    this.#options = { ...defaults, ...options };
-    this.#outbox = new Outbox(this.#options.maxBuffered, () => fire(this, "drain"));
+    const defaults = { batch: 100, retryEvery: WATCHDOG_MS, maxBuffered: MAX_BUFFERED, maxRelayed: Infinity };
+    this.#options = { ...defaults, reachable: () => true, routed: () => {}, ...options };
+    this.#channels = new Channels(this.#options.maxBuffered, {
+      opened: () => this.#onOpen(), closed: () => this.#onChannelClosed(), drained: () => fire(this, "drain"),
+      heard: (data, reliable) => fire(this, "message", { data, reliable }), routed: this.#options.routed,
+      silence: () => this.#updateLost(),
+    });
+    this.#watchdog = new Watchdog(this.#options.retryEvery, () => {
+      if (this.#options.reachable() || this.#hasDirect) this.#onWatchdog(); // otherwise no message can get through now
+      this.#armWatchdog();
+    });
     this.#candidates = new Candidates(this.#options.batch, (content) => this.#sendSignal("send_ice_candidate", content));
     this.#createConnection();
-    if (options.offers) this.#createChannels();
+    if (options.offers) this.#channels.make();
     this.#armWatchdog();
   }
 
@@ -75,25 +80,50 @@ export class Peer extends EventTarget {
   /** @returns {types.PeerState} */
   get state() {
     if (this.#closed) return "closed";
-    if (this.#reliable?.readyState === "open" && !this.#lost) return "open";
+    if (this.#channels.isOpen && !this.#lost) return "open";
     return this.#failed ? "failed" : "connecting";
   }
 
   /** Bytes that wait to be sent. */
   get buffered() {
-    return (this.#reliable?.bufferedAmount ?? 0) + (this.#unreliable?.bufferedAmount ?? 0);
+    return this.#channels.buffered;
+  }
+
+  get forwards() { // and hears forwarded messages; for Lobby
+    return this.#channels.hasLobby;
   }
 
   /**
-   * Sends text or bytes, and returns whether it could: false unless `state` is open, and while too much waits.
-   * Data sent with reliable: false can be lost or out of order but is never late, which suits positions and inputs. It
-   * throws a BellhopError if the message is larger than the other side accepts: 256 KiB in today's browsers.
-   * @param {types.Data} data @param {types.SendOptions} [options]
+   * Sends text, bytes or whatever JSON can hold, and returns whether it could: false unless `state` is open, and while
+   * too much waits. With reliable: false it can be lost or out of order but is never late, which suits positions and
+   * inputs. It throws a BellhopError for what is no JSON, or larger than the other side accepts: 256 KiB in browsers.
+   * @param {types.Data} data @param {{reliable?: boolean}} [options]
    */
-  send(data, { reliable = true } = {}) {
-    const channel = !reliable && this.#unreliable?.readyState === "open" ? this.#unreliable : this.#reliable;
-    if (!channel || this.state !== "open") return false;
-    return this.#outbox.send(channel, data, this.#pc.sctp);
+  send(data, { reliable } = {}) {
+    return this.post(encode(data), { reliable });
+  }
+
+  /** Throws if a message is too large. For Lobby. @param {Message} message @param {Way} way */
+  check(message, way) {
+    if (this.state === "open") this.#channels.check(message, way);
+  }
+
+  /** Sends what `encode` returned. For Lobby. @param {Message} message @param {Way} way */
+  post(message, way) {
+    return this.state === "open" && this.#channels.send(message, way);
+  }
+
+  hurry() { // to find out whether the other side still answers; for Lobby
+    this.#channels.hurry();
+  }
+
+  /** Closes the connection until restart: the page is hidden, perhaps for good. For Lobby. */
+  suspend() {
+    if (this.#closed || this.#suspended) return;
+    this.#suspended = true;
+    this.#channels.stop();
+    this.#updateLost(false);
+    this.#pc.close();
   }
 
   /** Handles the arguments of the other side's relay. @param {"description" | "candidates"} what @param {any} content */
@@ -105,8 +135,9 @@ export class Peer extends EventTarget {
   restart(anyway = false) {
     if (this.#closed) return;
     this.#failed = false;
-    this.#checks = 0;
-    if (anyway && this.#pc.remoteDescription) this.#restartIce();
+    this.#watchdog.checks = 0;
+    if (this.#suspended) this.#startOver();
+    else if (anyway && this.#pc.remoteDescription) this.#restartIce();
     else if (!this.#isStable) {
       this.#inOrder.skip();
       if (this.#options.offers) this.#retry(true);
@@ -126,15 +157,18 @@ export class Peer extends EventTarget {
   close() {
     if (this.#closed) return;
     this.#closed = true;
-    clearTimeout(this.#watchdog);
+    this.#watchdog.stop();
     this.#candidates.stop();
     this.#inOrder.stop();
+    this.#channels.stop();
     this.#pc.close();
     fire(this, "close");
   }
 
   get #isStable() {
-    return this.state === "open" && this.#pc.connectionState === "connected" && this.#pc.signalingState === "stable";
+    const { connectionState, signalingState } = this.#pc;
+    const open = this.state === "open" || this.#channels.isSilent; // another path would not wake a silent page
+    return open && connectionState === "connected" && signalingState === "stable";
   }
 
   // The connection and its channels
@@ -143,8 +177,9 @@ export class Peer extends EventTarget {
     const { iceServers, rtc } = this.#options;
     const pc = new RTCPeerConnection({ iceServers, ...rtc });
     this.#pc = pc;
-    this.#reliable = this.#unreliable = null;
-    this.#hasChannels = this.#hasOpened = this.#lost = this.#answersDirectly = false;
+    this.#channels.reset(pc);
+    this.#hasPath = true;
+    this.#hasOpened = this.#lost = this.#suspended = this.#answersDirectly = false;
     this.#iceErrors = [];
     this.#lastSeq = 0;
     pc.onnegotiationneeded = () => this.#enqueue(() => pc === this.#pc && this.#offer());
@@ -152,61 +187,43 @@ export class Peer extends EventTarget {
     pc.onicecandidateerror = (error) => pc === this.#pc && this.#iceErrors.push(error);
     pc.onsignalingstatechange = () => pc === this.#pc && this.#armWatchdog();
     pc.onconnectionstatechange = () => pc === this.#pc && this.#onConnectionState();
-    pc.ondatachannel = ({ channel }) => this.#adoptChannel(channel);
   }
 
-  /** Creates the channels, which causes an offer. */
-  #createChannels() {
-    if (this.#hasChannels) return;
-    this.#hasChannels = true;
-    this.#adoptChannel(this.#pc.createDataChannel("reliable"));
-    this.#adoptChannel(this.#pc.createDataChannel("unreliable", { ordered: false, maxRetransmits: 0 }));
+  #onOpen() {
+    if (this.#hasOpened) return;
+    this.#hasOpened = this.#hasPath = true;
+    this.#failed = false;
+    fire(this, "open");
   }
 
-  /** Both sides might have made channels: each sends on the first that opens, and listens on all. @param {RTCDataChannel} channel */
-  #adoptChannel(channel) {
-    const pc = this.#pc;
-    const reliable = channel.ordered && channel.maxRetransmits === null && channel.maxPacketLifeTime === null;
-    channel.binaryType = "arraybuffer";
-    channel.onmessage = ({ data }) => fire(this, "message", { data, reliable });
-    this.#outbox.watch(channel);
-    channel.onopen = () => {
-      if (pc !== this.#pc) return;
-      if (reliable) this.#reliable ??= channel;
-      else this.#unreliable ??= channel;
-      if (!reliable || this.#hasOpened) return;
-      this.#hasOpened = true;
-      this.#failed = false;
-      fire(this, "open");
-    };
-    channel.onclose = () => {
-      if (channel !== this.#reliable || this.#closed) return;
-      this.#markLost();
-      if (!this.#closed) fire(this, "close");
-      this.#armWatchdog();
-    };
+  #onChannelClosed() {
+    this.#updateLost(false);
+    if (!this.#closed) fire(this, "close");
+    this.#armWatchdog();
   }
 
   #onConnectionState() {
     const { connectionState } = this.#pc;
-    if (connectionState === "disconnected" || connectionState === "failed") this.#markLost();
-    else if (connectionState === "connected" && this.#lost && this.#reliable?.readyState === "open") {
-      this.#lost = this.#failed = false;
-      fire(this, "restored");
-      this.#retryOffer();
-    }
+    if (connectionState === "disconnected" || connectionState === "failed") this.#updateLost(false);
+    else if (connectionState === "connected" && this.#channels.isOpen) this.#updateLost(true);
     this.#armWatchdog();
   }
 
-  #markLost() {
-    if (!this.#hasOpened || this.#lost) return;
-    this.#lost = true;
-    fire(this, "lost");
+  /** Decides whether the peer is lost. @param {boolean} [hasPath] as far as the browser knows */
+  #updateLost(hasPath = this.#hasPath) {
+    this.#hasPath = hasPath;
+    const lost = this.#hasOpened && (!hasPath || this.#channels.isSilent);
+    if (lost === this.#lost) return;
+    this.#lost = lost;
+    if (!lost) this.#failed = false;
+    fire(this, lost ? "lost" : "restored");
+    if (!lost) this.#retryOffer();
+    this.#armWatchdog();
   }
 
   /** Replaces the connection: the other side's is new, or has closed. */
   #replaceConnection() {
-    this.#markLost();
+    this.#updateLost(false);
     this.#pc.close();
     this.#candidates.reset();
     this.#createConnection();
@@ -215,7 +232,7 @@ export class Peer extends EventTarget {
   #startOver() {
     this.#queue = Promise.resolve(); // a step at a connection that closes never ends
     this.#replaceConnection();
-    this.#createChannels();
+    this.#channels.make();
   }
 
   // Negotiation
@@ -240,8 +257,7 @@ export class Peer extends EventTarget {
     await this.#describe("offer");
   }
 
-  /** Repeats an offer that was too large before. */
-  #retryOffer() {
+  #retryOffer() { // that was too large before
     if (this.#reportedTooLarge) this.#enqueue(() => this.#offer());
   }
 
@@ -254,7 +270,8 @@ export class Peer extends EventTarget {
     this.#describing = true;
     try {
       const made = type && await (type === "offer" ? pc.createOffer() : pc.createAnswer());
-      if (made && !this.#canCarry(sizeOf(JSON.stringify(made)) + CANDIDATES_RESERVE)) return await this.#reportTooLarge(type);
+      const size = made ? sizeOf(JSON.stringify(made)) + CANDIDATES_RESERVE : 0;
+      if (made && !this.#hasDirect && size > this.#options.maxRelayed) return await this.#reportTooLarge(type);
       if (made) await pc.setLocalDescription(made);
       const { iceServers } = pc.getConfiguration(); // without servers, all candidates are found immediately
       await gathered(pc, iceServers?.length ? this.#options.batch : this.#options.batch / 4);
@@ -266,18 +283,13 @@ export class Peer extends EventTarget {
     if (pc !== this.#pc || !pc.localDescription) return;
     this.#candidates.markSent();
     const { type: session_type, sdp } = pc.localDescription;
-    const content = { session_type, sdp, seq: ++this.#lastSeq, negotiation_channel: NEGOTIATION_CHANNEL };
+    const content = { session_type, sdp, seq: ++this.#lastSeq, negotiation_channel: NEGOTIATION_CHANNEL, lobby_channel: LOBBY_CHANNEL };
     if (!this.#sendSignal("set_session_description", content)) return await this.#reportTooLarge();
     this.#reportedTooLarge = false;
   }
 
   get #hasDirect() {
     return this.#direct.isOpen && this.state === "open";
-  }
-
-  /** Whether a message of this size can reach the other side. @param {number} size */
-  #canCarry(size) {
-    return this.#hasDirect || size <= this.#options.maxRelayed;
   }
 
   /** Sends to the other side, and returns whether it could. @param {types.RelayAction} action @param {any} content */
@@ -299,19 +311,24 @@ export class Peer extends EventTarget {
   }
 
   /** @param {any} content @param {boolean} direct */
-  async #applyDescription({ session_type: type, sdp, negotiation_channel: channel }, direct) {
+  async #applyDescription({ session_type: type, sdp, negotiation_channel: channel, lobby_channel: lobby }, direct) {
     const before = sessionOf(this.#pc.remoteDescription?.sdp);
     if (type === "rollback") return; // too late: the offer has been answered
     if (before && before !== sessionOf(sdp)) {
       this.#replaceConnection();
-      if (type !== "offer") return this.#createChannels();
+      if (type !== "offer") return this.#channels.make();
     }
     const pc = this.#pc;
     // Both have offered, and the other side gives way; or this answers an offer that no longer exists.
     if (type === "offer" ? pc.signalingState !== "stable" && !this.#options.polite : pc.signalingState === "stable") return;
+    const prepare = () => {
+      if (lobby === LOBBY_CHANNEL) this.#channels.makeLobby();
+      if (channel === NEGOTIATION_CHANNEL) this.#direct.open(pc, () => this.#retryOffer());
+    };
+    if (type !== "offer") prepare(); // the other side has them, and can send as soon as it has a path
     await pc.setRemoteDescription({ type, sdp }).catch((error) => this.#onMismatch(pc, error));
     if (pc !== this.#pc) return;
-    if (channel === NEGOTIATION_CHANNEL) this.#direct.open(pc, () => this.#retryOffer());
+    prepare();
     await this.#candidates.add(pc, [], (error) => fire(this, "error", { error }));
     if (type !== "offer") return;
     this.#answersDirectly = direct;
@@ -320,8 +337,8 @@ export class Peer extends EventTarget {
 
   /** Starts over, at most once a check: the sides disagree, for example after lost answers. @param {RTCPeerConnection} pc @param {Error} error */
   #onMismatch(pc, error) {
-    const again = pc === this.#pc && this.state !== "open" && this.#restartedAtCheck !== this.#checks;
-    this.#restartedAtCheck = this.#checks;
+    const again = pc === this.#pc && this.state !== "open" && this.#restartedAtCheck !== this.#watchdog.checks;
+    this.#restartedAtCheck = this.#watchdog.checks;
     if (again) this.#startOver();
     throw error;
   }
@@ -330,27 +347,12 @@ export class Peer extends EventTarget {
 
   /** Watches a connection until it is stable. It repeats messages that might be lost, the two sides in turns. */
   #armWatchdog() {
-    if (this.#isStable) this.#checks = 0;
-    else if (this.#watchdog && this.#checks > MAX_CHECKS) return; // events delay only the first checks
-    clearTimeout(this.#watchdog);
-    this.#watchdog = 0;
-    if (this.#closed || this.#isStable) return;
-    this.#watchdog = setTimeout(() => {
-      this.#watchdog = 0;
-      if (this.#options.reachable() || this.#hasDirect) this.#onWatchdog(); // otherwise no message can get through now
-      this.#armWatchdog();
-    }, this.#watchdogDelay);
-  }
-
-  /** Milliseconds until the next check. After a failure they grow, at random, so the two sides offer at different times. */
-  get #watchdogDelay() {
-    const { retryEvery } = this.#options;
-    if (this.#checks <= MAX_CHECKS) return retryEvery;
-    return retryEvery * Math.min(2 ** (this.#checks - MAX_CHECKS), MAX_SLOWDOWN) * (0.5 + Math.random() / 2);
+    if (this.#closed || this.#suspended) this.#watchdog.stop();
+    else this.#watchdog.arm(this.#isStable);
   }
 
   #onWatchdog() {
-    const looks = this.#checks++;
+    const looks = this.#watchdog.checks++;
     if (looks === MAX_CHECKS || (looks >= 4 && looks < MAX_CHECKS && isHopeless(this.#pc))) return this.#fail();
     if (looks > 0 && isStuck(this.#pc)) this.#startOver();
     else if (looks > MAX_CHECKS) this.#retry(true, true);
@@ -365,10 +367,10 @@ export class Peer extends EventTarget {
     const { connectionState, signalingState } = this.#pc;
     const offered = signalingState === "have-local-offer";
     this.#answersDirectly = false; // the data channel might be dead
-    if (isOver(this.#pc, this.#reliable, this.#reportedTooLarge)) this.#startOver();
+    if (isOver(this.#pc, this.#channels.isClosed, this.#reportedTooLarge)) this.#startOver();
     else if (offered && replaceOffer && this.state !== "open") this.#enqueue(() => this.#rollBackOffer());
     else if (offered) this.#enqueue(() => this.#describe());
-    else if (!this.#pc.remoteDescription) this.#createChannels();
+    else if (!this.#pc.remoteDescription) this.#channels.make();
     else if (connectionState === "failed" || connectionState === "disconnected" || restart) this.#restartIce();
   }
 
@@ -387,14 +389,12 @@ export class Peer extends EventTarget {
 
   /** Reports a failure. While the connection is open, only a change has failed. */
   #fail() {
-    this.#checks = MAX_CHECKS + 1;
+    this.#watchdog.checks = MAX_CHECKS + 1;
     if (this.state === "open") {
       const error = new BellhopError("timeout", "The other player has not answered a change of this connection.");
       return fire(this, "error", { error });
     }
     this.#failed = true;
-    const gone = this.away && "The other player's connection to Bellhop is gone, and they have not come back.";
-    const why = gone || explainFailure(this.#pc, this.#iceErrors);
-    fire(this, "failed", { error: new BellhopError("connection_failed", why) });
+    fire(this, "failed", { error: new BellhopError("connection_failed", explainFailure(this.#pc, this.#iceErrors, this.away)) });
   }
 }

@@ -95,24 +95,6 @@ export async function decide(bellhop, lobby, action, content, known) {
 }
 
 /**
- * Sends to each peer even if some fail, and returns how many it reached.
- * @param {Iterable<Peer>} peers @param {types.Data} data @param {types.SendOptions} [options]
- */
-export function sendToAll(peers, data, options) {
-  let reached = 0;
-  let failure;
-  for (const peer of peers) {
-    try {
-      if (peer.send(data, options)) reached++;
-    } catch (error) {
-      failure ??= error; // this one throws, once all others have it
-    }
-  }
-  if (failure) throw failure;
-  return reached;
-}
-
-/**
  * Makes a member the host, and resolves once it is, also if an answer or the event was lost.
  * @param {Bellhop} bellhop @param {Lobby} lobby @param {Peer} peer
  */

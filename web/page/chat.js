@@ -12,7 +12,7 @@ export function startChat(lobby, nameOf, over) {
     const text = clean($("say").value, 300);
     $("say").value = "";
     if (!text) return;
-    if (lobby.send(JSON.stringify({ t: "chat", text })) === 0) note("Nobody is connected yet.");
+    if (lobby.send(JSON.stringify({ t: "chat", text }), { to: "linked" }) === 0) note("Nobody is connected yet.");
     else show(lobby.me.peerId, text);
   }, over);
 

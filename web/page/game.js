@@ -114,10 +114,10 @@ export function startGame(lobby, nameOf, everybody, over) {
     if (now - sent < BEAT) return;
     sent = now;
     const round = (/** @type {{x: number, y: number}} */ { x, y }) => [Math.round(x), Math.round(y)];
-    lobby.send(JSON.stringify({ t: "at", at: round(player(me)) }), { reliable: false });
+    lobby.send(JSON.stringify({ t: "at", at: round(player(me)) }), { to: "linked", reliable: false });
     if (!lobby.isHost) return;
     const at = Object.fromEntries(everybody().map((id) => [id, round(player(id))]));
-    lobby.send(JSON.stringify({ t: "world", key: [...round(key), key.by], scores, winner, at }), { reliable: false });
+    lobby.send(JSON.stringify({ t: "world", key: [...round(key), key.by], scores, winner, at }), { to: "linked", reliable: false });
   }
 
   // What is seen

@@ -45,7 +45,7 @@ export function enterRoom(lobby, wire, trouble) {
     }));
     if (!lobby.isHost || lobby.info.topology !== "star") return; // in a mesh they are linked
     const who = JSON.stringify({ t: "who", names: Object.fromEntries(everybody().map((id) => [id, nameOf(id)])) });
-    if (who !== told) lobby.send((told = who));
+    if (who !== told) lobby.send((told = who), { to: "linked" });
   }
 
   /** Shows the path of the data to each player. */

@@ -30,6 +30,14 @@ lobby.addEventListener("message", ({ peer, data }) => {
   const length: number = typeof data === "string" ? data.length : data.byteLength;
   peer.send(new Uint8Array(length), { reliable: false });
 });
+lobby.onforward = ({ from, to, data }) => from !== 2 || to === undefined || data.t !== "chat";
+lobby.addEventListener("reach", ({ peerIds }) => console.log(peerIds.length === lobby.reach.length));
+lobby.addEventListener("message", ({ peerId, player }) => lobby.send({ seen: peerId, by: [player?.name, null, 1] }, { to: peerId }));
+lobby.send("only to the host", { to: "linked", reliable: false });
+// @ts-expect-error JSON has no undefined
+lobby.send(undefined);
+// @ts-expect-error a number, or "linked"
+lobby.send("x", { to: "host" });
 lobby.addEventListener("lost", ({ peer }) => console.log(peer.state === "failed", peer.buffered));
 lobby.addEventListener("error", ({ peer, error }) => console.log(peer?.peerId, error.message));
 lobby.addEventListener("host", ({ peer }) => console.log(peer === null ? lobby.isHost : peer.peerId));
