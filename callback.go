@@ -8,12 +8,11 @@ import (
 
 	awsevents "github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/aws/retry"
-	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/apigatewaymanagementapi"
 	"github.com/aws/aws-sdk-go-v2/service/apigatewaymanagementapi/types"
 
 	"bellhop/handlers"
+	"bellhop/internal/awsclient"
 )
 
 // postTime bounds an attempt of a post.
@@ -41,8 +40,8 @@ func (c *callback) open(url string) {
 		o.BaseEndpoint = aws.String(url)
 		// A post takes about 10 ms. A post that hangs must leave time to undo the
 		// change that it announces, and to answer.
-		o.HTTPClient = awshttp.NewBuildableClient().WithTimeout(postTime)
-		o.Retryer = retry.NewStandard(func(o *retry.StandardOptions) { o.MaxAttempts, o.MaxBackoff = 3, 200*time.Millisecond })
+		o.HTTPClient = awsclient.Transport(postTime)
+		o.Retryer = awsclient.Attempts()
 	}))
 }
 

@@ -82,7 +82,7 @@ func TestPosts(t *testing.T) {
 		"broken":                          {refuses(503, "ServiceUnavailable"), 3, `"code":"internal"`, "request_to_join", 10 * time.Second},
 		"forbidden":                       {refuses(403, "ForbiddenException"), 1, `"code":"internal"`, "request_to_join", 10 * time.Second},
 		"hangs":                           {dynamodbtest.Hangs, 3, `"code":"internal"`, "request_to_join", 10 * time.Second},
-		"hangs, and there is little time": {dynamodbtest.Hangs, 1, `"code":"internal"`, "request_to_join", 2 * time.Second},
+		"hangs, and there is little time": {dynamodbtest.Hangs, 1, `"code":"internal"`, "request_to_join", 1900 * time.Millisecond},
 		"too many, once":                  {once(refuses(429, "LimitExceededException")), 2, "", "", 10 * time.Second},
 		"broken, once":                    {once(refuses(500, "InternalServerError")), 2, "", "", 10 * time.Second},
 		"hangs, once":                     {once(dynamodbtest.Hangs), 2, "", "", 10 * time.Second},

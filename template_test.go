@@ -100,7 +100,6 @@ var properties = []struct{ resource, property, want string }{
 	{"AccessLog", "RetentionInDays", `{"Ref":"LogRetentionDays"}`},
 	{"Table", "BillingMode", `"PAY_PER_REQUEST"`},
 	{"Table", "TimeToLiveSpecification", `{"AttributeName":"expires_at","Enabled":true}`},
-	{"Table", "SSESpecification", `{"SSEEnabled":true}`},
 	{"Table", "PointInTimeRecoverySpecification", `null`},
 }
 
@@ -225,7 +224,7 @@ func (s stack) testParameters(t *testing.T) {
 		if p.Description == "" {
 			t.Errorf("%s has no description", name)
 		}
-		if p.AllowedPattern == "" && p.AllowedValues == nil && p.MaxValue == nil {
+		if p.AllowedPattern == "" && p.AllowedValues == nil && p.MinValue == nil {
 			t.Errorf("%s may be anything", name)
 		}
 	}

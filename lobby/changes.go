@@ -281,11 +281,13 @@ func (l *Lobby) ExpireAway(now time.Time) {
 }
 
 // Lasts returns until when l must be kept: as long as a member can be connected
-// or come back.
+// or come back. While one is connected, that is rounded up to half an hour,
+// since lists show it: a list is written again whenever it changes.
 func (l *Lobby) Lasts(now time.Time) (until time.Time) {
+	const half = 30 * time.Minute
 	for _, m := range l.Members {
 		if !m.Away() {
-			return now.Add(TTL)
+			return now.Add(TTL + half).Truncate(half)
 		}
 		if m.AwayUntil.After(until) {
 			until = m.AwayUntil

@@ -340,8 +340,8 @@ func TestDue(t *testing.T) {
 	}
 }
 
-// TestLasts checks that a lobby without a connected member is kept no longer
-// than its last grace.
+// TestLasts checks that a lobby is kept for three hours, up to the next half an
+// hour, and without a connected member no longer than its last grace.
 func TestLasts(t *testing.T) {
 	now := later.Add(-time.Minute)
 	all := func(l *lobby.Lobby) {
@@ -354,8 +354,8 @@ func TestLasts(t *testing.T) {
 		was  func(*lobby.Lobby)
 		want time.Time
 	}{
-		"all are there": {func(*lobby.Lobby) {}, now.Add(lobby.TTL)},
-		"one is away":   {annAway, now.Add(lobby.TTL)},
+		"all are there": {func(*lobby.Lobby) {}, time.Date(2030, 1, 2, 6, 30, 0, 0, time.UTC)},
+		"one is away":   {annAway, time.Date(2030, 1, 2, 6, 30, 0, 0, time.UTC)},
 		"all are away":  {all, later},
 		"closed":        {func(l *lobby.Lobby) { l.Close("host") }, time.Time{}},
 	} {

@@ -13,13 +13,12 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/aws/retry"
-	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/attributevalue"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/smithy-go"
 
+	"bellhop/internal/awsclient"
 	"bellhop/lobby"
 	"bellhop/store"
 )
@@ -40,20 +39,16 @@ type Store struct {
 
 // Limits of one call. DynamoDB answers in some 5 ms; after two seconds without
 // an answer, the SDK tries again. The context limits the whole call.
-const (
-	attemptTime = 2 * time.Second
-	maxTries    = 3
-	maxBackoff  = 200 * time.Millisecond
-)
+const attemptTime = 2 * time.Second
 
 // New returns a Store in table, which template.yaml or CreateTable creates. It
 // sends no request yet. A nonempty endpoint replaces the region's own.
 func New(c aws.Config, endpoint, table string, now func() time.Time) *Store {
 	if c.HTTPClient == nil {
-		c.HTTPClient = awshttp.NewBuildableClient().WithTimeout(attemptTime)
+		c.HTTPClient = awsclient.Transport(attemptTime)
 	}
 	client := dynamodb.NewFromConfig(c, func(o *dynamodb.Options) {
-		o.Retryer = retry.NewStandard(func(o *retry.StandardOptions) { o.MaxAttempts, o.MaxBackoff = maxTries, maxBackoff })
+		o.Retryer = awsclient.Attempts()
 		if endpoint != "" {
 			o.BaseEndpoint = &endpoint
 		}
