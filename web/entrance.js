@@ -8,6 +8,9 @@
 
 import { camel, startContent } from "./common.js";
 
+/** How many pages of the server make one of `list`. Each costs the client 20 messages of its rate. */
+const MAX_PAGES = 10;
+
 /** The name of the method that enters a lobby. */
 export const ENTER = Symbol("enter");
 
@@ -58,10 +61,18 @@ export class Entrance extends EventTarget {
     return this[ENTER]("quick_join", { filter, player, or_start: orStart && startContent({ player, ...orStart }) }, options);
   }
 
-  /** Lists public lobbies. @param {types.ListOptions} [options] @returns {Promise<types.LobbyList>} */
-  async list({ filter, limit, cursor } = {}) {
-    const { content } = await this.request("list_lobbies", { filter, limit, cursor });
-    return { lobbies: content.lobbies.map(camel), cursor: content.cursor };
+  /**
+   * Lists public lobbies. The server cuts a page short if a filter selects few lobbies, so this goes on for a while.
+   * @param {types.ListOptions} [options] @returns {Promise<types.LobbyList>}
+   */
+  async list({ filter, limit = 20, cursor } = {}) {
+    const lobbies = [];
+    for (let page = 1; ; page++) {
+      const { content } = await this.request("list_lobbies", { filter, limit: limit - lobbies.length, cursor });
+      lobbies.push(...content.lobbies.map(camel));
+      cursor = content.cursor;
+      if (!cursor || lobbies.length >= limit || page === MAX_PAGES) return { lobbies, cursor };
+    }
   }
 
   /** Looks at a lobby. Resolves with null if there is none. @param {string} lobbyId @returns {Promise<types.LobbyInfo | null>} */

@@ -18,6 +18,15 @@ func TestFind(t *testing.T) {
 				openTab(t, g, mode, g.url()).enter(fmt.Sprintf(
 					"bellhop.host({ lobbyId: 'fox-%d', public: true, autoAccept: true, metadata: { mode: %q }, maxPlayers: 4, player: { name: 'host' } })", i, mode))
 			}
+			noise := openTab(t, g, "noise", g.url())
+			noise.run(`
+				const others = Array.from({ length: 12 }, () => new Bellhop(url));
+				await Promise.all(others.map((other) => other.host({ public: true, metadata: { mode: "noise" } })));
+				globalThis.others = others;`, nil)
+			noise.run(`const page = await bellhop.list({ filter: { "metadata.mode": "race" }, limit: 1 }); return page.lobbies.map((l) => l.lobbyId);`, &got)
+			if fmt.Sprint(got) != "[fox-1]" {
+				t.Errorf("behind newer lobbies it found %v", got)
+			}
 			openTab(t, g, "secret", g.url()).enter("bellhop.host({ lobbyId: 'secret', password: 'sesame', autoAccept: true })")
 
 			guest := openTab(t, g, "guest", g.url())
