@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"bellhop/handlers"
@@ -37,7 +39,17 @@ func joinOrStartAtOnce(t *testing.T, s store.Store, game string, auto, closing b
 	const many = 24
 	w := handlerstest.New()
 	w.Burst, w.Rate = 1e9, 1e9
-	w.Use(s)
+	var read atomic.Int32
+	var together sync.WaitGroup // nobody creates the lobby before all have read that there is none
+	together.Add(many)
+	w.Use(storetest.Intercept(s, func(c storetest.Call) error {
+		err := c.Do()
+		if c.Method == "Lobby" && read.Add(1) <= many && !closing {
+			together.Done()
+			together.Wait()
+		}
+		return err
+	}))
 	processes := [2]*handlers.Handler{w.Handler, handlers.New(w.Config)}
 	start := fmt.Sprintf(`{"max_players":64,"roster":true,"auto_accept":%v}`, auto)
 	conn := func(i int) string { return fmt.Sprintf("%s-%d", game, i) }

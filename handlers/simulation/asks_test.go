@@ -119,7 +119,7 @@ func (l *simulation) ask(p *player, s step) ask {
 	case "update_player":
 		a.player = players[1+s.N%(len(players)-1)]
 	case "send_message":
-		if a.data = data[s.N%len(data)]; s.N/4%2 == 0 {
+		if a.data = data[s.N%len(data)]; s.N/4%4 == 0 {
 			a.conn = l.whom(p, s)
 		}
 	case "accept_request":

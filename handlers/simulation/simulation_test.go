@@ -84,7 +84,7 @@ func (s step) String() string { return fmt.Sprintf("%+v", struct{ step }{s}) }
 var likely = map[string]int{
 	"start_lobby": 4, "join_lobby": 12, "accept_request": 12, "reject_join_request": 2, "set_session_description": 3,
 	"send_ice_candidate": 2, "leave_lobby": 3, "close_lobby": 1, "remove_player": 3, "update_lobby": 5, "resume": 8, "ping": 1,
-	"list_lobbies": 8, "quick_join": 6, "get_lobby": 1, "update_player": 6, "set_host": 6, "send_message": 3,
+	"list_lobbies": 8, "quick_join": 6, "get_lobby": 1, "update_player": 6, "set_host": 6, "send_message": 8,
 	"loses its socket": 4, "is said to be gone": 7, "connects anew": 5, "uses its other socket": 2, "time passes": 7,
 }
 
@@ -113,7 +113,7 @@ func drawStep(t *rapid.T) step {
 // is noticed.
 const (
 	onItsWay  = 15 * time.Second
-	connected = 3 * time.Hour
+	connected = 3*time.Hour + 30*time.Minute
 )
 
 // clients have up to two sockets each: the one in use, and one that they have
