@@ -114,6 +114,11 @@ export interface JoinOptions extends PeerOptions {
   signal?: AbortSignal;
 }
 
+export interface RestoreOptions extends PeerOptions {
+  /** Only a place in this lobby is taken back. */
+  lobbyId?: string;
+}
+
 /** Conditions by the protocol's names: {"metadata.mode": "duel", free_seats: {$gte: 2}}. docs/protocol.md, "Filters". */
 export type Filter = Record<string, unknown>;
 
@@ -162,6 +167,8 @@ export interface Player {
   readonly peerId: number;
   /** Their own description, {} without one. */
   readonly player: any;
+  /** Who they are, if they signed in: the `sub` of their token. */
+  readonly playerId?: string;
   readonly isHost: boolean;
   readonly isMe: boolean;
   /** Whether their connection to Bellhop is gone, and their place held. */
@@ -186,6 +193,8 @@ export interface JoinRequest {
   /** The player's number, unless accept sets another. */
   peerId: number;
   player?: any;
+  /** Who they are, if they signed in. */
+  playerId?: string;
   accept(options?: { peerId?: number }): Promise<Peer>;
   reject(reason?: string): Promise<void>;
 }
@@ -242,7 +251,7 @@ export class Bellhop extends Target<BellhopEvents> {
    * Takes back the place that this page had before a reload, or that another page of this tab had. Resolves with null if
    * there is none any more. After any error it can be tried again.
    */
-  restore(options?: PeerOptions): Promise<Lobby | null>;
+  restore(options?: RestoreOptions): Promise<Lobby | null>;
   /** Looks at a lobby, public or not. Resolves with null if there is none. */
   look(lobbyId: string): Promise<LobbyInfo | null>;
   /** One page of the public lobbies. */

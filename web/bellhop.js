@@ -151,10 +151,10 @@ export class Bellhop extends Entrance {
 
   /**
    * Takes back the place that this page had before it was reloaded. Resolves with null if there is none any more.
-   * @param {types.PeerOptions} [options] @returns {Promise<Lobby | null>}
+   * @param {types.RestoreOptions} [options] @returns {Promise<Lobby | null>}
    */
-  async restore(options) {
-    const { token, player } = this.#saved.read();
+  async restore({ lobbyId, ...options } = {}) {
+    const { token, player } = this.#saved.read(lobbyId);
     return !token ? null : this.resume(token, { player, ...options }).catch((error) => {
       if (error.code !== "resume_failed") throw error;
       this.#saved.remove(token);

@@ -75,6 +75,12 @@ func TestTwoPlayers(t *testing.T) {
 	for _, tab := range []*tab{host, guest} {
 		tab.run(until+"await until(() => "+status+" === 'Move your pointer.')", nil)
 	}
+	if err := guest.driver.reload(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, tab := range []*tab{guest, host} {
+		tab.run(until+"await until(() => "+status+" === 'Move your pointer.')", nil)
+	}
 	host.run("dispatchEvent(new PointerEvent('pointermove', { clientX: 40, clientY: 50 }))", nil)
 	guest.run(until+"await until(() => document.querySelector('#friend').style.translate === '40px 50px')", nil)
 }

@@ -189,8 +189,8 @@ export class Lobby extends EventTarget {
       lobby.#requests.add(content);
     },
     request_cancelled: (lobby, { connection_id }) => lobby.#requests.cancel(connection_id),
-    peer_joined: (lobby, { connection_id, peer_id, player }) => {
-      if (!lobby.#members.hasLeft(peer_id)) lobby.#members.add(connection_id, peer_id, player);
+    peer_joined: (lobby, { connection_id, peer_id, player, player_id }) => {
+      if (!lobby.#members.hasLeft(peer_id)) lobby.#members.add(connection_id, peer_id, player, player_id);
     },
     peer_left: (lobby, { connection_id, peer_id, reason }) => {
       const peer = lobby.peer(peer_id) ?? lobby.#members.at(connection_id) ?? lobby.#members.retired(peer_id);
@@ -226,8 +226,8 @@ export class Lobby extends EventTarget {
       if (info.roster) lobby.#players.expect(info.players);
       fire(lobby, "update");
     },
-    player_joined: (lobby, { peer_id, player }) => {
-      if (!lobby.#members.hasLeft(peer_id)) lobby.#players.joined(peer_id, player);
+    player_joined: (lobby, { peer_id, player, player_id }) => {
+      if (!lobby.#members.hasLeft(peer_id)) lobby.#players.joined(peer_id, player, player_id);
     },
     player_updated: (lobby, { peer_id, player }) => {
       if (!lobby.#members.hasLeft(peer_id)) lobby.#players.updated(peer_id, player);

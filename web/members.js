@@ -92,24 +92,24 @@ export class Members {
   /**
    * Returns the peer at an address, and creates an unknown one: Bellhop relays only between linked members, and a message
    * can overtake the event that announces its sender.
-   * @param {string} connectionId @param {number} [peerId] @param {any} [player]
+   * @param {string} connectionId @param {number} [peerId] @param {any} [player] @param {string} [playerId]
    */
-  add(connectionId, peerId, player) {
+  add(connectionId, peerId, player, playerId) {
     const known = (peerId !== undefined && (this.get(peerId) ?? this.#restore(peerId))) || this.#byConn.get(connectionId);
     const peer = known || this.#create(peerId);
     this.welcome(connectionId);
     const waited = this.#requests.settle(connectionId);
     this.#byConn.set(connectionId, peer);
     const id = peerId ?? peer.peerId;
-    Object.assign(peer, { connectionId, peerId: id, player: id && this.#players.joined(id, player ?? waited?.player) });
+    Object.assign(peer, { connectionId, peerId: id, player: id && this.#players.joined(id, player ?? waited?.player, playerId ?? waited?.playerId) });
     if (!known) fire(this.#lobby, "join", { peer });
     return peer;
   }
 
   /** Adds the peers of a list. @param {any[]} peers */
   addAll(peers) {
-    for (const { connection_id, peer_id, player, away = false } of peers) {
-      const peer = this.add(connection_id, peer_id, player);
+    for (const { connection_id, peer_id, player, player_id, away = false } of peers) {
+      const peer = this.add(connection_id, peer_id, player, player_id);
       if (away) this.markAway(peer);
       else if (peer.away) this.markBack(peer);
     }

@@ -36,6 +36,10 @@ var plants = []plant{
 		"else if (call.action !== \"join_lobby\") call.resendTimer = setTimeout(() => this.#sendCall(call), backoff(call.tries));",
 		"call.timer = setTimeout(() => this.#check(call), ms);", "", // a check would send it again
 	}},
+	{"a star keeps its old links when its host changes", "lobby.js", []string{
+		"if (lobby.#state.info.topology === \"star\") lobby.#retire((peer) => peer.peerId !== peer_id, before);", "",
+	}},
+	{"a description that was lost is not sent again", "lobby.js", []string{"lobby.#players.repeat();", ""}},
 	{"any error gives a place up", "bellhop.js", []string{
 		"        if (error.code === \"resume_failed\") this.#loseSlot(\"resume_failed\", { error });",
 		"        this.#loseSlot(\"resume_failed\", { error });",

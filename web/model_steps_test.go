@@ -61,6 +61,9 @@ var stepKinds = []struct {
 		return pick(r, "{locked: true}", "{locked: false}", "{maxPlayers: 5}", "{maxPlayers: 6}")
 	}},
 	{"remove", 5, false, nothing},
+	{"setHost", 6, false, func(r *rand.Rand) string { return pick(r, "0", "-1") }},
+	{"updatePlayer", 8, false, func(r *rand.Rand) string { return fmt.Sprint(r.IntN(1000)) }},
+	{"chat", 3, false, func(r *rand.Rand) string { return pick(r, "null", "{text: 'hello'}") }},
 	{"reload", 8, false, nothing},
 	{"sleep", 8, false, nothing},
 	{"wake", 7, false, func(r *rand.Rand) string { return pick(r, "visibilitychange", "pageshow", "focus", "resume", "") }},
@@ -80,8 +83,8 @@ func pick(r *rand.Rand, of ...string) string { return of[r.IntN(len(of))] }
 func nothing(*rand.Rand) string { return "" }
 
 func hostOptions(r *rand.Rand) string {
-	return fmt.Sprintf("{autoAccept: %s, topology: '%s', onHostLeave: '%s'}",
-		pick(r, "true", "false"), pick(r, "star", "mesh"), pick(r, "close", "migrate"))
+	return fmt.Sprintf("{autoAccept: %s, topology: '%s', onHostLeave: '%s', roster: %s}",
+		pick(r, "true", "false"), pick(r, "star", "mesh"), pick(r, "close", "migrate"), pick(r, "true", "true", "false"))
 }
 
 // newSequence draws a sequence.

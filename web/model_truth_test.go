@@ -1,6 +1,7 @@
 package web_test
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
@@ -34,10 +35,11 @@ type clientSight struct {
 			ConnectionID string
 		}
 		Info struct {
-			MaxPlayers int
-			Locked     bool
+			MaxPlayers, Players int
+			Locked              bool
 		}
 	}
+	Players []string
 	Members []struct {
 		PeerID       int
 		ConnectionID string
@@ -125,6 +127,11 @@ func (w *world) compare(is sight, i int, mine *place, beat float64) (wrong []str
 	if !mayBeOld && (c.Lobby.Info.MaxPlayers != l.MaxPlayers || c.Lobby.Info.Locked != l.Locked) {
 		say("shows %+v, and Bellhop has room for %d, locked %v", c.Lobby.Info, l.MaxPlayers, l.Locked)
 	}
+	if want := w.playersOf(mine); !w.server.refused.Load() && !slices.Equal(c.Players, want) {
+		say("shows the players %q, and there are %q", c.Players, want)
+	} else if (l.Roster || l.Mesh || mine.PeerID == l.HostPeerID) && c.Lobby.Info.Players != len(c.Players) {
+		say("counts %d players of %q", c.Lobby.Info.Players, c.Players)
+	}
 	peers := map[int]lobby.Member{}
 	for _, m := range l.Peers(mine.Member) {
 		peers[m.PeerID] = m
@@ -150,6 +157,27 @@ func (w *world) compare(is sight, i int, mine *place, beat float64) (wrong []str
 		say("does not show %d", id)
 	}
 	return wrong
+}
+
+// playersOf returns the players that a member can see, as clients show them.
+func (w *world) playersOf(mine *place) (players []string) {
+	l := mine.lobby
+	members := slices.Clone(l.Members)
+	slices.SortFunc(members, func(a, b lobby.Member) int { return cmp.Compare(a.PeerID, b.PeerID) })
+	for _, m := range members {
+		linked := slices.ContainsFunc(l.Peers(mine.Member), func(p lobby.Member) bool { return p.PeerID == m.PeerID })
+		if m.PeerID != mine.PeerID && !linked && !l.Roster {
+			continue
+		}
+		player := fmt.Sprint(m.PeerID, " ", cmp.Or(m.Player, "{}"))
+		for what, is := range []bool{m.PeerID == l.HostPeerID, m.PeerID == mine.PeerID, m.Away(), linked} {
+			if is {
+				player += []string{" host", " me", " away", " linked"}[what]
+			}
+		}
+		players = append(players, player)
+	}
+	return players
 }
 
 // has reports whether the member's client holds that slot.

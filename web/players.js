@@ -9,7 +9,7 @@
  * @import { Lobby } from "./lobby.js"
  * @import { Members, State } from "./members.js"
  * @import * as types from "./bellhop.d.ts"
- * @typedef {{player?: any, away: boolean, backAt: number}} Known away counts while the player is not linked with this client;
+ * @typedef {{player?: any, playerId?: string, away: boolean, backAt: number}} Known away counts while the player is not linked with this client;
  *   backAt is when they came back, although nothing had said that they were away
  */
 
@@ -30,6 +30,7 @@ export class Players {
   #announced = /** @type {Map<number, types.Player>} */ (new Map()); // the last map that had events
   #greeted = new Set(); // the players that the game has events about, or found in the first map
   #scheduled = false;
+  #ownId = /** @type {string | undefined} */ (undefined);
   #wanted; // this player's description
   #confirmed; // the last one that Bellhop has
   #updating = /** @type {Promise<void> | null} */ (null);
@@ -54,7 +55,8 @@ export class Players {
     return new Map(ids.filter((id) => id !== undefined).sort((a, b) => a - b).map((peerId) => {
       const [peer, known, isMe] = [peers.get(peerId), this.#known.get(peerId), peerId === me.peerId];
       const player = (isMe ? me.player : known?.player) ?? {};
-      const is = { peerId, player, isHost: peerId === hostPeerId, isMe, away: !isMe && (peer ? peer.away : !!known?.away), peer };
+      const away = !isMe && (peer ? peer.away : !!known?.away);
+      const is = { peerId, player, playerId: isMe ? this.#ownId : known?.playerId, isHost: peerId === hostPeerId, isMe, away, peer };
       const before = this.#announced.get(peerId);
       return [peerId, before && same(before, is) ? before : is];
     }));
@@ -107,11 +109,14 @@ export class Players {
   take(list, reason = "left") {
     const here = new Set(list.map(({ peer_id }) => peer_id));
     for (const id of this.#known.keys()) if (!here.has(id)) this.left(id, reason);
-    for (const { peer_id, player, away = false } of list) {
+    for (const { peer_id, player, player_id, away = false } of list) {
       if (peer_id !== this.#lobby.me.peerId) {
-        this.#know(peer_id).player = player;
+        Object.assign(this.#know(peer_id), { player, playerId: player_id });
         this.setAway(peer_id, away);
-      } else if (this.#wanted === this.#confirmed) this.#lobby.me.player = this.#wanted = this.#confirmed = player;
+        continue;
+      }
+      this.#ownId = player_id;
+      if (this.#wanted === this.#confirmed) this.#lobby.me.player = this.#wanted = this.#confirmed = player;
     }
     this.changed();
   }
@@ -122,9 +127,10 @@ export class Players {
     for (const peerId of this.all.keys()) this.#greet(peerId);
   }
 
-  /** A player came in, or is linked with this client now. Returns their newest description. @param {number} peerId @param {any} [player] */
-  joined(peerId, player) {
+  /** A player came in, or is linked with this client now. Returns their newest description. @param {number} peerId @param {any} [player] @param {string} [playerId] */
+  joined(peerId, player, playerId) {
     const known = this.#know(peerId);
+    known.playerId ??= playerId;
     return (known.player ??= player);
   }
 
@@ -225,5 +231,5 @@ export class Players {
 
 /** @param {types.Player} a @param {types.Player} b */
 function same(a, b) {
-  return a.player === b.player && a.isHost === b.isHost && a.away === b.away && a.peer === b.peer;
+  return a.player === b.player && a.playerId === b.playerId && a.isHost === b.isHost && a.away === b.away && a.peer === b.peer;
 }

@@ -96,13 +96,14 @@ func TestPlayersInAnyOrder(t *testing.T) {
 		{"away before joined", "player_away {}; player_joined { player: { name: 'old' } }", "2 old away"},
 		{"back before away", "player_joined { player: { name: 'old' } }; player_back {}; player_away {}", "2 old"},
 		{"an old host", "host_changed { host_connection_id: 'b', term: 3 }; host_changed { peer_id: 1, host_connection_id: 'a', term: 2 }", "2 host linked"},
+		{"host again", "peer_joined { connection_id: 'b', player: {} }; host_changed { host_connection_id: 'b', term: 2 }; host_changed { peer_id: 1, host_connection_id: 'a', term: 3 }", "2 linked"},
 		{"linked no longer", "peer_joined { connection_id: 'b', player: { name: 'old' } }; host_changed { peer_id: 3, host_connection_id: 'c', term: 2 }; player_away {}", "2 old away, 3 host linked"},
 		{"linked no longer, and gone", "peer_joined { connection_id: 'b', player: {} }; host_changed { peer_id: 3, host_connection_id: 'c', term: 2 }; peer_left { connection_id: 'b', reason: 'left' }", "3 host linked"},
 	} {
 		script := ""
 		for event := range strings.SplitSeq(test.events, "; ") {
 			name, content, _ := strings.Cut(event, " ")
-			script += fmt.Sprintf("lobby.receive(%q, { peer_id: 2, ...%s });\n", name, content)
+			script += fmt.Sprintf("lobby.receive(%q, { peer_id: 2, ...%s }); await null;\n", name, content)
 		}
 		var is string
 		tab.run("globalThis.lobby = await bellhop.host();"+showPlayers+script+`

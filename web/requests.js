@@ -26,11 +26,11 @@ export class Requests {
   }
 
   /** @param {any} content of request_to_join */
-  add({ connection_id, peer_id, player }) {
+  add({ connection_id, peer_id, player, player_id }) {
     this.#unconfirmed.delete(connection_id);
     if (this.#all.has(connection_id)) return; // a resume repeats it
     const request = {
-      connectionId: connection_id, peerId: peer_id, player,
+      connectionId: connection_id, peerId: peer_id, player, playerId: player_id,
       accept: (/** @type {{peerId?: number}} */ options) => this.#lobby.accept(request, options),
       reject: (/** @type {string} */ reason) => this.#lobby.reject(request, reason),
     };

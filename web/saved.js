@@ -24,11 +24,12 @@ export class SavedSlot {
     } catch {} // a page without storage
   }
 
-  /** @returns {Slot} */
-  read() {
+  /** @param {string} [lobbyId] of the only lobby that counts @returns {Slot} */
+  read(lobbyId) {
     try {
       const slot = JSON.parse(this.#storage?.getItem(this.#key) ?? "{}");
-      return Date.now() - slot.at < MAX_AGE_MS ? slot : {};
+      const counts = !lobbyId || slot.lobbyId?.toLowerCase() === lobbyId.toLowerCase();
+      return counts && Date.now() - slot.at < MAX_AGE_MS ? slot : {};
     } catch {
       return {};
     }

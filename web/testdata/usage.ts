@@ -46,6 +46,21 @@ lobby.addEventListener("close", ({ reason }) => {
   // @ts-expect-error there is no such reason
   if (reason === "bored") bellhop.close();
 });
+lobby.addEventListener("players", () => {
+  for (const [id, { player, isHost, isMe, away, peer }] of lobby.players) console.log(id, player.name, isHost, isMe, away, peer?.state);
+});
+lobby.addEventListener("playerleave", ({ peerId, player, reason }) => console.log(peerId, player, reason === "unlinked"));
+lobby.addEventListener("chat", ({ peerId, player, data }) => console.log(peerId, player, data));
+await lobby.updatePlayer({ name: "Ann", ready: true });
+await lobby.chat({ text: "hello" }, { to: lobby.players.get(1) });
+await lobby.setHost(lobby.members[0] ?? 2);
+// @ts-expect-error the map is what Bellhop says
+lobby.players.clear();
+const again: Lobby | null = await bellhop.restore({ lobbyId: "fox" });
+const seen: LobbyInfo | null = await bellhop.look("fox");
+console.log(again?.info.roster, seen?.hostAway, await bellhop.joinOrHost("fox", { password: "p", maxPlayers: 4, roster: false }));
+new Bellhop("wss://play.example.com", { storage: localStorage });
+new Bellhop("wss://play.example.com", { storage: null });
 // @ts-expect-error members are linked with the host alone, or with each other
 await bellhop.host({ topology: "ring" });
 // @ts-expect-error only Bellhop says who is in

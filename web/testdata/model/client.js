@@ -1,10 +1,9 @@
-// A game in the model that uses bellhop.js as the guide says: it accepts everybody, keeps its resume token over a reload,
-// and forgets the token when its lobby has closed.
+// A game in the model that uses bellhop.js as the guide says: it accepts everybody, and restores its place after a reload.
 
 import { Bellhop } from "../bellhop.js";
 
 const { client, life } = globalThis;
-const bellhop = new Bellhop(client.url, { keepAlive: client.options.keepAlive });
+const bellhop = new Bellhop(client.url, { keepAlive: client.options.keepAlive, storage: client.storage });
 const pending = new Map(); // promises that have not settled, by number
 const heard = new Map(); // the last word of each peer, by its number
 let lobby = null;
@@ -42,19 +41,17 @@ async function enter(name, how) {
 
 function play(entered) {
   lobby = entered;
-  client.saved = bellhop.resumeToken;
   heard.clear();
   entered.addEventListener("request", ({ request }) => admit(entered, request));
   entered.addEventListener("message", ({ peer, data }) => heard.set(peer.peerId, Number(data)));
-  for (const name of ["join", "leave", "away", "back", "open", "failed", "host", "signalling", "error"]) {
-    entered.addEventListener(name, ({ peer, state, reason, error }) => {
-      client.note(`lobby: ${name} ${[peer?.peerId, state, reason, error?.message].filter(Boolean)}`);
-      if (state === "gone" && lobby === entered) client.saved = null; // they play on, and cannot come back
+  for (const name of ["join", "leave", "away", "back", "open", "failed", "host", "signalling", "playerjoin", "playerleave", "error"]) {
+    entered.addEventListener(name, ({ peer, peerId, state, reason, error }) => {
+      client.note(`lobby: ${name} ${[peer?.peerId ?? peerId, state, reason, error?.message].filter(Boolean)}`);
     });
   }
   entered.addEventListener("close", ({ reason }) => {
     client.note(`lobby: close ${reason}`);
-    if (lobby === entered) lobby = client.saved = null;
+    if (lobby === entered) lobby = null;
   });
 }
 
@@ -66,16 +63,16 @@ async function admit(entered, request) {
   }
 }
 
-/** Takes back the previous page's place. Only resume_failed means that the place is gone. */
+/** Takes back the previous page's place. */
 async function restore() {
   entering = true;
   while (client.saved) {
     try {
-      play(await call("resume", () => bellhop.resume(client.saved)));
+      const entered = await call("restore", () => bellhop.restore());
+      if (entered) play(entered);
       break;
-    } catch (error) {
-      if (error.code === "resume_failed") client.saved = null;
-      else await new Promise((resolve) => setTimeout(resolve, 1000));
+    } catch {
+      await new Promise((resolve) => setTimeout(resolve, 1000));
     }
   }
   entering = false;
@@ -92,6 +89,9 @@ const acts = {
   leave: () => lobby && quietly(call("leave", () => lobby.leave())),
   close: () => lobby && quietly(call("close", () => lobby.close())),
   update: (changes) => lobby?.isHost && quietly(call("update", () => lobby.update(changes))),
+  setHost: (at) => lobby?.isHost && lobby.members.length && quietly(call("setHost", () => lobby.setHost(lobby.members.at(at)))),
+  updatePlayer: (n) => lobby && quietly(call("updatePlayer", () => lobby.updatePlayer({ ...player, n }))),
+  chat: (data) => lobby && quietly(call("chat", () => lobby.chat(data))),
   remove: () => lobby?.isHost && lobby.members.length && quietly(call("remove", () => lobby.remove(lobby.members[0]))),
 };
 
@@ -107,6 +107,8 @@ life.game = {
     return {
       pending: [...pending.values()], token, stale: Boolean(lobby && lobby !== is && !lobby.members.some(({ state }) => state === "open")),
       lobby: is && { id: is.id, me: is.me, hostPeerId: is.hostPeerId, info: is.info },
+      players: is && [...is.players].map(([id, { player, isHost, isMe, away, peer }]) =>
+        [id, JSON.stringify(player), isHost && "host", isMe && "me", away && "away", peer && "linked"].filter(Boolean).join(" ")),
       members: (is?.members ?? []).map(({ peerId, connectionId, away, state }) =>
         ({ peerId, connectionId, away, state, heard: heard.get(peerId) ?? 0 })),
     };

@@ -103,7 +103,7 @@ class World {
 
 /** A player, over all lives of its page. */
 class Client {
-  saved = null; // the token, as a page keeps it in sessionStorage
+  storage = new PageStorage();
   trace = [];
 
   constructor(world, name, url, options) {
@@ -124,6 +124,11 @@ class Client {
     return loaded;
   }
 
+  /** The token that the page keeps. */
+  get saved() {
+    return JSON.parse(this.storage.item ?? "{}").token ?? null;
+  }
+
   note(text) {
     this.trace.push(`${(this.world.now / 1000).toFixed(2)} ${text}`);
     if (this.trace.length > 400) this.trace.shift();
@@ -134,6 +139,14 @@ class Client {
     const game = life.game?.show() ?? { pending: ["the page to load"], members: [] };
     return { ...game, saved, tokens: [...life.tokens], asleep: life.asleep };
   }
+}
+
+/** What a page's sessionStorage is for the client. */
+class PageStorage {
+  item = null;
+  getItem = () => this.item;
+  setItem = (_, item) => (this.item = item);
+  removeItem = () => (this.item = null);
 }
 
 /** One life of a client's page: all that a reload ends. */
