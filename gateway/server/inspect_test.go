@@ -126,6 +126,8 @@ func TestInspect(t *testing.T) {
 	client := func(id, name, role string, age, idle int) server.SeenConnection {
 		return server.SeenConnection{ID: id, Game: "tanks", LobbyID: "Blue-Fox", Role: role, Age: age, Idle: idle, Address: "127.0.0.1", UserAgent: name}
 	}
+	written := x.now().Add(-20 * time.Second)
+	expires := written.Add(lobby.TTL + 30*time.Minute).Truncate(30 * time.Minute)
 	want := server.Snapshot{
 		At: x.now().UTC(), Messages: server.Rate{Received: 0.4, Sent: 0.6, Over: 24},
 		Lobbies: []server.SeenLobby{{
@@ -134,7 +136,7 @@ func TestInspect(t *testing.T) {
 				{PeerID: 1, Connection: x.host, Host: true}, {PeerID: 2, Connection: x.member}, {PeerID: 3, Connection: x.away, Away: true, HeldFor: 40},
 			},
 			Waiting: []server.SeenGuest{{PeerID: 4, Connection: x.waiting, Waits: 20}},
-			Age:     23, ExpiresIn: 3*60*60 - 20,
+			Age:     23, ExpiresIn: int(expires.Sub(x.now()).Seconds()),
 		}},
 		Connections: []server.SeenConnection{
 			client(x.waiting, rudeName, "waiting", 21, 20), client(x.member, "member", "member", 23, 20), client(x.host, "host", "host", 24, 20),

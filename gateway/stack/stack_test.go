@@ -169,7 +169,7 @@ func TestBellhop(t *testing.T) {
 		t.Errorf("%+v\n%+v", s, f)
 	}
 	said := strings.Join(s.Warnings, "\n")
-	if !strings.Contains(said, "DefaultRouteSettings") || !strings.Contains(said, "AccessLogSettings") || len(s.Warnings) != 2 {
+	if !strings.Contains(said, "DefaultRouteSettings") || !strings.Contains(said, ": RouteSettings") || !strings.Contains(said, "AccessLogSettings") || len(s.Warnings) != 3 {
 		t.Errorf("warnings:\n%s", said)
 	}
 }
