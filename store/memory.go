@@ -67,7 +67,7 @@ func (m *Memory) SwapLobby(ctx context.Context, old, new *lobby.Lobby) error {
 
 // PutConnection implements Store.
 func (m *Memory) PutConnection(ctx context.Context, c Connection) error {
-	c.ID, c.Game, c.LobbyID = strings.Clone(c.ID), strings.Clone(c.Game), strings.Clone(c.LobbyID)
+	c.ID, c.Game, c.LobbyID, c.PlayerID = strings.Clone(c.ID), strings.Clone(c.Game), strings.Clone(c.LobbyID), strings.Clone(c.PlayerID)
 	return m.connections.update(ctx, c.ID, func(is Connection, found bool) (Connection, bool, error) {
 		if found {
 			return is, true, nil
@@ -114,41 +114,52 @@ func (m *Memory) DeleteConnection(ctx context.Context, id string) (was Connectio
 // it before it replaces old by l: a caller's string can be part of a larger
 // one, such as a message, or of memory that is used again.
 func Own(l, old *lobby.Lobby) {
-	l.Game, l.ID = ownString(l.Game, old.Game), ownString(l.ID, old.ID)
-	l.Metadata, l.Password = ownString(l.Metadata, old.Metadata), ownString(l.Password, old.Password)
+	own(&l.Game, old.Game)
+	own(&l.ID, old.ID)
+	own(&l.Metadata, old.Metadata)
+	own(&l.Password, old.Password)
+	own(&l.AddressKey, old.AddressKey)
 	for i := range l.Members {
 		m := &l.Members[i]
-		if !contains(old.Members, i, func(was *lobby.Member) bool { return was.Conn == m.Conn }) {
-			m.Conn, m.Player, m.Token = strings.Clone(m.Conn), strings.Clone(m.Player), strings.Clone(m.Token)
-		}
+		was := find(old.Members, i, func(was *lobby.Member) bool { return was.Conn == m.Conn })
+		own(&m.Conn, was.Conn)
+		own(&m.Player, was.Player)
+		own(&m.PlayerID, was.PlayerID)
+		own(&m.Address, was.Address)
+		own(&m.Token, was.Token)
 	}
 	for i := range l.Waiting {
 		r := &l.Waiting[i]
-		if !contains(old.Waiting, i, func(was *lobby.JoinRequest) bool { return was.Conn == r.Conn }) {
-			r.Conn, r.Player, r.RequestID = strings.Clone(r.Conn), strings.Clone(r.Player), strings.Clone(r.RequestID)
-		}
+		was := find(old.Waiting, i, func(was *lobby.JoinRequest) bool { return was.Conn == r.Conn })
+		own(&r.Conn, was.Conn)
+		own(&r.Player, was.Player)
+		own(&r.PlayerID, was.PlayerID)
+		own(&r.Address, was.Address)
+		own(&r.RequestID, was.RequestID)
 	}
 }
 
-// contains reports whether is holds for an element of all, which is likely the
-// one at i.
-func contains[T any](all []T, i int, is func(*T) bool) bool {
+// find returns the element of all for which is holds, likely the one at i, or
+// the zero value.
+func find[T any](all []T, i int, is func(*T) bool) (zero T) {
 	if i < len(all) && is(&all[i]) {
-		return true
+		return all[i]
 	}
 	for i := range all {
 		if is(&all[i]) {
-			return true
+			return all[i]
 		}
 	}
-	return false
+	return zero
 }
 
-func ownString(s, old string) string {
-	if s == old {
-		return old
+// own replaces *s by old if they are equal, else by a copy.
+func own(s *string, old string) {
+	if *s == old {
+		*s = old
+	} else {
+		*s = strings.Clone(*s)
 	}
-	return strings.Clone(s)
 }
 
 // Lobbies yields every lobby, in no order, for an operator's view of the

@@ -61,8 +61,12 @@ func testStringsCopiedIn(t *testing.T, s store.Store, _ *Clock) {
 	})
 	update(func(b *borrowed, l *lobby.Lobby) error {
 		l.AutoAccept = false
-		return l.Request(lobby.JoinRequest{Conn: b.string("bob"), Player: b.string("{2}"), RequestID: b.string("r"), Proved: "other"})
+		return l.Request(lobby.JoinRequest{
+			Conn: b.string("bob"), Player: b.string("{2}"), PlayerID: b.string("bob's"), Address: b.string("hash"),
+			RequestID: b.string("r"), Proved: "other",
+		})
 	})
+	update(func(b *borrowed, l *lobby.Lobby) error { return l.SetPlayer("host", b.string("{3}")) })
 	update(func(_ *borrowed, l *lobby.Lobby) error { return l.Leave("ann") })
 	update(func(b *borrowed, l *lobby.Lobby) error {
 		_, _, err := l.Accept("host", "bob", 0, b.string("t3"))
@@ -73,9 +77,9 @@ func testStringsCopiedIn(t *testing.T, s store.Store, _ *Clock) {
 	WantErr(t, "Lobby", err, nil)
 	got := []string{l.Game, l.ID, l.Metadata, l.Password}
 	for _, m := range l.Members {
-		got = append(got, m.Conn, m.Player, m.Token)
+		got = append(got, m.Conn, m.Player, m.PlayerID, m.Address, m.Token)
 	}
-	want := []string{"tanks", "Fox", `{"b":2}`, "other", "host", "{}", "t1", "bob", "{2}", "t3"}
+	want := []string{"tanks", "Fox", `{"b":2}`, "other", "host", "{3}", "", "", "t1", "bob", "{2}", "bob's", "hash", "t3"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("strings of the lobby (-want +got):\n%s", diff)
 	}
@@ -84,9 +88,10 @@ func testStringsCopiedIn(t *testing.T, s store.Store, _ *Clock) {
 // testConnectionStringsCopiedIn checks the same of connections and claims.
 func testConnectionStringsCopiedIn(t *testing.T, s store.Store, _ *Clock) {
 	c := ConnectionOf("a")
+	c.PlayerID = "ann's"
 	lend(func(b *borrowed) {
 		put := c
-		put.ID, put.Game, put.LobbyID = b.string(c.ID), b.string(c.Game), b.string(c.LobbyID)
+		put.ID, put.Game, put.LobbyID, put.PlayerID = b.string(c.ID), b.string(c.Game), b.string(c.LobbyID), b.string(c.PlayerID)
 		WantErr(t, "PutConnection", s.PutConnection(t.Context(), put), nil)
 	})
 	WantConnection(t, s, c)
