@@ -15,8 +15,13 @@ import (
 	"bellhop/internal/awsclient"
 )
 
-// postTime bounds an attempt of a post.
-const postTime = time.Second
+// Limits of posts. A lobby's change can mean 63 posts at once. A TLS handshake
+// for each costs a small function more time than waiting for one of a few
+// connections.
+const (
+	postTime  = time.Second // of an attempt
+	postConns = 16
+)
 
 // callback is a Poster that uses API Gateway's management API (its reference,
 // "PostToConnection").
@@ -40,7 +45,7 @@ func (c *callback) open(url string) {
 		o.BaseEndpoint = aws.String(url)
 		// A post takes about 10 ms. A post that hangs must leave time to undo the
 		// change that it announces, and to answer.
-		o.HTTPClient = awsclient.Transport(postTime)
+		o.HTTPClient = awsclient.Transport(postTime, postConns)
 		o.Retryer = awsclient.Attempts()
 	}))
 }

@@ -1,6 +1,9 @@
 package events
 
-import "math"
+import (
+	"math"
+	"strings"
+)
 
 // The contents of the actions, each with the fields that it is read from. A
 // field of the original dialect follows Bellhop's own name for it.
@@ -179,11 +182,11 @@ func (c *RejectJoinRequest) read(f *fields) {
 	c.Reason, _ = f.text(MaxReason, "reason")
 }
 
-// RemovePlayer removes a member; with Ban, the member cannot come back.
+// RemovePlayer removes a member. With Ban the member cannot come back. With the
+// ban address, nobody can from its address.
 type RemovePlayer struct {
 	ConnectionID, Reason string
-	Ban                  bool
-	BanAddress           bool // and nobody from its address
+	Ban                  string // true, address or empty
 }
 
 func (c *RemovePlayer) read(f *fields) {
@@ -191,9 +194,11 @@ func (c *RemovePlayer) read(f *fields) {
 		f.need("connection_id")
 	}
 	c.Reason, _ = f.text(MaxReason, "reason")
-	if value, _ := f.content.find("ban"); value == `"address"` {
-		c.Ban, c.BanAddress = true, true
-	} else if c.Ban = value == "true"; !c.Ban && value != "false" && value != "" {
+	switch value, _ := f.content.find("ban"); value {
+	case "", "false":
+	case "true", `"address"`:
+		c.Ban = strings.Trim(value, `"`)
+	default:
 		f.fail(InvalidField, "ban", "Make \"ban\" true, false or \"address\".")
 	}
 }

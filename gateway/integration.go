@@ -11,6 +11,8 @@ import (
 	"net"
 	"net/url"
 	"runtime"
+	"slices"
+	"strings"
 	"time"
 
 	"bellhop/gateway/apigateway"
@@ -43,6 +45,12 @@ func (i *integration) flags(f *flag.FlagSet) {
 	f.DurationVar(&i.timeout, "timeout", 10*time.Second, "`duration` after which a -bootstrap that handles a message is killed")
 }
 
+// ownHandler are the flags of the handler in this program.
+var ownHandler = []string{
+	"rate", "messages", "grace", "table", "ice-servers", "turn-secret-file", "turn-lifetime",
+	"auth", "auth-secret-file", "auth-jwks", "auth-issuer", "auth-audience",
+}
+
 // check returns an error if the parsed flags do not fit together.
 func (i *integration) check(f *flag.FlagSet) error {
 	given := map[string]bool{}
@@ -59,9 +67,8 @@ func (i *integration) check(f *flag.FlagSet) error {
 		return errors.New("-timeout is for -bootstrap; with -lambda the template has it")
 	case given["function"] && (!runs || i.function == ""):
 		return errors.New("-function names the function of -lambda or -bootstrap")
-	case runs && (given["rate"] || given["messages"] || given["grace"] || given["table"] || given["ice-servers"] || given["turn-secret-file"] || given["turn-lifetime"] ||
-		given["auth"] || given["auth-secret-file"] || given["auth-jwks"] || given["auth-issuer"] || given["auth-audience"]):
-		return errors.New("-rate, -messages, -grace, -table, -ice-servers, -turn-… and -auth… are for the handler in this program; a function has its own, by its environment")
+	case runs && slices.ContainsFunc(ownHandler, func(name string) bool { return given[name] }):
+		return fmt.Errorf("-%s are for the handler in this program; a function has its own, by its environment", strings.Join(ownHandler, ", -"))
 	case i.timeout <= 0 || i.timeout >= 15*time.Second:
 		return errors.New("-timeout must be more than 0 and less than 15s: Bellhop counts on it that no message takes longer")
 	}

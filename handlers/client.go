@@ -15,7 +15,8 @@ import (
 type client struct {
 	connCache
 	limiter
-	messages limiter     // for send_message alone
+	messages limiter // for send_message alone
+	refusals refusals
 	busy     atomic.Bool // the log has a line about its full outbox
 }
 

@@ -95,6 +95,7 @@ type action struct {
 	address   string
 	now       time.Time
 	client    *client
+	floods    bool // the sender goes on although it is refused
 }
 
 var actionPool = sync.Pool{New: func() any { return new(action) }}
@@ -108,11 +109,11 @@ func (h *Handler) message(ctx context.Context, a incoming) awsevents.APIGatewayP
 	req := actionPool.Get().(*action)
 	defer actionPool.Put(req)
 	req.conn, req.reference, req.address, req.now = a.conn, a.reference, network.Of(a.address), h.Now()
-	req.client = h.client(a.conn)
+	req.client, req.floods = h.client(a.conn), false
 	work, end := workingTime(ctx)
 	defer end()
 	h.answer(ctx, req, caught(func() error { return h.act(work, req, a.body) }))
-	if req.client.floods(req.now) {
+	if req.floods {
 		h.hangUp(ctx, req)
 	}
 	return status(200)
@@ -148,6 +149,7 @@ func lastTime(ctx context.Context) (context.Context, context.CancelFunc) {
 func (h *Handler) act(ctx context.Context, req *action, body string) error {
 	invalid := req.Decode(body)
 	if wait := req.client.spend(req.now); wait > 0 {
+		req.floods = req.client.refusals.add(req.now)
 		return tooFast(wait)
 	}
 	if invalid != nil {

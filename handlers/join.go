@@ -36,21 +36,13 @@ func (h *Handler) joinLobby(ctx context.Context, req *action) error {
 // The lobby can open or close at any moment, so it tries one after the other.
 func (h *Handler) joinOrStart(ctx context.Context, req *action, at store.Connection, seen *lobby.Lobby, c events.JoinLobby) error {
 	for range maxStarts {
-		if seen == nil {
-			l, s, err := h.openAt(ctx, req, at, c.LobbyID, *c.OrStart)
-			if err == nil {
-				req.pay(guessCost - 1)
-				return h.started(ctx, req, l, s)
-			}
-			if !errors.Is(err, store.ErrExists) {
-				return err
-			}
-			if at, seen, err = h.claimAndRead(ctx, req, lobby.Claim{}, c.LobbyID); err != nil {
-				return err
-			}
+		var err error
+		if seen != nil {
+			err = h.join(ctx, req, at, seen, c)
+		} else {
+			err = h.startAt(ctx, req, at, c.LobbyID, *c.OrStart)
 		}
-		err := h.join(ctx, req, at, seen, c)
-		if !errors.Is(err, store.ErrNotFound) {
+		if !errors.Is(err, store.ErrNotFound) && !errors.Is(err, store.ErrExists) {
 			return err
 		}
 		if at, seen, err = h.claimAndRead(ctx, req, lobby.Claim{}, c.LobbyID); err != nil {
@@ -58,6 +50,17 @@ func (h *Handler) joinOrStart(ctx context.Context, req *action, at store.Connect
 		}
 	}
 	return errors.New("the lobby opens and closes all the time")
+}
+
+// startAt is startLobby for a sender that has claimed the id; at is its
+// connection.
+func (h *Handler) startAt(ctx context.Context, req *action, at store.Connection, id string, c events.StartLobby) error {
+	l, s, err := h.openAt(ctx, req, at, id, c)
+	if err != nil {
+		return err
+	}
+	req.pay(guessCost - 1)
+	return h.started(ctx, req, l, s)
 }
 
 // join sends the sender's request to the host of the lobby that the sender

@@ -34,9 +34,13 @@ func TestJoinOrStartAtOnce(t *testing.T) {
 	}
 }
 
+// many clients start one lobby at once. One more closes it, in some tests.
+const many = 24
+
+func connOf(game string, i int) string { return fmt.Sprintf("%s-%d", game, i) }
+
 func joinOrStartAtOnce(t *testing.T, s store.Store, game string, auto, closing bool) {
 	t.Helper()
-	const many = 24
 	w := handlerstest.New()
 	w.Burst, w.Rate = 1e9, 1e9
 	var read atomic.Int32
@@ -52,12 +56,11 @@ func joinOrStartAtOnce(t *testing.T, s store.Store, game string, auto, closing b
 	}))
 	processes := [2]*handlers.Handler{w.Handler, handlers.New(w.Config)}
 	start := fmt.Sprintf(`{"max_players":64,"roster":true,"auto_accept":%v}`, auto)
-	conn := func(i int) string { return fmt.Sprintf("%s-%d", game, i) }
 	for i := range many + 1 {
-		w.Connect(conn(i), map[string]string{"game": game})
+		w.Connect(connOf(game, i), map[string]string{"game": game})
 	}
 	if closing {
-		w.Say(conn(many), fmt.Sprintf(`{"action":"join_lobby","content":{"lobby_id":"fox","or_start":%s}}`, start))
+		w.Say(connOf(game, many), fmt.Sprintf(`{"action":"join_lobby","content":{"lobby_id":"fox","or_start":%s}}`, start))
 	}
 	w.Heard()
 	storetest.AtOnce(many+1, func(i int) error {
@@ -65,9 +68,19 @@ func joinOrStartAtOnce(t *testing.T, s store.Store, game string, auto, closing b
 		if i == many {
 			text = `{"action":"close_lobby"}`
 		}
-		w.InvokeBy(processes[i%2], conn(i), "$default", text)
+		w.InvokeBy(processes[i%2], connOf(game, i), "$default", text)
 		return nil
 	})
+	checkAtOnce(t, w, s, game, auto, closing)
+	if lines := w.Logged(); len(lines) > 0 {
+		t.Errorf("the log says %q", lines)
+	}
+}
+
+// checkAtOnce checks that one client has started the lobby, and that all others
+// are in or wait, unless the lobby has closed.
+func checkAtOnce(t *testing.T, w *handlerstest.World, s store.Store, game string, auto, closing bool) {
+	t.Helper()
 	heard := brief(w.Heard())
 	l, err := s.Lobby(context.Background(), lobby.KeyOf(game, "fox"))
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
@@ -75,13 +88,13 @@ func joinOrStartAtOnce(t *testing.T, s store.Store, game string, auto, closing b
 	}
 	started := 0
 	for i := range many {
-		all := strings.Join(heard[conn(i)], ", ")
+		all := strings.Join(heard[connOf(game, i)], ", ")
 		started += strings.Count(all, "lobby_started J")
-		in, answers := err == nil && l.Has(conn(i)), strings.Count(all, " J")
+		in, answers := err == nil && l.Has(connOf(game, i)), strings.Count(all, " J")
 		ended := strings.Contains(all, "lobby_closed")
 		waits := in && !strings.Contains(all, "lobby_started") && !auto
 		if answers > 1 || (answers == 0) != waits || in == ended || ended && !closing {
-			t.Errorf("%s is in %v, and heard %q", conn(i), in, all)
+			t.Errorf("%s is in %v, and heard %q", connOf(game, i), in, all)
 		}
 	}
 	if want := 1; started > want || !closing && started != want {
@@ -95,8 +108,5 @@ func joinOrStartAtOnce(t *testing.T, s store.Store, game string, auto, closing b
 		if !closing && in != many || asked != in-1 {
 			t.Errorf("%d are in, and the host was notified of %d", in, asked)
 		}
-	}
-	if lines := w.Logged(); len(lines) > 0 {
-		t.Errorf("the log says %q", lines)
 	}
 }

@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -27,14 +27,16 @@ func (h *Handler) guessed(req *action, err error) error {
 	return err
 }
 
-// payForReceivers charges the sender for a change that many others have been
-// notified of: an action for each receiver beyond the first. The change is the
-// last of l's events.
+// payForReceivers charges the sender for a change that many others are notified
+// of: an action for each receiver beyond the first. The change is the last of
+// l's events.
 func (req *action) payForReceivers(l *lobby.Lobby) {
-	receivers := 0
-	for _, o := range notifications(l, l.Events[len(l.Events)-1]) {
-		if o.to != req.conn {
-			receivers++
+	receivers, change := 0, l.Events[len(l.Events)-1]
+	for _, to := range [][]lobby.Member{change.To, change.Others} {
+		for _, m := range to {
+			if m.Conn != req.conn && !m.Away() && !m.Original {
+				receivers++
+			}
 		}
 	}
 	req.pay(receivers - 1)
@@ -48,13 +50,7 @@ func tooFast(wait time.Duration) error {
 }
 
 // A limiter is a bucket of actions. Call fill before anything else.
-type limiter struct {
-	bucket rate.Limiter
-
-	mu      sync.Mutex
-	refusal time.Time // the last one
-	since   time.Time // the first of those without a pause between them
-}
+type limiter struct{ bucket rate.Limiter }
 
 // fill makes l a full bucket of size burst that fills at perSecond actions a
 // second.
@@ -70,7 +66,6 @@ func (l *limiter) spend(now time.Time) (wait time.Duration) {
 	if l.bucket.AllowN(now, 1) {
 		return 0
 	}
-	l.refused(now)
 	missing := 1 - l.bucket.TokensAt(now)
 	return time.Duration(missing / float64(l.bucket.Limit()) * float64(time.Second))
 }
@@ -82,20 +77,16 @@ const (
 	floodPause = time.Second
 )
 
-func (l *limiter) refused(now time.Time) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if now.Sub(l.refusal) > floodPause {
-		l.since = now
-	}
-	l.refusal = now
-}
+// refusals are those of one client without a pause, in milliseconds since 1970.
+type refusals struct{ first, last atomic.Int64 }
 
-// floods reports whether the client has been refused for floodTime.
-func (l *limiter) floods(now time.Time) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.refusal.Equal(now) && l.refusal.Sub(l.since) >= floodTime
+// add counts a refusal, and reports whether they have gone on for floodTime.
+func (r *refusals) add(now time.Time) (isFlood bool) {
+	ms := now.UnixMilli()
+	if ms-r.last.Swap(ms) > floodPause.Milliseconds() {
+		r.first.Store(ms)
+	}
+	return ms-r.first.Load() >= floodTime.Milliseconds()
 }
 
 // hangUp disconnects a sender that floods.

@@ -145,13 +145,7 @@ func (h *Handler) removePlayer(ctx context.Context, req *action) error {
 	if err := req.Content.Read(&c); err != nil {
 		return err
 	}
-	ban := lobby.NoBan
-	switch {
-	case c.BanAddress:
-		ban = lobby.BanAddress
-	case c.Ban:
-		ban = lobby.BanPlayer
-	}
+	ban := map[string]lobby.Ban{"true": lobby.BanPlayer, "address": lobby.BanAddress}[c.Ban]
 	_, err := h.updateOwn(ctx, req, func(l *lobby.Lobby) error { return l.Kick(req.conn, c.ConnectionID, c.Reason, ban) })
 	if err != nil {
 		return err

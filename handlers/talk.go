@@ -51,13 +51,17 @@ func (h *Handler) sendToAll(ctx context.Context, req *action, c events.SendMessa
 	if !ok {
 		return lobby.ErrNotIn // it waits
 	}
+	isPeer := map[int]bool{}
+	for _, p := range l.Peers(from) {
+		isPeer[p.PeerID] = true
+	}
 	var all []outgoing
 	for _, m := range l.Members {
 		if m.PeerID == from.PeerID || m.Away() || m.Original {
 			continue
 		}
 		e := events.ReceivedMessage{PeerID: from.PeerID, Data: json.RawMessage(c.Data)}
-		if _, _, err := l.Peer(req.conn, m.Conn); err == nil {
+		if isPeer[m.PeerID] {
 			e.ConnectionID = req.conn
 		}
 		all = append(all, outgoing{to: m.Conn, event: e})

@@ -77,8 +77,6 @@ func wireMembers(l *lobby.Lobby, m lobby.Member) ([]events.Peer, []events.Roster
 	for i := range peers {
 		if size > maxTwice && roster != nil {
 			peers[i].Player, peers[i].PlayerID = "", ""
-		} else if size > maxOnce {
-			peers[i].PlayerID = ""
 		}
 	}
 	for i := range roster {

@@ -227,8 +227,8 @@ var lobbyTests = map[string]lobbyTest{
 	"player: the host": {
 		rule: setPlayer("host", "{}"), want: func(l *lobby.Lobby) { described(l, 0, []lobby.Member{ann, bob, old}, nil) },
 	},
-	"player: who waits":  {rule: setPlayer("wes", "{}"), err: lobby.ErrNotIn},
-	"player: a stranger": {rule: setPlayer("yan", "{}"), err: lobby.ErrNotIn},
+	"player: a waiting player": {rule: setPlayer("wes", "{}"), err: lobby.ErrNotIn},
+	"player: a stranger":       {rule: setPlayer("yan", "{}"), err: lobby.ErrNotIn},
 
 	"settings: changed": {rule: settings("host", 1, 0), want: func(l *lobby.Lobby) { set(l, 200*time.Millisecond) }},
 	"settings: as often as they may": {
@@ -250,12 +250,12 @@ var lobbyTests = map[string]lobbyTest{
 	},
 	"set host: oneself":             {was: newer, rule: setHost("host", "host"), err: lobby.ErrHostAlready},
 	"set host: a stranger":          {was: newer, rule: setHost("host", "yan"), err: lobby.ErrNotLinked},
-	"set host: who waits":           {was: newer, rule: setHost("host", "wes"), err: lobby.ErrNotLinked},
+	"set host: a waiting player":    {was: newer, rule: setHost("host", "wes"), err: lobby.ErrNotLinked},
 	"set host: who is away":         {was: func(l *lobby.Lobby) { newer(l); annAway(l) }, rule: setHost("host", "ann"), err: lobby.ErrAway},
 	"set host: who cannot follow":   {rule: setHost("host", "old"), err: lobby.ErrCannotFollow},
 	"set host: where one could not": {rule: setHost("host", "ann"), err: lobby.ErrCannotFollow},
 	"set host: by a member":         {was: newer, rule: setHost("ann", "ann"), err: lobby.ErrNotHost},
-	"set host: by who waits":        {was: newer, rule: setHost("wes", "ann"), err: lobby.ErrNotHost},
+	"set host: by a waiting player": {was: newer, rule: setHost("wes", "ann"), err: lobby.ErrNotHost},
 	"undo accept: the host since": {
 		was: newer,
 		rule: always(func(l *lobby.Lobby) {

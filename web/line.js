@@ -36,8 +36,8 @@ const MEMBER_EVENTS = new Set(["received_session_description", "received_ice_can
 const LATE_ANSWER_MS = 5 * SECOND;
 
 /**
- * The actions that can be sent twice, each with the error that means that an earlier copy took effect. All others, such
- * as send_message: they are rejected when they are suspects, since sent twice they would take effect twice.
+ * The actions that can be sent twice, each with the error that means that an earlier copy took effect. All others are
+ * rejected when they are suspects: sent twice, they might take effect twice. So send_message: the others would hear it twice.
  * @type {Record<string, string>}
  */
 export const REPEATABLE = {

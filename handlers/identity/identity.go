@@ -34,9 +34,8 @@ type Config struct {
 	Issuer   string // iss that a token must have
 	Audience string // aud that a token must name
 
-	Now    func() time.Time // default time.Now
-	Client *http.Client     // fetches the key set; by default an own one with a timeout
-	Log    *slog.Logger     // default slog.Default()
+	Now func() time.Time // default time.Now
+	Log *slog.Logger     // default slog.Default()
 }
 
 // A Verifier verifies tokens. Its methods can be called concurrently.

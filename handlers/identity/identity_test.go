@@ -86,56 +86,63 @@ func hs256(changes object) string {
 	return signed(jwt.SigningMethodHS256, []byte(secret), claims(changes), nil)
 }
 
-// TestTokens checks which tokens are good. A good one gives the player id, and
-// a bad one is refused with 401 and the words.
+// How tokens are verified in the tests.
+var (
+	bySecret = identity.Config{Mode: "optional", Secret: secret}
+	strict   = identity.Config{Mode: "required", Secret: secret, Issuer: "us", Audience: "bellhop"}
+	byKeys   = identity.Config{Mode: "optional", JWKS: publicKeys}
+)
+
+func at(d time.Duration) int64 { return now.Add(d).Unix() }
+
+// tokens are good, with the player id, or refused, with words of the reason.
+var tokens = map[string]struct {
+	config            identity.Config
+	token, id, refuse string
+}{
+	"none where none is needed":     {bySecret, "", "", ""},
+	"none where one is required":    {strict, "", "", "requires one"},
+	"HS256":                         {bySecret, hs256(nil), "ann", ""},
+	"all claims":                    {strict, hs256(object{"iss": "us", "aud": []string{"x", "bellhop"}}), "ann", ""},
+	"another issuer":                {strict, hs256(object{"iss": "them", "aud": "bellhop"}), "", "another issuer"},
+	"no issuer":                     {strict, hs256(object{"aud": "bellhop"}), "", "claims"},
+	"another audience":              {strict, hs256(object{"iss": "us", "aud": "x"}), "", "another audience"},
+	"expired within the leeway":     {bySecret, hs256(object{"exp": at(-59 * time.Second)}), "ann", ""},
+	"expired":                       {bySecret, hs256(object{"exp": at(-61 * time.Second)}), "", "expired"},
+	"without an end":                {bySecret, hs256(object{"exp": nil}), "", "exp"},
+	"an end that is text":           {bySecret, hs256(object{"exp": "soon"}), "", "JWT"},
+	"from the future, a little":     {bySecret, hs256(object{"nbf": at(59 * time.Second)}), "ann", ""},
+	"from the future":               {bySecret, hs256(object{"nbf": at(61 * time.Second)}), "", "not valid yet"},
+	"this game":                     {bySecret, hs256(object{"game": "tanks"}), "ann", ""},
+	"another game":                  {bySecret, hs256(object{"game": "chess"}), "", "another game"},
+	"a game that is a number":       {bySecret, hs256(object{"game": 1}), "", "JWT"},
+	"without a sub":                 {bySecret, hs256(object{"sub": nil}), "", "sub"},
+	"a sub of 128 bytes":            {bySecret, hs256(object{"sub": strings.Repeat("a", 128)}), strings.Repeat("a", 128), ""},
+	"a sub of 129 bytes":            {bySecret, hs256(object{"sub": strings.Repeat("a", 129)}), "", "sub"},
+	"a sub of control characters":   {bySecret, hs256(object{"sub": "a\u0007b"}), "", "sub"},
+	"another secret":                {bySecret, signed(jwt.SigningMethodHS256, []byte("other"), claims(nil), nil), "", "Sign"},
+	"HS512":                         {bySecret, signed(jwt.SigningMethodHS512, []byte(secret), claims(nil), nil), "", "Sign"},
+	"no signature":                  {bySecret, signed(jwt.SigningMethodNone, jwt.UnsafeAllowNoneSignatureType, claims(nil), nil), "", "Sign"},
+	"an extension":                  {bySecret, signed(jwt.SigningMethodHS256, []byte(secret), claims(nil), object{"crit": []string{"b64"}}), "", "Sign"},
+	"garbage":                       {bySecret, "garbage", "", "JWT"},
+	"100 KB":                        {bySecret, strings.Repeat("a", 100<<10), "", "8 KiB"},
+	"RS256":                         {byKeys, signed(jwt.SigningMethodRS256, rsaKey, claims(nil), object{"kid": "rsa"}), "ann", ""},
+	"ES256":                         {byKeys, signed(jwt.SigningMethodES256, ecKey, claims(nil), object{"kid": "ec"}), "ann", ""},
+	"EdDSA":                         {byKeys, signed(jwt.SigningMethodEdDSA, edKey, claims(nil), object{"kid": "ed"}), "ann", ""},
+	"without the key's name":        {byKeys, signed(jwt.SigningMethodES256, ecKey, claims(nil), nil), "ann", ""},
+	"a key of another kind":         {byKeys, signed(jwt.SigningMethodRS256, rsaKey, claims(nil), object{"kid": "ec"}), "", "Sign"},
+	"an unknown key":                {byKeys, signed(jwt.SigningMethodRS256, otherRSAKey, claims(nil), object{"kid": "new"}), "", "Sign"},
+	"a key that is a path":          {byKeys, signed(jwt.SigningMethodRS256, rsaKey, claims(nil), object{"kid": "../../etc/passwd"}), "", "Sign"},
+	"a key that is no text":         {byKeys, signed(jwt.SigningMethodRS256, rsaKey, claims(nil), object{"kid": 1}), "", "Sign"},
+	"HS256 with the public key":     {byKeys, signed(jwt.SigningMethodHS256, rsaPublicDER, claims(nil), object{"kid": "rsa"}), "", "Sign"},
+	"no signature, of a key set":    {byKeys, signed(jwt.SigningMethodNone, jwt.UnsafeAllowNoneSignatureType, claims(nil), object{"kid": "rsa"}), "", "Sign"},
+	"RS384 with a key of the set":   {byKeys, signed(jwt.SigningMethodRS384, rsaKey, claims(nil), object{"kid": "rsa"}), "", "Sign"},
+	"a signature of another's text": {bySecret, hs256(nil)[:strings.LastIndex(hs256(nil), ".")] + hs256(object{"sub": "x"})[strings.LastIndex(hs256(object{"sub": "x"}), "."):], "", "Sign"},
+}
+
+// TestTokens checks which tokens are good. A bad one is refused with 401.
 func TestTokens(t *testing.T) {
-	bySecret := identity.Config{Mode: "optional", Secret: secret}
-	strict := identity.Config{Mode: "required", Secret: secret, Issuer: "us", Audience: "bellhop"}
-	byKeys := identity.Config{Mode: "optional", JWKS: publicKeys}
-	at := func(d time.Duration) int64 { return now.Add(d).Unix() }
-	for name, tt := range map[string]struct {
-		config            identity.Config
-		token, id, refuse string
-	}{
-		"none where none is needed":     {bySecret, "", "", ""},
-		"none where one is required":    {strict, "", "", "requires one"},
-		"HS256":                         {bySecret, hs256(nil), "ann", ""},
-		"all claims":                    {strict, hs256(object{"iss": "us", "aud": []string{"x", "bellhop"}}), "ann", ""},
-		"another issuer":                {strict, hs256(object{"iss": "them", "aud": "bellhop"}), "", "another issuer"},
-		"no issuer":                     {strict, hs256(object{"aud": "bellhop"}), "", "claims"},
-		"another audience":              {strict, hs256(object{"iss": "us", "aud": "x"}), "", "another audience"},
-		"expired within the leeway":     {bySecret, hs256(object{"exp": at(-59 * time.Second)}), "ann", ""},
-		"expired":                       {bySecret, hs256(object{"exp": at(-61 * time.Second)}), "", "expired"},
-		"without an end":                {bySecret, hs256(object{"exp": nil}), "", "exp"},
-		"an end that is text":           {bySecret, hs256(object{"exp": "soon"}), "", "JWT"},
-		"from the future, a little":     {bySecret, hs256(object{"nbf": at(59 * time.Second)}), "ann", ""},
-		"from the future":               {bySecret, hs256(object{"nbf": at(61 * time.Second)}), "", "not valid yet"},
-		"this game":                     {bySecret, hs256(object{"game": "tanks"}), "ann", ""},
-		"another game":                  {bySecret, hs256(object{"game": "chess"}), "", "another game"},
-		"a game that is a number":       {bySecret, hs256(object{"game": 1}), "", "JWT"},
-		"without a sub":                 {bySecret, hs256(object{"sub": nil}), "", "sub"},
-		"a sub of 128 bytes":            {bySecret, hs256(object{"sub": strings.Repeat("a", 128)}), strings.Repeat("a", 128), ""},
-		"a sub of 129 bytes":            {bySecret, hs256(object{"sub": strings.Repeat("a", 129)}), "", "sub"},
-		"a sub of control characters":   {bySecret, hs256(object{"sub": "a\u0007b"}), "", "sub"},
-		"another secret":                {bySecret, signed(jwt.SigningMethodHS256, []byte("other"), claims(nil), nil), "", "Sign"},
-		"HS512":                         {bySecret, signed(jwt.SigningMethodHS512, []byte(secret), claims(nil), nil), "", "Sign"},
-		"no signature":                  {bySecret, signed(jwt.SigningMethodNone, jwt.UnsafeAllowNoneSignatureType, claims(nil), nil), "", "Sign"},
-		"an extension":                  {bySecret, signed(jwt.SigningMethodHS256, []byte(secret), claims(nil), object{"crit": []string{"b64"}}), "", "Sign"},
-		"garbage":                       {bySecret, "garbage", "", "JWT"},
-		"100 KB":                        {bySecret, strings.Repeat("a", 100<<10), "", "8 KiB"},
-		"RS256":                         {byKeys, signed(jwt.SigningMethodRS256, rsaKey, claims(nil), object{"kid": "rsa"}), "ann", ""},
-		"ES256":                         {byKeys, signed(jwt.SigningMethodES256, ecKey, claims(nil), object{"kid": "ec"}), "ann", ""},
-		"EdDSA":                         {byKeys, signed(jwt.SigningMethodEdDSA, edKey, claims(nil), object{"kid": "ed"}), "ann", ""},
-		"without the key's name":        {byKeys, signed(jwt.SigningMethodES256, ecKey, claims(nil), nil), "ann", ""},
-		"a key of another kind":         {byKeys, signed(jwt.SigningMethodRS256, rsaKey, claims(nil), object{"kid": "ec"}), "", "Sign"},
-		"an unknown key":                {byKeys, signed(jwt.SigningMethodRS256, otherRSAKey, claims(nil), object{"kid": "new"}), "", "Sign"},
-		"a key that is a path":          {byKeys, signed(jwt.SigningMethodRS256, rsaKey, claims(nil), object{"kid": "../../etc/passwd"}), "", "Sign"},
-		"a key that is no text":         {byKeys, signed(jwt.SigningMethodRS256, rsaKey, claims(nil), object{"kid": 1}), "", "Sign"},
-		"HS256 with the public key":     {byKeys, signed(jwt.SigningMethodHS256, rsaPublicDER, claims(nil), object{"kid": "rsa"}), "", "Sign"},
-		"no signature, of a key set":    {byKeys, signed(jwt.SigningMethodNone, jwt.UnsafeAllowNoneSignatureType, claims(nil), object{"kid": "rsa"}), "", "Sign"},
-		"RS384 with a key of the set":   {byKeys, signed(jwt.SigningMethodRS384, rsaKey, claims(nil), object{"kid": "rsa"}), "", "Sign"},
-		"a signature of another's text": {bySecret, hs256(nil)[:strings.LastIndex(hs256(nil), ".")] + hs256(object{"sub": "x"})[strings.LastIndex(hs256(object{"sub": "x"}), "."):], "", "Sign"},
-	} {
+	for name, tt := range tokens {
 		tt.config.Now = func() time.Time { return now }
 		v, err := identity.New(tt.config)
 		if err != nil {

@@ -60,14 +60,12 @@ func newKeySet(c Config) (*keySet, error) {
 	if err != nil || u.Host == "" || u.User != nil || u.Scheme != "https" && !(u.Scheme == "http" && isLoopback(u.Hostname())) {
 		return nil, errors.New("make the key set a URL that begins with https://, or JSON")
 	}
-	if s.url = c.JWKS; s.Client == nil {
-		s.Client = &http.Client{Timeout: fetchTime}
-	}
-	client := *s.Client
-	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	s.Client = &client
+	s.url = c.JWKS
 	return s, nil
 }
+
+// client follows no redirect: only the URL that the operator gave has keys.
+var client = http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 
 func isLoopback(host string) bool {
 	ip := net.ParseIP(host)
@@ -120,7 +118,7 @@ func (s *keySet) get(ctx context.Context) (keyfunc.Keyfunc, error) {
 	if err != nil {
 		return nil, err
 	}
-	answer, err := s.Client.Do(r)
+	answer, err := client.Do(r)
 	if err != nil {
 		return nil, err
 	}

@@ -22,7 +22,7 @@ var mustCome = append(strings.Fields("lobby_started request_to_join request_acce
 	"update_player: done", "send_message: done", "send_message: error not_available", "send_message: error peer_unreachable",
 	"set_host: host_changed", "set_host: error peer_unreachable", "set_host: error peer_not_found", "set_host: error invalid_field",
 	"get_lobby: lobby_info", "get_lobby: error lobby_not_found", "lobbies shown without their host",
-	"hosts of a star that learn two peers", "new hosts for whom somebody waits",
+	"new hosts of a star with two peers", "new hosts with a waiting player",
 	"rosters of a star", "rosters of a star, behind a new host",
 )
 
@@ -49,10 +49,10 @@ func (n tally) outcome(e event, h []heardEvent) {
 func (n tally) newHost(h []heardEvent) {
 	for i, heard := range h {
 		if heard.Event == "host_changed" && strings.Count(heard.Peers, ";") > 1 {
-			n["hosts of a star that learn two peers"]++
+			n["new hosts of a star with two peers"]++
 		}
 		if heard.Event == "request_to_join" && i > 0 && h[0].Event == "host_changed" {
-			n["new hosts for whom somebody waits"]++
+			n["new hosts with a waiting player"]++
 		}
 	}
 }

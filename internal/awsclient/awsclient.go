@@ -12,20 +12,20 @@ import (
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 )
 
-// Limits of the connections to a host. A lobby's change can mean 63 requests at
-// once; a TLS handshake for each costs a small function more time than waiting
-// for one of a few connections. Idle ones are closed before the other side
-// closes them, perhaps under a request.
+// Idle connections are closed before the other side closes them, perhaps under
+// a request. A function that was frozen might find a dead one, so a connection
+// without an answer is tried by a ping, where it is one of HTTP/2.
 const (
-	maxConns  = 16
+	maxIdle   = 16
 	idleTime  = 50 * time.Second
-	pingAfter = 5 * time.Second // without an answer: a function that was frozen might find a dead connection
+	pingAfter = 5 * time.Second
 )
 
-// Transport returns an HTTP client whose attempts last at most timeout.
-func Transport(timeout time.Duration) *awshttp.BuildableClient {
+// Transport returns an HTTP client whose attempts last at most timeout. It
+// opens at most maxConns connections to a host; 0 means any number.
+func Transport(timeout time.Duration, maxConns int) *awshttp.BuildableClient {
 	return awshttp.NewBuildableClient().WithTimeout(timeout).WithTransportOptions(func(t *http.Transport) {
-		t.MaxConnsPerHost, t.MaxIdleConnsPerHost, t.IdleConnTimeout = maxConns, maxConns, idleTime
+		t.MaxConnsPerHost, t.MaxIdleConnsPerHost, t.IdleConnTimeout = maxConns, maxIdle, idleTime
 		t.HTTP2 = &http.HTTP2Config{SendPingTimeout: pingAfter, PingTimeout: timeout}
 	})
 }

@@ -24,7 +24,7 @@ func TestTransport(t *testing.T) {
 	}
 	s.Start()
 	defer s.Close()
-	client := awsclient.Transport(10 * time.Second)
+	client := awsclient.Transport(10*time.Second, 16)
 	for range 3 {
 		var all sync.WaitGroup
 		for range 63 {

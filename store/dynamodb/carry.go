@@ -21,7 +21,9 @@ var participants = []string{"members", "waiting"}
 // knownAttributes returns the names of the attributes of members and requests.
 var knownAttributes = sync.OnceValue(func() map[string]bool {
 	names := map[string]bool{claimIDName: true}
-	for _, v := range []any{lobby.Member{PlayerID: "-", Address: "-"}, lobby.JoinRequest{PlayerID: "-", Address: "-"}} { // with a value where empty ones are left out
+	// An empty value of these would be left out.
+	member, request := lobby.Member{PlayerID: "-", Address: "-"}, lobby.JoinRequest{PlayerID: "-", Address: "-"}
+	for _, v := range []any{member, request} {
 		it, _ := encode(v)
 		for name := range it {
 			names[name] = true

@@ -45,7 +45,7 @@ const attemptTime = 2 * time.Second
 // sends no request yet. A nonempty endpoint replaces the region's own.
 func New(c aws.Config, endpoint, table string, now func() time.Time) *Store {
 	if c.HTTPClient == nil {
-		c.HTTPClient = awsclient.Transport(attemptTime)
+		c.HTTPClient = awsclient.Transport(attemptTime, 0)
 	}
 	client := dynamodb.NewFromConfig(c, func(o *dynamodb.Options) {
 		o.Retryer = awsclient.Attempts()

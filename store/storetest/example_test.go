@@ -111,7 +111,7 @@ func (s *simple) PutConnection(ctx context.Context, c store.Connection) error {
 		return err
 	}
 	if _, found := s.connection(c.ID); !found {
-		c.ID, c.Game, c.LobbyID = strings.Clone(c.ID), strings.Clone(c.Game), strings.Clone(c.LobbyID)
+		c.ID, c.Game, c.LobbyID, c.PlayerID = strings.Clone(c.ID), strings.Clone(c.Game), strings.Clone(c.LobbyID), strings.Clone(c.PlayerID)
 		s.connections[c.ID] = c
 	}
 	return nil

@@ -67,12 +67,8 @@ func handle(ctx context.Context, raw json.RawMessage) (any, error) {
 		c.Stdout, c.Stderr = os.Stdout, os.Stderr
 		err := c.Start()
 		return result(fmt.Sprint(c.Process.Pid)), err
-	case "note": // append a byte to a file
-		f, err := os.OpenFile(argument, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
-		if err == nil {
-			_, err = f.WriteString("x")
-		}
-		return result(""), errors.Join(err, f.Close())
+	case "note":
+		return result(""), note(argument)
 	case "say":
 		fmt.Print(argument)
 		return result(""), nil
@@ -100,6 +96,15 @@ func handle(ctx context.Context, raw json.RawMessage) (any, error) {
 		return post(ctx, e, argument)
 	}
 	return awsevents.APIGatewayProxyResponse{StatusCode: 200}, nil
+}
+
+// note appends a byte to a file.
+func note(file string) error {
+	f, err := os.OpenFile(file, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	if err == nil {
+		_, err = f.WriteString("x")
+	}
+	return errors.Join(err, f.Close())
 }
 
 func result(body string) awsevents.APIGatewayProxyResponse {
