@@ -32,10 +32,15 @@ func (h *Handler) joinLobby(ctx context.Context, req *action) error {
 	return err
 }
 
+// maxTurns is how often a sender that joins or starts a lobby finds that others
+// have opened or closed it just before.
+const maxTurns = 16
+
 // joinOrStart is joinLobby for a sender that starts the lobby if there is none.
-// The lobby can open or close at any moment, so it tries one after the other.
+// The lobby can open or close at any moment, so it tries again, by what it
+// finds then. After maxTurns the sender is to try again later.
 func (h *Handler) joinOrStart(ctx context.Context, req *action, at store.Connection, seen *lobby.Lobby, c events.JoinLobby) error {
-	for range maxStarts {
+	for range maxTurns {
 		var err error
 		if seen != nil {
 			err = h.join(ctx, req, at, seen, c)
@@ -49,7 +54,8 @@ func (h *Handler) joinOrStart(ctx context.Context, req *action, at store.Connect
 			return err
 		}
 	}
-	return errors.New("the lobby opens and closes all the time")
+	h.releaseClaim(ctx, req.conn, at.Claim)
+	return store.ErrThrottled
 }
 
 // startAt is startLobby for a sender that has claimed the id; at is its

@@ -8,9 +8,9 @@
  * @import * as types from "./bellhop.d.ts"
  */
 
-import { BellhopError, camel, fire, snake } from "./common.js";
+import { BellhopError, LATE_NEWS_MS, camel, fire, snake } from "./common.js";
 import { Forwarder } from "./forward.js";
-import { LATE_NEWS_MS, Members } from "./members.js";
+import { Members } from "./members.js";
 import { Players } from "./players.js";
 import { Requests, decide, handOver } from "./requests.js";
 import { IceServers } from "./servers.js";

@@ -14,7 +14,7 @@
  */
 
 import { Absences } from "./absences.js";
-import { BellhopError, MINUTE, SECOND, fire } from "./common.js";
+import { BellhopError, LATE_NEWS_MS, MINUTE, SECOND, fire } from "./common.js";
 import { Peer } from "./peer.js";
 
 /** Bytes of a relay: 28 KiB of content, less the fields that are added here. */
@@ -23,8 +23,6 @@ const MAX_RELAYED = (28 << 10) - 512;
 const GRACE_MS = MINUTE;
 /** The longest that two members stay connected which are no longer linked. */
 const LONGEST_RETIREMENT_MS = 30 * SECOND;
-/** How long to wait for a late event that would explain a mismatch. */
-export const LATE_NEWS_MS = 3 * SECOND;
 
 /** The peers of a lobby. It fires the lobby's events about them. */
 export class Members {

@@ -13,10 +13,8 @@
  *   backAt is when they came back, although nothing had said that they were away
  */
 
-import { BellhopError, MINUTE, SECOND, fire } from "./common.js";
+import { BellhopError, LATE_NEWS_MS, MINUTE, fire } from "./common.js";
 
-/** How long to wait for a late event. */
-const LATE_NEWS_MS = 3 * SECOND;
 /** After this time an absent player is back or has left: the place expires after a minute. */
 const LONGEST_ABSENCE_MS = 2 * MINUTE;
 
