@@ -165,6 +165,8 @@ type driver interface {
 	// evaluate evaluates an expression to a promise, and returns the string that
 	// the promise resolves with.
 	evaluate(ctx context.Context, expression string) (string, error)
+	// close closes the tab, as a player does.
+	close(ctx context.Context) error
 }
 
 // A chromiumTab is a tab in Chromium.
@@ -187,6 +189,9 @@ func (tab chromiumTab) evaluate(ctx context.Context, expression string) (string,
 	defer context.AfterFunc(ctx, cancel)()
 	return chromedp.Run(within, chromedp.Evaluate[string](expression, chromedp.EvalAwaitPromise))
 }
+
+// close implements driver.
+func (tab chromiumTab) close(context.Context) error { return chromedp.Cancel(tab.ctx) }
 
 // A tab is a tab in a browser, with a page of the test's own.
 type tab struct {

@@ -1,6 +1,9 @@
 package web_test
 
-import "testing"
+import (
+	"fmt"
+	"testing"
+)
 
 // browsers are the browsers that players use. The first, Chromium, runs all
 // other tests.
@@ -32,9 +35,13 @@ func TestBrowsers(t *testing.T) {
 					{"either offers", offersEitherWay},
 					{"mesh", meetInMesh},
 					{"bytes", sendBytes},
+					{"everybody", func(t *testing.T, host, guest *tab, _ *line) {
+						sendToEverybody(t, host, guest, joins.open(t, "third").open(g, g.url()))
+					}},
 					{"dropped", dropAndResume},
 					{"reloaded", reloadAndResume},
 					{"network changes", changeNetwork},
+					{"left", leavePage},
 				} {
 					t.Run(test.name, func(t *testing.T) {
 						way := newLine(t, g)
@@ -76,6 +83,30 @@ func sendBytes(t *testing.T, host, guest *tab, _ *line) {
 		}
 	}
 	host.run("await lobby.close()", nil)
+}
+
+// sendToEverybody checks that each of three in a star hears all that the others
+// send: JSON, text of the largest size, and a Blob.
+func sendToEverybody(t *testing.T, tabs ...*tab) {
+	for i, tab := range tabs {
+		tab.enter([]string{"bellhop.host({ lobbyId: 'all' })", "bellhop.join('all')", "bellhop.join('all')"}[i])
+	}
+	reachable(t, tabs...)
+	for _, tab := range tabs {
+		tab.run(`
+			for (const data of [{ by: lobby.me.peerId, all: [null, "ä", 0.5] }, "x".repeat(262_144), new Blob(["end"])]) {
+				if (lobby.send(data) !== 2) throw Error("it does not get to both");
+			}`, nil)
+	}
+	for i, tab := range tabs {
+		for id := range len(tabs) {
+			if id != i {
+				tab.hears(fmt.Sprintf(`%d: {"by":%[1]d,"all":[null,"ä",0.5]}`, id+1), fmt.Sprintf("%d: {}", id+1))
+				tab.run(fmt.Sprintf("if (!heard.includes('%d: ' + 'x'.repeat(262_144))) throw Error('not whole')", id+1), nil)
+			}
+		}
+	}
+	tabs[0].run("await lobby.close()", nil)
 }
 
 func dropAndResume(t *testing.T, host, guest *tab, way *line) {

@@ -232,13 +232,14 @@ func (f *firefox) newTab(t *testing.T, name string) driver {
 		}
 	}
 	f.mu.Unlock()
+	tab := &firefoxTab{f, made.Context}
 	t.Cleanup(func() {
 		f.mu.Lock()
 		delete(f.tabs, made.Context)
 		f.mu.Unlock()
-		f.command(context.Background(), "browsingContext.close", fmt.Sprintf(`{"context": %q}`, made.Context), nil)
+		tab.close(context.Background())
 	})
-	return &firefoxTab{f, made.Context}
+	return tab
 }
 
 // visit implements driver.
@@ -249,6 +250,11 @@ func (tab *firefoxTab) visit(ctx context.Context, url string) error {
 // reload implements driver.
 func (tab *firefoxTab) reload(ctx context.Context) error {
 	return tab.command(ctx, "browsingContext.reload", fmt.Sprintf(`{"context": %q, "wait": "complete"}`, tab.id), nil)
+}
+
+// close implements driver.
+func (tab *firefoxTab) close(ctx context.Context) error {
+	return tab.command(ctx, "browsingContext.close", fmt.Sprintf(`{"context": %q}`, tab.id), nil)
 }
 
 // evaluate implements driver.

@@ -15,6 +15,7 @@
  */
 
 import { BellhopError, MINUTE, SECOND, TIMEOUT_MS, asError, backoff, checkGame, withTimeout } from "./common.js";
+import { onHide } from "./wake.js";
 
 /** The actions that lead into a lobby. */
 export const ENTERING = new Set(["start_lobby", "join_lobby", "quick_join", "resume"]);
@@ -62,6 +63,7 @@ export class Line {
   #lastId = 0;
   #heldEvents = /** @type {any[]} */ ([]); // events before the answer to a resume, which are newer than its content
   #isLost = false;
+  #lost = new AbortController();
   #opened;
   #failOpening = /** @type {(() => void) | undefined} */ (undefined);
   #keepAliveTimer = 0;
@@ -100,6 +102,7 @@ export class Line {
     }));
     socket.onmessage = ({ data }) => this.#onMessage(data);
     socket.onclose = socket.onerror = () => this.lose(); // not every runtime sends close after error
+    onHide(() => this.lose(), this.#lost.signal); // Bellhop holds the place
   }
 
   get isOpen() {
@@ -146,6 +149,7 @@ export class Line {
   lose(error = lostError()) {
     if (this.#isLost) return;
     this.#isLost = true;
+    this.#lost.abort();
     clearTimeout(this.#keepAliveTimer);
     this.#socket.close(1000); // which can take long
     for (const call of new Set(this.#calls.values())) this.#settle(call, error);

@@ -14,6 +14,7 @@ import { Members } from "./members.js";
 import { Players } from "./players.js";
 import { Requests, decide, handOver } from "./requests.js";
 import { IceServers } from "./servers.js";
+import { onHide } from "./wake.js";
 
 /**
  * The members of a game. Its events:
@@ -56,7 +57,9 @@ export class Lobby extends EventTarget {
     this.#applySnapshot(content);
     this.#players.begin();
     this.#state.reloaded = false;
-    bellhop.addEventListener("closed", () => this.#end("left"), { signal: this.#state.ended.signal });
+    const { signal } = this.#state.ended;
+    bellhop.addEventListener("closed", () => this.#end("left"), { signal });
+    onHide(() => this.#members.suspend(), signal);
   }
 
   /** Everybody by peer id. Without a roster, only this player and those linked with it. */

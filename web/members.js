@@ -271,6 +271,11 @@ export class Members {
     peer.close();
   }
 
+  /** The page is hidden, perhaps for good: the others notice that immediately. If it is shown again, resuming connects it. */
+  suspend() {
+    for (const peer of [...this.#peers, ...this.#retired.keys()]) peer.suspend();
+  }
+
   /** A lobby that Bellhop has forgotten ends with its last peer. */
   endIfAlone() {
     const { resumeError: error } = this.#state;

@@ -37,3 +37,11 @@ export function watch(woke) {
     for (const [target, type, listener] of listeners) target?.removeEventListener?.(type, listener);
   };
 }
+
+/**
+ * Calls hide when the page is left, reloaded or closed. It might be shown again, from the back/forward cache.
+ * @param {() => void} hide @param {AbortSignal} signal ends this
+ */
+export function onHide(hide, signal) {
+  globalThis.addEventListener?.("pagehide", hide, { signal });
+}
