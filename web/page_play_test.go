@@ -48,7 +48,7 @@ func TestPageStar(t *testing.T) {
 			guest.run("await shows('waiting', 'decides whether to let you in')", nil)
 			host.run("await shows('requests', 'Grace asks to join'); await press('Let in')", nil)
 			together(t, false, host, guest)
-			host.run("await shows('way', 'directly'); await shows('players', 'direct, UDP')", nil)
+			host.run("await shows('way', 'directly'); chip('Grace').firstChild.open = true; await shows('players', 'direct, UDP')", nil)
 
 			third = openPage(t, link, "Linus", "", "")
 			host.run("await shows('requests', 'Linus'); await press('Refuse')", nil)
@@ -62,10 +62,10 @@ func TestPageStar(t *testing.T) {
 			third.run("await shows('players', 'Grace'); await shows('log', 'Grace Catch me!')", nil) // by the host
 			guest.press("field", 0.99, 0.5, click)
 			for _, tab := range []*tab{host, third} {
-				tab.run("await until(() => parseFloat(dot('Grace').slice(10)) > 90)", nil)
+				tab.run("await until(() => dot('Grace') > 90)", nil)
 			}
 			host.press("field", 0.01, 0.5, click)
-			guest.run("await until(() => parseFloat(dot('Ada').slice(10)) < 10)", nil)
+			guest.run("await until(() => dot('Ada') < 10)", nil)
 
 			var rows []string
 			guest.run("await shows('messages', 'direct with'); return rows()", &rows)
@@ -109,49 +109,64 @@ func TestPageMesh(t *testing.T) {
 			tabs[4].looks(390, 844, true, "dark")
 			tabs[4].press("field", 0.99, 0.5, chromedp.TapXY)
 			for _, tab := range tabs {
-				tab.run("await shows('log', 'Barbara Hello all'); await until(() => parseFloat(dot('Edsger').slice(10)) > 90)", nil)
+				tab.run("await shows('log', 'Barbara Hello all'); await until(() => dot('Edsger') > 90)", nil)
 			}
 		})
 	}
 }
 
-// chase moves the player to a place in the window.
+// chase moves the player to a place in the window, or to an element.
 const chase = `
 		const field = $("field");
 		field.setPointerCapture = () => {};
 		const box = (element) => element.getBoundingClientRect();
-		const go = (clientX, clientY) => field.dispatchEvent(new PointerEvent("pointerdown", { clientX, clientY }));`
+		const go = (clientX, clientY) => field.dispatchEvent(new PointerEvent("pointerdown", { clientX, clientY, isPrimary: true }));
+		const goTo = (element) => go(box(element).x + box(element).width / 2, box(element).y + box(element).height / 2);
+		const phase = (name) => until(() => field.dataset.phase === name);`
 
-// TestPageGame checks that the host decides who has the key and who has won,
-// and that all pages show the same. The next round begins, and the next game
-// shows nothing of the last.
+// TestPageGame checks that a round begins when all are ready, that the host
+// decides who has the key and who has won, and that all pages show the same.
+// Another round follows, and the next game shows nothing of the last.
 func TestPageGame(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t)
 	host := openPage(t, g.page(), "Ada", fast, "")
 	guest := openPage(t, host.hosted("open"), "Grace", "", "")
 	together(t, false, host, guest)
-	seen := guest.background("await shows('goal', 'wins!'); const won = seen($('goal')); await until(() => !seen($('goal')).includes('win')); return won", new(string))
+	host.landscape()
+	guest.portrait()
+	host.run("await press('Ready'); await shown('Ada', 'ready'); await shows('goal', 'Waiting for Grace')", nil)
+	seen := guest.background("await shown('Ada', 'ready'); await press('Ready'); await shows('won', 'wins!'); return seen($('won'))", new(string))
 	host.run(chase+`
-		let won; // it goes after the key, and away from the other with it, until somebody has won
-		while (!(won = seen($("goal"))).includes("win")) {
-			const [key, other, all] = [box($("key")), box(document.querySelector("[title=Grace]")), box(field)];
-			if (!won.startsWith("You")) go(key.x + 14, key.y + 14);
+		await phase("play");
+		// It goes after the key, then flees with it, until somebody has won.
+		while (field.dataset.phase === "play") {
+			const [other, all] = [box(document.querySelector("[title=Grace]")), box(field)];
+			if (!seen($("goal")).startsWith("You")) goTo($("key"));
 			else go(other.x > all.x + all.width / 2 ? all.x : all.right, other.y > all.y + all.height / 2 ? all.y : all.bottom);
+			for (const { x, y, width, height } of [...document.querySelectorAll(".dot, .dot bdi, #key")].map(box)) {
+				if (x < all.x || y < all.y || x + width > all.right || y + height > all.bottom) throw Error("it leaves the field at " + [x, y, width, height]);
+			}
 			await new Promise(requestAnimationFrame);
 		}
-		if (won !== "You win! The next round begins.") throw Error(won);
-		await until(() => !$("goal").textContent.includes("win"));`, nil)
+		await shows("won", "You win!");
+		await shows("why", "20 seconds with the key.");
+		await shown("Ada", "1 won", "not ready");`, nil)
 	seen()
+	guest.picture("winner-phone")
+	guest.run("await press('Play again')", nil)
+	host.run("await press('Play again')", nil)
 	guest.run(chase+`
+		await phase("play");
 		while (!seen($("goal")).startsWith("You have")) {
-			go(box($("key")).x + 14, box($("key")).y + 14);
+			goTo($("key"));
 			await new Promise(requestAnimationFrame);
 		}`, nil)
+	host.run("await shows('goal', 'Grace has')", nil)
+	host.picture("game-desktop")
 	host.run(`
-		await shows("goal", "Grace has");
 		await press("Leave"); await press("Host a game");
-		await until(() => seen($("goal")) && !seen($("goal")).includes("Grace"))`, nil)
+		await until(() => seen($("goal")).includes("practise") && !seen($("players")).includes("won"))`, nil)
 }
 
 // TestPageKeyboard checks that the page works without a mouse: to host, to
@@ -175,12 +190,12 @@ func TestPageKeyboard(t *testing.T) {
 	together(t, false, host, guest)
 	guest.reach(t, "element.id === 'field'")
 	guest.keys(t, strings.Repeat(kb.ArrowLeft, 3)+"l ")
-	guest.run("await until(() => /^The key is|^You have the key/.test($('live').textContent))", nil)
+	guest.run("await until(() => /^Press Ready/.test($('live').textContent))", nil)
 	var before float64
-	guest.run("return parseFloat(dot('Grace').slice(10))", &before)
-	moved := fmt.Sprintf("Math.abs(parseFloat(dot('Grace').slice(10)) - %v)", before)
+	guest.run("return dot('Grace')", &before)
+	moved := fmt.Sprintf("Math.abs(dot('Grace') - %v)", before)
 	host.run("await until(() => "+moved+" < 1)", nil) // it has Grace's position
-	guest.run(fmt.Sprintf("globalThis.code = %v < 50 ? 'ArrowRight' : 'ArrowLeft'", before), nil)
+	guest.run(fmt.Sprintf("globalThis.code = %v < 50 ? 'KeyD' : 'ArrowLeft'", before), nil)
 	hold := func(what string) {
 		guest.run(fmt.Sprintf("$('field').dispatchEvent(new KeyboardEvent(%q, { code }))", what), nil)
 	}
@@ -235,7 +250,7 @@ func TestPageWay(t *testing.T) {
 	host := openPage(t, g.page(), "Ada", relayed, "")
 	guest := openPage(t, host.hosted("open"), "Grace", relayed, "")
 	for _, tab := range []*tab{host, guest} {
-		tab.run("await shows('way', 'through a TURN server'); await shows('players', 'through TURN'); await shows('messages', 'TURN with')", nil)
+		tab.run("await shows('way', 'through a TURN server'); $('players').lastChild.firstChild.open = $('players').firstChild.firstChild.open = true; await until(() => $('players').textContent.includes('through TURN')); await shows('messages', 'TURN with')", nil)
 	}
 }
 

@@ -23,7 +23,10 @@ const hand = `
 	globalThis.press = async (label) => (await until(() => button(label))).click();
 	globalThis.check = (...ids) => { for (const id of ids) { const open = $(id).closest("details"); if (open) open.open = true; $(id).click(); } };
 	globalThis.fill = (id, text) => { $(id).value = text; $(id).dispatchEvent(new Event("change", { bubbles: true })); };
-	globalThis.dot = (name) => [...document.querySelectorAll(".dot")].find(({ title }) => title === name)?.style.transform; // translate(12cqw, …)
+	globalThis.dot = (name, of = "--x") => 100 * parseFloat([...document.querySelectorAll(".dot")].find(({ title }) => title === name)?.style.getPropertyValue(of));
+	globalThis.chip = (name) => [...document.querySelectorAll("#players li")].find((item) => seen(item.querySelector(".who")).startsWith(name));
+	globalThis.shown = (name, ...texts) => until(() => chip(name) && texts.every((text) => seen(chip(name).querySelector(".who")).includes(text)));
+	globalThis.menu = (name, label) => { chip(name).querySelector("details").open = true; return press(label); };
 	globalThis.rows = () => [...$("messages").children].map((row) => row.querySelector(".unseen").textContent);
 `
 
@@ -45,7 +48,7 @@ func openPage(t *testing.T, url, name, before, expected string) *tab {
 			}
 		}
 	}()
-	source := hand + fmt.Sprintf("try { localStorage.setItem('bellhop-name', JSON.stringify(%q)) } catch {}\n", name) + before
+	source := hand + fmt.Sprintf("try { sessionStorage.setItem('bellhop-name', JSON.stringify(%q)) } catch {}\n", name) + before
 	if _, err := chromedp.Call(tab.ctx, cdppage.AddScriptToEvaluateOnNewDocument, cdppage.AddScriptToEvaluateOnNewDocumentParams{Source: source}); err != nil {
 		t.Fatal(err)
 	}

@@ -2,6 +2,7 @@ package web_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
@@ -138,11 +139,12 @@ func TestPageTwice(t *testing.T) {
 		t.Fatal(err)
 	}
 	together(t, false, host, guest)
-	var place string
-	guest.run("return sessionStorage.getItem('bellhop-place')", &place)
+	var slot map[string]string
+	guest.run("return { ...sessionStorage }", &slot)
+	copied, _ := json.Marshal(slot)
 
 	// A duplicated tab also has a copy of the tab's session storage.
-	again := openPage(t, link, "Grace", fmt.Sprintf("if (location.protocol !== 'about:') sessionStorage.setItem('bellhop-place', %q);", place), "")
+	again := openPage(t, link, "Grace", fmt.Sprintf("if (location.protocol !== 'about:') Object.assign(sessionStorage, %s);", copied), "")
 	guest.run("await shows('trouble', 'Your game goes on in another tab'); await until(() => seen($('start')))", nil)
 	together(t, false, host, again)
 	guest.run("await press('Play here instead')", nil)
@@ -195,7 +197,7 @@ func TestPageKeepsNothing(t *testing.T) {
 		Object.defineProperty(globalThis, name, { get() { throw new DOMException("not allowed", "SecurityError"); } });`
 	tab := openPage(t, g.page(), "Ada", nothing, "")
 	tab.hosted()
-	tab.run("await shows('players', 'you · host')", nil)
+	tab.run("await shows('players', 'you · not ready')", nil)
 }
 
 // TestPageReloads checks that a page has its slot again after a reload, even if
@@ -259,7 +261,7 @@ func TestPageQuickReloads(t *testing.T) {
 			link := host.hosted("open")
 			guest := b.open(t, "Grace")
 			guest.visit(g.page())
-			guest.run("localStorage.setItem('bellhop-name', JSON.stringify('Grace'))", nil)
+			guest.run("sessionStorage.setItem('bellhop-name', JSON.stringify('Grace'))", nil)
 			guest.visit("about:blank") // a link to the same page would not load it
 			guest.visit(link)
 			guest.run(hand, nil)

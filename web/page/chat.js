@@ -1,50 +1,52 @@
 // @ts-check
-// Chat, over the reliable channel. In a star the host forwards its guests' messages, since they are linked only with it.
-import { $, bdi, clean, make, on } from "./text.js";
-/** @import { Lobby, Peer } from "../bellhop.js" */
+// Chat. It goes directly to the others once all are connected; before that, through Bellhop.
+import { $, bdi, busy, clean, make, on } from "./text.js";
+/** @import { Room } from "../page.d.ts" */
 
-/** @param {Lobby} lobby @param {(peerId: number) => string} nameOf @param {AbortSignal} over */
-export function startChat(lobby, nameOf, over) {
+/** @param {Room} room @param {(id: number, text: string) => void} bubble */
+export function startChat({ lobby, people, over }, bubble) {
+  const me = lobby.me.peerId;
   const log = $("log");
   log.replaceChildren();
   on("chat", "submit", (event) => {
     event.preventDefault();
     const text = clean($("say").value, 300);
-    $("say").value = "";
-    if (!text) return;
-    if (lobby.send(JSON.stringify({ t: "chat", text }), { to: "linked" }) === 0) note("Nobody is connected yet.");
-    else show(lobby.me.peerId, text);
+    if (text) busy(event.submitter, () => speak(text));
   }, over);
+  lobby.addEventListener("chat", ({ peerId, data }) => hear(peerId, data));
 
-  /** @param {number} from @param {string} text */
-  function show(from, text) {
-    put(make("p", {}, make("b", {}, bdi(nameOf(from))), " ", bdi(text)));
+  /** @param {string} text */
+  async function speak(text) {
+    $("say").value = "";
+    const others = people.ids().filter((id) => id !== me);
+    if (others.length === 0) return note("Nobody else is here yet.");
+    try {
+      if (lobby.reach.length === others.length) lobby.send({ t: "chat", text });
+      else await lobby.chat({ text });
+      hear(me, { text });
+    } catch (error) {
+      $("say").value ||= text;
+      note(`Not sent. ${error.message}`);
+    }
+  }
+
+  /** @param {number} id @param {any} message which can be anything */
+  function hear(id, message) {
+    const text = clean(message?.text, 300);
+    if (!text) return;
+    put("", make("b", {}, bdi(people.name(id))), " ", bdi(text));
+    bubble(id, text);
   }
 
   /** @param {...(Node | string)} words */
-  function note(...words) {
-    put(make("p", { className: "note" }, ...words));
-  }
+  const note = (...words) => put("note", ...words);
 
-  /** @param {HTMLElement} line */
-  function put(line) {
-    log.append(line);
+  /** @param {string} className @param {...(Node | string)} words */
+  function put(className, ...words) {
+    log.append(make("p", { className }, ...words));
     if (log.childElementCount > 100) log.firstElementChild.remove();
     requestAnimationFrame(() => (log.scrollTop = log.scrollHeight));
   }
 
-  return {
-    note,
-    /** @param {Peer} peer @param {any} message */
-    hear(peer, message) {
-      const text = clean(message.text, 300);
-      if (!text || peer.peerId === undefined) return;
-      const star = lobby.info.topology === "star";
-      const passedOn = star && peer === lobby.host && Number.isInteger(message.from);
-      const from = passedOn ? message.from : peer.peerId;
-      show(from, text);
-      if (!star || !lobby.isHost) return;
-      for (const member of lobby.members) if (member !== peer) member.send(JSON.stringify({ t: "chat", text, from }));
-    },
-  };
+  return { note, hear };
 }

@@ -1,59 +1,48 @@
 // @ts-check
-// Catch the key: every player is a dot, and the first to hold the key for long enough wins. Each player sends its position
-// some 20 times a second over the unreliable channel, and the host decides who has the key. All messages are checked.
-import { $, colourOf, make, on, say } from "./text.js";
-/** @import { Lobby, Peer } from "../bellhop.js" */
-/** @typedef {{x: number, y: number, goal: {x: number, y: number}, placed: boolean, dot: any}} Player placed: its position is known */
+// Catch the key: the first to hold the key for long enough wins. Each player sends its position some 20 times a second over
+// the unreliable channel, and the host applies the rules. All messages are checked.
+import { HEIGHT, RADIUS, WIDTH, anywhere, begin, inside, rule, take, waits } from "./rules.js";
+import { newDot, showRound } from "./scene.js";
+import { sound } from "./sound.js";
+import { $, busy, on, say } from "./text.js";
+/** @import { Dot, Point, Room } from "../page.d.ts" */
 
-/** The size of the field, and the distance at which two players touch, in units. */
-const [WIDTH, HEIGHT, TOUCH] = [1000, 600, 56];
 /** Units a second. The player with the key is slower, so the key changes hands. */
 const [SPEED, BURDENED, DASH] = [330, 285, 900];
-/** Milliseconds: of a dash, between two, between two takings, between two messages, and between two rounds. */
-const [DASHES, REST, SAFE, BEAT, CHEER] = [160, 1300, 1200, 50, 4000];
-const SECONDS_TO_WIN = 20;
+/** Units a second after a bump with a dashing player, with another one, while dashing, and when the key is lost. */
+const [RAMMED, BUMPED, RAMMING, ROBBED] = [950, 420, 180, 1100];
+/** Milliseconds: of a dash, between two, between two bumps, and between two messages. */
+const [DASHES, REST, APART, BEAT] = [160, 1300, 300, 50];
 
-/** @type {Record<string, [number, number]>} */
-const STEPS = {
-  ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1],
-};
+/** @type {Record<string, number[]>} */
+const STEPS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1], KeyA: [-1, 0], KeyD: [1, 0], KeyW: [0, -1], KeyS: [0, 1] };
 
-/** Returns a stranger's number, within bounds. @param {unknown} n @param {number} max */
-const within = (n, max) => (typeof n === "number" && n > 0 ? Math.min(n, max) : 0);
-
-const anywhere = () => ({ x: WIDTH * (0.15 + 0.7 * Math.random()), y: HEIGHT * (0.2 + 0.6 * Math.random()) });
-
-/**
- * @param {Lobby} lobby @param {(peerId: number) => string} nameOf
- * @param {() => number[]} everybody who plays, by their numbers @param {AbortSignal} over
- */
-export function startGame(lobby, nameOf, everybody, over) {
+/** @param {Room} room */
+export function startGame(room) {
+  const { lobby, people, round, trouble, over } = room;
   const me = lobby.me.peerId;
-  const players = /** @type {Map<number, Player>} */ (new Map());
-  const key = { ...anywhere(), by: 0, since: 0 };
-  let scores = /** @type {Record<number, number>} */ ({}); // seconds
-  let winner = 0;
-  let cheered = 0; // since when
+  const players = /** @type {Map<number, Dot>} */ (new Map());
   const pressed = /** @type {Set<string>} */ (new Set());
-  let target = /** @type {{x: number, y: number} | null} */ (null);
+  let target = /** @type {Point | null} */ (null);
+  let knock = { x: 0, y: 0 }; // units a second
   let dashed = -REST;
+  let held = 0; // the last holder's number
   let [before, sent, ruled] = [performance.now(), 0, performance.now()];
   const field = $("field");
   $("dots").replaceChildren();
+  const scene = showRound(room);
 
   /** @param {number} id */
   function player(id) {
-    let known = players.get(id);
-    if (!known) {
-      const place = anywhere();
-      known = { ...place, goal: place, placed: id === me, dot: make("div", { className: `dot ${colourOf(id)}${id === me ? " me" : ""}` }, make("i"), make("bdi")) };
-      $("dots").append(known.dot);
-      players.set(id, known);
-    }
+    const place = anywhere();
+    const known = players.get(id) ?? { ...place, goal: place, placed: id === me, dashing: false, bumped: 0, dot: newDot() };
+    players.set(id, known);
     return known;
   }
 
-  // What this player does
+  const present = () => people.ids().filter((id) => people.trouble(id) !== "lost");
+  const here = () => new Map(present().filter((id) => player(id).placed).map((id) => [id, player(id)]));
+  const start = () => waits(round) && begin(round, [...here().values()]);
 
   function move(/** @type {number} */ seconds, /** @type {number} */ now) {
     const mine = player(me);
@@ -62,118 +51,96 @@ export function startGame(lobby, nameOf, everybody, over) {
     if (dx || dy) target = null;
     else if (target) [dx, dy] = [target.x - mine.x, target.y - mine.y];
     const far = Math.hypot(dx, dy);
-    if (!far) return;
-    const speed = now - dashed < DASHES ? DASH : key.by === me ? BURDENED : SPEED;
-    const step = Math.min(speed * seconds, target ? far : Infinity);
-    mine.x = within(mine.x + (dx / far) * step, WIDTH);
-    mine.y = within(mine.y + (dy / far) * step, HEIGHT);
-    if (target && far <= step) target = null;
+    const speed = now - dashed < DASHES ? DASH : round.key.by === me ? BURDENED : SPEED;
+    const step = far && Math.min(speed * seconds, target ? far : Infinity) / far;
+    if (step === 1) target = null;
+    const to = { x: mine.x + dx * step + knock.x * seconds, y: mine.y + dy * step + knock.y * seconds };
+    for (const [id, other] of here()) if (id !== me) meet(to, other, now);
+    Object.assign(mine, inside(to.x, to.y));
+    const rest = Math.exp(-7 * seconds);
+    knock = { x: knock.x * (mine.x === to.x ? rest : -0.6), y: knock.y * (mine.y === to.y ? rest : -0.6) }; // off the wall
+  }
+
+  /** If two players meet, neither stands on the other, and both are knocked back. @param {Point} to @param {Dot} other @param {number} now */
+  function meet(to, other, now) {
+    const [dx, dy] = [to.x - other.x || 0.1, to.y - other.y];
+    const far = Math.hypot(dx, dy);
+    const out = 2 * RADIUS - far;
+    if (out <= 0) return;
+    to.x += (dx / far) * (out / 2);
+    to.y += (dy / far) * (out / 2);
+    if (now - other.bumped < APART) return;
+    other.bumped = now;
+    push(other, other.dashing ? RAMMED : now - dashed < DASHES ? RAMMING : BUMPED);
+    scene.flash(player(me).dot, other.dot);
+    sound("bump");
+  }
+
+  /** Throws this player away from another one. @param {Point} other @param {number} speed */
+  function push(other, speed) {
+    const { x, y } = player(me);
+    const far = Math.hypot(x - other.x, y - other.y) || 1;
+    knock = { x: ((x - other.x) / far) * speed, y: ((y - other.y) / far) * speed };
+  }
+
+  /** Called when the key has changed hands. */
+  function changeHands() {
+    const [from, to] = [held, (held = round.key.by)];
+    if (to === me) sound("take");
+    if (from !== me || !to) return;
+    push(player(to), ROBBED);
+    sound("lose");
   }
 
   function dash() {
     const now = performance.now();
-    if (now - dashed > REST) dashed = now;
+    if (now - dashed <= REST) return;
+    dashed = now;
+    sound("dash");
   }
 
   /** Tells screen readers where the key is. */
   function where() {
-    const [mine, has] = [player(me), key.by];
-    if (has === me) return say("You have the key.");
-    const [dx, dy] = [key.x - mine.x, key.y - mine.y];
-    const parts = [Math.abs(dy) > TOUCH / 2 && (dy < 0 ? "up" : "down"), Math.abs(dx) > TOUCH / 2 && (dx < 0 ? "left" : "right")];
-    say(`The key is ${parts.filter(Boolean).join(" and ") || "here"}${has ? `, ${nameOf(has)} has it` : ""}.`);
-  }
-
-  // What the host decides
-
-  /** @param {number} now */
-  function rule(now) {
-    const seconds = Math.min(1.5, (now - ruled) / 1000); // timers of a page in the background run once a second
-    ruled = now;
-    const here = everybody().filter((id) => player(id).placed);
-    if (winner) {
-      if (now - cheered > CHEER) [winner, scores, key.by] = [0, {}, 0], Object.assign(key, anywhere());
-      return;
-    }
-    if (!here.includes(key.by)) key.by = 0;
-    const holder = key.by ? player(key.by) : null;
-    if (holder) [key.x, key.y] = [holder.x, holder.y];
-    for (const id of here) {
-      const { x, y } = player(id);
-      if (id === key.by || Math.hypot(x - key.x, y - key.y) > TOUCH || now - key.since < (holder ? SAFE : 0)) continue;
-      [key.by, key.since] = [id, now];
-      break;
-    }
-    if (!key.by) return;
-    scores[key.by] = (scores[key.by] ?? 0) + seconds;
-    if (scores[key.by] >= SECONDS_TO_WIN) [winner, cheered] = [key.by, now];
+    const [{ x, y }, { key, phase }] = [player(me), round];
+    if (phase !== "play" || key.by === me) return say($("goal").textContent);
+    const way = (/** @type {number} */ d, /** @type {string} */ less, /** @type {string} */ more) => Math.abs(d) > RADIUS && (d < 0 ? less : more);
+    const parts = [way(key.y - y, "up", "down"), way(key.x - x, "left", "right")];
+    say(`The key is ${parts.filter(Boolean).join(" and ") || "here"}${key.by ? `, ${people.name(key.by)} has it` : ""}.`);
   }
 
   /** @param {number} now */
   function tell(now) {
     if (now - sent < BEAT) return;
     sent = now;
-    const round = (/** @type {{x: number, y: number}} */ { x, y }) => [Math.round(x), Math.round(y)];
-    lobby.send(JSON.stringify({ t: "at", at: round(player(me)) }), { to: "linked", reliable: false });
-    if (!lobby.isHost) return;
-    const at = Object.fromEntries(everybody().map((id) => [id, round(player(id))]));
-    lobby.send(JSON.stringify({ t: "world", key: [...round(key), key.by], scores, winner, at }), { to: "linked", reliable: false });
+    player(me).dashing = now - dashed < DASHES + BEAT;
+    const at = (/** @type {any} */ { x, y, dashing }) => [Math.round(x), Math.round(y), Number(dashing)];
+    const all = lobby.isHost && Object.fromEntries([...here()].map(([id, one]) => [id, at(one)]));
+    lobby.send(all ? { t: "world", ...round, at: all } : { t: "at", at: at(player(me)) }, { reliable: false, to: "linked" });
   }
-
-  // What is seen
-
-  let [shownHolder, shownWinner] = [-1, -1]; // so that the goal is announced first, even after another game
 
   /** @param {number} seconds */
   function draw(seconds) {
-    const here = everybody();
-    for (const [id, { dot }] of players) {
-      if (here.includes(id)) continue;
-      dot.remove();
-      players.delete(id);
-    }
-    for (const id of here) {
+    for (const [id, { dot }] of players) if (!lobby.players.has(id)) dot.remove(), players.delete(id);
+    const part = Math.min(1, seconds * 14);
+    for (const id of people.ids()) {
       const one = player(id);
-      if (id !== me) { // it glides between two messages
-        const part = Math.min(1, seconds * 14);
-        one.x += (one.goal.x - one.x) * part;
-        one.y += (one.goal.y - one.y) * part;
-      }
-      place(one.dot, one);
-      const name = nameOf(id);
-      if (one.dot.title !== name) {
-        one.dot.title = one.dot.lastChild.textContent = name;
-        one.dot.firstChild.textContent = [...name][0]?.toUpperCase() ?? "";
-      }
-      one.dot.style.setProperty("--part", String(Math.min(1, (scores[id] ?? 0) / SECONDS_TO_WIN)));
+      if (id !== me) [one.x, one.y] = [one.x + (one.goal.x - one.x) * part, one.y + (one.goal.y - one.y) * part]; // it glides between two messages
+      scene.draw(id, one);
     }
-    const holder = players.get(key.by);
-    place($("key"), holder ?? key);
-    $("key").classList.toggle("held", !!holder);
     $("dash").classList.toggle("resting", performance.now() - dashed < REST);
-    if (key.by !== shownHolder || winner !== shownWinner) announce();
+    if (round.key.by !== held) changeHands();
+    scene.show(players.get(round.key.by));
+    if (round.phase === "count" && people.isReady(me)) people.change({ ready: false }).catch(() => {});
   }
-
-  function announce() {
-    const who = (/** @type {number} */ id) => (id === me ? "You" : nameOf(id));
-    const [holder, won] = [who(key.by), who(winner)];
-    $("goal").textContent = winner ? `${won} ${winner === me ? "win" : "wins"}! The next round begins.`
-      : key.by ? `${holder} ${key.by === me ? "have" : "has"} the key.` : `Catch the key, and keep it for ${SECONDS_TO_WIN} seconds.`;
-    field.classList.toggle("won", winner !== 0);
-    say($("goal").textContent);
-    [shownHolder, shownWinner] = [key.by, winner];
-  }
-
-  /** @param {any} element @param {{x: number, y: number}} at */
-  function place(element, { x, y }) {
-    element.style.transform = `translate(${((x / WIDTH) * 100).toFixed(2)}cqw, ${((y / HEIGHT) * 100).toFixed(2)}cqh)`;
-  }
-
-  // The clock: frames while the page is visible; otherwise timers and messages keep the host's rules going.
 
   function beat() {
     const now = performance.now();
-    if (lobby.isHost) rule(now);
+    const seconds = Math.min(1.5, (now - ruled) / 1000); // timers of a page in the background run once a second
+    ruled = now;
+    if (lobby.isHost) {
+      if (present().every(people.isReady)) start();
+      rule(round, seconds, here());
+    }
     tell(now);
   }
 
@@ -188,12 +155,18 @@ export function startGame(lobby, nameOf, everybody, over) {
     requestAnimationFrame(frame);
   }
 
-  const timer = setInterval(beat, 1000);
+  const timer = setInterval(beat, 1000); // a hidden page has no frames
   over.addEventListener("abort", () => clearInterval(timer));
   requestAnimationFrame(frame);
 
-  // Keys and fingers
-
+  on("ready", "click", ({ currentTarget }) => {
+    field.focus({ preventScroll: true });
+    busy(currentTarget, () => people.change({ ready: !people.isReady(me) }).catch(({ message }) => trouble({ text: message })));
+  }, over);
+  on("begin", "click", () => {
+    start();
+    field.focus({ preventScroll: true });
+  }, over);
   on("field", "keydown", (event) => {
     if (event.ctrlKey || event.altKey || event.metaKey) return;
     if (event.code in STEPS) pressed.add(event.code);
@@ -204,32 +177,30 @@ export function startGame(lobby, nameOf, everybody, over) {
   }, over);
   on("field", "keyup", ({ code }) => pressed.delete(code), over);
   on("field", "blur", () => pressed.clear(), over);
-  const aim = (/** @type {PointerEvent} */ event) => {
-    const box = field.getBoundingClientRect();
-    target = { x: within(((event.clientX - box.left) / box.width) * WIDTH, WIDTH), y: within(((event.clientY - box.top) / box.height) * HEIGHT, HEIGHT) };
+  const aim = (/** @type {PointerEvent} */ { clientX, clientY }) => {
+    const { left, top, width, height } = field.getBoundingClientRect();
+    target = inside(((clientX - left) / width) * WIDTH, ((clientY - top) / height) * HEIGHT);
   };
   on("field", "pointerdown", (event) => {
+    if (!event.isPrimary) return dash();
+    $("finger").hidden = true;
     field.setPointerCapture(event.pointerId);
     aim(event);
   }, over);
-  on("field", "pointermove", (event) => event.buttons && aim(event), over);
+  on("field", "pointermove", (event) => event.buttons && event.isPrimary && aim(event), over);
   for (const type of ["pointerdown", "click"]) on("dash", type, dash, over); // a second finger clicks nothing
 
   return {
-    /** How long somebody has had the key. @param {number} id */
-    score: (id) => Math.floor(scores[id] ?? 0),
-    /** @param {Peer} peer @param {any} message */
-    hear(peer, message) {
-      if (peer.peerId === undefined) return;
-      if (message.t === "at") put(peer.peerId, message.at);
-      if (message.t === "world" && peer === lobby.host) {
+    /** Shows what a player has said. @param {number} id @param {string} text */
+    bubble: (id, text) => scene.bubble(player(id).dot, text),
+    /** @param {number} from @param {any} message which can be anything */
+    hear(from, message) {
+      if (message?.t === "at") put(from, message.at);
+      if (message?.t === "world" && from === lobby.hostPeerId) {
         for (const [id, at] of Object.entries(message.at ?? {})) {
-          if (Number(id) !== me && !lobby.peer(Number(id))) put(Number(id), at); // a linked player sends its own position
+          if (Number(id) === from || !lobby.peer(Number(id))) put(Number(id), at); // others that are linked send their own
         }
-        const [x, y, by] = Array.isArray(message.key) ? message.key : [];
-        Object.assign(key, { x: within(x, WIDTH), y: within(y, HEIGHT), by: within(by, Infinity) });
-        scores = Object.fromEntries(Object.entries(message.scores ?? {}).map(([id, n]) => [id, within(n, SECONDS_TO_WIN)]));
-        winner = within(message.winner, Infinity);
+        take(round, message);
       }
       if (lobby.isHost) beat();
     },
@@ -237,10 +208,10 @@ export function startGame(lobby, nameOf, everybody, over) {
 
   /** @param {number} id @param {any} at */
   function put(id, at) {
-    if (!everybody().includes(id)) return;
+    if (id === me || !lobby.players.has(id)) return;
     const one = player(id);
-    one.placed = true;
-    one.goal = { x: within(at?.[0], WIDTH), y: within(at?.[1], HEIGHT) };
-    if (document.hidden) [one.x, one.y] = [one.goal.x, one.goal.y]; // nobody sees it glide, and the rules need its position
+    const goal = inside(at?.[0], at?.[1]);
+    if (!one.placed || document.hidden) Object.assign(one, goal); // nobody sees it glide, and the rules need its position
+    Object.assign(one, { goal, placed: true, dashing: at?.[2] === 1 });
   }
 }

@@ -1,6 +1,6 @@
 // @ts-check
 // Invitations: a code, a link, and the link as a QR code.
-import { $, on } from "./text.js";
+import { $, on, say } from "./text.js";
 
 /** The code in this page's address, or "". */
 export const codeInAddress = () => /^#join=([\w-]{1,64})$/.exec(location.hash)?.[1] ?? "";
@@ -26,10 +26,21 @@ async function copy() {
     await navigator.clipboard.writeText(link.value);
     $("copied").textContent = "Copied.";
   } catch {
+    $("invite").open = true;
     link.focus();
     link.select();
     $("copied").textContent = document.execCommand("copy") ? "Copied." : "Selected: copy it from the field above.";
   }
 }
 
+/** Shares the link by the phone's own means, or copies it. */
+async function share() {
+  if (navigator.share) return navigator.share({ url: $("link").value }).catch(() => {}); // the player has changed their mind
+  await copy();
+  if ($("copied").textContent !== "Copied.") return;
+  $("share").textContent = say("Copied");
+  setTimeout(() => ($("share").textContent = "Share"), 2000);
+}
+
 on("copy", "click", copy);
+on("share", "click", share);

@@ -3,9 +3,6 @@
 import { $, bdi, clean, make, on } from "./text.js";
 /** @import { Bellhop, LobbyInfo } from "../bellhop.js" */
 
-/** Milliseconds between two looks. */
-const PAUSE = 10_000;
-
 /** @param {Bellhop} bellhop @param {(game: LobbyInfo) => void} join */
 export function showList(bellhop, join) {
   let timer = 0;
@@ -26,7 +23,7 @@ export function showList(bellhop, join) {
     } catch (error) {
       $("found").textContent = `The list cannot be had: ${error.message}`;
     }
-    if (mine === looks) timer = setTimeout(look, PAUSE);
+    if (mine === looks) timer = setTimeout(look, 10_000);
   }
 
   /** @param {LobbyInfo} game */
@@ -34,8 +31,8 @@ export function showList(bellhop, join) {
     const title = clean(game.metadata.title) || clean(game.lobbyId, 64);
     const button = make("button", { type: "button", ariaLabel: `Join ${title}`, onclick: () => join(game) }, "Join");
     const says = [`${game.players} of ${game.maxPlayers} players`, game.topology, game.autoAccept ? "open" : "ask to join"];
-    const lock = game.hasPassword ? [make("span", { className: "locked", title: "has a password" }, make("span", { className: "unseen" }, "has a password"))] : [];
-    const item = make("li", {}, make("p", {}, make("b", {}, bdi(title)), ...lock, make("small", {}, says.join(" · "))), button);
+    if (game.hasPassword) says.push("password");
+    const item = make("li", {}, make("p", {}, make("b", {}, bdi(title)), make("small", {}, says.join(" · "))), button);
     item.dataset.id = game.lobbyId;
     return item;
   }

@@ -4,10 +4,10 @@ import { Bellhop } from "../bellhop.js";
 import { codeInAddress, onThisComputer } from "./invite.js";
 import { showList } from "./list.js";
 import { enterRoom } from "./room.js";
-import { $, clean, on } from "./text.js";
+import { myName } from "./name.js";
+import { $, busy, clean, on } from "./text.js";
 import { drawWire } from "./wire.js";
-/** @import { BellhopError, Lobby } from "../bellhop.js" */
-/** @typedef {{text: string, act?: string, then?: () => void}} Trouble what is wrong, and a button that helps */
+/** @import { Page, Trouble } from "../page.d.ts" */
 
 const game = new URLSearchParams(location.search).get("game") ?? undefined;
 const here = new URL("./", location.href); // works below a proxy's path, too
@@ -20,11 +20,10 @@ const wire = drawWire(bellhop, (connectionId) => {
 });
 const lookAtList = showList(bellhop, ({ lobbyId, hasPassword }) => (hasPassword ? askPassword(lobbyId, "This game has a password.") : join(lobbyId)));
 
-// What is seen
-
 /** @param {"start" | "waiting" | "room"} view */
 function show(view) {
   for (const name of ["start", "waiting", "room"]) $(name).hidden = name !== view;
+  document.body.dataset.view = view;
   $(`${view}-title`).focus({ preventScroll: true });
   scrollTo(0, 0);
   if (view === "start") lookAtList();
@@ -32,17 +31,16 @@ function show(view) {
 
 /** Shows what is wrong and what to do, or hides that. @param {Trouble | null} what */
 function trouble(what) {
+  const button = $("trouble-act");
   $("trouble").hidden = !what;
   $("trouble-text").textContent = clean(what?.text, 500);
-  $("trouble-act").hidden = !what?.act;
-  $("trouble-act").textContent = what?.act ?? "";
-  $("trouble-act").onclick = () => {
+  button.hidden = !what?.act;
+  button.textContent = what?.act ?? "";
+  button.onclick = () => {
     trouble(null);
     what?.then?.();
   };
 }
-
-// The connection to Bellhop, kept with or without a lobby
 
 const CUT = "The line to Bellhop is cut.";
 let trying = false;
@@ -62,7 +60,7 @@ async function keepConnected() {
     await new Promise((/** @type {(nothing: void) => void} */ resolve) => {
       const timer = setTimeout(resolve, wait * 1000);
       trouble({
-        text: `${answers ? refused() : nobody()} Trying again in ${wait} s.`,
+        text: `${answers ? REFUSED : NOBODY} Trying again in ${wait} s.`,
         act: "Try now",
         then: () => (clearTimeout(timer), resolve()),
       });
@@ -73,16 +71,9 @@ async function keepConnected() {
   if (!playable) withoutWebRTC();
 }
 
-/** Returns what to do without a server. The reader can start it only on the server's computer. */
-function nobody() {
-  const start = onThisComputer ? " Is the gateway still running? Start it with: go run ./gateway." : "";
-  return `Nobody answers at ${here.host}.${start}`;
-}
-
-/** Returns why a running server might refuse a WebSocket. */
-function refused() {
-  return `The server answers, but takes no WebSocket from this page. If it runs with -origins, list ${here.origin} there; a proxy has to pass WebSockets on.`;
-}
+/** What to do without a server. The reader can start it only on the server's computer. */
+const NOBODY = `Nobody answers at ${here.host}.${onThisComputer ? " Is the gateway still running? Start it with: go run ./gateway." : ""}`;
+const REFUSED = `The server answers, but takes no WebSocket from this page. If it runs with -origins, list ${here.origin} there; a proxy has to pass WebSockets on.`;
 
 bellhop.addEventListener("connected", async () => {
   $("status").className = "up";
@@ -103,56 +94,25 @@ function down() {
 
 function withoutWebRTC() {
   trouble({ text: "This browser has no WebRTC, so it cannot play. Use a current Chrome, Firefox or Safari, or switch WebRTC on: an extension or a setting may keep it off." });
-  for (const button of document.querySelectorAll("#host > button, #join button, #quick")) /** @type {any} */ (button).disabled = true;
+  for (const button of document.querySelectorAll("#host > button, #join button, #quick")) button.setAttribute("disabled", "");
 }
-
-// Into a game, and out of it
-
-/**
- * Returns a value that the browser keeps, after setting it if value is given; null if the browser keeps nothing. This tab's
- * place is kept, so a reload can resume it.
- * @param {"localStorage" | "sessionStorage"} where @param {string} name @param {unknown} [value] @returns {any}
- */
-function kept(where, name, value) {
-  try {
-    if (value !== undefined) globalThis[where].setItem(name, JSON.stringify(value));
-    return JSON.parse(globalThis[where].getItem(name) ?? "null");
-  } catch {
-    return null;
-  }
-}
-const place = (/** @type {object | null | void} */ value) => kept("sessionStorage", "bellhop-place", value);
-/** The token of a place that was left while Bellhop was unreachable. */
-const left = (/** @type {string | null | void} */ value) => kept("sessionStorage", "bellhop-left", value);
-
-const player = () => {
-  const name = clean($("name").value, 20) || anyName();
-  $("name").value = name;
-  kept("localStorage", "bellhop-name", name);
-  return { name };
-};
 
 let entering = false;
+const fails = (/** @type {Error} */ error) => trouble({ text: error.message });
 
-/**
- * Enters a lobby, and shows it until it is over.
- * @param {() => Promise<Lobby>} how @param {(error: BellhopError) => void} [otherwise]
- */
-async function enter(how, otherwise = (error) => trouble({ text: error.message })) {
+/** Enters a lobby, and shows it until it is over. @type {Page["enter"]} */
+const enter = async (how, button, otherwise = fails) => {
   if (!playable || entering) return;
   entering = true;
-  trouble(null);
+  if (button !== null) trouble(null); // null: by itself
   try {
-    const lobby = await how();
+    const lobby = await busy(button, how);
+    if (!lobby) return;
+    trouble(null);
     const token = bellhop.resumeToken ?? "";
-    const name = lobby.me.player?.name;
-    place({ token, name, code: lobby.id, game });
     history.replaceState(null, "", `#join=${lobby.id}`);
-    lobby.addEventListener("close", ({ reason, message }) => leave(reason, () => resume(token, name), message));
-    $("leave").onclick = () => {
-      left(token);
-      lobby.leave().then(() => left(null), () => {}); // if the line is down, it leaves once that is back
-    };
+    lobby.addEventListener("close", ({ reason, message }) => leave(reason, () => takeBack(() => bellhop.resume(token, { player: lobby.me.player })), message));
+    $("leave").onclick = () => lobby.leave().catch(() => {}); // if the line is down, it leaves once that is back
     enterRoom(lobby, wire, trouble);
     show("room");
   } catch (error) {
@@ -161,7 +121,7 @@ async function enter(how, otherwise = (error) => trouble({ text: error.message }
   } finally {
     entering = false;
   }
-}
+};
 
 /** @type {Record<string, string>} */
 const ENDINGS = {
@@ -173,7 +133,6 @@ const ENDINGS = {
 
 /** @param {string} reason @param {() => void} again takes the place back @param {string} [message] */
 function leave(reason, again, message) {
-  place(null);
   history.replaceState(null, "", location.pathname + location.search);
   $("way").textContent = "You are in no game.";
   $("way").classList.remove("stands");
@@ -181,60 +140,69 @@ function leave(reason, again, message) {
   if (reason === "left" && !bellhop.connected) {
     trouble({ text: CUT + " You have left, and the others hear of it as soon as the line is back." });
   } else if (reason === "replaced") {
-    trouble({
-      text: "Your game goes on in another tab or window: one player is in one place at a time.",
-      act: "Play here instead",
-      then: again,
-    });
-  } else if (reason === "removed") trouble({ text: message || "The host has taken you out of the game." });
+    trouble({ text: "Your game goes on in another tab or window: one player is in one place at a time.", act: "Play here instead", then: again });
+  } else if (reason === "removed") trouble({ text: message || "" });
   else if (reason in ENDINGS) trouble({ text: ENDINGS[reason] });
 }
 
-/**
- * Takes a place back, however often the line breaks on the way. Only Bellhop's answer can mean that the place is gone.
- * @param {string} token @param {string} name
- */
-function resume(token, name) {
-  let wanted = true;
+/** Takes a place back, however often the line breaks on the way. Only Bellhop's answer can mean that it is gone. @type {Page["takeBack"]} */
+const takeBack = (take) => {
   const how = async () => {
-    for (let wait = 1; ; wait = Math.min(2 * wait, 10)) {
+    for (let wanted = true; wanted; ) {
       try {
-        return await bellhop.resume(token, { player: { name } });
+        return await take();
       } catch (error) {
-        if (error.code === "resume_failed" || !wanted) throw error;
+        if (error.code === "resume_failed") throw error;
       }
-      await new Promise((/** @type {(nothing: void) => void} */ resolve) => {
-        const timer = setTimeout(resolve, wait * 1000 * Math.random());
-        const giveUp = () => (clearTimeout(timer), (wanted = false), resolve());
-        trouble({ text: "The way back into your game is cut. It is tried again by itself.", act: "Give the game up", then: giveUp });
-      });
+      trouble({ text: "The way back into your game is cut. It is tried again by itself.", act: "Give the game up", then: () => (wanted = false) });
+      await new Promise((resolve) => setTimeout(resolve, 4000 * Math.random()));
     }
+    return null;
   };
-  return enter(how, () => {
-    place(null);
-    if (wanted) trouble({ text: "Your place in that game is gone: it is over, or too much time has passed. Host a new one, or join by a code." });
-  });
-}
+  return enter(how, null, () => trouble({ text: "Your place in that game is gone: it is over, or too much time has passed. Host a new one, or join by a code." }));
+};
 
-/** @param {string} code @param {string} [password] */
-function join(code, password) {
+/** Takes back the place that this tab had before a reload, unless the address names another game. */
+const restore = () => takeBack(async () => {
+  const lobby = await bellhop.restore();
+  if (!lobby || !codeInAddress() || lobby.id === codeInAddress()) return lobby;
+  await lobby.leave();
+  return null;
+});
+
+/** @type {Page["join"]} */
+const join = (code, { password, button, orHost } = {}) => {
   const waits = new AbortController();
   const how = () => {
     $("waiting-code").textContent = code;
+    $("looked").textContent = "";
     $("cancel").onclick = () => waits.abort();
     show("waiting");
-    return bellhop.join(code, { password, player: player(), signal: waits.signal });
+    const options = { password, player: { name: myName() }, signal: waits.signal };
+    const joined = orHost ? bellhop.joinOrHost(code, { ...hosting(), ...options }) : bellhop.join(code, options);
+    setTimeout(() => $("waiting").hidden || bellhop.look(code).then(describe, () => {}), 300);
+    return joined;
   };
-  return enter(how, (error) => {
+  return enter(how, button, (error) => {
     $("code").value = code;
     if (error.code === "wrong_password") {
       askPassword(code, password ? "That is not the password. Ask the host for it, and try again." : "This game has a password.");
     } else if (error.code === "lobby_not_found") {
-      trouble({ text: `There is no game with the code ${code}. Check the spelling with who gave it to you; a code is good until the game ends.` });
+      trouble({
+        text: `There is no game with the code ${code}. Check the spelling: a code is good until the game ends. If you have agreed on it, open a game with it, and the others join by the same code.`,
+        act: `Open ${code}`,
+        then: () => join(code, { orHost: true }),
+      });
       $("code").focus();
-    } else trouble({ text: error.message });
+    } else fails(error);
   });
-}
+};
+
+/** @type {Page["describe"]} */
+const describe = (game) => {
+  const says = game && [clean(game.metadata?.title, 40), `${game.players} of ${game.maxPlayers} players are in`, game.hostAway && "the host is away"];
+  $("looked").textContent = says?.filter(Boolean).join(" · ") ?? "";
+};
 
 /** @param {string} code @param {string} text */
 function askPassword(code, text) {
@@ -245,12 +213,11 @@ function askPassword(code, text) {
   $("join-password").focus();
 }
 
-/** Returns the settings of a new lobby. */
 function hosting() {
-  const who = player();
+  const name = myName();
   return {
-    player: who,
-    metadata: { title: `${who.name}’s game` },
+    player: { name },
+    metadata: { title: `${name}’s game` },
     onHostLeave: /** @type {"migrate"} */ ("migrate"),
     topology: /** @type {"star" | "mesh"} */ ($("mesh").checked ? "mesh" : "star"),
     public: $("public").checked,
@@ -262,27 +229,19 @@ function hosting() {
 
 on("host", "submit", (event) => {
   event.preventDefault();
-  enter(() => bellhop.host(hosting()));
+  enter(() => bellhop.host(hosting()), event.submitter);
 });
 on("join", "submit", (event) => {
   event.preventDefault();
-  join($("code").value, $("join-password-row").hidden ? undefined : $("join-password").value);
+  join($("code").value, { password: $("join-password-row").hidden ? undefined : $("join-password").value, button: event.submitter });
 });
 on("code", "input", () => ($("join-password-row").hidden = true));
-on("quick", "click", () => enter(() => {
+on("quick", "click", ({ currentTarget }) => enter(() => {
   const { player, ...orStart } = hosting();
   return bellhop.quickJoin({ player, orStart: { ...orStart, password: undefined, public: true, autoAccept: true } });
-}));
+}, currentTarget));
 addEventListener("hashchange", () => !bellhop.lobby && codeInAddress() && join(codeInAddress()));
 
-// At the start
-
-function anyName() {
-  const any = (/** @type {string} */ words) => words.split(" ")[Math.floor(Math.random() * 8)];
-  return `${any("Amber Brave Calm Eager Happy Jolly Lucky Sunny")} ${any("Badger Crane Fox Hare Lynx Otter Owl Wren")}`;
-}
-
-$("name").value = kept("localStorage", "bellhop-name") ?? anyName();
 const address = new URL(here);
 address.protocol = address.protocol.replace("http", "ws");
 if (game) address.searchParams.set("game", game);
@@ -294,7 +253,5 @@ lobby.addEventListener("open", ({ peer }) => peer.send("hello"));
 lobby.addEventListener("message", ({ data }) => console.log(data));`);
 
 await keepConnected();
-if (left()) await bellhop.resume(left()).then((lobby) => lobby.leave()).then(() => left(null), ({ code }) => code === "resume_failed" && left(null));
-const before = place();
-if (before && before.game === game && (!codeInAddress() || before.code === codeInAddress())) await resume(before.token, before.name);
-else if (codeInAddress()) await join(codeInAddress());
+await restore();
+if (!bellhop.lobby && codeInAddress()) await join(codeInAddress());

@@ -1,12 +1,11 @@
 // @ts-check
-/** @import { Peer } from "../bellhop.js" */
+/** @import { WayTo } from "../page.d.ts" */
 
 /**
  * Returns the path of the data to a peer: the candidate pair that ICE has chosen, from the browser's statistics
- * (https://www.w3.org/TR/webrtc-stats/). null while there is none.
- * @param {Peer} peer @returns {Promise<{relayed: boolean, protocol: string, ms: number | null} | null>}
+ * (https://www.w3.org/TR/webrtc-stats/). null while there is none. @type {WayTo}
  */
-export async function wayTo(peer) {
+export const wayTo = async (peer) => {
   const all = [...(await peer.connection.getStats()).values()];
   const find = (/** @type {(x: any) => boolean} */ fits) => all.find(fits);
   const chosen = find((x) => x.type === "transport" && x.selectedCandidatePairId)?.selectedCandidatePairId;
@@ -19,4 +18,4 @@ export async function wayTo(peer) {
     protocol: (here.relayProtocol ?? here.protocol).toUpperCase(),
     ms: pair.currentRoundTripTime === undefined ? null : Math.round(pair.currentRoundTripTime * 1000),
   };
-}
+};

@@ -1,7 +1,8 @@
 // @ts-check
 // The sequence diagram: each message between this player and Bellhop is an arrow. It uses the client's event "wire".
 import { $, make } from "./text.js";
-/** @import { Bellhop, WireMessage } from "../bellhop.js" */
+/** @import { WireMessage } from "../bellhop.js" */
+/** @import { DrawWire } from "../page.d.ts" */
 
 /** What a message is about, by its name. @param {string} name */
 function kindOf(name) {
@@ -21,14 +22,8 @@ export function shown(message) {
   return text.replace(/\p{Bidi_Control}/gu, (c) => "\\u" + c.charCodeAt(0).toString(16).padStart(4, "0"));
 }
 
-/** How many messages are kept. */
-const KEPT = 300;
-
-/**
- * Draws all messages from now on.
- * @param {Bellhop} bellhop @param {(connectionId: string) => string} nameOf name of the player at an address
- */
-export function drawWire(bellhop, nameOf) {
+/** Draws all messages from now on. @type {DrawWire} */
+export const drawWire = (bellhop, nameOf) => {
   const list = $("messages");
   const start = performance.now();
   bellhop.addEventListener("wire", ({ sent, message }) => add(sent, message));
@@ -68,19 +63,18 @@ export function drawWire(bellhop, nameOf) {
   function put(row) {
     const atEnd = list.scrollHeight - list.scrollTop - list.clientHeight < 60;
     list.append(row);
-    if (list.childElementCount > KEPT) list.firstElementChild.remove();
+    if (list.childElementCount > 300) list.firstElementChild.remove();
     if (atEnd) list.scrollTop = list.scrollHeight;
   }
 
   return {
-    /** Draws a direct connection to a player. @param {string} name @param {boolean} [relayed] */
     stands(name, relayed) {
       const row = arrow("direct", `${relayed ? "TURN" : "direct"} with ${name}`, `The ${relayed ? "relayed" : "direct"} connection with ${name} stands.`);
       row.classList.add("far");
       put(row);
     },
   };
-}
+};
 
 /** @param {number} n */
 const count = (n) => `${n} candidate${n === 1 ? "" : "s"}`;
