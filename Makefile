@@ -1,7 +1,7 @@
 # All that is done to Bellhop, a line or two each. `make` alone lists it.
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help run test unit fuzz bench bench-peers soak model model-web golden fmt lint tools build build-Function validate test-sam stack
+.PHONY: help run test unit fuzz bench bench-peers soak model model-web golden fmt lint tools build build-Function dist validate test-sam stack
 
 # How long each fuzz test looks for something new in `make test`.
 FUZZTIME ?= 5s
@@ -112,6 +112,9 @@ lint: $(TSC) ## formatting, go vet for each system, staticcheck, the prose check
 
 build: ## the Lambda function's binary, ./bootstrap, for this machine or ARCH=arm64|x86_64
 	CGO_ENABLED=0 GOOS=linux GOARCH=$(ARCH:x86_64=amd64) go build -tags lambda.norpc -trimpath -ldflags "-s -w" -o $(or $(ARTIFACTS_DIR),.)/bootstrap .
+
+dist: ## what a release consists of, in ./dist: programs for six systems, Lambda's zips, npm packages, checksums
+	go run ./internal/dist
 
 build-Function: build # what sam build asks for, by sam/$ARCH/Makefile and with ARTIFACTS_DIR set
 
