@@ -1,7 +1,7 @@
 # All that is done to Bellhop, a line or two each. `make` alone lists it.
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help run test unit fuzz bench bench-peers soak model model-web golden fmt lint tools build build-Function dist validate test-sam stack
+.PHONY: help run test unit fuzz bench bench-peers soak model model-web golden fmt lint tools build build-Function dist module validate test-sam stack
 
 # How long each fuzz test looks for something new in `make test`.
 FUZZTIME ?= 5s
@@ -115,6 +115,15 @@ build: ## the Lambda function's binary, ./bootstrap, for this machine or ARCH=ar
 
 dist: ## what a release consists of, in ./dist: programs for six systems, Lambda's zips, npm packages, checksums
 	go run ./internal/dist
+
+module: ## the module under a path that go install can fetch, as a commit: make module MODULE=github.com/you/bellhop
+	@[ -n "$(MODULE)" ] || { echo "say which: make module MODULE=github.com/you/bellhop"; exit 1; }
+	@git diff --quiet HEAD || { echo "commit first: this makes a commit of its own"; exit 1; }
+	@export OLD=$$(go list -m) NEW="$(MODULE)"; \
+		git ls-files '*.go' | xargs perl -pi -e 's{^(\s*(?:import )?(?:[a-z_.]+ )?")\Q$$ENV{OLD}\E/}{$$1$$ENV{NEW}/}'; \
+		perl -pi -e 's{^(module |\s*(?:require |replace )?)\Q$$ENV{OLD}\E( |/bench|$$)}{$$1$$ENV{NEW}$$2}' go.mod bench/go.mod
+	go build ./... && go -C bench build ./...
+	git commit -qam "go.mod: be $(MODULE)"
 
 build-Function: build # what sam build asks for, by sam/$ARCH/Makefile and with ARTIFACTS_DIR set
 
