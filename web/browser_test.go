@@ -3,87 +3,47 @@ package web_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/chromedp/chromedp"
 
+	browsertest "bellhop/internal/browser"
 	"bellhop/store/dynamodbtest"
 )
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if theBrowser.stop != nil {
-		chromedp.Cancel(theBrowser.ctx) // waits for its end
-		theBrowser.stop()
-	}
-	os.RemoveAll(theBrowser.folder)
+	theBrowser.Stop()
 	if theFirefox.firefox != nil {
 		theFirefox.stop()
 	}
 	os.Exit(code)
 }
 
-// theBrowser serves all tests, since it takes a second to start. Each test has
-// its own tabs.
-var theBrowser struct {
-	once   sync.Once
-	ctx    context.Context
-	stop   context.CancelFunc
-	folder string
-	err    error
-}
+// theBrowser serves all tests. Each test has its own tabs.
+var theBrowser = browsertest.Chromium{Options: []chromedp.ExecAllocatorOption{
+	chromedp.DisableGPU,
+	// A site that browsers do not count as local. They allow its pages less.
+	chromedp.Flag("host-resolver-rules", "MAP play.test 127.0.0.1"),
+}}
 
 func browser(t *testing.T) context.Context {
 	t.Helper()
-	b := &theBrowser
-	b.once.Do(func() {
-		var program string
-		for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
-			if program, b.err = exec.LookPath(name); b.err == nil {
-				break
-			}
-		}
-		if b.err != nil {
-			return
-		}
-		if b.folder, b.err = os.MkdirTemp("", "bellhop-browser-"); b.err != nil {
-			return
-		}
-		options := append([]chromedp.ExecAllocatorOption{
-			chromedp.ExecPath(program), chromedp.UserDataDir(b.folder), chromedp.Headless, chromedp.NoSandbox, chromedp.DisableGPU,
-			chromedp.NoFirstRun, chromedp.Env("TMPDIR=" + b.folder),
-			// Names of hosts by mDNS would hide the addresses that peers need.
-			chromedp.Flag("disable-features", "WebRtcHideLocalIpsWithMdns"),
-			// A site that browsers do not count as local. They allow its pages less.
-			chromedp.Flag("host-resolver-rules", "MAP play.test 127.0.0.1"),
-		}, flags("disable-quic", "disable-background-networking", "disable-component-update", "disable-sync",
-			"disable-background-timer-throttling", "disable-backgrounding-occluded-windows", "disable-renderer-backgrounding")...)
-		allocator, stop := chromedp.NewExecAllocator(context.Background(), options...)
-		b.ctx, _ = chromedp.NewContext(allocator)
-		b.stop, b.err = stop, chromedp.Do(b.ctx)
-	})
-	if b.err != nil && b.ctx == nil {
-		dynamodbtest.Missing(t, "no Chromium: run `make tools`, or install one")
+	ctx, err := theBrowser.Start()
+	if errors.Is(err, browsertest.ErrMissing) {
+		dynamodbtest.Missing(t, err.Error())
 	}
-	if b.err != nil {
-		t.Fatal(b.err)
+	if err != nil {
+		t.Fatal(err)
 	}
-	return b.ctx
-}
-
-func flags(names ...string) (all []chromedp.ExecAllocatorOption) {
-	for _, name := range names {
-		all = append(all, chromedp.Flag(name, true))
-	}
-	return all
+	return ctx
 }
 
 // page gives the scripts in a tab what they use: the module's exports, and a

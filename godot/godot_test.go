@@ -1,0 +1,282 @@
+// Package godot_test runs the addon in Godot's web engine, in Chromium.
+package godot_test
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+
+	"bellhop/gateway/server"
+	"bellhop/handlers"
+	"bellhop/internal/browser"
+	"bellhop/internal/godot"
+	"bellhop/store"
+	"bellhop/store/dynamodbtest"
+)
+
+// patience limits every wait, on a busy machine too.
+const patience = 3 * time.Minute
+
+// engineFolder has the web engine, which `make tools` fetches.
+const engineFolder = "../.cache/godot/package/godot"
+
+var only = flag.String("only", "", "the tests of TestAddon to run, with commas between; default all")
+
+var chromium = browser.Chromium{Options: append([]chromedp.ExecAllocatorOption{
+	chromedp.Flag("use-gl", "angle"), chromedp.Flag("use-angle", "swiftshader"),
+	chromedp.Flag("host-resolver-rules", "MAP * ~NOTFOUND , EXCLUDE 127.0.0.1 , EXCLUDE localhost"),
+}, browser.Flags("enable-unsafe-swiftshader", "allow-loopback-in-peer-connection")...)}
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	chromium.Stop()
+	os.Exit(code)
+}
+
+// addonTests are the scripts in testdata that TestAddon runs.
+func addonTests(t *testing.T) (names []string) {
+	if *only != "" {
+		return strings.Split(*only, ",")
+	}
+	files, err := filepath.Glob("testdata/*.gd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		if name := strings.TrimSuffix(filepath.Base(file), ".gd"); name != "kit" && name != "runner" {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// TestAddon runs the tests in testdata, all in one engine: each is a script
+// with players and a server of its own.
+func TestAddon(t *testing.T) {
+	names := addonTests(t)
+	g := openGame(t, packTests(t), "tests="+strings.Join(names, ","))
+	for _, name := range names {
+		t.Run(name, func(t *testing.T) {
+			if line := g.find(t, "TEST (?:PASS|FAIL) "+name+`\b.*`); strings.HasPrefix(line, "TEST FAIL") {
+				t.Error(line)
+			}
+		})
+	}
+}
+
+// packTests returns the project with the tests in it, and with the lines that
+// README.md shows as functions.
+func packTests(t *testing.T) []byte {
+	t.Helper()
+	files, err := godot.Project(os.DirFS("."))
+	if err != nil {
+		t.Fatal(err)
+	}
+	tests, err := godot.Project(os.DirFS("testdata"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range tests {
+		files["test/"+name] = text
+	}
+	readme, err := os.ReadFile("../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	blocks := regexp.MustCompile("(?s)```gdscript\n(.*?)```").FindAllSubmatch(readme, -1)
+	for i, name := range []string{"host", "join"} {
+		lines := strings.ReplaceAll("\n"+strings.TrimSpace(string(blocks[i][1])), "\n", "\n\t")
+		lines = strings.Replace(lines, `"QK7WPX"`, "code", 1)
+		files["test/readme/"+name+".gd"] = []byte("extends Node\n\n\nfunc press(code: String) -> BellhopLobby:\n\tcode = code" + lines + "\n\treturn lobby\n")
+	}
+	files["override.cfg"] = []byte("[application]\n\nrun/main_scene=\"res://test/runner.tscn\"\n")
+	return godot.Pack(files)
+}
+
+// untyped is a declaration without a type. The engine in .cache prints no
+// warnings, since only the editor checks them.
+var untyped = regexp.MustCompile(`(?m)^\s*(static )?(var \w+( =|$)|for \w+ in |func \w+\(.*\):$|func \w+\(\w+[,)])`)
+
+// TestTyped checks that everything in the project has a type, and that no file
+// is longer than people read.
+func TestTyped(t *testing.T) {
+	files, err := godot.Project(os.DirFS("."))
+	if err != nil || len(files) < 10 {
+		t.Fatalf("there are %d files, %v", len(files), err)
+	}
+	for name, text := range files {
+		for _, line := range untyped.FindAllString(string(text), -1) {
+			if strings.HasSuffix(name, ".gd") {
+				t.Errorf("%s: no type: %s", name, strings.TrimSpace(line))
+			}
+		}
+		if n := strings.Count(string(text), "\n"); n > 520 {
+			t.Errorf("%s has %d lines, more than 520", name, n)
+		}
+	}
+}
+
+// A game is a pack that runs in a tab.
+type game struct {
+	*output
+	ctx    context.Context
+	worlds sync.Map // by the test's name
+}
+
+// openGame runs a pack until the test ends. Its errors fail the test.
+func openGame(t *testing.T, pack []byte, args ...string) *game {
+	t.Helper()
+	return open(t, pack, false, args...)
+}
+
+func open(t *testing.T, pack []byte, visible bool, args ...string) *game {
+	t.Helper()
+	engine := os.DirFS(engineFolder)
+	if _, err := fs.Stat(engine, "index.wasm"); err != nil {
+		dynamodbtest.Missing(t, "no Godot engine: run `make tools`")
+	}
+	ctx, err := chromium.Start()
+	if errors.Is(err, browser.ErrMissing) {
+		dynamodbtest.Missing(t, err.Error())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := &game{output: newOutput()}
+	mux := http.NewServeMux()
+	mux.Handle("/", godot.Site(engine, pack, visible, args...))
+	mux.HandleFunc("/do/{test}/{what}", func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprint(w, g.do(t, r.PathValue("test"), r.PathValue("what")))
+	})
+	site := httptest.NewServer(mux)
+	t.Cleanup(site.Close)
+	tab, closeTab := chromedp.NewContext(ctx, chromedp.WithNewWindow(true))
+	t.Cleanup(closeTab)
+	g.ctx = tab
+	go g.listen(t, chromedp.Console(tab))
+	if err := chromedp.Do(tab, chromedp.Navigate(site.URL)); err != nil {
+		t.Fatal(err)
+	}
+	return g
+}
+
+// do does what a script wants of its server, and returns the answer.
+func (g *game) do(t *testing.T, test, what string) string {
+	if what == "start" {
+		w := newWorld(t)
+		g.worlds.Store(test, w)
+		return w.url()
+	}
+	found, ok := g.worlds.Load(test)
+	if !ok {
+		return "no server"
+	}
+	w := found.(*world)
+	switch what {
+	case "restart":
+		w.restart()
+	case "forget":
+		w.store = store.NewMemory(time.Now)
+		w.restart()
+	case "cut":
+		w.cut()
+	case "down":
+		w.setDown(true)
+	case "up":
+		w.setDown(false)
+	default:
+		return "unknown: " + what
+	}
+	return "done"
+}
+
+// A world is a Bellhop at an address that stays when it is restarted.
+type world struct {
+	*httptest.Server
+	store *store.Memory
+
+	mu      sync.Mutex
+	bellhop *server.Server
+	open    map[net.Conn]bool
+	down    bool // whether nobody gets in
+}
+
+func newWorld(t *testing.T) *world {
+	w := &world{store: store.NewMemory(time.Now), open: map[net.Conn]bool{}}
+	w.bellhop = w.newBellhop()
+	w.Server = httptest.NewUnstartedServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		w.mu.Lock()
+		bellhop, down := w.bellhop, w.down
+		w.mu.Unlock()
+		if down {
+			http.Error(rw, "down", http.StatusServiceUnavailable)
+			return
+		}
+		bellhop.ServeHTTP(rw, r)
+	}))
+	w.Config.ConnContext = func(ctx context.Context, conn net.Conn) context.Context {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.open[conn] = true
+		return ctx
+	}
+	w.Start()
+	t.Cleanup(func() {
+		w.bellhop.Close()
+		w.cut()
+		w.Close()
+	})
+	return w
+}
+
+func (w *world) newBellhop() *server.Server {
+	return server.New(server.Config{Handler: handlers.Config{Store: w.store}, Log: slog.New(slog.DiscardHandler)})
+}
+
+func (w *world) url() string { return "ws" + strings.TrimPrefix(w.URL, "http") }
+
+// restart ends Bellhop and starts another, with the same table.
+func (w *world) restart() {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	w.mu.Lock()
+	before := w.bellhop
+	w.bellhop = w.newBellhop()
+	w.mu.Unlock()
+	before.Shutdown(ctx)
+	before.Close()
+}
+
+// cut ends all connections. Later ones get through.
+func (w *world) cut() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for conn := range w.open {
+		conn.Close()
+		delete(w.open, conn)
+	}
+}
+
+func (w *world) setDown(down bool) {
+	w.mu.Lock()
+	w.down = down
+	w.mu.Unlock()
+	if down {
+		w.cut()
+	}
+}
