@@ -159,6 +159,30 @@ func (c *SendMessage) read(f *fields) {
 	c.Data = data
 }
 
+// ReportLink reports what became of the sender's link with a peer, after MS
+// milliseconds, or -1 if the sender does not say.
+type ReportLink struct {
+	ConnectionID string
+	Outcome      string // direct, relay or failed
+	MS           int
+}
+
+func (c *ReportLink) read(f *fields) {
+	f.need("connection_id", "outcome")
+	c.ConnectionID = f.connectionID("connection_id")
+	switch c.Outcome, _ = f.text(math.MaxInt, "outcome"); c.Outcome {
+	case "direct", "relay", "failed":
+	default:
+		f.fail(InvalidField, "outcome", "Make \"outcome\" direct, relay or failed.")
+	}
+	ms, ok := f.integer("ms")
+	if c.MS = int(ms); !ok {
+		c.MS = -1
+	} else if ms < 0 || ms > 600_000 {
+		f.fail(InvalidField, "ms", "Make \"ms\" an integer from 0 to 600000.")
+	}
+}
+
 // AcceptRequest admits a waiting player: ConnectionID, or the only waiting
 // player if that is empty. PeerID is the number that the host chooses for the
 // player, or 0.

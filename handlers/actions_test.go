@@ -46,7 +46,7 @@ func TestEveryActionIsListed(t *testing.T) {
 	for _, list := range []struct{ file, row, without string }{
 		{"../docs/protocol.md", "\n| `%s` |", ""},
 		{"budget_test.go", `{"action":"%s"`, ""},
-		{"simulation/rules_test.go", `"%s":`, "get_ice_servers"}, // which no lobby has to do with
+		{"simulation/rules_test.go", `"%s":`, "get_ice_servers report_link"}, // which no lobby has to do with
 		{"../web/line.js", " %s: ", ""},                          // whether it may be sent twice
 	} {
 		text, err := os.ReadFile(list.file)
@@ -55,7 +55,7 @@ func TestEveryActionIsListed(t *testing.T) {
 		}
 		for _, action := range handlers.ActionNames() {
 			original := action == "accept_join_request" || action == "send_session_description"
-			if row := fmt.Sprintf(list.row, action); !original && action != list.without && !strings.Contains(string(text), row) {
+			if row := fmt.Sprintf(list.row, action); !original && !strings.Contains(list.without, action) && !strings.Contains(string(text), row) {
 				t.Errorf("%s has no row %q", list.file, strings.TrimSpace(row))
 			}
 		}

@@ -136,6 +136,7 @@ var budgets = []struct {
 	{"disconnect, the host, within 15 s", "host", "$disconnect", "", "112", "112"},
 	{"join_lobby, whose host is gone", "stranger", "", `{"action":"join_lobby","content":{"lobby_id":"fox"}}`, "2112", "11112"},
 	{"disconnect, a stranger", "stranger", "$disconnect", "", "1", "1"},
+	{"report_link", "guest", "", `{"action":"report_link","content":{"connection_id":"host","outcome":"direct"}}`, "", ""},
 	{"ping", "guest", "", `{"action":"ping"}`, "", "1"},
 	{"get_ice_servers", "guest", "", `{"action":"get_ice_servers"}`, "", "1"},
 }

@@ -17,6 +17,7 @@ type client struct {
 	limiter
 	messages limiter // for send_message alone
 	refusals refusals
+	reported reported
 	busy     atomic.Bool // the log has a line about its full outbox
 }
 

@@ -54,6 +54,7 @@ func init() { // not above, since the answer to an unknown action lists the tabl
 		"update_player":           (*Handler).updatePlayer,
 		"set_host":                (*Handler).setHost,
 		"send_message":            (*Handler).sendMessage,
+		"report_link":             (*Handler).reportLink,
 		"get_lobby":               (*Handler).getLobby,
 		"list_lobbies":            (*Handler).listLobbies,
 		"quick_join":              (*Handler).quickJoin,

@@ -40,11 +40,12 @@ var validActions = map[string]struct{ by, text, answer string }{
 	"get_lobby":                {"stranger", `{"lobby_id":"fox"}`, "lobby_info"},
 	"resume":                   {"stranger", `{"resume_token":"s3.2.fox"}`, "resumed"}, // guest's slot
 	"get_ice_servers":          {"guest", `{}`, "ice_servers"},
+	"report_link":              {"guest", `{"connection_id":"host","outcome":"direct"}`, "done"},
 	"ping":                     {"guest", `{}`, "pong"},
 }
 
 // storeless are the actions that do not need the store.
-var storeless = map[string]bool{"get_ice_servers": true, "ping": true}
+var storeless = map[string]bool{"get_ice_servers": true, "ping": true, "report_link": true}
 
 // TestFaults checks that a store that fails or panics at any one call costs the
 // sender one answer, with a reference that is in exactly one line of the log.

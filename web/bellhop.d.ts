@@ -75,6 +75,8 @@ export interface Options extends PeerOptions {
   token?: string | (() => string | Promise<string>);
   /** Keeps this page's place for `restore`. Default sessionStorage; null keeps nothing. */
   storage?: SlotStorage | null;
+  /** Whether this client tells Bellhop what becomes of a link: one message for each that it joins. Default true. */
+  reportLinks?: boolean;
   /** Milliseconds without a message after which a ping is sent. Default 8 minutes; AWS hangs up after 10. */
   keepAlive?: number;
   /** Milliseconds after which a connection is replaced. Default 115 minutes; AWS hangs up after 120. */

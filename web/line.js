@@ -42,7 +42,7 @@ const LATE_ANSWER_MS = 5 * SECOND;
  * @type {Record<string, string>}
  */
 export const REPEATABLE = {
-  start_lobby: "", join_lobby: "", quick_join: "", resume: "", list_lobbies: "", get_lobby: "", get_ice_servers: "", ping: "",
+  start_lobby: "", join_lobby: "", quick_join: "", resume: "", list_lobbies: "", get_lobby: "", get_ice_servers: "", ping: "", report_link: "",
   update_lobby: "", update_player: "", set_host: "not_host", accept_request: "", set_session_description: "", send_ice_candidate: "",
   leave_lobby: "not_in_lobby", reject_join_request: "request_not_found", remove_player: "peer_not_found", close_lobby: "not_in_lobby",
 };

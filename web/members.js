@@ -15,6 +15,7 @@
 
 import { Absences } from "./absences.js";
 import { BellhopError, LATE_NEWS_MS, MINUTE, SECOND, fire } from "./common.js";
+import { watchLink } from "./link.js";
 import { Peer } from "./peer.js";
 
 /** Bytes of a relay: 28 KiB of content, less the fields that are added here. */
@@ -133,6 +134,10 @@ export class Members {
     });
     this.#listen(peer);
     this.#peers.add(peer);
+    if (state.options.reportLinks !== false && !state.reloaded) {
+      watchLink(peer, () => lobby.me.peerId > (peer.peerId ?? Infinity), (content) => this.#peers.has(peer) && state.isOnline &&
+        this.#bellhop.send("report_link", { connection_id: peer.connectionId, ...content }));
+    }
     return peer;
   }
 
