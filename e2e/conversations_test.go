@@ -126,7 +126,10 @@ func readConversation(t *testing.T, file string) conversation {
 // replay carries out every step in a new home and returns the messages after
 // each.
 func (c *conversation) replay(t *testing.T, open func(*testing.T, *world) home) (got []map[string][]string) {
-	w := newWorld()
+	return c.replayIn(t, newWorld(), open)
+}
+
+func (c *conversation) replayIn(t *testing.T, w *world, open func(*testing.T, *world) home) (got []map[string][]string) {
 	h := open(t, w)
 	var present []string
 	tokens := tokens{}

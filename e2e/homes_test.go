@@ -14,6 +14,7 @@ import (
 
 	"bellhop/handlers"
 	"bellhop/handlers/handlerstest"
+	"bellhop/handlers/metrics"
 	"bellhop/store"
 	"bellhop/store/storetest"
 )
@@ -25,6 +26,8 @@ type world struct {
 	store   store.Store
 	failing atomic.Bool // whether the store fails
 	handler *handlers.Handler
+	metrics *metrics.Set // what the Handler counts; nil: nothing
+	log     io.Writer
 	ids     []string // placeholders for the next lobby ids
 	// elapses, if set, is called when time passes. A home with another clock sets
 	// it.
@@ -32,7 +35,7 @@ type world struct {
 }
 
 func newWorld() *world {
-	w := &world{clock: storetest.NewClock(), ids: []string{"BCDFGH", "JKLMNP", "QRSTVW", "XZ2345"}}
+	w := &world{clock: storetest.NewClock(), log: io.Discard, ids: []string{"BCDFGH", "JKLMNP", "QRSTVW", "XZ2345"}}
 	w.store = storetest.Failing(store.NewMemory(w.clock.Now), func(method string) error {
 		if w.failing.Load() && slices.Contains([]string{"Lobby", "Claim", "PutConnection"}, method) {
 			return errors.New("store: connection refused")
@@ -45,7 +48,7 @@ func newWorld() *world {
 // handle wires a Handler as main does.
 func (w *world) handle(p handlers.Poster) *handlers.Handler {
 	w.handler = handlers.New(handlers.Config{
-		Store: w.store, Poster: p, Now: w.clock.Now, Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Store: w.store, Poster: p, Now: w.clock.Now, Log: slog.New(slog.NewTextHandler(w.log, nil)), Metrics: w.metrics,
 	})
 	return w.handler
 }

@@ -15,6 +15,8 @@ type Relay interface {
 	Readable
 	// Peer is the receiving connection.
 	Peer() string
+	// Kind is the session_type of a description, or "candidate".
+	Kind() string
 	// AppendEvent appends the event for the peer: the sender, then the members of
 	// content in their order. In the original dialect it leaves out the fields
 	// that the dialect lacks.
@@ -39,6 +41,9 @@ type SessionDescription struct {
 
 // Peer implements Relay.
 func (c *SessionDescription) Peer() string { return c.ConnectionID }
+
+// Kind implements Relay.
+func (c *SessionDescription) Kind() string { return strings.Trim(c.kind, `"`) }
 
 func (c *SessionDescription) read(f *fields) {
 	c.ConnectionID = readPeer(f)
@@ -110,6 +115,9 @@ type ICECandidate struct {
 
 // Peer implements Relay.
 func (c *ICECandidate) Peer() string { return c.ConnectionID }
+
+// Kind implements Relay.
+func (c *ICECandidate) Kind() string { return "candidate" }
 
 func (c *ICECandidate) read(f *fields) {
 	c.ConnectionID, c.content = readPeer(f), f.content

@@ -27,7 +27,7 @@ func addressesOf(addr net.Addr, secure bool, o options) (a addresses) {
 		at = "s" + at
 	}
 	a.websocket = "ws" + at
-	if o.template == "" {
+	if o.template == "" && o.page == "on" {
 		a.page = "http" + at
 	}
 	if o.inspect {
@@ -55,9 +55,15 @@ func (a addresses) log(log *slog.Logger) {
 	log.Info("started", "version", version(), "websocket", a.websocket, "page", a.page, "inspect", a.inspect)
 }
 
-// version returns the module's version or, for a build from a checkout, the
-// commit.
+// release is the version if the linker sets it: -ldflags "-X main.release=1.4".
+var release string
+
+// version returns the release, else the module's version or, for a build from a
+// checkout, the commit.
 func version() string {
+	if release != "" {
+		return release
+	}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return "unknown"

@@ -29,7 +29,7 @@ func checkHelp(t *testing.T, least int, args ...string) {
 	var help strings.Builder
 	run(t.Context(), args, io.Discard, &help)
 	words := map[string]bool{} // whether they are durations
-	for word := range strings.FieldsSeq("address name n path url urls file format id mode NAME=VALUE probability sites") {
+	for word := range strings.FieldsSeq("address on name n path url urls file format id mode NAME=VALUE probability sites") {
 		words[word] = false
 	}
 	words["duration"] = true
@@ -44,7 +44,7 @@ func checkHelp(t *testing.T, least int, args ...string) {
 		if word != "" && !known {
 			t.Errorf("%s takes a %q, which is no word for a value", name, word)
 		}
-		if word == "" && !slices.Contains([]string{"-trust-proxy", "-inspect"}, name) {
+		if word == "" && !slices.Contains([]string{"-trust-proxy", "-inspect", "-version"}, name) {
 			t.Errorf("%s does not show that it takes a value", name)
 		}
 		if isDuration.MatchString(text) && !takesDuration {
@@ -128,5 +128,30 @@ func TestPingFlag(t *testing.T) {
 	frame := make([]byte, 2)
 	if _, err := io.ReadFull(in, frame); err != nil || frame[0] != 0x89 || frame[1] != 0 {
 		t.Errorf("it hears %x, %v, want a ping with nothing in it", frame, err)
+	}
+}
+
+// TestVersion checks that the version that the linker sets is printed.
+func TestVersion(t *testing.T) {
+	release = "1.4"
+	defer func() { release = "" }()
+	var stdout strings.Builder
+	if err := run(t.Context(), []string{"-version"}, &stdout, io.Discard); err != nil || stdout.String() != "bellhop 1.4\n" {
+		t.Errorf("-version prints %q, %v", &stdout, err)
+	}
+}
+
+// TestPageOff checks that -page off leaves out the page and its address, but
+// not the client for browsers.
+func TestPageOff(t *testing.T) {
+	site := strings.Replace(start(t, "-page", "off"), "ws", "http", 1)
+	for path, want := range map[string]int{"/": 426, "/page/page.js": 404, "/qr.svg?text=a": 404, "/bellhop.js": 200, "/healthz": 200} {
+		answer, err := http.Get(site + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if answer.Body.Close(); answer.StatusCode != want {
+			t.Errorf("%s is answered %s", path, answer.Status)
+		}
 	}
 }

@@ -88,6 +88,7 @@ func TestArguments(t *testing.T) {
 		{[]string{"-h"}, "open http://127.0.0.1:3000"},
 		{[]string{"serve"}, `unknown argument "serve"; -h lists what there is`},
 		{[]string{"-rate", "0"}, "-rate must be at least 1"},
+		{[]string{"-page", "none"}, "-page is on or off"},
 		{[]string{"-listen", "3000"}, "give -listen as HOST:PORT"},
 		{[]string{"-listen", "127.0.0.1:http!"}, "give -listen as HOST:PORT"},
 	} {

@@ -136,7 +136,7 @@ func (p *running) open(ctx context.Context, o options, log *slog.Logger, stdout,
 			return fmt.Errorf("cannot listen on %q for @connections: %w; give -callback as HOST:PORT, of a port that is free", address, err)
 		}
 	}
-	c := server.Config{Log: log, Now: o.now, Origins: o.origins, Inspect: o.inspect, Other: o.template != ""}
+	c := server.Config{Log: log, Now: o.now, Origins: o.origins, Inspect: o.inspect, Other: o.template != "", NoPage: o.page == "off", Version: version()}
 	if o.bootstrap == "" && o.lambda == "" {
 		err = o.configureHandler(&c)
 	} else {

@@ -60,6 +60,8 @@ type options struct {
 	table          string
 	dynamodb       string
 	log            string
+	page           string
+	version        bool
 	listenFlags
 	iceServers     string
 	turnSecretFile string
@@ -107,12 +109,17 @@ func parse(args []string, stderr io.Writer) (o options, err error) {
 	o.handlerFlags(f)
 	o.integration.flags(f)
 	f.StringVar(&o.stage, "stage", "local", "`name` of the stage, which is also a path that clients can connect to")
+	f.StringVar(&o.page, "page", "on", "`on` or off: whether / is the page that plays. The client for browsers is at /bellhop.js either way")
+	f.BoolVar(&o.version, "version", false, "print the version and stop")
 	f.Usage = func() {
 		fmt.Fprint(stderr, usage)
 		f.PrintDefaults()
 	}
 	if err := f.Parse(args); err != nil {
 		return o, err
+	}
+	if o.version {
+		return o, nil
 	}
 	if err := errors.Join(o.checkShared(f), o.checkHandler(), o.integration.check(f)); err != nil {
 		return o, err
@@ -187,6 +194,8 @@ func (o *options) checkHandler() error {
 		return errors.New("-rate must be at least 1, -messages at least 0, and -grace more than 0")
 	case !stagePattern.MatchString(o.stage):
 		return errStage
+	case o.page != "on" && o.page != "off":
+		return errors.New("-page is on or off")
 	}
 	return nil
 }
@@ -250,6 +259,10 @@ var stagePattern = regexp.MustCompile(`^[A-Za-z0-9_-]{1,128}$`)
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	o, err := parse(args, stderr)
 	if err != nil {
+		return err
+	}
+	if o.version {
+		_, err := fmt.Fprintln(stdout, "bellhop", version())
 		return err
 	}
 	log := newLog(o.log, stderr)

@@ -47,7 +47,7 @@ func TestEveryActionIsListed(t *testing.T) {
 		{"../docs/protocol.md", "\n| `%s` |", ""},
 		{"budget_test.go", `{"action":"%s"`, ""},
 		{"simulation/rules_test.go", `"%s":`, "get_ice_servers report_link"}, // which no lobby has to do with
-		{"../web/line.js", " %s: ", ""},                          // whether it may be sent twice
+		{"../web/line.js", " %s: ", ""},                                      // whether it may be sent twice
 	} {
 		text, err := os.ReadFile(list.file)
 		if err != nil {

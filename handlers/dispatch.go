@@ -84,6 +84,7 @@ func (h *Handler) Handle(ctx context.Context, e awsevents.APIGatewayWebsocketPro
 			h.logFault(ctx, a.conn, a.reference, e.RequestContext.RouteKey, asPanic(p))
 			r = status(500)
 		}
+		h.countRoute(e.RequestContext.RouteKey, r.StatusCode)
 	}()
 	return route(h, ctx, a), nil
 }
@@ -113,7 +114,8 @@ func (h *Handler) message(ctx context.Context, a incoming) awsevents.APIGatewayP
 	req.client, req.floods = h.client(a.conn), false
 	work, end := workingTime(ctx)
 	defer end()
-	h.answer(ctx, req, caught(func() error { return h.act(work, req, a.body) }))
+	err := caught(func() error { return h.act(work, req, a.body) })
+	h.countAction(req, err, h.answer(ctx, req, err))
 	if req.floods {
 		h.hangUp(ctx, req)
 	}

@@ -77,11 +77,11 @@ func rejection(lobbyID string, err error) error {
 	return rejected{lobbyID, err}
 }
 
-// answer sends the sender the event for err. Without an error, the sender has
-// been answered already or needs no answer.
-func (h *Handler) answer(ctx context.Context, req *action, err error) {
+// answer sends the sender the event for err, and returns it. Without an error,
+// the sender has been answered already or needs no answer.
+func (h *Handler) answer(ctx context.Context, req *action, err error) events.Event {
 	if err == nil {
-		return
+		return nil
 	}
 	e := h.event(ctx, req, err)
 	// A sender that the store does not know, or cannot look up, has no dialect and
@@ -93,6 +93,7 @@ func (h *Handler) answer(ctx context.Context, req *action, err error) {
 	if err := caught(func() error { return h.replyTo(ctx, req, c, e) }); err != nil {
 		h.logFault(ctx, req.conn, req.reference, req.known(), err)
 	}
+	return e
 }
 
 // event returns the event that tells the sender about err. It logs an error

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"bellhop/handlers/identity"
+	"bellhop/handlers/metrics"
 	"bellhop/store"
 )
 
@@ -57,6 +58,7 @@ type Config struct {
 	// Messages is how many send_message a second a connection can keep sending,
 	// and three times as many in a burst; default 10. NoMessages turns them off.
 	Messages float64
+	Metrics  *metrics.Set // what is counted; nil counts nothing
 }
 
 // NoMessages is a value of Config.Messages.

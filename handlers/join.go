@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"bellhop/events"
+	"bellhop/handlers/metrics"
 	"bellhop/lobby"
 	"bellhop/store"
 )
@@ -102,6 +103,9 @@ func (h *Handler) join(ctx context.Context, req *action, at store.Connection, se
 		err = h.admit(ctx, req, l, m, s)
 	case err == nil:
 		err = h.askHost(ctx, req, l)
+	}
+	if err == nil {
+		h.Metrics.Count(metrics.JoinsAsked)
 	}
 	return rejection(id, err)
 }

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"bellhop/events"
+	"bellhop/handlers/metrics"
 	"bellhop/lobby"
 )
 
@@ -24,6 +25,7 @@ func (req *action) pay(n int) { req.client.pay(req.now, n) }
 // guessed charges the sender for what might have been a guess.
 func (h *Handler) guessed(req *action, err error) error {
 	req.pay(guessCost - 1)
+	h.Metrics.Count(metrics.Guesses)
 	return err
 }
 

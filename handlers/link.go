@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"bellhop/events"
+	"bellhop/handlers/metrics"
 )
 
 // reportLink takes a client's word for what became of a link. It reads nothing:
@@ -16,7 +17,12 @@ func (h *Handler) reportLink(ctx context.Context, req *action) error {
 	if err := req.Content.Read(&c); err != nil {
 		return err
 	}
-	req.client.reported.add(c.ConnectionID)
+	if req.client.reported.add(c.ConnectionID) {
+		h.Metrics.Count(metrics.Links, c.Outcome)
+		if c.MS >= 0 && c.Outcome != "failed" {
+			h.Metrics.Time(metrics.LinkOpen, int64(c.MS))
+		}
+	}
 	return h.done(ctx, req, events.Done{})
 }
 

@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"bellhop/events"
+	"bellhop/handlers/metrics"
 	"bellhop/lobby"
 	"bellhop/store"
 )
@@ -29,6 +30,7 @@ func (h *Handler) acceptRequest(ctx context.Context, req *action) error {
 	if err := h.send(ctx, h.accepted(l, m, s, r.RequestID)); err != nil {
 		return h.undoAccept(ctx, req, l, r, s, err)
 	}
+	h.Metrics.Time(metrics.JoinAnswer, h.Now().UnixMilli()-r.ClaimedAt)
 	h.introduce(ctx, l, m, req.conn)
 	return h.done(ctx, req, events.Done{ConnectionID: m.Conn, PeerID: m.PeerID})
 }
@@ -90,6 +92,7 @@ func (h *Handler) rejectJoinRequest(ctx context.Context, req *action) error {
 	if err = h.send(ctx, answer); err != nil && !errors.Is(err, ErrGone) {
 		return h.undoReject(ctx, req, l, r, answer, err)
 	}
+	h.Metrics.Time(metrics.JoinAnswer, h.Now().UnixMilli()-r.ClaimedAt)
 	return h.done(ctx, req, events.Done{})
 }
 

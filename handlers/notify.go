@@ -23,16 +23,20 @@ type outgoing struct {
 
 // send posts o. It skips an event that the receiver's dialect does not have.
 func (h *Handler) send(ctx context.Context, l outgoing) error {
+	e := l.event
 	if l.original {
-		if l.event = events.Original(l.event); l.event == nil {
+		if e = events.Original(e); e == nil {
 			return nil
 		}
 	}
-	data, err := events.Append(nil, l.event, l.requestID)
-	if err != nil {
-		return err
+	data, err := events.Append(nil, e, l.requestID)
+	if err == nil {
+		err = h.post(ctx, l.to, data)
 	}
-	return h.Poster.Post(ctx, l.to, data)
+	if err == nil {
+		h.countJoined(l.event)
+	}
+	return err
 }
 
 // reply sends the sender the answer to its action.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"bellhop/events"
+	"bellhop/handlers/metrics"
 	"bellhop/lobby"
 )
 
@@ -33,6 +34,7 @@ func (h *Handler) relay(ctx context.Context, req *action, c events.Relay) error 
 	if err != nil {
 		return err
 	}
+	h.Metrics.Count(metrics.Relays, c.Kind())
 	return h.done(ctx, req, events.Done{})
 }
 
@@ -51,7 +53,7 @@ func (h *Handler) toPeer(ctx context.Context, req *action, id string, write func
 	if *buf, err = write((*buf)[:0], from, peer); err != nil {
 		return err
 	}
-	err = h.Poster.Post(ctx, peer.Conn, *buf)
+	err = h.post(ctx, peer.Conn, *buf)
 	if errors.Is(err, ErrGone) {
 		err = h.again(ctx, req, id, peer, *buf)
 	}
@@ -88,7 +90,7 @@ func (h *Handler) again(ctx context.Context, req *action, id string, was lobby.M
 	case now.Away():
 		return unreachable(now.AwayUntil)
 	}
-	return h.Poster.Post(ctx, now.Conn, data)
+	return h.post(ctx, now.Conn, data)
 }
 
 // lost drops a peer whose connection turned out to be gone, and returns the

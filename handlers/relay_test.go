@@ -11,6 +11,7 @@ import (
 	awsevents "github.com/aws/aws-lambda-go/events"
 
 	"bellhop/handlers"
+	"bellhop/handlers/metrics"
 	"bellhop/store"
 )
 
@@ -22,10 +23,16 @@ func (discard) Post(context.Context, string, []byte) error { return nil }
 func (discard) Hangup(context.Context, string) error { return nil }
 
 // BenchmarkRelay measures the path that has to be fast: a description of 1500
-// bytes, from the host to a member, in the Handler alone.
+// bytes, from the host to a member, in the Handler alone; and what counting it
+// adds.
 func BenchmarkRelay(b *testing.B) {
+	b.Run("uncounted", func(b *testing.B) { benchmarkRelay(b, nil) })
+	b.Run("counted", func(b *testing.B) { benchmarkRelay(b, metrics.New()) })
+}
+
+func benchmarkRelay(b *testing.B, counts *metrics.Set) {
 	h := handlers.New(handlers.Config{
-		Store: store.NewMemory(time.Now), Poster: discard{}, Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Rate: 1e12,
+		Store: store.NewMemory(time.Now), Poster: discard{}, Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Rate: 1e12, Metrics: counts,
 	})
 	ctx := context.Background()
 	event := func(conn, route, body string) awsevents.APIGatewayWebsocketProxyRequest {

@@ -7,6 +7,7 @@ import (
 	"errors"
 
 	"bellhop/events"
+	"bellhop/handlers/metrics"
 	"bellhop/lobby"
 	"bellhop/store"
 )
@@ -87,6 +88,7 @@ func (h *Handler) openAt(ctx context.Context, req *action, at store.Connection, 
 	} else if err != nil {
 		return nil, s, h.undoClaim(ctx, at, err)
 	}
+	h.Metrics.Count(metrics.LobbiesOpened)
 	return &l, s, nil
 }
 

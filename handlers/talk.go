@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 
 	"bellhop/events"
+	"bellhop/handlers/metrics"
 	"bellhop/lobby"
 )
 
@@ -30,6 +31,7 @@ func (h *Handler) sendMessage(ctx context.Context, req *action) error {
 	if err != nil {
 		return err
 	}
+	h.Metrics.Count(metrics.Relays, "message")
 	return h.done(ctx, req, events.Done{})
 }
 

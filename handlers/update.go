@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 
+	"bellhop/handlers/metrics"
 	"bellhop/lobby"
 	"bellhop/store"
 )
@@ -40,6 +41,9 @@ func (h *Handler) update(ctx context.Context, c change, rule func(*lobby.Lobby) 
 		}
 		return refused
 	})
+	if l != nil && l.Closed {
+		h.Metrics.Count(metrics.LobbiesClosed)
+	}
 	if l != nil && !c.silent {
 		h.notify(ctx, c.sender, l)
 	}

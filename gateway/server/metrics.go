@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"bellhop/gateway/apigateway"
+	"bellhop/handlers/metrics"
 )
 
 // ServeMetrics serves /metrics for Prometheus at an address of its own, until
@@ -19,7 +21,10 @@ import (
 // the numbers are not for clients. It must be called before Serve.
 func (s *Server) ServeMetrics(listener net.Listener) {
 	registry := prometheus.NewRegistry()
-	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), counted{s.Sockets})
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), counted{s.Sockets}, about{s})
+	if s.counts != nil {
+		registry.MustRegister(played{s.counts})
+	}
 	s.Sockets.Observe = observer(registry, s.Sockets)
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
@@ -91,5 +96,69 @@ func (c counted) Collect(metrics chan<- prometheus.Metric) {
 	}
 	for code, n := range s.Ended {
 		metrics <- prometheus.MustNewConstMetric(ended, prometheus.CounterValue, float64(n), strconv.Itoa(code))
+	}
+}
+
+// about is a prometheus.Collector of what a Server is and holds.
+type about struct{ *Server }
+
+var (
+	build   = prometheus.NewDesc("bellhop_build_info", "Always 1, with the version of this program.", []string{"version"}, nil)
+	lobbies = prometheus.NewDesc("bellhop_lobbies", "Lobbies that are open, if this program holds them.", nil, nil)
+)
+
+// Describe implements prometheus.Collector.
+func (a about) Describe(descriptions chan<- *prometheus.Desc) {
+	descriptions <- build
+	descriptions <- lobbies
+}
+
+// Collect implements prometheus.Collector.
+func (a about) Collect(all chan<- prometheus.Metric) {
+	all <- prometheus.MustNewConstMetric(build, prometheus.GaugeValue, 1, a.version)
+	if a.memory != nil {
+		n, _ := a.memory.Len()
+		all <- prometheus.MustNewConstMetric(lobbies, prometheus.GaugeValue, float64(n))
+	}
+}
+
+// played is a prometheus.Collector of what a Handler counts.
+type played struct{ *metrics.Set }
+
+var (
+	counters = descriptionsOf(metrics.Families[:])
+	timings  = descriptionsOf(metrics.TimeFamilies[:])
+)
+
+func descriptionsOf(families []metrics.Family) (all []*prometheus.Desc) {
+	for _, f := range families {
+		all = append(all, prometheus.NewDesc(f.Name, f.Help, f.Labels, nil))
+	}
+	return all
+}
+
+// Describe implements prometheus.Collector.
+func (p played) Describe(descriptions chan<- *prometheus.Desc) {
+	for _, d := range slices.Concat(counters, timings) {
+		descriptions <- d
+	}
+}
+
+// Collect implements prometheus.Collector.
+func (p played) Collect(all chan<- prometheus.Metric) {
+	for c, d := range counters {
+		p.Each(metrics.Counter(c), func(n uint64, labels []string) {
+			all <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(n), labels...)
+		})
+	}
+	for t, d := range timings {
+		times, sum := p.Times(metrics.Timing(t))
+		count, below := uint64(0), map[float64]uint64{}
+		for i, n := range times {
+			if count += n; i < len(metrics.Bounds) {
+				below[metrics.Bounds[i]] = count
+			}
+		}
+		all <- prometheus.MustNewConstHistogram(d, count, float64(sum), below)
 	}
 }

@@ -25,6 +25,7 @@ import (
 
 	"bellhop/gateway/apigateway"
 	"bellhop/handlers"
+	"bellhop/handlers/metrics"
 	"bellhop/store"
 	"bellhop/web"
 )
@@ -48,6 +49,10 @@ type Config struct {
 	Origins Origins
 	// Other says that the integration is not Bellhop. Then there is no page.
 	Other bool
+	// NoPage leaves out the page that plays. The client for browsers stays.
+	NoPage bool
+	// Version is shown in /metrics.
+	Version string
 	// Inspect serves /inspect and /inspect.json to this machine.
 	Inspect bool
 	// RequestTime is how long a client has to send a request. The default is 10
@@ -70,8 +75,11 @@ type Server struct {
 	requestTime time.Duration
 	log         *slog.Logger
 	origins     Origins
-	other       bool
-	inspector   *inspector // nil if it is off
+	noPage      bool
+	version     string
+	memory      *store.Memory // of lobbies; nil if this program does not hold them
+	counts      *metrics.Set  // of the handler; nil if the integration is another
+	inspector   *inspector    // nil if it is off
 	draining    atomic.Bool
 	web         *http.Server
 	aside       []*http.Server // at addresses of their own
@@ -82,9 +90,14 @@ type Server struct {
 // New returns a Server that serves nothing yet.
 func New(c Config) *Server {
 	c.fill()
-	s := &Server{requestTime: c.RequestTime, log: c.Log, origins: c.Origins, other: c.Other}
+	s := &Server{requestTime: c.RequestTime, log: c.Log, origins: c.Origins, noPage: c.NoPage || c.Other, version: c.Version}
 	if c.Sockets.Invoke == nil && c.Sockets.Routes == nil {
 		post := new(Poster)
+		if c.Handler.Metrics == nil {
+			c.Handler.Metrics = metrics.New()
+		}
+		s.counts = c.Handler.Metrics
+		s.memory, _ = c.Handler.Store.(*store.Memory)
 		c.Handler.Poster = post
 		c.Sockets.Invoke, c.Sockets.AnyText = handlers.New(c.Handler).Handle, true
 		c.Sockets.Timeout = cmp.Or(c.Sockets.Timeout, actionTime)
@@ -222,9 +235,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	isUpgrade := strings.EqualFold(r.Header.Get("Upgrade"), "websocket")
 	path := strings.TrimSuffix(r.URL.Path, "/")
 	switch {
-	case (path == "" || strings.HasPrefix(path, "/page/")) && !isUpgrade && !s.other:
+	case (path == "" || strings.HasPrefix(path, "/page/")) && !isUpgrade && !s.noPage:
 		servePage(w, r)
-	case path == "/qr.svg" && !isUpgrade && !s.other:
+	case path == "/qr.svg" && !isUpgrade && !s.noPage:
 		serveQR(w, r)
 	case isClientFile(path) && !isUpgrade:
 		serveClient(w, r, path)
