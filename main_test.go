@@ -1,6 +1,8 @@
 package main
 
 import (
+	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -32,6 +34,22 @@ func TestEnvironment(t *testing.T) {
 		})
 		if err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("with %s=%s it says %v, want %s", test.name, test.value, err, test.want)
+		}
+	}
+}
+
+// TestLinked checks that the function links only the modules that
+// docs/design.md, "Dependencies", lists: each makes its cold start longer.
+func TestLinked(t *testing.T) {
+	out, err := exec.Command("go", "list", "-deps", "-f", "{{with .Module}}{{.Path}}{{end}}", ".").CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	listed := strings.Fields("bellhop github.com/aws/ github.com/go-json-experiment/json github.com/golang-jwt/jwt github.com/MicahParks/ " +
+		"golang.org/x/crypto golang.org/x/sys golang.org/x/time github.com/google/btree")
+	for module := range strings.FieldsSeq(string(out)) {
+		if !slices.ContainsFunc(listed, func(prefix string) bool { return strings.HasPrefix(module, prefix) }) {
+			t.Errorf("the function links %s", module)
 		}
 	}
 }

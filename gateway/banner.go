@@ -12,7 +12,7 @@ import (
 
 // addresses are the URLs that the program announces once it serves. A URL that
 // it does not serve is empty.
-type addresses struct{ websocket, page, inspect string }
+type addresses struct{ websocket, page, inspect, turn string }
 
 // addressesOf returns, for a listener on all addresses, a URL that works on
 // this machine.
@@ -48,11 +48,14 @@ func (a addresses) print(w io.Writer, template string) {
 	if a.inspect != "" {
 		fmt.Fprintf(w, "  Inspect    %s\n", a.inspect)
 	}
+	if a.turn != "" {
+		fmt.Fprintf(w, "  TURN       %s\n", a.turn)
+	}
 	fmt.Fprint(w, "  Ctrl-C stops it.\n")
 }
 
 func (a addresses) log(log *slog.Logger) {
-	log.Info("started", "version", version(), "websocket", a.websocket, "page", a.page, "inspect", a.inspect)
+	log.Info("started", "version", version(), "websocket", a.websocket, "page", a.page, "inspect", a.inspect, "turn", a.turn)
 }
 
 // release is the version if the linker sets it: -ldflags "-X main.release=1.4".

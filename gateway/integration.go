@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"flag"
 	"fmt"
@@ -19,6 +20,7 @@ import (
 	"bellhop/gateway/lambda"
 	"bellhop/gateway/server"
 	"bellhop/gateway/stack"
+	"bellhop/gateway/turn"
 	"bellhop/handlers"
 )
 
@@ -67,8 +69,8 @@ func (i *integration) check(f *flag.FlagSet) error {
 		return errors.New("-timeout is for -bootstrap; with -lambda the template has it")
 	case given["function"] && (!runs || i.function == ""):
 		return errors.New("-function names the function of -lambda or -bootstrap")
-	case runs && slices.ContainsFunc(ownHandler, func(name string) bool { return given[name] }):
-		return fmt.Errorf("-%s are for the handler in this program; a function has its own, by its environment", strings.Join(ownHandler, ", -"))
+	case runs && slices.ContainsFunc(slices.Concat(ownHandler, ownTURN), func(name string) bool { return given[name] }):
+		return fmt.Errorf("-%s are for the handler in this program; a function has its own, by its environment", strings.Join(slices.Concat(ownHandler, ownTURN), ", -"))
 	case i.timeout <= 0 || i.timeout >= 15*time.Second:
 		return errors.New("-timeout must be more than 0 and less than 15s: Bellhop counts on it that no message takes longer")
 	}
@@ -98,13 +100,17 @@ func (i *integration) address() string {
 // A running program is a server and what has to end with it.
 type running struct {
 	*server.Server
-	functions []io.Closer // that run here
+	functions []io.Closer  // that run here
+	turn      *turn.Server // nil if there is none
 }
 
 // end closes the addresses and ends the functions, after Shutdown.
 func (p *running) end() {
 	for _, function := range p.functions {
 		function.Close()
+	}
+	if p.turn != nil {
+		p.turn.Close()
 	}
 	if p.Server != nil {
 		p.Close()
@@ -113,10 +119,10 @@ func (p *running) end() {
 
 // openProgram wires the parts as the flags say. It prints where messages go if
 // that is not the handler in this program. The program must be ended.
-func openProgram(ctx context.Context, o options, log *slog.Logger, stdout, stderr io.Writer) (*running, error) {
+func openProgram(ctx context.Context, o options, at place, log *slog.Logger, stdout, stderr io.Writer) (*running, error) {
 	o.faultFlags.chooseSeed(stdout)
 	p := &running{}
-	err := p.open(ctx, o, log, stdout, stderr)
+	err := p.open(ctx, o, at, log, stdout, stderr)
 	if err == nil && o.metrics != "" {
 		err = p.openMetrics(o.metrics, stdout)
 	}
@@ -128,7 +134,7 @@ func openProgram(ctx context.Context, o options, log *slog.Logger, stdout, stder
 }
 
 // open makes the server and, if functions need it, serves @connections.
-func (p *running) open(ctx context.Context, o options, log *slog.Logger, stdout, stderr io.Writer) error {
+func (p *running) open(ctx context.Context, o options, at place, log *slog.Logger, stdout, stderr io.Writer) error {
 	var callback net.Listener
 	var err error
 	if address := o.address(); address != "" {
@@ -138,7 +144,7 @@ func (p *running) open(ctx context.Context, o options, log *slog.Logger, stdout,
 	}
 	c := server.Config{Log: log, Now: o.now, Origins: o.origins, Inspect: o.inspect, Other: o.template != "", NoPage: o.page == "off", Version: version()}
 	if o.bootstrap == "" && o.lambda == "" {
-		err = o.configureHandler(&c)
+		err = p.configureHandler(o, at, &c, stdout)
 	} else {
 		err = p.configureFunctions(ctx, o, &c, callback.Addr(), log, stdout, stderr)
 	}
@@ -166,11 +172,28 @@ func (p *running) openMetrics(address string, stdout io.Writer) error {
 	return nil
 }
 
+// A place is where clients connect, with the certificate if there is one.
+type place struct {
+	net.Addr
+	secure *tls.Config
+}
+
 // configureHandler sets what the handler in this program needs.
-func (o options) configureHandler(c *server.Config) (err error) {
-	c.Handler = handlers.Config{Grace: o.grace, Rate: o.rate, Messages: cmp.Or(o.messages, handlers.NoMessages), ICE: o.ice, Identity: o.verifier}
-	c.Handler.Store, err = openStore(o)
-	return err
+func (p *running) configureHandler(o options, at place, c *server.Config, stdout io.Writer) error {
+	lobbies, err := openStore(o)
+	if err != nil {
+		return err
+	}
+	if p.turn, err = o.openTURN(lobbies, at.Addr, at.secure, c.Log, stdout); err != nil {
+		return err
+	}
+	if p.turn != nil {
+		c.Collectors = append(c.Collectors, p.turn)
+	}
+	c.Handler = handlers.Config{
+		Store: lobbies, Grace: o.grace, Rate: o.rate, Messages: cmp.Or(o.messages, handlers.NoMessages), ICE: o.ice, Identity: o.verifier,
+	}
+	return nil
 }
 
 // configureFunctions sets the routes to functions, which post to clients

@@ -67,6 +67,7 @@ type options struct {
 	turnSecretFile string
 	turnLifetime   time.Duration
 	ice            handlers.ICEServers // from these two flags, and TURN_SECRET
+	turn           turnFlags
 	integration
 	faultFlags
 }
@@ -121,7 +122,7 @@ func parse(args []string, stderr io.Writer) (o options, err error) {
 	if o.version {
 		return o, nil
 	}
-	if err := errors.Join(o.checkShared(f), o.checkHandler(), o.integration.check(f)); err != nil {
+	if err := errors.Join(o.checkShared(f), o.checkHandler(), o.integration.check(f), o.turn.check(o.certificate)); err != nil {
 		return o, err
 	}
 	return o, errors.Join(o.readICE(), o.readAuth())
@@ -157,11 +158,13 @@ func (o *options) handlerFlags(f *flag.FlagSet) {
 	f.StringVar(&o.auth.JWKS, "auth-jwks", "", "`url` of the public keys of tokens (RS256, ES256, EdDSA), or the keys themselves, as JSON")
 	f.StringVar(&o.auth.Issuer, "auth-issuer", "", "`name` that a token must have as its iss")
 	f.StringVar(&o.auth.Audience, "auth-audience", "", "`name` that a token must have in its aud")
-	f.StringVar(&o.iceServers, "ice-servers", "", "`urls` of STUN and TURN servers for clients, separated by commas, or a JSON array as browsers take it. The\n"+
-		"static-auth-secret of the TURN servers is read from -turn-secret-file, or TURN_SECRET in the\n"+
-		"environment")
+	f.StringVar(&o.iceServers, "ice-servers", "", "`urls` of further STUN and TURN servers for clients, separated by commas, or a JSON array as browsers take it.\n"+
+		"The static-auth-secret of the TURN servers is read from -turn-secret-file, or TURN_SECRET in the\n"+
+		"environment. The default for clients on the internet is "+handlers.DefaultICEServers+", unless -turn has a\n"+
+		"public address; none turns that off")
 	f.StringVar(&o.turnSecretFile, "turn-secret-file", "", "`file` that holds the secret of the TURN servers and nothing else")
-	f.DurationVar(&o.turnLifetime, "turn-lifetime", 3*time.Hour, "`duration`, of at least 1s, for which TURN credentials made from the secret are valid")
+	f.DurationVar(&o.turnLifetime, "turn-lifetime", 3*time.Hour, "`duration`, of at least 1s, for which TURN credentials that are made here are valid")
+	o.turn.flags(f)
 }
 
 // checkShared returns an error for wrong values of sharedFlags.
@@ -286,7 +289,7 @@ func serve(ctx context.Context, o options, log *slog.Logger, stdout, stderr io.W
 	}
 	var p *running
 	if err == nil {
-		p, err = openProgram(ctx, o, log, stdout, stderr)
+		p, err = openProgram(ctx, o, place{listener.Addr(), secure}, log, stdout, stderr)
 	}
 	if err != nil {
 		listener.Close()
@@ -294,6 +297,9 @@ func serve(ctx context.Context, o options, log *slog.Logger, stdout, stderr io.W
 	}
 	defer p.end()
 	at := addressesOf(listener.Addr(), secure != nil, o)
+	if p.turn != nil {
+		at.turn = p.turn.URL()
+	}
 	if o.log == "json" {
 		at.log(log)
 	} else {

@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"context"
 	"maps"
 	"slices"
 	"time"
@@ -41,6 +42,6 @@ func (h *Handler) TryPasswords(key lobby.Key) { h.passwordTries(key).pay(h.Now()
 
 // ForClient returns the servers as conn gets them.
 func (s ICEServers) ForClient(conn string, now time.Time) []events.ICEServer {
-	servers, _ := s.forClient(conn, now)
+	servers, _ := s.forClient(context.Background(), Player{Conn: conn}, now)
 	return servers
 }

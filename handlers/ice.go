@@ -3,18 +3,16 @@ package handlers
 import (
 	"cmp"
 	"context"
-	"crypto/hmac"
-	"crypto/sha1"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
 	"bellhop/events"
+	"bellhop/internal/turnrest"
+	"bellhop/lobby"
 )
 
 // ICEServers are the STUN and TURN servers for clients. ReadICEServers makes
@@ -26,7 +24,31 @@ type ICEServers struct {
 	// hours: a connection lasts 2 hours at most, and a client that resumes on the
 	// next one gets new credentials.
 	Lifetime time.Duration
+	// Minter makes further servers for each client; nil: none.
+	Minter Minter
 }
+
+// A Minter makes servers with credentials of one client's own. It can be called
+// concurrently.
+type Minter interface {
+	// Mint returns the servers, and when their credentials expire, or nothing if
+	// the client gets none. It takes little time: an event waits for it.
+	Mint(ctx context.Context, p Player) (servers []events.ICEServer, until time.Time)
+}
+
+// A Player is the client of a Minter.
+type Player struct {
+	Conn string
+	// Lobby is the lobby that has the client as a member, or that the client says
+	// it is in; empty: none. Members is the number of its members, 0 if the lobby
+	// was not read.
+	Lobby   lobby.Key
+	Members int
+}
+
+// DefaultICEServers is what deployments name that have nothing else: it tells
+// players their public address, and costs nothing.
+const DefaultICEServers = "stun:stun.cloudflare.com:3478"
 
 const turnLifetime = 3 * time.Hour
 
@@ -39,13 +61,17 @@ const maxICE = 4 << 10
 const maxConn = 16
 
 // ReadICEServers reads a list of servers: URLs with commas between them, or
-// JSON in one of the forms that decodeICEServers reads. TURN servers without
-// credentials share secret with Bellhop (coturn's static-auth-secret). The
-// error is one sentence for operators and never contains a secret.
+// JSON in one of the forms that decodeICEServers reads. "none" is none, as is
+// an empty list. TURN servers without credentials share secret with Bellhop
+// (coturn's static-auth-secret). The error is one sentence for operators and
+// never contains a secret.
 func ReadICEServers(list, secret string) (s ICEServers, err error) {
 	secret = strings.TrimSpace(secret)
 	s.secret = []byte(secret)
-	if list = strings.TrimSpace(list); strings.HasPrefix(list, "[") || strings.HasPrefix(list, "{") {
+	if list = strings.TrimSpace(list); list == "none" {
+		list = ""
+	}
+	if strings.HasPrefix(list, "[") || strings.HasPrefix(list, "{") {
 		s.servers, err = decodeICEServers(list)
 	} else if list != "" {
 		s.servers, err = splitICEServers(list)
@@ -54,7 +80,7 @@ func ReadICEServers(list, secret string) (s ICEServers, err error) {
 		return ICEServers{}, err
 	}
 	shared := slices.ContainsFunc(s.servers, s.isShared)
-	asSent, _ := s.forClient(strings.Repeat("c", maxConn), time.Now())
+	asSent, _ := s.forClient(context.Background(), Player{Conn: strings.Repeat("c", maxConn)}, time.Now())
 	size, err := json.Marshal(asSent)
 	switch {
 	case shared && secret == "":
@@ -75,36 +101,42 @@ func (s ICEServers) isShared(one events.ICEServer) bool {
 }
 
 // forClient returns the servers with credentials for one connection, and the
-// time when those expire, zero for never. The credentials follow the TURN REST
-// scheme, which coturn's use-auth-secret checks. The user name has the expiry
-// in seconds since 1970 and the connection, for the server's log and quotas;
-// the password is the name's HMAC-SHA1.
-func (s ICEServers) forClient(conn string, now time.Time) (servers []events.ICEServer, until events.Time) {
-	servers = slices.Clone(s.servers)
+// time when those expire, zero for never. Bellhop makes the credentials of a
+// server that shares the secret; its Minter makes the others.
+func (s ICEServers) forClient(ctx context.Context, p Player, now time.Time) ([]events.ICEServer, events.Time) {
+	servers := slices.Clone(s.servers)
 	end := now.Add(cmp.Or(s.Lifetime, turnLifetime))
+	var ends time.Time
 	for i := range servers {
-		if !s.isShared(servers[i]) {
-			continue
+		if s.isShared(servers[i]) {
+			name := turnrest.Username(p.Conn, end)
+			servers[i].Username, servers[i].Credential, ends = name, turnrest.Password(s.secret, name), end
 		}
-		name := strconv.FormatInt(end.Unix(), 10) + ":" + conn
-		mac := hmac.New(sha1.New, s.secret)
-		mac.Write([]byte(name))
-		servers[i].Username, servers[i].Credential = name, base64.StdEncoding.EncodeToString(mac.Sum(nil))
-		until = events.TimeOf(end)
 	}
-	return servers, until
+	if s.Minter != nil {
+		minted, at := s.Minter.Mint(ctx, p)
+		servers = append(servers, minted...)
+		if !at.IsZero() && (ends.IsZero() || at.Before(ends)) {
+			ends = at
+		}
+	}
+	return servers, events.TimeOf(ends)
 }
 
-// iceServers is forClient for an event that carries other data too.
-func (h *Handler) iceServers(conn string) []events.ICEServer {
-	servers, _ := h.ICE.forClient(conn, h.Now())
+// iceServers is forClient for an event that tells conn of its lobby.
+func (h *Handler) iceServers(conn string, l *lobby.Lobby) []events.ICEServer {
+	servers, _ := h.ICE.forClient(context.Background(), Player{Conn: conn, Lobby: l.Key(), Members: len(l.Members)}, h.Now())
 	return servers
 }
 
 // getICEServers answers with the STUN and TURN servers.
 func (h *Handler) getICEServers(ctx context.Context, req *action) error {
+	p := Player{Conn: req.conn}
+	if c, known := req.client.hint(req.conn); known && c.LobbyID != "" {
+		p.Lobby = c.Key()
+	}
 	e := events.ICEServers{ICEServers: []events.ICEServer{}}
-	if servers, until := h.ICE.forClient(req.conn, req.now); servers != nil {
+	if servers, until := h.ICE.forClient(ctx, p, req.now); len(servers) > 0 {
 		e = events.ICEServers{ICEServers: servers, ExpiresAt: until}
 	}
 	return h.reply(ctx, req, e)

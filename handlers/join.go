@@ -244,7 +244,7 @@ func (h *Handler) accepted(l *lobby.Lobby, m lobby.Member, s resumeToken, reques
 	return outgoing{to: m.Conn, original: m.Original, requestID: requestID, event: events.RequestAccepted{
 		HostConnectionID: l.Host().Conn, ConnectionID: m.Conn, PeerID: m.PeerID, LobbyID: l.ID, Term: l.Term,
 		ResumeToken: s.token(), Lobby: wireLobby(l), Peers: peers, Roster: roster,
-		ICEServers: h.iceServers(m.Conn),
+		ICEServers: h.iceServers(m.Conn, l),
 	}}
 }
 

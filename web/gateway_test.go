@@ -45,10 +45,11 @@ func build(name string, command ...string) (file string, err error) {
 	return file, nil
 }
 
-// startGateway runs the program until the test ends.
+// startGateway runs the program until the test ends. Without -turn in args it
+// has no STUN and TURN, so that peers find each other by themselves.
 func startGateway(t *testing.T, args ...string) *gateway {
 	t.Helper()
-	g := &gateway{t: t, address: "127.0.0.1:0", args: args}
+	g := &gateway{t: t, address: "127.0.0.1:0", args: append([]string{"-turn=off"}, args...)}
 	g.start()
 	t.Cleanup(g.stop)
 	return g

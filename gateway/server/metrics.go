@@ -25,6 +25,7 @@ func (s *Server) ServeMetrics(listener net.Listener) {
 	if s.counts != nil {
 		registry.MustRegister(played{s.counts})
 	}
+	registry.MustRegister(s.collectors...)
 	s.Sockets.Observe = observer(registry, s.Sockets)
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))

@@ -23,6 +23,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"bellhop/gateway/apigateway"
 	"bellhop/handlers"
 	"bellhop/handlers/metrics"
@@ -55,6 +57,8 @@ type Config struct {
 	Version string
 	// Inspect serves /inspect and /inspect.json to this machine.
 	Inspect bool
+	// Collectors have further metrics for ServeMetrics.
+	Collectors []prometheus.Collector
 	// RequestTime is how long a client has to send a request. The default is 10
 	// seconds. It does not bound a WebSocket that is open.
 	RequestTime time.Duration
@@ -83,6 +87,7 @@ type Server struct {
 	draining    atomic.Bool
 	web         *http.Server
 	aside       []*http.Server // at addresses of their own
+	collectors  []prometheus.Collector
 	stopSweeps  context.CancelFunc
 	sweeps      context.Context
 }
@@ -90,7 +95,9 @@ type Server struct {
 // New returns a Server that serves nothing yet.
 func New(c Config) *Server {
 	c.fill()
-	s := &Server{requestTime: c.RequestTime, log: c.Log, origins: c.Origins, noPage: c.NoPage || c.Other, version: c.Version}
+	s := &Server{
+		requestTime: c.RequestTime, log: c.Log, origins: c.Origins, noPage: c.NoPage || c.Other, version: c.Version, collectors: c.Collectors,
+	}
 	if c.Sockets.Invoke == nil && c.Sockets.Routes == nil {
 		post := new(Poster)
 		if c.Handler.Metrics == nil {
