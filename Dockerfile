@@ -2,12 +2,13 @@
 #
 #   docker build -t bellhop .
 #   docker run --rm -p 3000:3000 --read-only --cap-drop ALL --ulimit nofile=100000 bellhop
-FROM golang:1.26 AS build
+FROM --platform=$BUILDPLATFORM golang:1.26 AS build
+ARG TARGETOS TARGETARCH
 WORKDIR /src
 COPY go.mod go.sum ./
 RUN go mod download
 COPY . .
-RUN CGO_ENABLED=0 go build -trimpath -ldflags "-s -w" -o /bellhop ./gateway
+RUN CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH go build -trimpath -ldflags "-s -w" -o /bellhop ./gateway
 
 FROM scratch
 # For -table, which talks to AWS by TLS.
