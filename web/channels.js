@@ -153,7 +153,9 @@ export class Channels {
     channel.onmessage = ({ data }) => {
       this.#heartbeat.heard();
       const frame = reader.read(data);
-      if (frame?.route === CONTROL && frame.data?.ping) this.#control({ pong: true });
+      const probe = frame?.route === CONTROL && frame.data;
+      if (probe?.ping) this.#control({ pong: true });
+      else if (probe?.pong) return; // a sign of life, and no more
       else if (frame?.route === DIRECT) this.#wiring.heard(frame.data, channel.ordered);
       else if (frame) this.#wiring.routed({ ...frame, reliable: channel.ordered });
     };

@@ -10,16 +10,19 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// TestCrash checks that the others notice within 5 seconds when a player's page
-// crashes: the host by probes, and a guest by the host.
+// TestCrash checks that the others notice within 5 seconds when the process of
+// a player's page is killed: the host by probes, and a guest by the host. When
+// the host then hands over and closes its tab, the game goes on.
 func TestCrash(t *testing.T) {
 	t.Parallel()
 	for _, online := range []bool{true, false} {
 		t.Run(fmt.Sprint("Bellhop reports it: ", online), func(t *testing.T) {
 			t.Parallel()
 			g := startGateway(t)
-			tabs := inStar(t, g, "", 3)
-			host, b, c := tabs[0], tabs[1], tabs[2]
+			tabs := inStar(t, g, "", 4)
+			host, b, c, d := tabs[0], tabs[1], tabs[2], tabs[3]
+			b.run("if (lobby.send('by the host') !== 3) throw Error('it does not get to all')", nil)
+			c.hears("2: by the host")
 			for _, tab := range []*tab{host, b} {
 				tab.run(`
 					globalThis.begins = performance.now();
@@ -31,7 +34,7 @@ func TestCrash(t *testing.T) {
 			}
 			began := time.Now()
 			go chromedp.Call(c.ctx, cdppage.Crash, cdp.Empty{}) // which has no answer
-			states := []string{"connecting,1,2", ",1,1"}
+			states := []string{"connecting,2,2,4", ",2,1,4"}
 			for i, tab := range []*tab{host, b} {
 				var took int
 				var state string
@@ -46,6 +49,16 @@ func TestCrash(t *testing.T) {
 			}
 			host.run("if ((await lost).peer.peerId !== 3) throw Error('another is lost')", nil)
 			t.Logf("both notice within %.1f s", time.Since(began).Seconds())
+			if !online {
+				return // nor does it hear of a new host
+			}
+			host.run("await lobby.setHost(2)", nil)
+			host.driver.close(t.Context())
+			b.run("await until(() => lobby.isHost)", nil)
+			for _, tab := range []*tab{b, d} {
+				tab.run("await until(() => lobby.reach.join() === String(6 - lobby.me.peerId))", nil)
+			}
+			talk(t, b, d)
 		})
 	}
 }

@@ -96,6 +96,55 @@ func TestEverybody(t *testing.T) {
 	d.hears("3: news")
 }
 
+// TestHandOver checks that while the host changes, twice in a row, each message
+// of each member gets to each other exactly once, and that the former hosts'
+// connections with guests close then.
+func TestHandOver(t *testing.T) {
+	t.Parallel()
+	tabs := inStar(t, startGateway(t), "", 4)
+	var done []func()
+	counts := make([]int, len(tabs))
+	for i, tab := range tabs {
+		done = append(done, tab.background(`
+			globalThis.isOver = false;
+			for (let n = 0; ; n++) {
+				if (lobby.send(n) !== 3) throw Error("message " + n + " gets to " + lobby.reach);
+				if (isOver) return n;
+				await new Promise((resolve) => setTimeout(resolve, 3));
+			}`, &counts[i]))
+	}
+	tabs[0].run("await lobby.setHost(3)", nil)
+	tabs[2].run("await until(() => lobby.isHost); await lobby.setHost(2)", nil)
+	for _, tab := range tabs {
+		tab.run(`
+			await until(() => lobby.hostPeerId === 2 && lobby.members.length === (lobby.isHost ? 3 : 1) && lobby.members.every(({ state }) => state === "open"));
+			await until(() => connections.filter(({ connectionState }) => connectionState === "connected").length === lobby.members.length);`, nil)
+	}
+	for _, tab := range tabs {
+		tab.run("isOver = true", nil)
+	}
+	for _, wait := range done {
+		wait()
+	}
+	for i, tab := range tabs {
+		for id := range len(tabs) {
+			if id == i {
+				continue
+			}
+			tab.hears(fmt.Sprintf("%d: %d", id+1, counts[id]))
+			var wrong string
+			tab.run(fmt.Sprintf(`
+				const times = Array(%d).fill(0);
+				for (const one of heard) if (one.startsWith("%d: ")) times[one.slice(3)]++;
+				return times.map((n, i) => (n === 1 ? "" : i + " x" + n)).filter(Boolean).join()`, counts[id]+1, id+1), &wrong)
+			if wrong != "" {
+				t.Errorf("%s hears %s of %s's %d messages", tab.name, wrong, tabs[id].name, counts[id]+1)
+			}
+		}
+	}
+	t.Logf("%d messages", counts)
+}
+
 // TestPretender checks that the host corrects a guest that pretends to be
 // another, and that nobody believes a guest that pretends to be the host's
 // client.

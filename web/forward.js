@@ -14,6 +14,7 @@
 
 import { BellhopError, fire } from "./common.js";
 import { CONTROL, DOWN, UP, encode } from "./envelope.js";
+import { Handover } from "./handover.js";
 
 /** Events after which the host might reach others. */
 const CHANGES = ["join", "open", "lost", "restored", "drain", "leave", "host"];
@@ -23,24 +24,32 @@ export class Forwarder {
   #reach = ""; // as the last event said
   #others = /** @type {WeakMap<Peer, number[]>} */ (new WeakMap()); // the members that a host reaches, by its own account
   #told = /** @type {WeakMap<Peer, string>} */ (new WeakMap()); // what a guest knows of the others
+  #handover = new Handover();
   #full = /** @type {Set<Peer>} */ (new Set()); // guests with too much waiting
 
   /** @param {Lobby} lobby */
   constructor(lobby) {
     this.#lobby = lobby;
     for (const type of CHANGES) {
-      lobby.addEventListener(type, (/** @type {any} */ { peer }) => {
-        this.#full.delete(peer);
-        this.#update();
-      });
+      lobby.addEventListener(type, (/** @type {any} */ { peer }) => this.update(peer));
     }
+  }
+
+  /** Called after a change of a peer, linked or not. @param {Peer} peer */
+  update(peer) {
+    this.#full.delete(peer);
+    this.#update();
+  }
+
+  /** Whether a former host forwards to this client no longer. @param {Peer} peer */
+  hasForwarded(peer) {
+    return !peer.forwards || !this.#handover.hosts.includes(peer);
   }
 
   /** The peer ids of the members that `send` gets to now. */
   get reach() {
-    const linked = this.#lobby.members.flatMap(({ state, peerId }) => (state === "open" && peerId) || []);
-    const ids = new Set([...linked, ...this.#byHost]);
-    ids.delete(this.#lobby.me.peerId);
+    const { members } = this.#lobby;
+    const ids = new Set([...openIds(members), ...this.#reachOf(this.#route)]);
     return [...ids].sort((a, b) => a - b);
   }
 
@@ -64,39 +73,65 @@ export class Forwarder {
   /** Handles what is not from this peer for this client alone. @param {Peer} peer @param {Frame} frame */
   receive(peer, frame) {
     const { route, id, data, reliable } = frame;
-    if (route === CONTROL) return this.#hearReach(peer, data);
-    if (route === DOWN) return this.deliver(peer, data, reliable, this.#isStar && !this.#lobby.isHost ? id : undefined);
-    if (id === 0 || id === this.#lobby.me.peerId) this.deliver(peer, data, reliable);
-    if (id !== this.#lobby.me.peerId && this.#isStar && this.#lobby.isHost) this.#forward(peer, frame);
+    const { isHost, me } = this.#lobby;
+    if (route === CONTROL) return this.#hear(peer, data);
+    const believed = this.#isStar && (!isHost || this.#handover.hosts.includes(peer)); // it cannot be a guest of this client
+    if (route === DOWN) return this.deliver(peer, data, reliable, believed ? id : undefined);
+    if (id === 0 || id === me.peerId) this.deliver(peer, data, reliable);
+    if (id !== me.peerId && this.#isStar && (isHost || this.#handover.guests.has(peer))) this.#forward(peer, frame);
   }
 
   get #isStar() {
     return this.#lobby.info.topology === "star";
   }
 
-  /** The host, if it forwards what this client sends. */
-  get #via() {
-    const { isHost, host } = this.#lobby;
-    return this.#isStar && !isHost && host?.forwards && host.state === "open" ? host : null;
+  /** Those to which this client forwards, as the host or a former one. */
+  get #guests() {
+    return this.#lobby.isHost ? this.#lobby.members : [...this.#handover.guests];
   }
 
-  /** The members that this client reaches by the host. */
-  get #byHost() {
-    return (this.#via && this.#others.get(this.#via)) ?? [];
+  /**
+   * The host, or a former one, that forwards what this client sends. It is the newest that reaches all that an older one
+   * does. Null if this client itself sends to all.
+   */
+  get #route() {
+    const { isHost, host } = this.#lobby;
+    if (!this.#isStar) return null;
+    const { hosts, sends } = this.#handover;
+    const able = [host, ...hosts.filter((peer) => this.#handover.isUsable(peer))].filter((peer) => peer?.forwards && peer.state === "open");
+    const routes = [...(isHost ? [null] : []), ...able, ...(sends ? [null] : [])];
+    return routes.reduce((best, older) => (this.#reaches(best, this.#reachOf(older)) ? best : older), routes[0] ?? null);
+  }
+
+  /** @param {Peer | null} route @param {number[]} ids */
+  #reaches(route, ids) {
+    const reached = new Set(this.#reachOf(route));
+    return ids.every((id) => reached.has(id));
+  }
+
+  /** The members that a route gets to. @param {Peer | null} route @returns {number[]} */
+  #reachOf(route) {
+    if (!route) return openIds(this.#isStar ? this.#guests : []);
+    return [route.peerId ?? 0, ...(this.#others.get(route) ?? [])].filter((id) => id && id !== this.#lobby.me.peerId);
   }
 
   /** @param {boolean} forwarded @returns {Post[]} */
   #postToAll(forwarded) {
-    const via = forwarded ? this.#via : null;
-    const others = this.#byHost.length;
-    return this.#lobby.members.map((peer) => (peer === via ? { peer, way: { route: UP }, counts: 1 + others } : { peer, way: {}, counts: 1 }));
+    const { members } = this.#lobby;
+    const route = forwarded ? this.#route : null;
+    const reached = route ? this.#reachOf(route) : [];
+    const direct = new Set([...members, ...(forwarded && !route ? this.#handover.guests : [])]);
+    const posts = [...direct].filter(({ peerId }) => !reached.includes(peerId ?? 0)).map((peer) => ({ peer, way: {}, counts: 1 }));
+    return route ? [...posts, { peer: route, way: { route: UP }, counts: reached.length }] : posts;
   }
 
   /** @param {number} id @returns {Post[]} */
   #postTo(id) {
-    const peer = this.#lobby.peer(id);
+    const route = this.#route;
+    const known = [this.#lobby.peer(id), route, ...this.#handover.guests].filter((peer) => peer?.peerId === id);
+    const peer = known.find((peer) => peer?.state === "open");
     if (peer) return [{ peer, way: {}, counts: 1 }];
-    return this.#via && this.#byHost.includes(id) ? [{ peer: this.#via, way: { route: UP, id }, counts: 1 }] : [];
+    return route && this.#reachOf(route).includes(id) ? [{ peer: route, way: { route: UP, id }, counts: 1 }] : [];
   }
 
   /** Forwards a guest's message. @param {Peer} peer @param {Frame} frame id is the receiver's, or 0 for all */
@@ -104,7 +139,7 @@ export class Forwarder {
     const from = peer.peerId;
     if (from === undefined) return;
     if (this.#lobby.onforward?.({ from, to: id || undefined, data, reliable }) === false) return;
-    for (const member of this.#lobby.members) {
+    for (const member of new Set([...this.#lobby.members, ...this.#handover.guests])) {
       if (member === peer || (id && member.peerId !== id) || !member.forwards || member.state !== "open") continue;
       if (!postIfFits(member, message, { route: DOWN, id: from, reliable }) && reliable) this.#full.add(member);
     }
@@ -113,28 +148,43 @@ export class Forwarder {
 
   /** Tells the guests, and the game, about a change of those that they reach. */
   #update() {
-    if (this.#isStar && this.#lobby.isHost) for (const peer of this.#lobby.members) this.#tell(peer);
+    if (this.#isStar) this.#forwardFor();
     const { reach } = this;
     if (reach.join() === this.#reach) return;
     this.#reach = reach.join();
     fire(this.#lobby, "reach", { peerIds: reach });
   }
 
+  /** Does a host's part, and a former host's. */
+  #forwardFor() {
+    const { isHost, host } = this.#lobby;
+    this.#handover.look(this.#lobby);
+    if (this.#route === (isHost ? null : host)) this.#handover.changeOver();
+    this.#handover.conclude();
+    for (const peer of this.#guests) this.#tell(peer);
+  }
+
   /** Tells a guest about the others. @param {Peer} peer */
   #tell(peer) {
     if (peer.state !== "open" || !peer.forwards) return void this.#told.delete(peer);
-    const others = this.#lobby.members.filter((other) => other !== peer && other.forwards && other.state === "open" && !this.#full.has(other));
+    const others = this.#guests.filter((other) => other !== peer && other.forwards && other.state === "open" && !this.#full.has(other));
     const reach = others.map(({ peerId }) => peerId);
     if (this.#told.get(peer) === reach.join()) return;
     if (peer.post(encode({ reach }), { route: CONTROL })) this.#told.set(peer, reach.join());
   }
 
-  /** @param {Peer} peer @param {any} content */
-  #hearReach(peer, content) {
-    if (!Array.isArray(content?.reach)) return;
-    this.#others.set(peer, content.reach.filter(Number.isInteger));
+  /** Handles what another client says. @param {Peer} peer @param {any} content */
+  #hear(peer, content) {
+    if (typeof content !== "object" || content === null) return;
+    if (Array.isArray(content.reach)) this.#others.set(peer, content.reach.filter(Number.isInteger));
+    this.#handover.hear(peer, content);
     this.#update();
   }
+}
+
+/** @param {Peer[]} peers @returns {number[]} */
+function openIds(peers) {
+  return peers.flatMap(({ state, peerId }) => (state === "open" && peerId) || []);
 }
 
 /** Sends, unless the message is larger than the peer accepts: its sender did not know. @param {Peer} peer @param {Message} message @param {Way} way */

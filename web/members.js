@@ -146,6 +146,7 @@ export class Members {
     for (const name of ["open", "lost", "restored", "drain", "failed", "error"]) {
       peer.addEventListener(name, (/** @type {any} */ { error }) => {
         if (!this.#stillTalks(peer)) fire(this.#lobby, name, { peer, error });
+        else this.#forwarder.update(peer);
       });
     }
     peer.addEventListener("message", (/** @type {any} */ { data, reliable }) => {
@@ -157,6 +158,7 @@ export class Members {
       const { resumeError, ended, isOnline } = this.#state;
       if (resumeError && this.#peers.has(peer)) this.drop(peer, "disconnected"); // otherwise Bellhop sends an event about it
       else if (!ended.signal.aborted && isOnline && this.#peers.has(peer) && !peer.away) this.#absences.watch(peer, [LATE_NEWS_MS]);
+      this.#forwarder.update(peer);
       this.endIfAlone();
     });
   }
@@ -269,7 +271,7 @@ export class Members {
     if (!retired) return;
     const { at, heardAt, isGuest } = retired;
     const now = performance.now();
-    const quiet = isGuest && this.#lobby.host?.state === "open" && peer.buffered === 0 && now - heardAt >= SECOND;
+    const quiet = isGuest && this.#lobby.host?.state === "open" && this.#forwarder.hasForwarded(peer) && peer.buffered === 0 && now - heardAt >= SECOND;
     if (peer.state === "open" && !quiet && now - at < LONGEST_RETIREMENT_MS) return this.#state.after(() => this.#checkRetired(peer), SECOND);
     if (isGuest && peer.state !== "open" && this.#state.info.onHostLeave === "migrate") this.#bellhop.renew(); // it might have left, and the event was lost
     this.#retired.delete(peer);
