@@ -10,6 +10,9 @@
 //	                   seconds; 60 if empty
 //	MESSAGE_RATE       how many messages a second a client can keep sending to
 //	                   others; 10 if empty, and 0 turns them off
+//	LOBBY_PACE         how many notices a second the changes of a lobby, and
+//	                   messages to many, can keep sending; 60 if empty, and
+//	                   0 is no limit
 //	ICE_SERVERS        STUN and TURN servers for clients: URLs with commas
 //	                   between them, or JSON (an array as browsers take
 //	                   it, or a provider's whole answer)
@@ -40,6 +43,7 @@ import (
 
 	"bellhop/handlers"
 	"bellhop/handlers/identity"
+	"bellhop/lobby"
 	"bellhop/store/dynamodb"
 )
 
@@ -67,6 +71,10 @@ func run(getenv func(string) string) error {
 	if err != nil || messages < 0 || messages > 100 {
 		return fmt.Errorf("make MESSAGE_RATE a number from 0 to 100, and not %q", getenv("MESSAGE_RATE"))
 	}
+	pace, err := strconv.Atoi(cmp.Or(getenv("LOBBY_PACE"), "60"))
+	if err != nil || pace < 0 {
+		return fmt.Errorf("make LOBBY_PACE a number from 0 on, and not %q", getenv("LOBBY_PACE"))
+	}
 	verifier, err := identity.New(identity.Config{
 		Mode: getenv("AUTH"), Secret: getenv("AUTH_SECRET"), JWKS: getenv("AUTH_JWKS"),
 		Issuer: getenv("AUTH_ISSUER"), Audience: getenv("AUTH_AUDIENCE"),
@@ -88,6 +96,8 @@ func run(getenv func(string) string) error {
 		ICE:      ice,
 		Identity: verifier,
 		Messages: cmp.Or(float64(messages), handlers.NoMessages),
+
+		LobbyPace: lobby.Pace(pace),
 	})
 	lambda.Start(func(ctx context.Context, e awsevents.APIGatewayWebsocketProxyRequest) (awsevents.APIGatewayProxyResponse, error) {
 		post.learn(e.RequestContext)

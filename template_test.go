@@ -19,10 +19,10 @@ import (
 )
 
 const (
-	theTable       = `{"Fn::GetAtt":["Table","Arn"]}`
+	theTable       = `{"Fn::GetAtt":["Lobbies","Arn"]}`
 	theConnections = `[{"Fn::Sub":"arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:${Api}/${StageName}/POST/@connections/*"},` +
 		`{"Fn::Sub":"arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:${Api}/${StageName}/DELETE/@connections/*"}]`
-	theIndexes = `[{"Fn::Sub":"${Table.Arn}/index/newest"},{"Fn::Sub":"${Table.Arn}/index/fullest"}]`
+	theIndexes = `[{"Fn::Sub":"${Lobbies.Arn}/index/newest"},{"Fn::Sub":"${Lobbies.Arn}/index/fullest"}]`
 	theLog     = `{"Fn::GetAtt":["FunctionLog","Arn"]}`
 )
 
@@ -98,9 +98,9 @@ var properties = []struct{ resource, property, want string }{
 	{"Function", "LoggingConfig", `{"LogGroup":{"Ref":"FunctionLog"}}`},
 	{"FunctionLog", "RetentionInDays", `{"Ref":"LogRetentionDays"}`},
 	{"AccessLog", "RetentionInDays", `{"Ref":"LogRetentionDays"}`},
-	{"Table", "BillingMode", `"PAY_PER_REQUEST"`},
-	{"Table", "TimeToLiveSpecification", `{"AttributeName":"expires_at","Enabled":true}`},
-	{"Table", "PointInTimeRecoverySpecification", `null`},
+	{"Lobbies", "BillingMode", `"PAY_PER_REQUEST"`},
+	{"Lobbies", "TimeToLiveSpecification", `{"AttributeName":"expires_at","Enabled":true}`},
+	{"Lobbies", "PointInTimeRecoverySpecification", `null`},
 }
 
 func (s stack) testProperties(t *testing.T) {
@@ -110,7 +110,7 @@ func (s stack) testProperties(t *testing.T) {
 		}
 	}
 	variables := s.Resources["Function"].Properties["Environment"].(map[string]any)["Variables"].(map[string]any)
-	for _, name := range []string{"TABLE", "CALLBACK_URL", "RESUME_GRACE", "MESSAGE_RATE", "AUTH", "AUTH_SECRET", "AUTH_JWKS", "AUTH_ISSUER", "AUTH_AUDIENCE", "ICE_SERVERS", "TURN_SECRET", "DYNAMODB_ENDPOINT"} {
+	for _, name := range []string{"TABLE", "CALLBACK_URL", "RESUME_GRACE", "MESSAGE_RATE", "LOBBY_PACE", "AUTH", "AUTH_SECRET", "AUTH_JWKS", "AUTH_ISSUER", "AUTH_AUDIENCE", "ICE_SERVERS", "TURN_SECRET", "DYNAMODB_ENDPOINT"} {
 		if _, ok := variables[name]; !ok {
 			t.Errorf("Function's environment lacks %s: sam local sets only what the template declares", name)
 		}
@@ -210,7 +210,7 @@ func (s stack) testTable(t *testing.T) {
 		}
 	}
 	var got, want keys
-	json.Unmarshal([]byte(asJSON(s.Resources["Table"].Properties)), &got)
+	json.Unmarshal([]byte(asJSON(s.Resources["Lobbies"].Properties)), &got)
 	json.Unmarshal([]byte(asJSON(made.Table)), &want)
 	ignore := cmpopts.IgnoreUnexported(types.AttributeDefinition{}, types.KeySchemaElement{}, types.Projection{})
 	anyOrder := cmpopts.SortSlices(func(a, b types.AttributeDefinition) bool { return *a.AttributeName < *b.AttributeName })

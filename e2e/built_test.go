@@ -168,6 +168,7 @@ func (h *builtHome) elapse(t *testing.T, d time.Duration) {
 // units are the units of stored times.
 var units = map[string]time.Duration{
 	"expires_at": time.Second, "away_until": time.Second, "created_at": time.Microsecond, "since": time.Millisecond,
+	"paid_at": time.Millisecond,
 }
 
 // age makes every time in an item earlier by d. Times at or before 1970 mean
@@ -175,6 +176,8 @@ var units = map[string]time.Duration{
 func age(item map[string]types.AttributeValue, d time.Duration) {
 	for name, value := range item {
 		switch v := value.(type) {
+		case *types.AttributeValueMemberM:
+			age(v.Value, d)
 		case *types.AttributeValueMemberL:
 			for _, element := range v.Value {
 				if m, ok := element.(*types.AttributeValueMemberM); ok {

@@ -14,6 +14,7 @@ import (
 
 	"bellhop/handlers/identity"
 	"bellhop/handlers/metrics"
+	"bellhop/lobby"
 	"bellhop/store"
 )
 
@@ -59,6 +60,10 @@ type Config struct {
 	// and three times as many in a burst; default 10. NoMessages turns them off.
 	Messages float64
 	Metrics  *metrics.Set // what is counted; nil counts nothing
+	// LobbyPace is how many notices a second a lobby can keep sending; 0 is no
+	// limit. Where each post is billed, it bounds what many connections of one
+	// client can cost.
+	LobbyPace lobby.Pace
 }
 
 // NoMessages is a value of Config.Messages.

@@ -79,7 +79,7 @@ func (h *Handler) join(ctx context.Context, req *action, at store.Connection, se
 		ClaimID: at.Claim.ID, ClaimedAt: at.Claim.At, RequestID: req.RequestID,
 	}
 	var m lobby.Member
-	l, err := h.update(ctx, change{key: at.Key(), seen: seen, silent: true}, func(l *lobby.Lobby) (err error) {
+	l, err := h.update(ctx, change{key: at.Key(), seen: seen, silent: true}, h.paced(req, nil, func(l *lobby.Lobby) (err error) {
 		id, r.Address = l.ID, l.AddressHash(req.address)
 		if m, in, err = l.Join(r, s.hash()); errors.Is(err, lobby.ErrWrongPassword) {
 			if err = h.prove(ctx, req, at.Key(), l.Password, c.Password); err == nil {
@@ -88,7 +88,7 @@ func (h *Handler) join(ctx context.Context, req *action, at store.Connection, se
 			}
 		}
 		return err
-	})
+	}))
 	switch {
 	case isRefusal(err):
 		h.releaseClaim(ctx, req.conn, at.Claim)

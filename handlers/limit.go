@@ -44,11 +44,32 @@ func (req *action) payForReceivers(l *lobby.Lobby) {
 	req.pay(receivers - 1)
 }
 
-func tooFast(wait time.Duration) error {
+func tooFast(wait time.Duration) *events.Error {
 	return &events.Error{
 		Code: events.RateLimited, RetryAfterMS: (wait + time.Millisecond - 1).Milliseconds(),
 		Message: "Slow down, and try this again after retry_after_ms milliseconds.",
 	}
+}
+
+// paced returns rule for an action that a lobby in debt refuses: others would
+// be notified of it. allowed is a debt that refuses nothing.
+func (h *Handler) paced(req *action, allowed func(*lobby.Lobby) time.Duration, rule func(*lobby.Lobby) error) func(*lobby.Lobby) error {
+	return func(l *lobby.Lobby) error {
+		wait := l.Debt(req.now, h.LobbyPace)
+		if allowed != nil {
+			wait -= allowed(l)
+		}
+		if wait > 0 {
+			return lobbyTooFast(wait)
+		}
+		return rule(l)
+	}
+}
+
+func lobbyTooFast(wait time.Duration) error {
+	e := tooFast(wait)
+	e.Message = "Too much happens in this lobby for now; try this again after retry_after_ms milliseconds."
+	return e
 }
 
 // A limiter is a bucket of actions. Call fill before anything else.

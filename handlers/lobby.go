@@ -20,10 +20,10 @@ func (h *Handler) acceptRequest(ctx context.Context, req *action) error {
 	s := resumeToken{secret: h.NewSecret()}
 	var m lobby.Member
 	var r lobby.JoinRequest
-	l, err := h.updateOwn(ctx, req, func(l *lobby.Lobby) (err error) {
+	l, err := h.updateOwn(ctx, req, h.paced(req, nil, func(l *lobby.Lobby) (err error) {
 		m, r, err = l.Accept(req.conn, c.ConnectionID, c.PeerID, s.hash())
 		return err
-	})
+	}))
 	if err != nil {
 		return err
 	}
@@ -163,7 +163,7 @@ func (h *Handler) updateLobby(ctx context.Context, req *action) error {
 		return err
 	}
 	hashed := sync.OnceValues(func() (string, error) { return hashPassword(ctx, *c.Password) })
-	l, err := h.updateOwn(ctx, req, func(l *lobby.Lobby) (err error) {
+	l, err := h.updateOwn(ctx, req, h.paced(req, nil, func(l *lobby.Lobby) (err error) {
 		s := lobby.Settings(c)
 		if c.Password != nil && l.Host().Conn == req.conn { // nobody else makes this process work for it
 			var hash string
@@ -173,7 +173,7 @@ func (h *Handler) updateLobby(ctx context.Context, req *action) error {
 			s.Password = &hash
 		}
 		return l.Set(req.conn, s, req.now)
-	})
+	}))
 	if err == nil {
 		req.payForReceivers(l)
 	}
@@ -186,7 +186,7 @@ func (h *Handler) updatePlayer(ctx context.Context, req *action) error {
 	if err := req.Content.Read(&c); err != nil {
 		return err
 	}
-	l, err := h.updateOwn(ctx, req, func(l *lobby.Lobby) error { return l.SetPlayer(req.conn, c.Player) })
+	l, err := h.updateOwn(ctx, req, h.paced(req, nil, func(l *lobby.Lobby) error { return l.SetPlayer(req.conn, c.Player) }))
 	if err != nil {
 		return err
 	}
@@ -200,13 +200,13 @@ func (h *Handler) setHost(ctx context.Context, req *action) error {
 	if err := req.Content.Read(&c); err != nil {
 		return err
 	}
-	l, err := h.updateOwn(ctx, req, func(l *lobby.Lobby) error {
+	l, err := h.updateOwn(ctx, req, h.paced(req, nil, func(l *lobby.Lobby) error {
 		m, err := l.SetHost(req.conn, c.ConnectionID)
 		if errors.Is(err, lobby.ErrAway) {
 			err = unreachable(m.AwayUntil)
 		}
 		return err
-	})
+	}))
 	if err == nil {
 		req.payForReceivers(l)
 	}

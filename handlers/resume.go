@@ -3,6 +3,7 @@ package handlers
 import (
 	"context"
 	"errors"
+	"time"
 
 	"bellhop/events"
 	"bellhop/lobby"
@@ -24,7 +25,8 @@ func (h *Handler) resume(ctx context.Context, req *action) error {
 		return err
 	}
 	var m lobby.Member
-	l, err := h.update(ctx, change{key: at.Key(), seen: seen}, func(l *lobby.Lobby) (err error) {
+	allowed := func(l *lobby.Lobby) time.Duration { return l.DebtAllowed(h.LobbyPace) }
+	l, err := h.update(ctx, change{key: at.Key(), seen: seen}, h.paced(req, allowed, func(l *lobby.Lobby) (err error) {
 		if at.Original || l.ID != s.lobbyID {
 			return lobby.ErrNoSuchSlot
 		}
@@ -32,10 +34,14 @@ func (h *Handler) resume(ctx context.Context, req *action) error {
 			Conn: req.conn, PlayerID: at.PlayerID, Address: l.AddressHash(req.address), ClaimID: at.Claim.ID, ClaimedAt: at.Claim.At,
 		})
 		return err
-	})
+	}))
 	if errors.Is(err, lobby.ErrNoSuchSlot) || errors.Is(err, store.ErrNotFound) {
 		h.releaseClaim(ctx, req.conn, at.Claim)
 		return h.guessed(req, lobby.ErrNoSuchSlot)
+	}
+	if isRefusal(err) {
+		h.releaseClaim(ctx, req.conn, at.Claim)
+		return err
 	}
 	if err != nil {
 		return h.undoClaim(ctx, at, err)

@@ -36,6 +36,7 @@ func (h *Handler) update(ctx context.Context, c change, rule func(*lobby.Lobby) 
 		if refused = store.ErrNotFound; !l.Closed {
 			refused = rule(l)
 		}
+		l.Pay(now, h.LobbyPace)
 		if l.ExpiresAt = l.Lasts(now); expired {
 			return nil
 		}

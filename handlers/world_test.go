@@ -8,7 +8,7 @@ import (
 
 // openFox connects three clients and opens a lobby: host's, with guest in it
 // and waiter in front of it.
-func openFox(t *testing.T, w *handlerstest.World) {
+func openFox(t testing.TB, w *handlerstest.World) {
 	t.Helper()
 	for _, conn := range []string{"host", "guest", "waiter", "stranger"} {
 		if status := w.Connect(conn, nil); status != 200 {

@@ -75,6 +75,7 @@ type Lobby struct {
 	Banned      []string      `dynamodbav:"banned"`      // connections; player ids and addresses with their prefix
 	AddressKey  string        `dynamodbav:"address_key"` // random, for hashes of addresses
 	SettingsAt  int64         `dynamodbav:"settings_at"` // when all changes of settings are paid for, in milliseconds since 1970
+	PaidAt      int64         `dynamodbav:"paid_at"`     // when all notices are paid for, in milliseconds since 1970; 0: see paid
 	CreatedAt   int64         `dynamodbav:"created_at"`  // in microseconds since 1970
 	UsedPeerIDs peerIDs       `dynamodbav:"used"`        // every peer id that a member ever had
 	LastPeerID  int           `dynamodbav:"promised"`    // the highest peer id used so far or promised to a waiting player
@@ -85,6 +86,7 @@ type Lobby struct {
 	Events  []Event `dynamodbav:"-"` // events since it was read; never stored
 	Stored  any     `dynamodbav:"-"` // the store's own data about the lobby; only the store reads it
 	dropped string  // the lost connection
+	notices int     // about new members and requests, which are not among Events
 }
 
 // A Member has a slot in a lobby.
@@ -188,6 +190,7 @@ func (l *Lobby) Request(r JoinRequest) error {
 	r.PeerID, r.Proved = l.nextPeerID(), ""
 	l.LastPeerID = max(l.LastPeerID, r.PeerID)
 	l.Waiting = append(l.Waiting, r)
+	l.notices++
 	return nil
 }
 
@@ -242,6 +245,7 @@ func (l *Lobby) Accept(host, conn string, want int, token string) (Member, JoinR
 	}
 	l.Waiting = slices.Delete(l.Waiting, i, i+1)
 	l.Members = append(l.Members, m)
+	l.notices += len(l.Peers(m)) + len(l.Others(m))
 	l.UsedPeerIDs, l.LastPeerID = l.UsedPeerIDs.add(want), max(l.LastPeerID, want)
 	return m, r, nil
 }
@@ -377,6 +381,6 @@ func (l *Lobby) Clone() Lobby {
 	for i := range c.Members {
 		c.Members[i].PreviousConns = slices.Clone(c.Members[i].PreviousConns)
 	}
-	c.Events, c.dropped = nil, ""
+	c.Events, c.dropped, c.notices = nil, "", 0
 	return c
 }

@@ -299,6 +299,11 @@ const (
 	expiryName = "expires_at" // Unix seconds, for DynamoDB's time to live
 	writesName = "writes"     // random numbers of the last calls that wrote it, the latest first
 	listName   = "listed"     // "game#shard", the hash key of the indexes; the range key is named by Order.index
+
+	// listingName is all that the indexes show of a lobby, in one attribute:
+	// CloudFormation changes one index an update, and both have to show the same,
+	// so no attribute can be added to what they project.
+	listingName = "listing"
 )
 
 // maxWrites is the number of later writes after which a call whose answer was

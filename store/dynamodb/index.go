@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"hash/fnv"
 	"slices"
 	"strconv"
@@ -53,14 +54,18 @@ func (d *Store) listShard(ctx context.Context, shard types.AttributeValue, o *lo
 		return s, d.explain(err)
 	}
 	for _, it := range out.Items {
-		l := lobby.Listing{Public: true}
-		if err := attributevalue.UnmarshalMap(it, &l); err != nil {
+		var l lobby.Listing
+		shown, ok := it[listingName].(*types.AttributeValueMemberM)
+		if !ok {
+			return s, fmt.Errorf("index %s shows no %s", o.Name, listingName)
+		}
+		if err := attributevalue.UnmarshalMap(shown.Value, &l); err != nil {
 			return s, err
 		}
 		if at, ok := it[o.Name].(*types.AttributeValueMemberS); ok {
 			l.Position = lobby.Position(at.Value)
 		}
-		if s.last = l.Position; d.live(it) {
+		if s.last = l.Position; d.live(shown.Value) {
 			s.listings = append(s.listings, l)
 		}
 	}
@@ -119,20 +124,25 @@ func encodeLobby(l *lobby.Lobby) (item, error) {
 			of[claimIDName] = text(claimIDAt(*id, at))
 		}
 	})
-	it[listName] = nil
+	it[listName], it[listingName] = nil, nil
 	for _, o := range lobby.Orders {
 		if it[o.Name] = nil; o.PositionOf(l) != "" {
 			it[listName], it[o.Name] = listKey(l.Game, shardOf(l.Key())), text(string(o.PositionOf(l)))
 		}
 	}
-	it["players"], it["has_password"] = number(int64(len(l.Members))), &types.AttributeValueMemberBOOL{Value: l.Password != ""}
+	if it[listName] != nil {
+		it[listingName] = showing(l.Listing())
+	}
 	return it, nil
 }
 
-// shown are the attributes of a lobby that the indexes contain, besides their
-// keys. template.yaml lists them too.
-var shown = []string{
-	"lobby_id", "players", "max_players", "has_password", "auto_accept", "mesh", "migrates", "metadata", "created_at", "expires_at",
+// showing returns l as the indexes have it.
+func showing(l lobby.Listing) types.AttributeValue {
+	shown, err := attributevalue.MarshalMap(l)
+	if err != nil {
+		panic(err) // a Listing can always be encoded
+	}
+	return &types.AttributeValueMemberM{Value: shown}
 }
 
 func indexOf(o *lobby.Order) types.GlobalSecondaryIndex {
@@ -142,6 +152,6 @@ func indexOf(o *lobby.Order) types.GlobalSecondaryIndex {
 			{AttributeName: aws.String(listName), KeyType: types.KeyTypeHash},
 			{AttributeName: &o.Name, KeyType: types.KeyTypeRange},
 		},
-		Projection: &types.Projection{ProjectionType: types.ProjectionTypeInclude, NonKeyAttributes: shown},
+		Projection: &types.Projection{ProjectionType: types.ProjectionTypeInclude, NonKeyAttributes: []string{listingName}},
 	}
 }
