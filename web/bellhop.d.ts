@@ -5,7 +5,7 @@ export type Code =
   | "peer_unreachable" | "rate_limited" | "internal" | "lobby_full" | "lobby_locked" | "wrong_password"
   | "resume_failed" | "banned" | "lobby_not_found" | "host_unavailable" | "rejected_by_host" | "lobby_closed" | "no_match"
   | "not_available"
-  | "unreachable" | "connection_lost" | "timeout" | "closed" | "connection_failed" | "not_json";
+  | "unreachable" | "connection_lost" | "timeout" | "closed" | "connection_failed" | "not_json" | "token_refused";
 
 export class BellhopError extends Error {
   constructor(code: Code, message: string, details?: object);
@@ -71,7 +71,10 @@ export interface PeerOptions {
 export interface Options extends PeerOptions {
   /** The name of the game, which separates its lobbies from others: 1 to 64 of A-Z a-z 0-9 . _ - */
   game?: string;
-  /** A JWT, or a function that returns one, if the server requires it. */
+  /**
+   * A JWT that says who the player is, or a function that returns one. It is called for each new connection, so it can fetch
+   * a fresh one.
+   */
   token?: string | (() => string | Promise<string>);
   /** Keeps this page's place for `restore`. Default sessionStorage; null keeps nothing. */
   storage?: SlotStorage | null;

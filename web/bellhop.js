@@ -191,7 +191,7 @@ export class Bellhop extends Entrance {
       onEvent: (line, event, content, late) => this.#onMessage(line, event, content, late),
       onLost: (line) => this.#onLost(line),
       onWire: (sent, message) => fire(this, "wire", { sent, message }),
-      onFrame: (error) => fire(this, "error", { content: {}, error }),
+      onError: (error) => fire(this, "error", { content: {}, error }),
     });
   }
 

@@ -18,7 +18,7 @@ export const MAX_HELD = 256;
 
 /**
  * An error: `code` is the protocol's (lobby_full, not_host, …), or one of this client's: `unreachable`,
- * `connection_lost`, `timeout`, `closed`, `connection_failed`. `message` is an English sentence.
+ * `connection_lost`, `timeout`, `closed`, `connection_failed`, `not_json`, `token_refused`. `message` is an English sentence.
  * @implements {types.BellhopError}
  */
 export class BellhopError extends Error {

@@ -11,7 +11,7 @@
  * @typedef {{socket?: WebSocket, action: string, content: any, timeout: number, ids: Set<string>, sentAt: number, tries: number,
  *   done: boolean, timer: number, resendTimer: number, waitEnds: number, checkIds: Set<string>, resolve: (answer: any) => void, reject: (error: any) => void}} Call
  * @typedef {{onOpen: (line: Line) => unknown, onEvent: (line: Line, event: string, content: any, late?: Call) => void,
- *   onLost: (line: Line) => void, onWire: (sent: boolean, message: any) => void, onFrame: (error: BellhopError) => void}} Wiring
+ *   onLost: (line: Line) => void, onWire: (sent: boolean, message: any) => void, onError: (error: BellhopError) => void}} Wiring
  */
 
 import { BellhopError, MINUTE, SECOND, TIMEOUT_MS, asError, backoff, checkGame, withTimeout } from "./common.js";
@@ -49,6 +49,8 @@ export const REPEATABLE = {
 
 /** API Gateway closes a connection that is idle for 10 minutes; timers in background tabs are up to a minute late. */
 const KEEP_ALIVE_MS = 8 * MINUTE;
+/** The time for a server to say whether it takes connections. */
+const HEALTH_MS = 5 * SECOND;
 /** The oldest call that a frame can be about: API Gateway gives up after 29 s, and the frame takes some time. */
 const SUSPECT_MS = 35 * SECOND;
 /** How often a suspect is sent in all. If every third message is throttled, one call in 700 fails after that. */
@@ -63,6 +65,7 @@ export class Line {
   #lastId = 0;
   #heldEvents = /** @type {any[]} */ ([]); // events before the answer to a resume, which are newer than its content
   #isLost = false;
+  #wasRefused = false; // or there is no server, or it has ended the connection
   #lost = new AbortController();
   #opened;
   #failOpening = /** @type {(() => void) | undefined} */ (undefined);
@@ -78,7 +81,12 @@ export class Line {
     if (given) address.searchParams.set("token", given);
     const line = new Line(address, options, wiring);
     if (!wiring.onOpen(line)) line.lose(new BellhopError("closed", "Bellhop was closed."));
-    await line.#opened;
+    await line.#opened.catch(async (error) => {
+      if (!given || !line.#wasRefused || !(await isHealthy(url))) throw error;
+      const refused = refusedError(url);
+      wiring.onError(refused); // no call might wait for this line
+      throw refused;
+    });
     return line;
   }
 
@@ -96,12 +104,15 @@ export class Line {
       };
       this.#failOpening = () => {
         clearTimeout(timer);
-        const message = `There is no way to ${url.origin}: is Bellhop running there, and is "token" right?`;
+        const message = `There is no way to ${url.origin}: is Bellhop running there, and does it accept this page and "token"?`;
         reject(new BellhopError("unreachable", message));
       };
     }));
     socket.onmessage = ({ data }) => this.#onMessage(data);
-    socket.onclose = socket.onerror = () => this.lose(); // not every runtime sends close after error
+    socket.onclose = socket.onerror = () => { // not every runtime sends close after error
+      this.#wasRefused = true;
+      this.lose();
+    };
     onHide(() => this.lose(), this.#lost.signal); // Bellhop holds the place
   }
 
@@ -262,11 +273,27 @@ export class Line {
       if (!(call.action in REPEATABLE) || call.tries >= MAX_TRIES) this.#settle(call, frameError(message));
       else call.resendTimer = setTimeout(() => this.#sendCall(call), backoff(call.tries));
     }
-    this.#wiring.onFrame(frameError(message));
+    this.#wiring.onError(frameError(message));
   }
 }
 
 export const unreachableError = () => new BellhopError("unreachable", "Bellhop cannot be reached at the moment; try again later.");
+
+/** @param {URL} url */
+function refusedError({ origin }) {
+  const message = `Bellhop at ${origin} takes no connection with this "token": it is not valid, or not any more, or there are too many.`;
+  return new BellhopError("token_refused", message);
+}
+
+/**
+ * Whether a server takes connections: browsers hide why a handshake was refused. AWS does not say.
+ * @param {URL} url
+ */
+async function isHealthy(url) {
+  const health = new URL("healthz", url);
+  health.protocol = url.protocol.replace("ws", "http");
+  return fetch(health, { signal: AbortSignal.timeout(HEALTH_MS) }).then(({ ok }) => ok, () => false);
+}
 
 const lostError = () => new BellhopError("connection_lost", "The connection to Bellhop was lost before the answer came; try again.");
 

@@ -285,6 +285,7 @@ func serveClient(w http.ResponseWriter, r *http.Request, path string) {
 
 // serveHealth tells a load balancer whether to send clients here.
 func (s *Server) serveHealth(w http.ResponseWriter) {
+	w.Header().Set("Access-Control-Allow-Origin", "*") // a client finds out whether its token was refused
 	if s.draining.Load() {
 		http.Error(w, "shutting down", http.StatusServiceUnavailable)
 		return
