@@ -178,6 +178,8 @@ export interface Player {
   readonly isMe: boolean;
   /** Whether their connection to Bellhop is gone, and their place held. */
   readonly away: boolean;
+  /** While they are away: until when they can come back, at the latest. */
+  readonly resumeUntil?: Date;
   /** The connection, if they are linked with this client: in a star, guests are linked only with the host. */
   readonly peer?: Peer;
 }
@@ -338,7 +340,8 @@ export class Lobby extends Target<LobbyEvents> {
   onforward: ((message: ForwardedMessage) => unknown) | null;
   accept(request: JoinRequest, options?: { peerId?: number }): Promise<Peer>;
   reject(request: JoinRequest, reason?: string): Promise<void>;
-  remove(peer: Peer, options?: { reason?: string; ban?: boolean }): Promise<void>;
+  /** ban keeps out the player, if they signed in, and "address" also their address, which others might share. */
+  remove(peer: Peer, options?: { reason?: string; ban?: boolean | "address" }): Promise<void>;
   update(changes: LobbyUpdate): Promise<LobbyInfo>;
   /**
    * Replaces this player's description: here immediately, for the others soon. While one is on its way, only the latest

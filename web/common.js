@@ -11,6 +11,8 @@ export const HOUR = 60 * MINUTE;
 
 /** The longest wait for a handshake or an answer. API Gateway gives up after 29 s, Bellhop after 10. */
 export const TIMEOUT_MS = 15 * SECOND;
+/** How long a place is held, from the event on: resume_until is from the server's clock, which can differ. */
+export const GRACE_MS = MINUTE;
 /** How long to wait for a late event that would explain a mismatch. */
 export const LATE_NEWS_MS = 3 * SECOND;
 /** How many early candidates are kept until their description comes. */

@@ -128,7 +128,7 @@ export class Lobby extends EventTarget {
     this.#requests.settle(request.connectionId);
   }
 
-  /** Removes a member. @param {Peer} peer @param {{reason?: string, ban?: boolean}} [options] */
+  /** Removes a member. @param {Peer} peer @param {{reason?: string, ban?: boolean | "address"}} [options] */
   async remove(peer, { reason, ban } = {}) {
     await this.#bellhop.request("remove_player", { connection_id: peer.connectionId, reason, ban });
   }

@@ -14,14 +14,12 @@
  */
 
 import { Absences } from "./absences.js";
-import { BellhopError, LATE_NEWS_MS, MINUTE, SECOND, fire } from "./common.js";
+import { BellhopError, GRACE_MS, LATE_NEWS_MS, SECOND, fire } from "./common.js";
 import { watchLink } from "./link.js";
 import { Peer } from "./peer.js";
 
 /** Bytes of a relay: 28 KiB of content, less the fields that are added here. */
 const MAX_RELAYED = (28 << 10) - 512;
-/** How long a place is held, from the event on: resume_until is from the server's clock, which can differ. */
-const GRACE_MS = MINUTE;
 /** The longest that two members stay connected which are no longer linked. */
 const LONGEST_RETIREMENT_MS = 30 * SECOND;
 

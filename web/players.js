@@ -13,7 +13,7 @@
  *   backAt is when they came back, although nothing had said that they were away
  */
 
-import { BellhopError, LATE_NEWS_MS, MINUTE, fire } from "./common.js";
+import { BellhopError, GRACE_MS, LATE_NEWS_MS, MINUTE, fire } from "./common.js";
 
 /** After this time an absent player is back or has left: the place expires after a minute. */
 const LONGEST_ABSENCE_MS = 2 * MINUTE;
@@ -24,6 +24,7 @@ export class Players {
   #state;
   #known = /** @type {Map<number, Known>} */ (new Map()); // by peer id, without oneself
   #reasons = /** @type {Map<number, string>} */ (new Map()); // why players left
+  #heldUntil = /** @type {Map<number, Date | undefined>} */ (new Map()); // the places of those that are away
   #view = /** @type {Map<number, types.Player> | null} */ (null); // null: to be made
   #announced = /** @type {Map<number, types.Player>} */ (new Map()); // the last map that had events
   #greeted = new Set(); // the players that the game has events about, or found in the first map
@@ -54,7 +55,9 @@ export class Players {
       const [peer, known, isMe] = [peers.get(peerId), this.#known.get(peerId), peerId === me.peerId];
       const player = (isMe ? me.player : known?.player) ?? {};
       const away = !isMe && (peer ? peer.away : !!known?.away);
-      const is = { peerId, player, playerId: isMe ? this.#ownId : known?.playerId, isHost: peerId === hostPeerId, isMe, away, peer };
+      const resumeUntil = away ? this.#heldUntil.get(peerId) ?? new Date(Date.now() + GRACE_MS) : undefined;
+      this.#heldUntil.set(peerId, resumeUntil);
+      const is = { peerId, player, playerId: isMe ? this.#ownId : known?.playerId, isHost: peerId === hostPeerId, isMe, away, resumeUntil, peer };
       const before = this.#announced.get(peerId);
       return [peerId, before && same(before, is) ? before : is];
     }));

@@ -9,8 +9,8 @@ import (
 // showPlayers is a script that defines show, which returns lobby.players as one
 // text, and keeps the names of the lobby's events about players in news.
 const showPlayers = `
-	globalThis.show = () => [lobby.info.players + ":", ...[...lobby.players].map(([id, { peerId, player, isHost, isMe, away, peer }]) =>
-		[id === peerId ? id : "wrong", player.name, player.ready && "ready", isHost && "host", isMe && "me", away && "away", peer && "linked"]
+	globalThis.show = () => [lobby.info.players + ":", ...[...lobby.players].map(([id, { peerId, player, isHost, isMe, away, resumeUntil, peer }]) =>
+		[id === peerId ? id : "wrong", player.name, player.ready && "ready", isHost && "host", isMe && "me", away && "away", away !== resumeUntil > Date.now() && "wrong", peer && "linked"]
 			.filter(Boolean).join(" "))].join(", ");
 	globalThis.news = [];
 	for (const type of ["playerjoin", "playerleave", "join", "leave"]) {
