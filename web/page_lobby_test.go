@@ -14,8 +14,8 @@ func (tab *tab) landscape() { tab.looks(1280, 800, false, "light") }
 
 // TestPageLobby checks what players see of each other before a round: names,
 // colours, ready marks and the host's crown, in a star, where two guests have
-// no connection. The host hands its crown on, removes a player and bans another
-// one.
+// no connection. Phones have hints for fingers, and share the link. The host
+// hands its crown on, removes a player and bans another one.
 func TestPageLobby(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t)
@@ -42,6 +42,16 @@ func TestPageLobby(t *testing.T) {
 	}
 	host.picture("lobby-desktop")
 	guest.picture("lobby-phone")
+	host.run("await shows('room', 'WASD'); if (seen($('room')).includes('finger')) throw Error('a desktop has hints for fingers')", nil)
+	guest.run("await shows('room', 'Your dot follows your finger'); await shows('field', 'Press here and drag'); if (seen($('room')).includes('WASD')) throw Error('a phone has hints for keys')", nil)
+	guest.press("field", 0.5, 0.5, chromedp.TapXY)
+	guest.run(`
+		await until(() => !seen($("finger")));
+		navigator.share = async ({ url }) => { globalThis.shared = url; }; // a phone has it
+		await press("Share");
+		if (shared !== $("link").value) throw Error("it shares " + shared);`, nil)
+	host.press("share", 0.5, 0.5, click)
+	host.run("await shows('share', 'Copied'); await shows('share', 'Share')", nil)
 	guest.run("if (seen($('players')).includes('Make host')) throw Error('a guest can')", nil)
 
 	host.run("chip('Grace').firstChild.open = true", nil)
@@ -86,47 +96,79 @@ func TestPageAsks(t *testing.T) {
 		await until(() => document.title === "Bellhop: play together" && $("icon").href.endsWith("icon.svg"));`, nil)
 }
 
-// TestPageChats checks that players chat while no connection stands, and that
-// two tabs of one browser have two names.
+// held gives scripts a press that holds back the page's messages until the
+// button shows that it waits.
+const held = `
+	let held = null;
+	const { send } = WebSocket.prototype;
+	WebSocket.prototype.send = function (text) { held ? held.push(() => send.call(this, text)) : send.call(this, text); };
+	globalThis.waits = async (label) => {
+		const pressed = await until(() => button(label));
+		held = [];
+		pressed.click();
+		await until(() => pressed.ariaBusy === "true" && held.length);
+		for (const go of held) go();
+		held = null;
+		await until(() => pressed.ariaBusy === "false");
+	};`
+
+// TestPageChats checks that players chat while no connection stands, that two
+// tabs of one browser have two names, and that each button that waits for
+// Bellhop shows so.
 func TestPageChats(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t)
 	const apart = "RTCPeerConnection.prototype.setRemoteDescription = () => new Promise(() => {});"
-	host := openPage(t, g.page(), "Ada", apart, "")
+	host := openPage(t, g.page(), "Ada", apart+held, "")
 	host.portrait()
-	guest := openPage(t, host.hosted("open"), "Ada", apart, "")
-	var name string
+	var code, name string
+	host.run("await shows('status', 'Connected'); await waits('Host a game'); return $('tag').textContent", &code)
+	guest := openPage(t, g.page(), "Ada", apart+held, "")
+	entered := guest.background("await shows('status', 'Connected'); fill('code', '"+code+"'); await waits('Join')", nil)
+	host.run("await waits('Let in')", nil)
+	entered()
 	guest.run("await shows('room', 'Ada’s game'); return $('name').value", &name)
 	if name == "Ada" {
 		t.Error("two tabs have one name")
 	}
-	host.run("await shown('"+name+"', 'connecting'); fill('say', 'Is anybody there?'); await press('Send'); await shows('log', 'Ada Is anybody there?')", nil)
+	host.run("await shown('"+name+"', 'connecting'); fill('say', 'Is anybody there?'); await waits('Send'); await shows('log', 'Ada Is anybody there?')", nil)
 	guest.run("await shows('log', 'Ada Is anybody there?'); fill('say', 'I am.'); await press('Send')", nil)
 	host.run("await shows('log', '"+name+" I am.'); $('say').scrollIntoView({ block: 'end' })", nil)
 	host.picture("chat-phone")
+	host.run("await waits('Ready'); chip('"+name+"').firstChild.open = true; await waits('Make host')", nil)
+	guest.run("await shown('"+name+"', 'host'); chip('Ada').firstChild.open = true; await waits('Remove')", nil)
+	host.run("await until(() => seen($('start'))); await waits('Quick play'); await shows('room', 'Your game')", nil)
 }
 
-// TestPageLost checks that players see within 5 s that another one's computer
-// has died, and that guests see what happens next if it is the host's. The
-// game goes on with another host, and both are back after a reload.
+// TestPageLost checks that players see that another one's computer has died.
+// If it is the host's, they see what happens next, in a banner that leaves the
+// page's title in sight, and then one of them is the host.
 func TestPageLost(t *testing.T) {
 	t.Parallel()
-	g := startGateway(t)
+	g := startGateway(t, "-grace", "10s")
 	host := openPage(t, g.page(), "Ada", "", "")
 	link := host.hosted("open")
 	guest, third := openPage(t, link, "Grace", "", ""), openPage(t, link, "Linus", "", "")
 	together(t, false, host, guest, third)
 	host.landscape()
 	guest.portrait()
+	guest.run("await shown('Grace', 'you · not ready'); const { scrollWidth, clientWidth } = chip('Grace').querySelector('small'); if (scrollWidth > clientWidth) throw Error('it is cut off')", nil)
+	const lost = "await shown('Linus', 'lost')"
+	seen := []func(){host.background(lost, nil), guest.background(lost, nil)}
 	third.dies()
-	for _, tab := range []*tab{host, guest} {
-		var took int
-		tab.run("const start = Date.now(); await shown('Linus', 'lost'); return Date.now() - start", &took)
+	for _, wait := range seen {
+		wait()
 	}
 	host.picture("lost-desktop")
+	away := guest.background(`
+		await shows("away", "Ada, the host, is away, and the game waits. If that lasts, another player takes over.");
+		await shown("Ada", "lost");
+		const [banner, title] = [$("away"), $("room-title")].map((element) => element.getBoundingClientRect());
+		if (banner.bottom > title.top) throw Error("it covers the title");`, nil)
 	host.dies()
-	guest.run("await shows('away', 'Ada, the host, is away. The game waits; if Ada stays away, another player becomes the host.'); await shown('Ada', 'lost')", nil)
+	away()
 	guest.picture("away-phone")
+	guest.run("await shows('log', 'You are the host now.'); await until(() => !seen($('away')) && $('players').children.length === 1)", nil)
 }
 
 // dies ends the tab's process.

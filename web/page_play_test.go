@@ -124,17 +124,38 @@ const chase = `
 		const goTo = (element) => go(box(element).x + box(element).width / 2, box(element).y + box(element).height / 2);
 		const phase = (name) => until(() => field.dataset.phase === name);`
 
-// TestPageGame checks that a round begins when all are ready, that the host
-// decides who has the key and who has won, and that all pages show the same.
-// Another round follows, and the next game shows nothing of the last.
+// listen notes the frequencies that a page plays.
+const listen = `
+		globalThis.played = [];
+		globalThis.OscillatorNode = class extends OscillatorNode {
+			constructor(audio, options) {
+				super(audio, options);
+				played.push(options.frequency);
+			}
+		};`
+
+// TestPageGame checks that players who meet bump into each other, with a sound
+// for a player who has turned that on. A round begins when all are ready, the
+// host decides who has the key and who has won, and all pages show the same.
+// Nothing leaves the field. Another round follows, and the next game shows
+// nothing of the last.
 func TestPageGame(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t)
-	host := openPage(t, g.page(), "Ada", fast, "")
-	guest := openPage(t, host.hosted("open"), "Grace", "", "")
+	host := openPage(t, g.page(), "Ada", fast+listen, "")
+	guest := openPage(t, host.hosted("open"), "Grace", listen, "")
 	together(t, false, host, guest)
 	host.landscape()
 	guest.portrait()
+	host.press("field", 0.5, 0.5, click)
+	guest.run(chase+`
+		await until(() => Math.hypot(dot("Ada") - 50, dot("Ada", "--y") - 50) < 1);
+		if (played.length) throw Error("sound is on");
+		await press("♪ off"); await press("♪ on"); await press("♪ off");
+		goTo(document.querySelector("[title=Ada]"));
+		await until(() => played.includes(110)); // a bump
+		goTo(document.querySelector("[title=Grace]")); // it stops, and pushes no more`, nil)
+	host.run("await until(() => Math.hypot(dot('Ada') - 50, dot('Ada', '--y') - 50) > 4.5); if (played.length) throw Error('its sound is on')", nil)
 	host.run("await press('Ready'); await shown('Ada', 'ready'); await shows('goal', 'Waiting for Grace')", nil)
 	seen := guest.background("await shown('Ada', 'ready'); await press('Ready'); await shows('won', 'wins!'); return seen($('won'))", new(string))
 	host.run(chase+`
@@ -180,7 +201,7 @@ func TestPageKeyboard(t *testing.T) {
 	host.keys(t, kb.Enter)
 	var link string
 	host.run("await until(() => seen($('room'))); return $('link').value", &link)
-	guest := openPage(t, g.page(), "Grace", "", "")
+	guest := openPage(t, g.page(), "Grace", fast, "")
 	guest.run("await shows('status', 'Connected')", nil)
 	guest.reach(t, "element.id === 'code'")
 	guest.keys(t, link[strings.LastIndex(link, "=")+1:]+kb.Enter)
@@ -191,17 +212,15 @@ func TestPageKeyboard(t *testing.T) {
 	guest.reach(t, "element.id === 'field'")
 	guest.keys(t, strings.Repeat(kb.ArrowLeft, 3)+"l ")
 	guest.run("await until(() => /^Press Ready/.test($('live').textContent))", nil)
-	var before float64
-	guest.run("return dot('Grace')", &before)
-	moved := fmt.Sprintf("Math.abs(dot('Grace') - %v)", before)
-	host.run("await until(() => "+moved+" < 1)", nil) // it has Grace's position
-	guest.run(fmt.Sprintf("globalThis.code = %v < 50 ? 'KeyD' : 'ArrowLeft'", before), nil)
-	hold := func(what string) {
-		guest.run(fmt.Sprintf("$('field').dispatchEvent(new KeyboardEvent(%q, { code }))", what), nil)
-	}
-	hold("keydown")
-	host.run("await until(() => "+moved+" > 3)", nil)
-	hold("keyup")
+	guest.run(`
+		const edges = [["--x", 4.4], ["--x", 95.6], ["--y", 6.29], ["--y", 93.71]];
+		for (const [i, code] of ["KeyA", "KeyD", "KeyW", "KeyS", "ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown"].entries()) {
+			const [of, edge] = edges[i % 4];
+			$("field").dispatchEvent(new KeyboardEvent("keydown", { code }));
+			await until(() => Math.abs(dot("Grace", of) - edge) < 0.02);
+			$("field").dispatchEvent(new KeyboardEvent("keyup", { code }));
+		}`, nil)
+	host.run("await until(() => dot('Grace') > 95 && dot('Grace', '--y') > 93)", nil)
 	guest.reach(t, "element.id === 'say'")
 	guest.keys(t, "Hello"+kb.Enter)
 	host.run("await shows('log', 'Grace Hello')", nil)

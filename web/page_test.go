@@ -158,6 +158,10 @@ func TestPageLooks(t *testing.T) {
 	guest.run("fill('say', 'Catch me if you can!'); await press('Send')", nil)
 	third.run("await shows('log', 'Catch me'); fill('say', 'Watch out, Grace'); await press('Send')", nil)
 	guest.run("await shows('log', 'Watch out')", nil)
+	for _, tab := range []*tab{host, guest, third} {
+		tab.run("await press('Ready')", nil)
+	}
+	guest.run(chase+"await phase('play'); goTo($('key')); await shows('goal', 'You have the key')", nil)
 	look(guest, "playing")
 	host.run("$('messages').querySelectorAll('summary')[1].click()", nil)
 	look(host, "playing-host")

@@ -61,9 +61,9 @@ export function watchHost({ lobby, people, over }) {
     const wrong = people.trouble(lobby.hostPeerId);
     $("away").hidden = over.aborted || !host || !["away", "lost"].includes(wrong);
     const name = people.name(lobby.hostPeerId);
-    const next = lobby.info.onHostLeave === "migrate" ? "another player becomes the host" : "the game ends";
-    write($("away-text"), wrong === "away" ? `${name}, the host, has no line to Bellhop. You play on; if that lasts, ${next}.`
-      : host?.away ? `${name}, the host, is away. The game waits; if ${name} stays away, ${next}.`
+    const next = `If that lasts, ${lobby.info.onHostLeave === "migrate" ? "another player takes over" : "the game ends"}.`;
+    write($("away-text"), wrong === "away" ? `${name}, the host, has no line to Bellhop. You play on. ${next}`
+      : host?.away ? `${name}, the host, is away, and the game waits. ${next}`
         : `The connection with ${name}, the host, is lost. The game waits for a new one.`);
     write($("away-left"), host?.away && until > Date.now() ? `${Math.ceil((until - Date.now()) / 1000)} s` : "");
   };
