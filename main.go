@@ -24,6 +24,8 @@
 //	AUTH_AUDIENCE      the aud that tokens must name, if any
 //	TURN_SECRET        the static-auth-secret of those TURN servers, if the
 //	                   array has no credentials
+//	METRICS            the stack's name in CloudWatch's metrics, which are lines
+//	                   of the log; if empty, nothing is counted
 //	DYNAMODB_ENDPOINT  a DynamoDB on this machine, instead of the region's
 package main
 
@@ -32,6 +34,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"log/slog"
 	"net/url"
 	"os"
 	"strconv"
@@ -43,15 +47,26 @@ import (
 
 	"bellhop/handlers"
 	"bellhop/handlers/identity"
+	"bellhop/handlers/metrics"
 	"bellhop/lobby"
 	"bellhop/store/dynamodb"
 )
 
 func main() {
+	slog.SetDefault(slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{ReplaceAttr: forLambda})))
 	if err := run(os.Getenv); err != nil {
-		fmt.Fprintln(os.Stderr, "bellhop:", err)
+		slog.Error("cannot start", "error", err.Error())
 		os.Exit(1)
 	}
+}
+
+// forLambda names a log line's time as Lambda expects it. Lambda filters JSON
+// by level, and takes a line without a time of that name for INFO.
+func forLambda(groups []string, a slog.Attr) slog.Attr {
+	if len(groups) == 0 && a.Key == slog.TimeKey {
+		a.Key = "timestamp"
+	}
+	return a
 }
 
 func run(getenv func(string) string) error {
@@ -87,6 +102,7 @@ func run(getenv func(string) string) error {
 			return fmt.Errorf("make %s a URL that begins with https:// or http://, or leave it empty; it is %q", name, at)
 		}
 	}
+	count := newCounting(getenv("METRICS"), os.Stdout)
 	config := awsConfig(getenv)
 	post := newCallback(config, getenv("CALLBACK_URL"))
 	h := handlers.New(handlers.Config{
@@ -98,12 +114,35 @@ func run(getenv func(string) string) error {
 		Messages: cmp.Or(float64(messages), handlers.NoMessages),
 
 		LobbyPace: lobby.Pace(pace),
+		Metrics:   count.Set,
 	})
 	lambda.Start(func(ctx context.Context, e awsevents.APIGatewayWebsocketProxyRequest) (awsevents.APIGatewayProxyResponse, error) {
+		defer count.flush()
 		post.learn(e.RequestContext)
 		return h.Handle(ctx, e)
 	})
 	return nil
+}
+
+// counting writes what an invocation counts. A process has one invocation at a
+// time.
+type counting struct{ metrics.EMF }
+
+func newCounting(stack string, to io.Writer) *counting {
+	c := &counting{metrics.EMF{Stack: stack, To: to}}
+	if stack != "" {
+		c.Set = metrics.New()
+	}
+	return c
+}
+
+func (c *counting) flush() {
+	if c.Set == nil {
+		return
+	}
+	if err := c.Flush(time.Now()); err != nil {
+		slog.Error("metrics not written", "error", err.Error())
+	}
 }
 
 // isHTTP reports whether a URL can be requested. A client's URL begins with

@@ -65,6 +65,7 @@ func TestTemplate(t *testing.T) {
 	t.Run("role", s.testRole)
 	t.Run("parameters", s.testParameters)
 	t.Run("table", s.testTable)
+	t.Run("watching", s.testWatching)
 }
 
 func translate(t *testing.T, parameters ...string) (s stack) {
@@ -95,7 +96,7 @@ var properties = []struct{ resource, property, want string }{
 	{"Function", "Role", `{"Fn::GetAtt":["Role","Arn"]}`},
 	{"Function", "Runtime", `"provided.al2023"`},
 	{"Function", "Architectures", `[{"Ref":"Architecture"}]`},
-	{"Function", "LoggingConfig", `{"LogGroup":{"Ref":"FunctionLog"}}`},
+	{"Function", "LoggingConfig", `{"LogFormat":"JSON","LogGroup":{"Ref":"FunctionLog"},"SystemLogLevel":"WARN"}`},
 	{"FunctionLog", "RetentionInDays", `{"Ref":"LogRetentionDays"}`},
 	{"AccessLog", "RetentionInDays", `{"Ref":"LogRetentionDays"}`},
 	{"Lobbies", "BillingMode", `"PAY_PER_REQUEST"`},
@@ -110,7 +111,7 @@ func (s stack) testProperties(t *testing.T) {
 		}
 	}
 	variables := s.Resources["Function"].Properties["Environment"].(map[string]any)["Variables"].(map[string]any)
-	for _, name := range []string{"TABLE", "CALLBACK_URL", "RESUME_GRACE", "MESSAGE_RATE", "LOBBY_PACE", "AUTH", "AUTH_SECRET", "AUTH_JWKS", "AUTH_ISSUER", "AUTH_AUDIENCE", "ICE_SERVERS", "TURN_SECRET", "DYNAMODB_ENDPOINT"} {
+	for _, name := range []string{"TABLE", "CALLBACK_URL", "RESUME_GRACE", "MESSAGE_RATE", "LOBBY_PACE", "METRICS", "AUTH", "AUTH_SECRET", "AUTH_JWKS", "AUTH_ISSUER", "AUTH_AUDIENCE", "ICE_SERVERS", "TURN_SECRET", "DYNAMODB_ENDPOINT"} {
 		if _, ok := variables[name]; !ok {
 			t.Errorf("Function's environment lacks %s: sam local sets only what the template declares", name)
 		}

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"os"
@@ -20,6 +21,7 @@ import (
 
 	"bellhop/gateway/apigateway"
 	"bellhop/gateway/lambda"
+	"bellhop/gateway/programtest"
 	"bellhop/store/dynamodbtest"
 )
 
@@ -62,16 +64,42 @@ func openBuilt(t *testing.T, w *world) home {
 	if err != nil {
 		t.Fatal(err)
 	}
-	function, err := lambda.Open(t.Context(), lambda.Config{File: file, Env: []string{
-		"TABLE=" + h.table, "DYNAMODB_ENDPOINT=" + h.proxy.URL, "CALLBACK_URL=" + h.callback + "/local",
+	log := programtest.NewOutput()
+	function, err := lambda.Open(t.Context(), lambda.Config{File: file, Name: "f", Output: log, Env: []string{
+		"METRICS=bellhop", "TABLE=" + h.table, "DYNAMODB_ENDPOINT=" + h.proxy.URL, "CALLBACK_URL=" + h.callback + "/local",
 		"AWS_REGION=us-east-1", "AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test",
 	}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { function.Close() })
+	t.Cleanup(func() {
+		function.Close()
+		checkFunctionLog(t, log.String())
+	})
 	*invoker = function.Invoke
 	return h
+}
+
+// checkFunctionLog checks that each line is one that CloudWatch can take apart:
+// JSON with a level, and a time or metrics.
+func checkFunctionLog(t *testing.T, log string) {
+	counted := false
+	for line := range strings.Lines(log) {
+		_, text, _ := strings.Cut(line, "] ")
+		var l struct {
+			Level, Msg, Stack string
+			Timestamp         time.Time
+			AWS               struct{ Timestamp int64 } `json:"_aws"`
+		}
+		err := json.Unmarshal([]byte(text), &l)
+		isMetrics := l.AWS.Timestamp > 0 && l.Stack == "bellhop"
+		if counted = counted || isMetrics; err != nil || l.Level == "" || !isMetrics && (l.Msg == "" || l.Timestamp.IsZero()) {
+			t.Errorf("the function logs %s", line)
+		}
+	}
+	if !counted {
+		t.Errorf("the function logs no metrics:\n%s", log)
+	}
 }
 
 // newBuiltHome returns a home whose function finds @connections and DynamoDB at

@@ -113,7 +113,7 @@ func TestBootstrapInit(t *testing.T) {
 	t.Setenv("TABLE", "")
 	p := launch(t, "-bootstrap", compile(t, ".."))
 	err := <-p.ended
-	if err == nil || !strings.Contains(err.Error(), "ended during its init (exit status 1) and said: bellhop: set TABLE") {
+	if err == nil || !strings.Contains(err.Error(), "ended during its init (exit status 1) and said: {") || !strings.Contains(err.Error(), `"error":"set TABLE`) {
 		t.Errorf("the gateway says %v\n%s", err, p.stderr)
 	}
 	if got := p.stdout.String(); got != "" {

@@ -78,7 +78,7 @@ func TestCounts(t *testing.T) {
 			w.Meanwhile = nil
 			w.Lose("guest")
 			w.Say("host", `{"action":"send_ice_candidate","content":{"connection_id":"guest","candidate":""}}`)
-		}, []string{"throttled_total receiver 1", "undelivered_total busy 1", "undelivered_total failed 1", "undelivered_total gone 1"}},
+		}, []string{"faults_total 1", "throttled_total receiver 1", "undelivered_total busy 1", "undelivered_total failed 1", "undelivered_total gone 1"}},
 		{"a flood", func(w *handlerstest.World) {
 			for range 502 {
 				w.Say("stranger", `{"action":"unheard_of"}`)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"bellhop/events"
+	"bellhop/handlers/metrics"
 	"bellhop/lobby"
 	"bellhop/store"
 )
@@ -145,6 +146,7 @@ const busyRetry = time.Second
 // logFault writes the one log line for an internal error. Our errors hold no
 // message content.
 func (h *Handler) logFault(ctx context.Context, conn, reference, action string, err error) {
+	h.Metrics.Count(metrics.Faults)
 	h.Log.LogAttrs(ctx, slog.LevelError, "internal", slog.String("reference", reference),
 		slog.String("connection_id", conn), slog.String("action", action), slog.Any("error", err))
 }

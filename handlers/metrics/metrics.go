@@ -31,6 +31,7 @@ const (
 	LobbiesClosed
 	Guesses
 	Throttled
+	Faults
 	counters
 )
 
@@ -76,6 +77,7 @@ var Families = [counters]Family{
 	Guesses:       {Name: "bellhop_guesses_total", Help: "Wrong lobby ids, passwords and resume tokens."},
 	Throttled: {Name: "bellhop_throttled_total", Help: "Answers of rate_limited, by the limit: of the client, the lobby, the receiver or the store.",
 		Labels: []string{"limit"}, Apart: true, Values: []string{"client", "lobby", "receiver", "store"}},
+	Faults: {Name: "bellhop_faults_total", Help: "Faults of Bellhop's own: each has a line in the log."},
 }
 
 // TimeFamilies describes the timings.
