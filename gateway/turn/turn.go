@@ -72,7 +72,7 @@ type Server struct {
 	secret  []byte
 	policy  *policy
 	turn    *turn.Server
-	udp     *net.UDPConn
+	udp     []*net.UDPConn
 	streams []*streams
 	total   *rate.Limiter
 	stop    context.CancelFunc
@@ -97,8 +97,7 @@ func Start(c Config) (*Server, error) {
 		s.closeSockets()
 		return nil, err
 	}
-	port := s.udp.LocalAddr().(*net.UDPAddr).Port
-	s.policy = newPolicy(c.Addresses, uint16(port), c.Private)
+	s.policy = newPolicy(c.Addresses, uint16(s.Addr().Port), c.Private)
 	generator := &generator{s}
 	config := turn.ServerConfig{
 		Realm: realm, LoggerFactory: quiet{}, AuthHandler: s.authenticate, QuotaHandler: s.hasRoom,
@@ -107,7 +106,9 @@ func Start(c Config) (*Server, error) {
 		// everybody gets IPv4, unless there is none.
 		StrictAddressFamily: c.Addresses[0].Is4(),
 	}
-	config.PacketConnConfigs = []turn.PacketConnConfig{{PacketConn: s.udp, RelayAddressGenerator: generator, PermissionHandler: s.permits}}
+	for _, udp := range s.udp {
+		config.PacketConnConfigs = append(config.PacketConnConfigs, turn.PacketConnConfig{PacketConn: udp, RelayAddressGenerator: generator, PermissionHandler: s.permits})
+	}
 	for _, l := range s.streams {
 		config.ListenerConfigs = append(config.ListenerConfigs, turn.ListenerConfig{Listener: l, RelayAddressGenerator: generator, PermissionHandler: s.permits})
 	}
@@ -150,8 +151,10 @@ func (s *Server) open() (err error) {
 		return err
 	}
 	// Bursts of all players arrive here. The system can give less.
-	s.udp.SetReadBuffer(4 << 20)
-	s.udp.SetWriteBuffer(4 << 20)
+	for _, udp := range s.udp {
+		udp.SetReadBuffer(4 << 20)
+		udp.SetWriteBuffer(4 << 20)
+	}
 	if s.TLS != "" {
 		return s.stream(s.TLS, s.Certificate)
 	}
@@ -160,15 +163,40 @@ func (s *Server) open() (err error) {
 
 // openFirst opens the address of UDP and, if asked for, of TCP.
 func (s *Server) openFirst() error {
-	packets, err := net.ListenPacket("udp", s.Listen)
+	host, port, err := net.SplitHostPort(s.Listen)
 	if err != nil {
-		return fmt.Errorf("cannot listen on %q for STUN and TURN over UDP: %w", s.Listen, err)
+		return err
 	}
-	s.udp = packets.(*net.UDPConn)
+	for _, at := range s.hosts(host) {
+		packets, err := net.ListenPacket("udp", net.JoinHostPort(at, port))
+		if err != nil {
+			return fmt.Errorf("cannot listen on %q for STUN and TURN over UDP: %w", s.Listen, err)
+		}
+		s.udp = append(s.udp, packets.(*net.UDPConn))
+		port = fmt.Sprint(s.Addr().Port)
+	}
 	if !s.TCP {
 		return nil
 	}
-	return s.stream(s.udp.LocalAddr().String(), nil)
+	return s.stream(net.JoinHostPort(host, port), nil)
+}
+
+// hosts returns where to listen for UDP. A socket for all addresses answers
+// from whichever is nearest to a client, and routers drop what comes from
+// another address than was asked. So each of the machine's own has a socket.
+func (s *Server) hosts(host string) (hosts []string) {
+	ip, err := netip.ParseAddr(host)
+	if host == "" || err == nil && ip.IsUnspecified() {
+		for _, ip := range s.Addresses {
+			if IsOwn(ip) {
+				hosts = append(hosts, ip.String())
+			}
+		}
+	}
+	if len(hosts) == 0 {
+		return []string{host}
+	}
+	return hosts
 }
 
 func (s *Server) stream(address string, secure *tls.Config) error {
@@ -181,12 +209,13 @@ func (s *Server) stream(address string, secure *tls.Config) error {
 }
 
 func (s *Server) closeSockets() {
-	if s.udp != nil {
-		s.udp.Close()
+	for _, udp := range s.udp {
+		udp.Close()
 	}
 	for _, l := range s.streams {
 		l.Close()
 	}
+	s.udp, s.streams = nil, nil
 }
 
 // Close ends the server and everything that it relays.
@@ -203,7 +232,7 @@ func (s *Server) Close() error {
 }
 
 // Addr returns the address of UDP.
-func (s *Server) Addr() *net.UDPAddr { return s.udp.LocalAddr().(*net.UDPAddr) }
+func (s *Server) Addr() *net.UDPAddr { return s.udp[0].LocalAddr().(*net.UDPAddr) }
 
 // limiter returns a limiter of bytes a second that allows a second's worth in a
 // burst. 0 sets no limit.

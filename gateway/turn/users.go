@@ -3,6 +3,7 @@ package turn
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"slices"
 	"strings"
@@ -55,8 +56,7 @@ func (s *Server) Mint(_ context.Context, p handlers.Player) ([]events.ICEServer,
 
 // urls returns the addresses of the server for one scheme.
 func (s *Server) urls(scheme string) []string {
-	_, port, _ := net.SplitHostPort(s.udp.LocalAddr().String())
-	first := scheme + ":" + net.JoinHostPort(s.Host, port)
+	first := scheme + ":" + net.JoinHostPort(s.Host, fmt.Sprint(s.Addr().Port))
 	if scheme == "stun" {
 		return []string{first}
 	}
