@@ -35,7 +35,10 @@ const patience = 3 * time.Minute
 // engineFolder has the web engine, which `make tools` fetches.
 const engineFolder = "../.cache/godot/package/godot"
 
-var only = flag.String("only", "", "the tests of TestAddon to run, with commas between; default all")
+var (
+	only  = flag.String("only", "", "the tests of TestAddon to run, with commas between; default all")
+	joins = flag.Int("joins", 3, "the joins that the test speed measures")
+)
 
 var chromium = browser.Chromium{Options: append([]chromedp.ExecAllocatorOption{
 	chromedp.Flag("use-gl", "angle"), chromedp.Flag("use-angle", "swiftshader"),
@@ -58,7 +61,7 @@ func addonTests(t *testing.T) (names []string) {
 		t.Fatal(err)
 	}
 	for _, file := range files {
-		if name := strings.TrimSuffix(filepath.Base(file), ".gd"); name != "kit" && name != "runner" {
+		if name := strings.TrimSuffix(filepath.Base(file), ".gd"); name != "kit" && name != "runner" && name != "demo" {
 			names = append(names, name)
 		}
 	}
@@ -69,7 +72,7 @@ func addonTests(t *testing.T) (names []string) {
 // with players and a server of its own.
 func TestAddon(t *testing.T) {
 	names := addonTests(t)
-	g := openGame(t, packTests(t), "tests="+strings.Join(names, ","))
+	g := openGame(t, packTests(t), "tests="+strings.Join(names, ","), fmt.Sprint("joins=", *joins))
 	for _, name := range names {
 		t.Run(name, func(t *testing.T) {
 			if line := g.find(t, "TEST (?:PASS|FAIL) "+name+`\b.*`); strings.HasPrefix(line, "TEST FAIL") {
@@ -136,6 +139,7 @@ type game struct {
 	*output
 	ctx    context.Context
 	worlds sync.Map // by the test's name
+	size   string   // if it is drawn
 }
 
 // openGame runs a pack until the test ends. Its errors fail the test.
@@ -187,6 +191,12 @@ func (g *game) do(t *testing.T, test, what string) string {
 		return "no server"
 	}
 	w := found.(*world)
+	if screen, ok := strings.CutPrefix(what, "shot-"); ok {
+		return g.shoot(test + "-" + screen)
+	}
+	if what, ok := strings.CutPrefix(what, "page-"); ok {
+		return w.page(t, what)
+	}
 	switch what {
 	case "restart":
 		w.restart()
@@ -214,6 +224,8 @@ type world struct {
 	bellhop *server.Server
 	open    map[net.Conn]bool
 	down    bool // whether nobody gets in
+
+	tab context.Context // of a page with bellhop.js
 }
 
 func newWorld(t *testing.T) *world {

@@ -1,7 +1,7 @@
 extends Node
 ## What each test has: players with a multiplayer of their own, checks, and the server that Go runs for it.
 
-const PATIENCE: float = 25.0
+const PATIENCE: float = 20.0
 
 var faults: PackedStringArray = []
 var url: String = ""
@@ -60,6 +60,7 @@ func player(title: String) -> Player:
 func check(ok: bool, what: String) -> bool:
 	if not ok:
 		faults.append(what)
+		print("%s: %s" % [name, what])
 	return ok
 
 

@@ -68,6 +68,7 @@ var messages: int:
 
 var _socket: _Socket
 var _next: _Socket # takes over from _socket
+var _goal: String = "" # that _socket connects to
 var _token: String = "" # of the place in the lobby
 var _saved: _Saved
 var _messages: int = 0
@@ -161,15 +162,15 @@ func list_lobbies(filter: Dictionary = {}, limit: int = 20) -> Array[Dictionary]
 ## Leaves the lobby, or gives up the call that is about to enter one. Returns when Bellhop knows.
 func leave() -> bool:
 	var was_in: BellhopLobby = lobby
-	if _is_entering:
-		_was_cancelled = true
-		if _entry != null:
-			_entry.fail("closed", "leave() was called before the answer came.")
-	if was_in == null and not _is_entering:
+	var asked: _Call = _entry
+	_was_cancelled = _is_entering
+	if was_in == null and asked == null:
 		return true
 	_leaving = _request("leave_lobby")
 	if was_in != null:
 		was_in._end("left")
+	if asked != null:
+		asked.fail("closed", "leave() was called before the answer came.")
 	if not await _leaving.wait() and _leaving.error["code"] != "not_in_lobby":
 		return _fail(str(_leaving.error["code"]), str(_leaving.error["message"]))
 	return true
@@ -342,6 +343,11 @@ static func _has_webrtc() -> bool:
 ## Connects unless connected, and returns whether that worked.
 func _connect() -> bool:
 	last_error = {}
+	var goal: String = "%s %s" % [url, _options().full_game()]
+	if _socket != null and _goal != goal and lobby == null:
+		_socket.close()
+		_socket = null
+	_goal = goal
 	if _socket != null and _socket.is_open:
 		return true
 	if _socket == null:

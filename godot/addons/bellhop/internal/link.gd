@@ -16,6 +16,7 @@ signal raw_received(data: Variant)
 signal signalled(action: String, content: Dictionary)
 
 const FIRST_CANDIDATES := 0.025 ## Seconds that a description waits for candidates without servers.
+const PATIENCE := 0.25 ## Seconds more that it waits for the first one: a busy device finds it late.
 const BATCH := 0.1 ## Seconds of other candidates, and of a description with servers.
 const MAX_BATCH := 64
 const MAX_HELD := 256
@@ -140,7 +141,7 @@ func poll(now: float) -> void:
 		connection.poll()
 		_poll_raw()
 		_poll_state(now)
-	if now >= _send_at or (_send_at < INF and _found_any and _is_gathered()):
+	if (now >= _send_at and _found_any) or now >= _send_at + PATIENCE or (_send_at < INF and _found_any and _is_gathered()):
 		_send_description()
 	if now >= _flush_at:
 		_flush()
