@@ -46,7 +46,7 @@ func leavePage(t *testing.T, host, guest *tab, _ *line) {
 	t.Log("the browser shows the page ", shown)
 	if _, chromium := guest.driver.(chromiumTab); chromium && shown == "again" {
 		t.Error("the page was not kept")
-	} else if shown == "again" { // Firefox keeps none that had a connection
+	} else if shown == "again" { // Firefox decides before pagehide, and keeps no page with an open connection
 		guest.start()
 		guest.enter("bellhop.restore()")
 	}
