@@ -15,7 +15,7 @@
 //	                   0 is no limit
 //	ICE_SERVERS        STUN and TURN servers for clients: URLs with commas
 //	                   between them, or JSON (an array as browsers take
-//	                   it, or a provider's whole answer)
+//	                   it, or a provider's whole answer), or none
 //	AUTH               whether clients say who they are by a token: off,
 //	                   optional or required; off if empty
 //	AUTH_SECRET        the secret with which tokens are signed, or
