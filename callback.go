@@ -53,7 +53,7 @@ func (c *callback) open(url string) {
 // learn takes the address of the API from an event. One function serves one
 // stage, so the first event is as good as any.
 func (c *callback) learn(rc awsevents.APIGatewayWebsocketProxyRequestContext) {
-	if c.client.Load() == nil {
+	if c.client.Load() == nil && rc.DomainName != "" {
 		c.open("https://" + rc.DomainName + "/" + rc.Stage)
 	}
 }

@@ -8,6 +8,10 @@
 //	                   domain with another path, or of a local gateway
 //	RESUME_GRACE       how long a dropped client's slot is held, in
 //	                   seconds; 60 if empty
+//	RESUME_SCHEDULE    on lets EventBridge Scheduler end the grace of each
+//	                   dropped client; off if empty
+//	SCHEDULE_ROLE      the role by which it calls the function, and
+//	SCHEDULE_GROUP     the group of its schedules
 //	MESSAGE_RATE       how many messages a second a client can keep sending to
 //	                   others; 10 if empty, and 0 turns them off
 //	LOBBY_PACE         how many notices a second the changes of a lobby, and
@@ -104,9 +108,16 @@ func run(getenv func(string) string) error {
 	}
 	count := newCounting(getenv("METRICS"), os.Stdout)
 	config := awsConfig(getenv)
-	post := newCallback(config, getenv("CALLBACK_URL"))
-	h := handlers.New(handlers.Config{
-		Store:    dynamodb.New(config, getenv("DYNAMODB_ENDPOINT"), table, time.Now),
+	later, err := newSchedule(config, getenv)
+	if err != nil {
+		return err
+	}
+	post, db := newCallback(config, getenv("CALLBACK_URL")), dynamodb.New(config, getenv("DYNAMODB_ENDPOINT"), table, time.Now)
+	if getenv("AWS_LAMBDA_INITIALIZATION_TYPE") != "" { // only Lambda itself sets it
+		go db.Dial(context.Background())
+	}
+	c := handlers.Config{
+		Store:    db,
 		Poster:   post,
 		Grace:    time.Duration(grace) * time.Second,
 		ICE:      ice,
@@ -115,7 +126,11 @@ func run(getenv func(string) string) error {
 
 		LobbyPace: lobby.Pace(pace),
 		Metrics:   count.Set,
-	})
+	}
+	if later != nil {
+		c.ExpireAt = later.expire
+	}
+	h := handlers.New(c)
 	lambda.Start(func(ctx context.Context, e awsevents.APIGatewayWebsocketProxyRequest) (awsevents.APIGatewayProxyResponse, error) {
 		defer count.flush()
 		post.learn(e.RequestContext)

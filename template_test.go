@@ -111,7 +111,7 @@ func (s stack) testProperties(t *testing.T) {
 		}
 	}
 	variables := s.Resources["Function"].Properties["Environment"].(map[string]any)["Variables"].(map[string]any)
-	for _, name := range []string{"TABLE", "CALLBACK_URL", "RESUME_GRACE", "MESSAGE_RATE", "LOBBY_PACE", "METRICS", "AUTH", "AUTH_SECRET", "AUTH_JWKS", "AUTH_ISSUER", "AUTH_AUDIENCE", "ICE_SERVERS", "TURN_SECRET", "DYNAMODB_ENDPOINT"} {
+	for _, name := range []string{"TABLE", "CALLBACK_URL", "RESUME_GRACE", "RESUME_SCHEDULE", "SCHEDULE_ROLE", "SCHEDULE_GROUP", "MESSAGE_RATE", "LOBBY_PACE", "METRICS", "AUTH", "AUTH_SECRET", "AUTH_JWKS", "AUTH_ISSUER", "AUTH_AUDIENCE", "ICE_SERVERS", "TURN_SECRET", "DYNAMODB_ENDPOINT"} {
 		if _, ok := variables[name]; !ok {
 			t.Errorf("Function's environment lacks %s: sam local sets only what the template declares", name)
 		}
@@ -171,25 +171,39 @@ func (s stack) testRole(t *testing.T) {
 	if role["ManagedPolicyArns"] != nil || len(s.ofType("AWS::IAM::Policy"))+len(s.ofType("AWS::IAM::ManagedPolicy")) > 0 {
 		t.Error("policies elsewhere than in Role")
 	}
-	var policies []struct {
-		PolicyDocument struct{ Statement []map[string]any }
-	}
-	json.Unmarshal([]byte(asJSON(role["Policies"])), &policies)
-	allowed := map[string]string{}
-	for _, p := range policies {
-		for _, statement := range p.PolicyDocument.Statement {
-			actions, several := statement["Action"].([]any)
-			if !several {
-				actions = []any{statement["Action"]}
-			}
-			for _, action := range actions {
-				allowed[fmt.Sprint(action)] += asJSON(statement["Resource"])
-			}
-		}
-	}
-	if diff := cmp.Diff(called(), allowed); diff != "" {
+	policies := role["Policies"].([]any)
+	if diff := cmp.Diff(called(), allowedBy(policies[0])); diff != "" || len(policies) != 2 {
 		t.Errorf("what the role allows, and on what (-called +allowed):\n%s", diff)
 	}
+	ifSchedules := policies[1].(map[string]any)["Fn::If"].([]any)
+	if diff := cmp.Diff(forSchedules, allowedBy(ifSchedules[1])); diff != "" || ifSchedules[0] != "Schedules" {
+		t.Errorf("what the role allows for schedules (-want +got):\n%s", diff)
+	}
+}
+
+// forSchedules is what the role allows besides with ResumeSchedule=on.
+var forSchedules = map[string]string{
+	"scheduler:CreateSchedule": `{"Fn::Sub":"arn:${AWS::Partition}:scheduler:${AWS::Region}:${AWS::AccountId}:schedule/${ScheduleGroup}/*"}`,
+	"iam:PassRole":             `{"Fn::GetAtt":["ScheduleRole","Arn"]}`,
+}
+
+// allowedBy returns the actions that a policy allows, each with its resource.
+func allowedBy(policy any) map[string]string {
+	var p struct {
+		PolicyDocument struct{ Statement []map[string]any }
+	}
+	json.Unmarshal([]byte(asJSON(policy)), &p)
+	allowed := map[string]string{}
+	for _, statement := range p.PolicyDocument.Statement {
+		actions, several := statement["Action"].([]any)
+		if !several {
+			actions = []any{statement["Action"]}
+		}
+		for _, action := range actions {
+			allowed[fmt.Sprint(action)] += asJSON(statement["Resource"])
+		}
+	}
+	return allowed
 }
 
 // testTable checks that the deployed table has the keys and indexes of the

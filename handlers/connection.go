@@ -3,6 +3,7 @@ package handlers
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"time"
 
 	awsevents "github.com/aws/aws-lambda-go/events"
@@ -95,19 +96,32 @@ func (h *Handler) drop(ctx context.Context, key lobby.Key, conn string) (until t
 	if err != nil {
 		return until, err
 	}
-	return h.expireLater(key, l, conn), nil
+	return h.expireLater(ctx, key, l, conn), nil
 }
 
 // expireLater schedules a look at the lobby for the end of the grace of conn,
 // which has just dropped. It returns that time, or the zero time if there is no
 // grace.
-func (h *Handler) expireLater(key lobby.Key, l *lobby.Lobby, conn string) (until time.Time) {
+func (h *Handler) expireLater(ctx context.Context, key lobby.Key, l *lobby.Lobby, conn string) (until time.Time) {
 	m, _ := l.Member(conn)
 	if m.Away() && h.Later != nil {
 		h.Later(m.AwayUntil.Sub(h.Now()), func() {
 			defer h.contain(context.Background())
 			h.read(context.Background(), key)
 		})
+	} else if m.Away() && h.ExpireAt != nil {
+		if err := h.ExpireAt(ctx, key, m.AwayUntil); err != nil {
+			h.Log.LogAttrs(ctx, slog.LevelWarn, "grace not scheduled", slog.String("connection_id", conn), slog.Any("error", err))
+		}
 	}
 	return m.AwayUntil
+}
+
+// expire ends the graces of a lobby, whose key is the event's body.
+func (h *Handler) expire(ctx context.Context, a incoming) awsevents.APIGatewayProxyResponse {
+	if _, err := h.read(ctx, lobby.Key(a.body)); err != nil && !errors.Is(err, store.ErrNotFound) {
+		h.logFault(ctx, a.conn, a.reference, ExpireRoute, err)
+		return status(500)
+	}
+	return status(200)
 }

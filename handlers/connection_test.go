@@ -1,12 +1,18 @@
 package handlers_test
 
 import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"bellhop/handlers"
 	"bellhop/handlers/handlerstest"
+	"bellhop/lobby"
 	"bellhop/store"
 	"bellhop/store/dynamodbtest"
 )
@@ -54,5 +60,42 @@ func TestGoneAreForgotten(t *testing.T) {
 	w.Drop("ann")
 	if n := w.Remembered(); n != 0 {
 		t.Errorf("%d clients outlive their connections", n)
+	}
+}
+
+// TestScheduledGrace checks that a drop asks for an event at the end of the
+// grace, and that this event alone ends it. A failure leaves one line.
+func TestScheduledGrace(t *testing.T) {
+	w := handlerstest.New()
+	var key lobby.Key
+	var ends time.Time
+	var fails error
+	w.Config.ExpireAt = func(_ context.Context, k lobby.Key, at time.Time) error {
+		key, ends = k, at
+		return fails
+	}
+	w.Restart()
+	openFox(t, w)
+	w.Drop("guest")
+	if want := w.Clock.Now().Add(time.Minute); !ends.Equal(want) {
+		t.Fatalf("the grace is to end at %v, want %v", ends, want)
+	}
+	w.Heard()
+	for _, want := range []string{"[]", "[peer_left]"} { // a second too early, and at the end
+		w.Clock.Move(59 * time.Second)
+		if status := w.Invoke("", handlers.ExpireRoute, string(key), "", nil); status != 200 {
+			t.Errorf("status %d", status)
+		}
+		if heard := fmt.Sprint(brief(w.Heard())["host"]); heard != want {
+			t.Errorf("the host hears %s, want %s", heard, want)
+		}
+	}
+	if w.Invoke("", handlers.ExpireRoute, "default#none", "", nil) != 200 {
+		t.Error("a lobby that is gone is a failure")
+	}
+	fails = errors.New("not now")
+	w.Drop("host")
+	if lines := w.Logged(); len(lines) != 1 || !strings.Contains(lines[0], "grace not scheduled") {
+		t.Errorf("the log says %q", lines)
 	}
 }

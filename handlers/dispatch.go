@@ -33,7 +33,12 @@ var routes = map[string]func(*Handler, context.Context, incoming) awsevents.APIG
 	"$connect":    (*Handler).connect,
 	"$disconnect": (*Handler).disconnect,
 	"$default":    (*Handler).message,
+	ExpireRoute:   (*Handler).expire,
 }
+
+// ExpireRoute is the route key of an event that Config.ExpireAt makes. No API
+// has such a route, so no client can send one.
+const ExpireRoute = "$expire"
 
 // actions is keyed by a message's "action"; the last rows are the original
 // dialect's names. To add one, see "Add an action" in docs/design.md.

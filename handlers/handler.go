@@ -48,6 +48,9 @@ type Config struct {
 	// connection on time. nil means that the next reader of the lobby ends it, as
 	// on AWS, where nothing runs between two messages.
 	Later func(d time.Duration, f func())
+	// ExpireAt, where there is no Later, lets an event with ExpireRoute and the
+	// key as its body come at about a time. nil does not.
+	ExpireAt func(ctx context.Context, key lobby.Key, at time.Time) error
 	// After returns a channel that receives after d; default time.After.
 	After func(d time.Duration) <-chan time.Time
 	// Identity verifies the tokens of clients; nil ignores them.

@@ -229,7 +229,7 @@ func (h *Handler) hostGone(ctx context.Context, key lobby.Key, host lobby.Member
 		return l.Disconnect(host.Conn, h.Now().Add(h.Grace).UTC())
 	})
 	if err == nil {
-		h.expireLater(key, l, host.Conn)
+		h.expireLater(ctx, key, l, host.Conn)
 	}
 	if err == nil && out {
 		err = lobby.ErrHostAway

@@ -5,8 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"math/rand/v2"
+	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -33,6 +35,7 @@ import (
 // succeeded before (see update).
 type Store struct {
 	client *dynamodb.Client
+	http   aws.HTTPClient
 	table  string
 	now    func() time.Time
 }
@@ -53,7 +56,28 @@ func New(c aws.Config, endpoint, table string, now func() time.Time) *Store {
 			o.BaseEndpoint = &endpoint
 		}
 	})
-	return &Store{client: client, table: table, now: now}
+	return &Store{client: client, http: c.HTTPClient, table: table, now: now}
+}
+
+// Dial opens a connection to DynamoDB ahead of the first call, for which the
+// TLS handshake is then done. DynamoDB answers its request, /ping, for free.
+// A failure does no harm.
+func (d *Store) Dial(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, attemptTime)
+	defer cancel()
+	o := d.client.Options()
+	at, err := o.EndpointResolverV2.ResolveEndpoint(ctx, dynamodb.EndpointParameters{Region: &o.Region, Endpoint: o.BaseEndpoint})
+	if err != nil {
+		return
+	}
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, at.URI.JoinPath("ping").String(), nil)
+	if err != nil {
+		return
+	}
+	if answer, err := d.http.Do(r); err == nil {
+		io.Copy(io.Discard, answer.Body) // or the connection is not used again
+		answer.Body.Close()
+	}
 }
 
 // isFree is the condition that a key has no item, or one that has expired by
