@@ -148,6 +148,7 @@ validate test-sam: export AWS_DEFAULT_REGION ?= us-east-1
 
 validate: .cache/sam/bin/sam ## template.yaml, as it stands and as CloudFormation gets to see it
 	.cache/sam/bin/sam validate --lint
+	.cache/sam/bin/cfn-lint sam/github.yaml
 	.cache/sam/bin/python sam/translate.py AccessLogs=on ResumeSchedule=on >.cache/translated.json && .cache/sam/bin/cfn-lint .cache/translated.json
 
 test-sam: tools .cache/sam/bin/sam ## the deployed binary in sam local, in front of it the gateway; needs Docker, or root

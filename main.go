@@ -74,8 +74,7 @@ func forLambda(groups []string, a slog.Attr) slog.Attr {
 }
 
 func run(getenv func(string) string) error {
-	table := getenv("TABLE")
-	if table == "" {
+	if getenv("TABLE") == "" {
 		return errors.New("set TABLE to the name of the DynamoDB table; template.yaml makes one, and sets it")
 	}
 	grace, err := strconv.Atoi(cmp.Or(getenv("RESUME_GRACE"), "60"))
@@ -108,16 +107,13 @@ func run(getenv func(string) string) error {
 	}
 	count := newCounting(getenv("METRICS"), os.Stdout)
 	config := awsConfig(getenv)
-	later, err := newSchedule(config, getenv)
+	later, err := expiry(config, getenv)
 	if err != nil {
 		return err
 	}
-	post, db := newCallback(config, getenv("CALLBACK_URL")), dynamodb.New(config, getenv("DYNAMODB_ENDPOINT"), table, time.Now)
-	if getenv("AWS_LAMBDA_INITIALIZATION_TYPE") != "" { // only Lambda itself sets it
-		go db.Dial(context.Background())
-	}
-	c := handlers.Config{
-		Store:    db,
+	post := newCallback(config, getenv("CALLBACK_URL"))
+	h := handlers.New(handlers.Config{
+		Store:    openStore(config, getenv),
 		Poster:   post,
 		Grace:    time.Duration(grace) * time.Second,
 		ICE:      ice,
@@ -126,11 +122,8 @@ func run(getenv func(string) string) error {
 
 		LobbyPace: lobby.Pace(pace),
 		Metrics:   count.Set,
-	}
-	if later != nil {
-		c.ExpireAt = later.expire
-	}
-	h := handlers.New(c)
+		ExpireAt:  later,
+	})
 	lambda.Start(func(ctx context.Context, e awsevents.APIGatewayWebsocketProxyRequest) (awsevents.APIGatewayProxyResponse, error) {
 		defer count.flush()
 		post.learn(e.RequestContext)
@@ -158,6 +151,16 @@ func (c *counting) flush() {
 	if err := c.Flush(time.Now()); err != nil {
 		slog.Error("metrics not written", "error", err.Error())
 	}
+}
+
+// openStore returns the Store in TABLE. Where Lambda initialises the
+// function, it dials while the function has a whole CPU, and the start goes on.
+func openStore(config aws.Config, getenv func(string) string) *dynamodb.Store {
+	d := dynamodb.New(config, getenv("DYNAMODB_ENDPOINT"), getenv("TABLE"), time.Now)
+	if getenv("AWS_LAMBDA_INITIALIZATION_TYPE") != "" {
+		go d.Dial(context.Background())
+	}
+	return d
 }
 
 // isHTTP reports whether a URL can be requested. A client's URL begins with

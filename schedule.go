@@ -64,6 +64,15 @@ func newSchedule(config aws.Config, getenv func(string) string) (*schedule, erro
 	}, nil
 }
 
+// expiry returns the function's handlers.Config.ExpireAt, nil if it is off.
+func expiry(config aws.Config, getenv func(string) string) (func(context.Context, lobby.Key, time.Time) error, error) {
+	s, err := newSchedule(config, getenv)
+	if s == nil || err != nil {
+		return nil, err
+	}
+	return s.expire, nil
+}
+
 // expire implements handlers.Config.ExpireAt. The invocation's own function is
 // called.
 func (s *schedule) expire(ctx context.Context, key lobby.Key, at time.Time) error {
