@@ -53,6 +53,8 @@ export interface PeerOptions {
   player?: object;
   /** STUN and TURN servers, in addition to Bellhop's. */
   iceServers?: RTCIceServer[];
+  /** Hides this player's addresses from the others: everything goes through a TURN server, and without one nothing does. */
+  relayOnly?: boolean;
   /** Other options for RTCPeerConnection, for example iceTransportPolicy. */
   rtc?: RTCConfiguration;
   /** The side that offers in a star until its host changes. Default "joiner". The other side offers after 4 seconds. */

@@ -16,7 +16,7 @@
 
 import { BellhopError, MINUTE, SECOND, asError, backoff, fire, withTimeout } from "./common.js";
 import { ENTER, Entrance } from "./entrance.js";
-import { checkOptions } from "./ice.js";
+import { checkOptions, withRelays } from "./ice.js";
 import { ENTERING, HOST_WAIT_MS, LONGEST_HOST_WAIT_MS, Line, REPEATABLE, unreachableError } from "./line.js";
 import { Lobby } from "./lobby.js";
 import { Pauses, RenewalPacer } from "./pace.js";
@@ -340,7 +340,7 @@ export class Bellhop extends Entrance {
 
   /** @param {string} action @param {object} content @param {types.PeerOptions & {signal?: AbortSignal}} options @param {string} [token] of a resume */
   async [ENTER](action, content, options, token) {
-    const all = { ...this.#options, ...options };
+    const all = withRelays({ ...this.#options, ...options });
     checkOptions(all);
     this.#entriesPending++;
     try {

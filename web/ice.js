@@ -7,6 +7,11 @@
 
 import { BellhopError, HOUR, MINUTE, SECOND } from "./common.js";
 
+/** Returns options that let no other player see this one's addresses, if they ask for that. @template {types.PeerOptions} T @param {T} options @returns {T} */
+export function withRelays(options) {
+  return options.relayOnly ? { ...options, rtc: { ...options.rtc, iceTransportPolicy: "relay" } } : options;
+}
+
 /**
  * Throws a BellhopError unless a game's options allow connections. The check comes before the first request: a player
  * without connections would be a ghost to the others.
