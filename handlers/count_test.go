@@ -79,6 +79,11 @@ func TestCounts(t *testing.T) {
 			w.Lose("guest")
 			w.Say("host", `{"action":"send_ice_candidate","content":{"connection_id":"guest","candidate":""}}`)
 		}, []string{"faults_total 1", "throttled_total receiver 1", "undelivered_total busy 1", "undelivered_total failed 1", "undelivered_total gone 1"}},
+		{"a lobby that changes too often", func(w *handlerstest.World) {
+			for range 7 {
+				w.Say("host", `{"action":"update_lobby","content":{"locked":true}}`)
+			}
+		}, []string{"throttled_total lobby 2"}},
 		{"a flood", func(w *handlerstest.World) {
 			for range 502 {
 				w.Say("stranger", `{"action":"unheard_of"}`)

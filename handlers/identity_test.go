@@ -23,6 +23,11 @@ const signingSecret = "0123456789abcdef0123456789abcdef"
 
 func newOnline(t *testing.T) online {
 	w := online{handlerstest.New(), map[string]string{}}
+	t.Cleanup(func() {
+		if log := w.Log.String(); strings.Contains(log, "eyJ") || strings.Contains(log, "account") {
+			t.Errorf("the log has a token, or an account:\n%s", log)
+		}
+	})
 	var err error
 	w.Config.Identity, err = identity.New(identity.Config{Mode: "optional", Secret: signingSecret, Now: w.Clock.Now})
 	if err != nil {

@@ -69,7 +69,7 @@ func (h *Handler) paced(req *action, allowed func(*lobby.Lobby) time.Duration, r
 func lobbyTooFast(wait time.Duration) error {
 	e := tooFast(wait)
 	e.Message = "Too much happens in this lobby for now; try this again after retry_after_ms milliseconds."
-	return e
+	return errors.Join(e, lobby.ErrTooOften)
 }
 
 // A limiter is a bucket of actions. Call fill before anything else.
