@@ -99,7 +99,7 @@ func deploy(t *testing.T, a *emulatedAWS) string {
 	code := template.Resources.Function.Properties.Code
 	a.run(t, "s3api", "create-bucket", "--bucket", code.S3Bucket)
 	a.run(t, "s3api", "put-object", "--bucket", code.S3Bucket, "--key", code.S3Key, "--body", zipFunction(t))
-	a.run(t, "cloudformation", "deploy", "--stack-name", "bellhop", "--template-file", file,
+	a.run(t, "cloudformation", "deploy", "--stack-name", "bellhop", "--template-file", file, "--s3-bucket", code.S3Bucket,
 		"--capabilities", "CAPABILITY_IAM", "--parameter-overrides", "Architecture="+architecture, "Metrics=off") // the emulator's alarms calculate nothing
 	return a.run(t, "cloudformation", "describe-stacks", "--stack-name", "bellhop", "--output", "text",
 		"--query", "Stacks[0].Outputs[?OutputKey=='Url'].OutputValue")
