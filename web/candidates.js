@@ -69,6 +69,9 @@ export class Candidates {
   }
 }
 
+/** The error code of a STUN or TURN server that has not answered (https://www.w3.org/TR/webrtc/#rtcpeerconnectioniceerrorevent). */
+const UNREACHABLE = 701;
+
 /** @param {RTCSessionDescription | null} [description] */
 function hasCandidates(description) {
   return /^a=candidate/m.test(description?.sdp ?? "");
@@ -134,6 +137,14 @@ export function explainFailure(pc, refusals, away) {
     return `This browser has no address to be reached at (no candidates)${iceTransportPolicy === "relay" ? why : ""}.`;
   }
   if (!hasCandidates(pc.remoteDescription)) return "The other player's browser has no address to be reached at (no candidates).";
+  if (!iceServers.length) {
+    const missing = "this server names no STUN server, which players behind routers need, and no TURN server";
+    return `There is no direct way between the two networks: ${missing}.`;
+  }
+  if (!/ typ (srflx|relay)/.test(pc.localDescription?.sdp ?? "") && refusals.some(({ errorCode }) => errorCode === UNREACHABLE)) {
+    const all = iceServers.flatMap(({ urls }) => urls).join(", ");
+    return `This browser has reached none of ${all}: its network may block UDP${/transport=tcp/.test(all) ? " and TCP to them" : ", and none is over TCP"}.`;
+  }
   return turn
     ? `There is no direct way between the two networks, nor one through ${turn}; it may not be reachable for both.`
     : "There is no direct way between the two networks; a TURN server would be one, and none is configured.";

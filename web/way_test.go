@@ -31,6 +31,32 @@ func TestNoWay(t *testing.T) {
 	}
 }
 
+// TestWhyNoWay checks that the sentence names what is missing.
+func TestWhyNoWay(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t)
+	page := openTab(t, g, "player", g.url())
+	const turn, udp = `[{ urls: ["turn:a.example?transport=tcp"] }]`, `[{ urls: ["stun:a.example"] }]`
+	for _, test := range []struct{ servers, found, codes, want string }{
+		{"[]", "host", "[]", "names no STUN server, which players behind routers need, and no TURN server."},
+		{udp, "srflx", "[]", "a TURN server would be one, and none is configured."},
+		{udp, "host", "[701]", "reached none of stun:a.example: its network may block UDP, and none is over TCP."},
+		{turn, "host", "[701]", "reached none of turn:a.example?transport=tcp: its network may block UDP and TCP to them."},
+		{turn, "host", "[401]", "refused its credentials (401"},
+		{turn, "relay", "[701]", "nor one through turn:a.example?transport=tcp"},
+	} {
+		var why string
+		page.run(`
+			const { explainFailure } = await import("`+g.page()+`/candidates.js");
+			const described = (kind) => ({ sdp: "a=candidate:1 1 udp 1 a 1 typ " + kind });
+			const pc = { getConfiguration: () => ({ iceServers: `+test.servers+` }), localDescription: described("`+test.found+`"), remoteDescription: described("host") };
+			return explainFailure(pc, `+test.codes+`.map((errorCode) => ({ url: "turn:a.example", errorCode, errorText: "Unauthorized" })), false)`, &why)
+		if !strings.Contains(why, test.want) {
+			t.Errorf("with %s, %s and %s it says %q", test.servers, test.found, test.codes, why)
+		}
+	}
+}
+
 // TestNetworkChanges checks that peers find a new path when a player's network
 // changes, and keep their channels.
 func TestNetworkChanges(t *testing.T) {
