@@ -1,0 +1,154 @@
+//go:build unix
+
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// TestRelease makes a release for this machine's platform twice, installs it
+// with npm, and runs it.
+func TestRelease(t *testing.T) {
+	t.Chdir("../..")
+	if _, err := os.Stat(".git"); err != nil {
+		t.Skip("NOT TESTED: a release is made from a git checkout")
+	}
+	only := runtime.GOOS + "/" + runtime.GOARCH
+	first, second := t.TempDir(), t.TempDir()
+	for _, out := range []string{first, second} {
+		if err := run(out, only); err != nil {
+			t.Fatal(err)
+		}
+	}
+	sums, again := read(t, first, "SHA256SUMS"), read(t, second, "SHA256SUMS")
+	if diff := cmp.Diff(sums, again); diff != "" {
+		t.Errorf("the second release differs from the first (-first +second):\n%s", diff)
+	}
+	t.Run("server", func(t *testing.T) { testServer(t, first) })
+	t.Run("client", func(t *testing.T) { testClient(t, first) })
+}
+
+func read(t *testing.T, elem ...string) string {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join(elem...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
+// install installs the packages of a release that fit a pattern into an empty
+// folder.
+func install(t *testing.T, release, pattern string, more ...string) (dir string) {
+	t.Helper()
+	if _, err := exec.LookPath("npm"); err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatal("npm is missing")
+		}
+		t.Skip("NOT TESTED: the packages for npm; install npm")
+	}
+	tarballs, _ := filepath.Glob(filepath.Join(release, pattern))
+	if len(tarballs) == 0 {
+		t.Fatalf("the release has no %s", pattern)
+	}
+	dir = t.TempDir()
+	command(t, dir, "npm", append(append([]string{"install", "--silent", "--no-audit", "--no-fund", "--prefix", dir}, tarballs...), more...)...)
+	return dir
+}
+
+func command(t *testing.T, dir, name string, args ...string) string {
+	t.Helper()
+	cmd := exec.Command(name, args...)
+	cmd.Dir = dir
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%s %v: %v\n%s", name, args, err, out)
+	}
+	return string(out)
+}
+
+func testServer(t *testing.T, release string) {
+	dir := install(t, release, "bellhop-server-*.tgz")
+	cmd := exec.Command("npx", "--no-install", "bellhop-server", "-listen", "127.0.0.1:0")
+	cmd.Dir = dir
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Stderr = os.Stderr
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) })
+	var address string
+	lines := bufio.NewScanner(stdout)
+	for address == "" && lines.Scan() {
+		address = regexp.MustCompile(`http://127\.0\.0\.1:[0-9]+`).FindString(lines.Text())
+	}
+	if address == "" {
+		t.Fatal("the server said no address")
+	}
+	for path, want := range map[string]string{"/": "<html", "/bellhop.js": "export class Bellhop"} {
+		res, err := http.Get(address + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(res.Body)
+		res.Body.Close()
+		if err != nil || !bytes.Contains(body, []byte(want)) {
+			t.Errorf("%s is %q (%v), without %q", path, body[:min(len(body), 200)], err, want)
+		}
+	}
+	if err := syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	_, _ = io.Copy(io.Discard, stdout) // until all of its processes have ended
+	_ = cmd.Wait()
+
+	// A system without a package is told which there are.
+	wrapper := filepath.Join(dir, "node_modules", "bellhop-server", "bellhop-server.js")
+	preload := filepath.Join(dir, "aix.cjs")
+	if err := os.WriteFile(preload, []byte(`Object.defineProperty(process, "platform", { value: "aix" })`), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	out, err := exec.Command("node", "--require", preload, wrapper).CombinedOutput()
+	if err == nil || !strings.Contains(string(out), "no package for aix") || !strings.Contains(string(out), "bellhop-server-darwin-arm64") {
+		t.Errorf("on a system without a package: %v, %s", err, out)
+	}
+}
+
+// clientProgram uses the client as a game would that TypeScript checks.
+const clientProgram = `import { Bellhop } from "bellhop";
+const bellhop = new Bellhop("wss://example.com/", { game: "x" });
+const lobby = await bellhop.host({ public: true });
+lobby.send({ hello: 1 });
+export const id: string = lobby.id;
+`
+
+func testClient(t *testing.T, release string) {
+	dir := install(t, release, "bellhop-[0-9]*.tgz", "esbuild@0.27.0", "typescript@5.9.3", "publint@0.3.15")
+	if err := os.WriteFile(filepath.Join(dir, "game.ts"), []byte(clientProgram), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	command(t, dir, "npx", "--no-install", "tsc", "--strict", "--noEmit", "--target", "es2022", "--module", "esnext",
+		"--moduleResolution", "bundler", "--lib", "es2022,dom", "game.ts")
+	command(t, dir, "npx", "--no-install", "publint", "--strict", "node_modules/bellhop")
+	command(t, dir, "npx", "--no-install", "esbuild", "--bundle", "--format=esm", "--outfile=game.js", "game.ts")
+	if !strings.Contains(read(t, dir, "game.js"), "start_lobby") {
+		t.Error("the bundle lacks the client")
+	}
+}
