@@ -170,7 +170,7 @@ func TestBootstrapTable(t *testing.T) {
 	if err == nil || answer == nil || answer.StatusCode != 500 {
 		t.Errorf("the handshake is answered %v, %v", answer, err)
 	}
-	p.stderr.Find(t, `\[Function 1\] .*action=\$connect error="DynamoDB has no table \\"nothing-here\\" here; check its name \(TABLE`)
+	p.stderr.Find(t, `\[Function 1\] .*"action":"\$connect","error":"DynamoDB has no table \\"nothing-here\\" here; check its name \(TABLE`)
 	p.stop()
 	if err := <-p.ended; err != nil {
 		t.Error(err)

@@ -165,7 +165,7 @@ func TestBellhop(t *testing.T) {
 		t.Fatal(err)
 	}
 	f := s.Functions["Function"]
-	if len(s.Routes) != 3 || s.Stage != "live" || f == nil || f.Timeout != 10*time.Second || f.Environment["RESUME_GRACE"] != "60" || f.Unknown["TABLE"] != "!Ref Table" {
+	if len(s.Routes) != 3 || s.Stage != "live" || f == nil || f.Timeout != 10*time.Second || f.Environment["RESUME_GRACE"] != "60" || f.Unknown["TABLE"] != "!Ref Lobbies" {
 		t.Errorf("%+v\n%+v", s, f)
 	}
 	said := strings.Join(s.Warnings, "\n")
