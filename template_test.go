@@ -132,11 +132,12 @@ func (s stack) testProperties(t *testing.T) {
 // testRoutes follows each route to the function, and checks its permission to
 // call the function.
 func (s stack) testRoutes(t *testing.T) {
+	const alias = `{"Ref":"FunctionAliaslive"}`
 	permissions := map[string]bool{} // by the end of their SourceArn, which is a route key
 	for _, r := range s.ofType("AWS::Lambda::Permission") {
 		arn := asJSON(r.Properties["SourceArn"])
 		if r.Properties["Principal"] == "apigateway.amazonaws.com" && strings.Contains(arn, "${Api.ApiId}/${__StageName__}/") &&
-			asJSON(r.Properties["FunctionName"]) == `{"Fn::GetAtt":["Function","Arn"]}` {
+			asJSON(r.Properties["FunctionName"]) == alias {
 			_, end, _ := strings.Cut(arn, "${__StageName__}/")
 			key, _, _ := strings.Cut(end, `"`)
 			permissions[key] = true
@@ -156,7 +157,7 @@ func (s stack) testRoutes(t *testing.T) {
 		id := target.Join[1].([]any)[1].(map[string]any)["Ref"].(string)
 		integration := s.Resources[id].Properties
 		if uri := asJSON(integration["IntegrationUri"]); integration["IntegrationType"] != "AWS_PROXY" ||
-			!strings.Contains(uri, `/invocations",{"FunctionArn":{"Fn::GetAtt":["Function","Arn"]}}`) {
+			!strings.Contains(uri, `/invocations",{"FunctionArn":`+alias+`}`) {
 			t.Errorf("%s goes to %v %s", key, integration["IntegrationType"], uri)
 		}
 	}

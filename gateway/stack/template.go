@@ -184,8 +184,9 @@ func (t *template) referred(n *yaml.Node) (ids []string) {
 	n = t.resolve(n)
 	name, arg := intrinsic(n)
 	switch name {
-	case "Ref":
-		return []string{arg.Value}
+	case "Ref": // SAM has !Ref Function.Alias
+		id, _, _ := strings.Cut(arg.Value, ".")
+		return []string{id}
 	case "Fn::GetAtt":
 		if arg.Kind == yaml.ScalarNode {
 			id, _, _ := strings.Cut(arg.Value, ".")
