@@ -55,23 +55,18 @@ func leavePage(t *testing.T, host, guest *tab, _ *line) {
 	host.run("await lobby.close()", nil)
 }
 
-// TestGoodbye checks that a page can leave its lobby when it is closed: by a
-// listener that is older than its client.
+// TestGoodbye checks that a page in Chromium can leave its lobby when it is
+// closed: by a listener that is older than its client. Firefox may end the
+// connection before it has sent anything, so no game can rely on that there.
 func TestGoodbye(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t)
-	for _, b := range browsers {
-		t.Run(b.name, func(t *testing.T) {
-			t.Parallel()
-			host, guest := openTab(t, g, "host", g.url()), b.open(t, "guest").open(g, g.url())
-			id := strings.ToLower(b.name)
-			host.enter("bellhop.host({ lobbyId: '" + id + "' })")
-			guest.run("addEventListener('pagehide', () => bellhop.close()); bellhop = new Bellhop(url)", nil)
-			guest.enter("bellhop.join('" + id + "')")
-			talk(t, host, guest)
-			left := host.background("const { reason } = await next(lobby, 'leave'); if (reason !== 'left' || lobby.players.size > 1) throw Error(reason)", nil)
-			guest.driver.close(t.Context())
-			left()
-		})
-	}
+	host, guest := openTab(t, g, "host", g.url()), openTab(t, g, "guest", g.url())
+	host.enter("bellhop.host({ lobbyId: 'fox' })")
+	guest.run("addEventListener('pagehide', () => bellhop.close()); bellhop = new Bellhop(url)", nil)
+	guest.enter("bellhop.join('fox')")
+	talk(t, host, guest)
+	left := host.background("const { reason } = await next(lobby, 'leave'); if (reason !== 'left' || lobby.players.size > 1) throw Error(reason)", nil)
+	guest.driver.close(t.Context())
+	left()
 }
