@@ -58,15 +58,9 @@ func (a addresses) log(log *slog.Logger) {
 	log.Info("started", "version", version(), "websocket", a.websocket, "page", a.page, "inspect", a.inspect, "turn", a.turn)
 }
 
-// release is the version if the linker sets it: -ldflags "-X main.release=1.4".
-var release string
-
-// version returns the release, else the module's version or, for a build from a
-// checkout, the commit.
+// version returns the module's version, which Go takes from the tag of a
+// checkout, or the commit.
 func version() string {
-	if release != "" {
-		return release
-	}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return "unknown"

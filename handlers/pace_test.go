@@ -103,7 +103,7 @@ func answerTo(w *handlerstest.World, conn string) string {
 }
 
 // TestMessagesToMany checks that the lobby is written for a message to more
-// than three others, and only then.
+// than three others, and only then: not for one of a client that is refused.
 func TestMessagesToMany(t *testing.T) {
 	for guests, writes := range map[int]float64{3: 0, 4: 2} {
 		w, m := pacedLobby(guests)
@@ -114,6 +114,10 @@ func TestMessagesToMany(t *testing.T) {
 		}
 		if got := len(w.Heard()); got != guests {
 			t.Errorf("%d receive a message to %d others", got, guests)
+		}
+		w.Say("waiter", `{"action":"send_message","content":{"data":1}}`)
+		if u := m.Take(); dynamodbtest.Total(u.Writes) > 0 {
+			t.Errorf("a message of a client that waits costs %v", u)
 		}
 	}
 }

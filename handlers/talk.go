@@ -88,8 +88,12 @@ func (h *Handler) sendToAll(ctx context.Context, req *action, c events.SendMessa
 	return nil
 }
 
-// receivers returns the members that a message of conn to all is for.
+// receivers returns the members that a message of conn to all is for: none if
+// conn is no member.
 func receivers(l *lobby.Lobby, conn string) (to []lobby.Member) {
+	if _, ok := l.Member(conn); !ok {
+		return nil
+	}
 	for _, m := range l.Members {
 		if m.Conn != conn && !m.Away() && !m.Original {
 			to = append(to, m)

@@ -16,7 +16,11 @@ const (
 // A Pace is how many notices a second a lobby can keep sending; 0 is no limit.
 type Pace float64
 
+// of returns how long a lobby earns for that many notices.
 func (p Pace) of(notices int) time.Duration {
+	if p == 0 {
+		return 0
+	}
 	return time.Duration(float64(notices) / float64(p) * float64(time.Second))
 }
 

@@ -68,9 +68,6 @@ func machineAddress() netip.Addr {
 	return netip.AddrFrom4([4]byte{127, 0, 0, 1})
 }
 
-// IsPrivate reports whether an address is not of the internet.
-func IsPrivate(ip netip.Addr) bool { return isInside(ip) }
-
 // IsOwn reports whether an address is this machine's.
 func IsOwn(ip netip.Addr) bool {
 	return slices.ContainsFunc(machineNetworks(), func(n netip.Prefix) bool { return n.Addr() == ip })

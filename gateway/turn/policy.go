@@ -39,8 +39,8 @@ func contains(all []netip.Prefix, ip netip.Addr) bool {
 	return slices.ContainsFunc(all, func(p netip.Prefix) bool { return p.Contains(ip) })
 }
 
-// isInside reports whether an address is not of the internet.
-func isInside(ip netip.Addr) bool { return contains(inside, ip) }
+// IsPrivate reports whether an address is not of the internet.
+func IsPrivate(ip netip.Addr) bool { return contains(inside, ip) }
 
 // newPolicy returns the policy of a server whose relayed addresses are public.
 // If one of those is in a private network, its players are there too.
@@ -51,7 +51,7 @@ func newPolicy(public []netip.Addr, port uint16, private bool) *policy {
 		p.machine[network.Addr()] = true
 	}
 	for _, ip := range public {
-		if !isInside(ip) {
+		if !IsPrivate(ip) {
 			continue
 		}
 		for _, network := range networks {
@@ -90,7 +90,7 @@ func (p *policy) permits(ip netip.Addr) bool {
 	switch {
 	case !ip.IsValid() || ip.Zone() != "" || contains(never, ip):
 		return false
-	case slices.Contains(p.public, ip) || !isInside(ip) || p.private:
+	case slices.Contains(p.public, ip) || !IsPrivate(ip) || p.private:
 		return true
 	}
 	return contains(p.near, ip)
