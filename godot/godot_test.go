@@ -128,8 +128,8 @@ func TestTyped(t *testing.T) {
 				t.Errorf("%s: no type: %s", name, strings.TrimSpace(line))
 			}
 		}
-		if n := strings.Count(string(text), "\n"); n > 520 {
-			t.Errorf("%s has %d lines, more than 520", name, n)
+		if n := strings.Count(string(text), "\n"); n > 400 {
+			t.Errorf("%s has %d lines, more than 400", name, n)
 		}
 	}
 }

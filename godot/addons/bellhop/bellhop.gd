@@ -15,6 +15,8 @@ extends Node
 ## @tutorial(Bellhop in Godot): https://github.com/bellhop/bellhop/blob/main/docs/godot.md
 
 const _Wire := preload("internal/wire.gd")
+const _Comeback := preload("internal/comeback.gd")
+const _Line := preload("internal/line.gd")
 const _Socket := preload("internal/socket.gd")
 const _Call := preload("internal/call.gd")
 const _Saved := preload("internal/saved.gd")
@@ -31,7 +33,6 @@ signal error_raised(code: String, message: String)
 ## Each message, for a panel that shows the wire: see [BellhopInspector].
 signal wired(is_sent: bool, what: String, content: Dictionary)
 
-const RENEW := 115 * 60.0 ## Seconds after which a new connection takes over: API Gateway ends each after 2 hours.
 
 ## The address of Bellhop: that of your own computer, or one that begins with wss: and ends with a stage on AWS.
 @export var url: String = "ws://127.0.0.1:3000"
@@ -64,29 +65,28 @@ var last_error: Dictionary = {}
 ## The messages so far, sent and received: what AWS bills.
 var messages: int:
 	get:
-		return _messages + (_socket.messages if _socket != null else 0)
+		return _line.messages
 
-var _socket: _Socket
-var _next: _Socket # takes over from _socket
-var _goal: String = "" # that _socket connects to
+var _line: _Line
+var _comeback: _Comeback
 var _token: String = "" # of the place in the lobby
 var _saved: _Saved
-var _messages: int = 0
 var _entry: _Call # start_lobby, join_lobby, quick_join or resume under way
 var _is_entering: bool = false
 var _was_cancelled: bool = false
 var _leaving: _Call
 var _held: Array[Array] = [] # events that came before the answer to the entry
-var _tries: int = 0
-var _reconnect_at: float = INF
-var _polled_at: float = 0.0
-var _renewed_at: float = -INF
-var _is_forgotten: bool = false # whether Bellhop knows the lobby no more, and its players go on
 static var _warned: bool = false
 
 
 func _init() -> void:
 	process_mode = Node.PROCESS_MODE_ALWAYS
+	_line = _Line.new(self)
+	_line.opened.connect(connected.emit)
+	_line.lost.connect(_on_lost)
+	_line.received.connect(_on_received)
+	_line.wired.connect(wired.emit)
+	_comeback = _Comeback.new(self, _line)
 
 
 func _ready() -> void:
@@ -200,22 +200,11 @@ func _get_configuration_warnings() -> PackedStringArray:
 
 func _process(_delta: float) -> void:
 	var now: float = _Wire.now()
-	if _polled_at > 0.0 and now - _polled_at > 4.0 and _socket != null:
-		_socket.probe(4.0) # the device has slept, or the page was hidden
-	_polled_at = now
-	for socket: _Socket in [_socket, _next]:
-		if socket != null:
-			socket.poll()
+	_line.poll(now)
 	if lobby != null:
 		lobby._poll(now)
-	if lobby == null or _is_forgotten or _is_entering:
-		return
-	if _socket == null and now >= _reconnect_at:
-		_reconnect_at = INF
-		_tries += 1
-		_take_over()
-	elif _socket != null and _socket.is_open and now - _socket.opened_at > RENEW:
-		_renew()
+	if lobby != null and not _is_entering:
+		_comeback.poll(now)
 
 
 func _notification(what: int) -> void:
@@ -233,14 +222,7 @@ func _leave_if_removed() -> void:
 func _shut_down() -> void:
 	var was_in: BellhopLobby = lobby
 	_was_cancelled = _is_entering
-	for socket: _Socket in [_socket, _next]:
-		if socket == null:
-			continue
-		if was_in != null or _is_entering:
-			socket.send("leave_lobby", {})
-		socket.close("closed", "The node Bellhop has left the tree.")
-	_socket = null
-	_next = null
+	_line.close(was_in != null or _is_entering)
 	if was_in != null:
 		was_in._end("left")
 
@@ -270,7 +252,7 @@ func _enter(action: String, content: Dictionary, wrong: Dictionary) -> BellhopLo
 		return null
 	_is_entering = true
 	_was_cancelled = false
-	_is_forgotten = false
+	_comeback.is_forgotten = false
 	var entered: BellhopLobby = await _ask_to_enter(action, content)
 	_is_entering = false
 	_entry = null
@@ -287,7 +269,7 @@ func _ask_to_enter(action: String, content: Dictionary) -> BellhopLobby:
 		_fail("closed", "leave() was called before the answer came.")
 		return null
 	var timeout: float = INF if action == "join_lobby" or action == "quick_join" else _Socket.TIMEOUT
-	_entry = _socket.request(action, content, timeout)
+	_entry = _line.socket.request(action, content, timeout)
 	if not await _done(_entry):
 		if last_error["code"] == "timeout":
 			_send("leave_lobby", {})
@@ -343,141 +325,22 @@ static func _has_webrtc() -> bool:
 ## Connects unless connected, and returns whether that worked.
 func _connect() -> bool:
 	last_error = {}
-	var goal: String = "%s %s" % [url, _options().full_game()]
-	if _socket != null and _goal != goal and lobby == null:
-		_socket.close()
-		_socket = null
-	_goal = goal
-	if _socket != null and _socket.is_open:
-		return true
-	if _socket == null:
-		_socket = await _open()
-		if _socket == null:
-			return false
-	var socket: _Socket = _socket
-	while not socket.is_open and not socket.is_closed:
-		if not is_inside_tree():
-			return _fail("closed", "The node Bellhop is not in the tree.")
-		await get_tree().process_frame
-	if socket.is_open:
-		return true
-	return _fail("unreachable", "There is no way to %s: is Bellhop running there, and is the token right?" % url)
+	return await _line.reach()
 
 
-func _open() -> _Socket:
-	var options: _Options = _options()
-	var given: String = token
-	if token_source.is_valid():
-		given = str(await token_source.call())
-	var address: String = options.address(given)
-	if not options.error.is_empty():
-		_fail(str(options.error["code"]), str(options.error["message"]))
-		return null
-	if not is_inside_tree():
-		_fail("closed", "The node Bellhop is not in the tree.")
-		return null
-	var socket: _Socket = _Socket.new()
-	if not socket.open(address):
-		_fail("invalid_url", "Godot takes no such URL: %s" % url)
-		return null
-	socket.opened.connect(_on_opened)
-	socket.closed.connect(_on_closed.bind(socket.get_instance_id()))
-	socket.received.connect(_on_received.bind(socket.get_instance_id()))
-	socket.wired.connect(_on_wired)
-	return socket
-
-
-func _on_opened() -> void:
-	connected.emit()
-
-
-func _on_wired(is_sent: bool, what: String, content: Dictionary) -> void:
-	wired.emit(is_sent, what, content)
-
-
-func _on_closed(_code: int, id: int) -> void:
-	if _next != null and _next.get_instance_id() == id:
-		_messages += _next.messages
-		_next = null
-	if _socket == null or _socket.get_instance_id() != id:
+func _on_lost() -> void:
+	if lobby == null or _comeback.is_forgotten:
 		return
-	_messages += _socket.messages
-	_socket = null
-	if lobby == null or _is_forgotten:
-		return
-	_reconnect_at = _Wire.now() + _Wire.backoff(_tries)
+	_comeback.wait()
 	lobby._on_lost()
 	disconnected.emit()
 
 
-func _on_received(event: String, content: Dictionary, id: int) -> void:
-	var is_main: bool = _socket != null and _socket.get_instance_id() == id
-	if not is_main:
-		if event != "replaced":
-			_held.append([event, content]) # newer than the answer to its resume
-	elif _next != null and event == "replaced":
-		pass # by our own resume
-	elif lobby == null or _is_entering:
-		_held.append([event, content])
+func _on_received(event: String, content: Dictionary, is_ahead: bool) -> void:
+	if is_ahead or lobby == null or _is_entering:
+		_held.append([event, content]) # newer than the answer that is awaited
 	else:
 		lobby._receive(event, content)
-
-
-## Opens a second connection and resumes on it; the first goes on until then. Also if something does not fit.
-func _renew() -> void:
-	if _next == null and _Wire.now() - _renewed_at > 10.0:
-		_take_over()
-
-
-func _take_over() -> void:
-	_renewed_at = _Wire.now()
-	var was_in: BellhopLobby = lobby
-	var kept: Dictionary = last_error
-	var socket: _Socket = await _open()
-	last_error = kept
-	if socket == null:
-		_reconnect_at = _Wire.now() + _Wire.backoff(_tries)
-		return
-	_next = socket
-	while not socket.is_open and not socket.is_closed:
-		await get_tree().process_frame
-	var call: _Call = socket.request("resume", {"resume_token": _token})
-	var is_back: bool = await call.wait()
-	if _next == socket:
-		_next = null
-	if lobby != was_in or was_in == null:
-		return socket.close()
-	if is_back:
-		_adopt(socket, call.answer)
-		return
-	_held.clear()
-	socket.close()
-	if call.error["code"] == "resume_failed":
-		_forget()
-	elif _socket == null:
-		_reconnect_at = _Wire.now() + _Wire.backoff(_tries)
-
-
-func _adopt(socket: _Socket, answer: Dictionary) -> void:
-	var was_lost: bool = _socket == null
-	if _socket != null:
-		_messages += _socket.messages
-		_socket.close()
-	_socket = socket
-	_tries = 0
-	if remember:
-		_storage().write(_token, lobby.code)
-	lobby._on_resumed(answer)
-	_release()
-	if was_lost:
-		resumed.emit()
-
-
-## Bellhop knows the lobby no more. Players who are linked go on without it.
-func _forget() -> void:
-	_is_forgotten = true
-	_report("resume_failed", "Bellhop has forgotten the lobby. Players who are connected play on.")
-	lobby._on_link_changed(0)
 
 
 func _on_lobby_closed(ended: BellhopLobby, _reason: String) -> void:
@@ -486,20 +349,14 @@ func _on_lobby_closed(ended: BellhopLobby, _reason: String) -> void:
 	lobby = null
 	_storage().remove(_token)
 	_token = ""
-	_reconnect_at = INF
 
 
 func _request(action: String, content: Dictionary = {}) -> _Call:
-	if _socket != null:
-		return _socket.request(action, content)
-	var call: _Call = _Call.new()
-	call.fail("connection_lost", "There is no connection to Bellhop at the moment; try again.")
-	return call
+	return _line.request(action, content)
 
 
 func _send(action: String, content: Dictionary) -> void:
-	if _socket != null:
-		_socket.send(action, content)
+	_line.send(action, content)
 
 
 ## Waits for a call, and notes what went wrong.

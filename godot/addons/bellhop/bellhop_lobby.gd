@@ -235,7 +235,7 @@ func _knock(id: int) -> void:
 	if await call.wait():
 		_members.set_away(id, false)
 	elif call.error["code"] == "peer_not_found" and players.has(id):
-		_bellhop._renew()
+		_bellhop._comeback.renew()
 
 
 func _receive(event: String, content: Dictionary) -> void:
@@ -329,7 +329,7 @@ func _on_host_changed(player: BellhopPlayer) -> void:
 
 func _on_link_changed(id: int) -> void:
 	_members.set_way(id)
-	if _bellhop._is_forgotten and _links.ids().all(func(other: int) -> bool: return not _links.is_open(other)):
+	if _bellhop._comeback.is_forgotten and _links.ids().all(func(other: int) -> bool: return not _links.is_open(other)):
 		_end("resume_failed")
 
 
