@@ -18,17 +18,28 @@ export function watchLink(peer, isLater, send) {
   const report = async (/** @type {string} */ outcome, /** @type {number} */ now) => {
     if (done || !isLater()) return;
     done = true;
-    if (outcome === "open") outcome = (await isRelayed(peer.connection).catch(() => false)) ? "relay" : "direct";
+    if (outcome === "open") outcome = (await wayOf(peer.connection).catch(() => null))?.relayed ? "relay" : "direct";
     done = send({ outcome, ms: Math.min(Math.round(now - start), MAX_MS) });
   };
   for (const outcome of ["open", "failed"]) peer.addEventListener(outcome, () => report(outcome, performance.now()));
 }
 
-/** Whether the chosen path goes through a TURN server (https://www.w3.org/TR/webrtc-stats/). @param {RTCPeerConnection} pc */
-async function isRelayed(pc) {
-  const stats = /** @type {Map<string, any>} */ (new Map(await pc.getStats()));
-  const all = [...stats.values()];
-  const chosen = all.find((x) => x.type === "transport" && x.selectedCandidatePairId)?.selectedCandidatePairId;
-  const pair = stats.get(chosen) ?? all.find((x) => x.type === "candidate-pair" && x.nominated && x.state === "succeeded");
-  return [pair?.localCandidateId, pair?.remoteCandidateId].some((id) => stats.get(id)?.candidateType === "relay");
+/**
+ * Returns the path of a connection's data: the candidate pair that ICE has chosen, from the browser's statistics
+ * (https://www.w3.org/TR/webrtc-stats/). ms is of a round trip. null while there is none.
+ * @param {RTCPeerConnection} connection @returns {Promise<{relayed: boolean, protocol: string, ms: number | null} | null>}
+ */
+export async function wayOf(connection) {
+  const all = [...(await connection.getStats()).values()];
+  const find = (/** @type {(x: any) => boolean} */ fits) => all.find(fits);
+  const chosen = find((x) => x.type === "transport" && x.selectedCandidatePairId)?.selectedCandidatePairId;
+  const pair = find((x) => x.type === "candidate-pair" && (x.id === chosen || (!chosen && x.nominated && x.state === "succeeded")));
+  const here = find((x) => x.id === pair?.localCandidateId);
+  const there = find((x) => x.id === pair?.remoteCandidateId);
+  if (!here || !there) return null;
+  return {
+    relayed: here.candidateType === "relay" || there.candidateType === "relay",
+    protocol: (here.relayProtocol ?? here.protocol).toUpperCase(),
+    ms: pair.currentRoundTripTime === undefined ? null : Math.round(pair.currentRoundTripTime * 1000),
+  };
 }

@@ -1,5 +1,5 @@
 // The types of the page's modules. They stand here, where no browser loads them.
-import type { Bellhop, BellhopError, Lobby, LobbyInfo, Peer } from "./bellhop.js";
+import type { Bellhop, BellhopError, Lobby, LobbyInfo } from "./bellhop.js";
 
 /** What is wrong, and a button that helps. */
 export interface Trouble {
@@ -107,6 +107,3 @@ export interface Wire {
 
 /** nameOf returns the name of the player at an address. */
 export type DrawWire = (bellhop: Bellhop, nameOf: (connectionId: string) => string) => Wire;
-
-/** The path of the data to a peer. ms is of a round trip. */
-export type WayTo = (peer: Peer) => Promise<{ relayed: boolean; protocol: string; ms: number | null } | null>;

@@ -1,5 +1,6 @@
 // @ts-check
 // The lobby that this player is in: its players, the requests to join, the chat and the game.
+import { wayOf } from "../link.js";
 import { showRequests, watchHost } from "./alerts.js";
 import { startChat } from "./chat.js";
 import { startGame } from "./game.js";
@@ -8,7 +9,6 @@ import { knowPeople } from "./people.js";
 import { listPlayers } from "./players.js";
 import { newRound } from "./rules.js";
 import { $, bdi, write } from "./text.js";
-import { wayTo } from "./way.js";
 /** @import { Lobby, Peer } from "../bellhop.js" */
 /** @import { Room, Wire } from "../page.d.ts" */
 
@@ -39,7 +39,7 @@ export function enterRoom(lobby, wire, trouble) {
   async function showWays() {
     const open = lobby.members.filter((peer) => peer.state === "open");
     for (const peer of open) {
-      const way = await wayTo(peer).catch(() => null);
+      const way = await wayOf(peer.connection).catch(() => null);
       if (way) ways.set(peer, `${way.relayed ? "through TURN" : "direct"}, ${way.protocol}${way.ms === null ? "" : `, ${way.ms} ms`}`);
     }
     if (room.over.aborted) return;
@@ -57,7 +57,7 @@ export function enterRoom(lobby, wire, trouble) {
   lobby.addEventListener("playerleave", ({ peerId, reason }) => chat.note(bdi(people.name(peerId)), reason === "timed_out" ? " did not come back." : reason === "removed" ? " was removed." : " has left."));
   lobby.addEventListener("open", ({ peer }) => {
     trouble(null);
-    wayTo(peer).catch(() => null).then((way) => wire.stands(nameOf(peer), way?.relayed));
+    wayOf(peer.connection).catch(() => null).then((way) => wire.stands(nameOf(peer), way?.relayed));
     $("invite").open = false;
     showWays();
   });
