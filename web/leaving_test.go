@@ -162,3 +162,32 @@ func TestGoneAlone(t *testing.T) {
 		}
 	}
 }
+
+// TestLeftMeanwhile checks that a lobby that Bellhop has forgotten closes at
+// once if all its peers have closed their connections before.
+func TestLeftMeanwhile(t *testing.T) {
+	t.Parallel()
+	for _, b := range browsers {
+		t.Run(b.name, func(t *testing.T) {
+			t.Parallel()
+			g := startGateway(t)
+			way := newLine(t, g)
+			host, guest := b.open(t, "host").open(g, way.url()), b.open(t, "guest").open(g, g.url())
+			host.enter("bellhop.host({ lobbyId: 'fox' })")
+			guest.enter("bellhop.join('fox')")
+			talk(t, host, guest)
+			host.run(`
+				globalThis.lost = next(lobby, "lost");
+				let closed = false;
+				lobby.addEventListener("close", () => (closed = true));
+				globalThis.closes = next(lobby, "signalling", ({ state }) => state === "gone").then(() => new Promise(setTimeout)).then(() => closed);`, nil)
+			way.down(true)
+			guest.run("await lobby.leave()", nil)
+			host.run("await lost", nil)
+			g.stop()
+			g.start()
+			way.down(false)
+			host.run("if (!await closes) throw Error('the lobby stays open')", nil)
+		})
+	}
+}

@@ -210,7 +210,7 @@ export class Members {
    */
   giveUp(peer, reason) {
     if (peer.state === "open" || !this.#peers.has(peer)) return;
-    if (!["connected", "disconnected"].includes(peer.connection.connectionState)) return this.drop(peer, reason);
+    if (peer.wasClosed || !["connected", "disconnected"].includes(peer.connection.connectionState)) return this.drop(peer, reason);
     this.#state.after(() => {
       this.giveUp(peer, reason);
       this.endIfAlone();

@@ -33,20 +33,21 @@ func TestModel(t *testing.T) {
 	if first == 0 {
 		first = rand.Uint64N(1 << 40)
 	}
-	if *modelSeed != 0 {
-		first, rounds = *modelSeed, 1
-	}
 	for i, b := range browsers {
 		t.Run(b.name, func(t *testing.T) {
 			t.Parallel()
 			m := newModel(t, i, plant{})
+			if *modelSeed != 0 {
+				if failure := m.playOne(newSequence(*modelSeed)); failure != nil {
+					t.Error(failure)
+				}
+				return
+			}
 			failures := m.play(first+uint64(i*rounds), rounds, 3)
 			if len(failures) == 0 {
 				return
 			}
-			if *modelSeed == 0 {
-				failures[0] = shrink(failures[0], m.playOne)
-			}
+			failures[0] = shrink(failures[0], m.playOne)
 			t.Errorf("The shortest that was found:\n%s", failures[0])
 		})
 	}

@@ -113,6 +113,10 @@ export class Peer extends EventTarget {
     return this.state === "open" && this.#channels.send(message, way);
   }
 
+  get wasClosed() { // by the other side, or that is how it looks; for Lobby
+    return this.#channels.isClosed;
+  }
+
   hurry() { // to find out whether the other side still answers; for Lobby
     this.#channels.hurry();
   }

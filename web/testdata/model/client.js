@@ -44,7 +44,7 @@ function play(entered) {
   heard.clear();
   entered.addEventListener("request", ({ request }) => admit(entered, request));
   entered.addEventListener("message", ({ peer, data }) => heard.set(peer.peerId, Number(data)));
-  for (const name of ["join", "leave", "away", "back", "open", "failed", "host", "signalling", "playerjoin", "playerleave", "error"]) {
+  for (const name of ["join", "leave", "away", "back", "open", "lost", "restored", "failed", "host", "signalling", "playerjoin", "playerleave", "error"]) {
     entered.addEventListener(name, ({ peer, peerId, state, reason, error }) => {
       client.note(`lobby: ${name} ${[peer?.peerId ?? peerId, state, reason, error?.message].filter(Boolean)}`);
     });
