@@ -25,7 +25,7 @@ func TestDemo(t *testing.T) {
 			continue
 		}
 		t.Run(size.name, func(t *testing.T) {
-			g := open(t, packTests(t), true, "tests=demo")
+			g := engine{draws: true}.open(t, packTests(t), "tests=demo")
 			g.size = size.name
 			if err := chromedp.Do(g.ctx, chromedp.EmulateViewport(size.width, size.height)); err != nil {
 				t.Fatal(err)

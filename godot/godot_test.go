@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -72,7 +73,9 @@ func addonTests(t *testing.T) (names []string) {
 // with players and a server of its own.
 func TestAddon(t *testing.T) {
 	names := addonTests(t)
-	g := openGame(t, packTests(t), "tests="+strings.Join(names, ","), fmt.Sprint("joins=", *joins))
+	alone := slices.DeleteFunc(slices.Clone(names), func(name string) bool { return name != "clock" })
+	together := slices.DeleteFunc(slices.Clone(names), func(name string) bool { return name == "clock" })
+	g := engine{}.open(t, packTests(t), "tests="+strings.Join(together, ","), "alone="+strings.Join(alone, ","), fmt.Sprint("joins=", *joins))
 	for _, name := range names {
 		t.Run(name, func(t *testing.T) {
 			if line := g.find(t, "TEST (?:PASS|FAIL) "+name+`\b.*`); strings.HasPrefix(line, "TEST FAIL") {
@@ -83,8 +86,8 @@ func TestAddon(t *testing.T) {
 }
 
 // packTests returns the project with the tests in it, and with the lines that
-// README.md shows as functions.
-func packTests(t *testing.T) []byte {
+// README.md shows as functions. It can change the files first.
+func packTests(t *testing.T, changes ...func(files map[string][]byte)) []byte {
 	t.Helper()
 	files, err := godot.Project(os.DirFS("."))
 	if err != nil {
@@ -108,6 +111,9 @@ func packTests(t *testing.T) []byte {
 		files["test/readme/"+name+".gd"] = []byte("extends Node\n\n\nfunc press(code: String) -> BellhopLobby:\n\tcode = code" + lines + "\n\treturn lobby\n")
 	}
 	files["override.cfg"] = []byte("[application]\n\nrun/main_scene=\"res://test/runner.tscn\"\n")
+	for _, change := range changes {
+		change(files)
+	}
 	return godot.Pack(files)
 }
 
@@ -142,16 +148,15 @@ type game struct {
 	size   string   // if it is drawn
 }
 
-// openGame runs a pack until the test ends. Its errors fail the test.
-func openGame(t *testing.T, pack []byte, args ...string) *game {
-	t.Helper()
-	return open(t, pack, false, args...)
-}
+// An engine runs games. The zero value draws nothing, and errors that its games
+// print fail the test.
+type engine struct{ draws, forgives bool }
 
-func open(t *testing.T, pack []byte, visible bool, args ...string) *game {
+// open runs a pack until the test ends.
+func (e engine) open(t *testing.T, pack []byte, args ...string) *game {
 	t.Helper()
-	engine := os.DirFS(engineFolder)
-	if _, err := fs.Stat(engine, "index.wasm"); err != nil {
+	files := os.DirFS(engineFolder)
+	if _, err := fs.Stat(files, "index.wasm"); err != nil {
 		dynamodbtest.Missing(t, "no Godot engine: run `make tools`")
 	}
 	ctx, err := chromium.Start()
@@ -161,9 +166,9 @@ func open(t *testing.T, pack []byte, visible bool, args ...string) *game {
 	if err != nil {
 		t.Fatal(err)
 	}
-	g := &game{output: newOutput()}
+	g := &game{output: newOutput(e.forgives)}
 	mux := http.NewServeMux()
-	mux.Handle("/", godot.Site(engine, pack, visible, args...))
+	mux.Handle("/", godot.Site(files, pack, e.draws, args...))
 	mux.HandleFunc("/do/{test}/{what}", func(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprint(w, g.do(t, r.PathValue("test"), r.PathValue("what")))
 	})

@@ -23,10 +23,12 @@ func _approve() -> void:
 	equal(guest.bellhop.last_error, {"code": "rejected_by_host", "message": "Not now."}, "rejected")
 	join.call()
 	await until(func() -> bool: return host.lobby.requests.size() == 1, "a request again")
+	guest.bellhop._on_received("player_updated", {"peer_id": 1.0, "player": {"name": "Early"}}, false) # as on AWS
 	check(await host.lobby.accept(host.lobby.requests[0]), "accept")
 	await until(func() -> bool: return entered.size() == 2, "the acceptance")
 	guest.play(entered[1])
 	await talk([host, guest], "approved")
+	equal(guest.lobby.players[1].name, "Early", "an event that overtook the answer")
 	join = func() -> void: entered.append(await guest.bellhop.join_lobby("x"))
 	await join.call()
 	equal(guest.bellhop.last_error.get("code"), "already_in_lobby", "a second lobby in one node")

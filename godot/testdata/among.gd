@@ -35,6 +35,7 @@ func _host(players: Array[Player]) -> void:
 		await until(func() -> bool: return "host 3" in one.events, "the host to be 3")
 		equal(one.lobby.host_peer_id, 3, "host_peer_id")
 		equal(one.lobby.is_host(), one == players[2], "is_host")
+		equal(one.lobby.players.values().filter(func(other: BellhopPlayer) -> bool: return other.is_host), [one.lobby.host()], "the mark")
 	await talk(players, "under 3")
 	await players[2].lobby.leave()
 	equal(players[2].events[-1], "closed left", "leave")
@@ -42,6 +43,7 @@ func _host(players: Array[Player]) -> void:
 	for one: Player in players:
 		await until(func() -> bool: return "left 3 left" in one.events and "host 1" in one.events, "the host to leave")
 		check(one.events.find("left 3 left") < one.events.rfind("host 1"), "the host leaves, then another is")
+		equal(one.lobby._links.ids(), [3 - one.lobby.peer_id] as Array[int], "links after one has left")
 	await talk(players, "under 1")
 
 

@@ -1,8 +1,7 @@
 extends Node
 ## What each test has: players with a multiplayer of their own, checks, and the server that Go runs for it.
 
-const PATIENCE: float = 20.0
-
+var patience: float = 20.0 ## Seconds, for each wait. The command line can set it.
 var faults: PackedStringArray = []
 var url: String = ""
 
@@ -70,7 +69,7 @@ func equal(got: Variant, want: Variant, what: String) -> bool:
 
 ## Waits until a condition holds.
 func until(condition: Callable, what: String) -> bool:
-	var end: int = Time.get_ticks_msec() + int(PATIENCE * 1000)
+	var end: int = Time.get_ticks_msec() + int(patience * 1000)
 	while not condition.call():
 		if Time.get_ticks_msec() > end:
 			return check(false, "waited for " + what)

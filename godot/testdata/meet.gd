@@ -18,5 +18,8 @@ func run() -> void:
 		equal(players[3].lobby.players[1].name, players[0].name, "the host's name")
 		check(players[3].lobby.players[1].is_host and not players[3].lobby.is_host(), "the first is the host")
 		equal(players[2].lobby.players[2].way, "open" if mesh else "host", "the way between guests")
+		if not mesh:
+			check(not await players[0].lobby.set_host(players[0].lobby.players[2]), "another host of a star")
+			equal(players[0].bellhop.last_error.get("code"), "not_available", "another host of a star")
 		await players[0].lobby.close()
 		await until(func() -> bool: return players.all(func(one: Player) -> bool: return one.events.has("closed closed")), "the end for all")

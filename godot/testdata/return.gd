@@ -10,8 +10,8 @@ func run() -> void:
 	await talk([host, guest], "before")
 	for what: String in ["cut", "restart"]:
 		await _survive(host, guest, what)
-	host = await _start_again(host, guest, func(bellhop: Bellhop) -> BellhopLobby: return await bellhop.host_lobby({"code": "FOX"}))
 	guest = await _start_again(guest, host, func(bellhop: Bellhop) -> BellhopLobby: return await bellhop.join_lobby("fox"))
+	host = await _start_again(host, guest, func(bellhop: Bellhop) -> BellhopLobby: return await bellhop.host_lobby({"code": "FOX"}))
 	guest = await _start_again(guest, host, func(bellhop: Bellhop) -> BellhopLobby: return await bellhop.resume())
 	await host.lobby.close()
 	await until(func() -> bool: return "closed closed" in guest.events, "the end")
@@ -45,7 +45,9 @@ func _start_again(one: Player, other: Player, enter: Callable) -> Player:
 	var before: int = one.lobby.peer_id
 	var was_host: bool = one.lobby.is_host()
 	one.name = "killed"
-	one.bellhop._socket._socket.close(4000)
+	one.bellhop._line.socket._socket.close(4000)
+	for link: Object in other.lobby._links._links.values():
+		link.set("retry_after", 3600.0) # the offer of the new engine has to do
 	one.bellhop.lobby = null
 	one.lobby._links.close()
 	one.queue_free()
@@ -75,7 +77,11 @@ func _forget() -> void:
 	await ask("forget")
 	await until(func() -> bool: return reports.size() == 2, "both to be forgotten")
 	await talk([host, guest], "forgotten")
+	var frames: Array[int] = []
+	host.multiplayer.peer_disconnected.connect(func(_id: int) -> void: frames.append(Engine.get_process_frames()), CONNECT_ONE_SHOT)
+	host.lobby.closed.connect(func(_reason: String) -> void: frames.append(Engine.get_process_frames()), CONNECT_ONE_SHOT)
 	await guest.bellhop.leave()
 	await until(func() -> bool: return "closed resume_failed" in host.events, "the end of a forgotten lobby")
+	check(frames.size() == 2 and frames[1] - frames[0] < 30, "a forgotten lobby goes on after its last player: %s" % [frames])
 	host.play(await host.bellhop.host_lobby())
 	check(host.lobby != null, "another lobby after a forgotten one")

@@ -49,6 +49,8 @@ signal wired(is_sent: bool, what: String, content: Dictionary)
 @export var player_name: String = ""
 ## STUN and TURN servers beside Bellhop's own: [code]{"urls": ["stun:stun.example.com"]}[/code].
 @export var ice_servers: Array[Dictionary] = []
+## Whether players are reached through a TURN server only, so that they do not learn this device's address.
+@export var relay_only: bool = false
 ## A JWT that says who the player is, if the server takes them.
 @export var token: String = ""
 ## Seconds after which [signal BellhopLobby.link_failed] tells that no way to a player was found.

@@ -74,7 +74,7 @@ func _init(bellhop: Bellhop, content: Dictionary, player: Dictionary) -> void:
 	code = _Wire.text(content, "lobby_id")
 	peer_id = _Wire.integer(content, "peer_id")
 	info = _Wire.object(content, "lobby")
-	_links = _Links.new(peer_id, is_mesh(), bellhop.link_timeout)
+	_links = _Links.new(peer_id, is_mesh(), bellhop.link_timeout, bellhop.relay_only)
 	_members = _Members.new(peer_id, _links, is_mesh())
 	_links.opened.connect(_on_link_changed)
 	_links.lost.connect(_on_link_changed)
@@ -339,7 +339,7 @@ func _on_link_failed(id: int, why: String) -> void:
 		return
 	player.way = "failed"
 	player_updated.emit(player)
-	link_failed.emit(player, "The other player is away, and has not come back." if player.is_away else why)
+	link_failed.emit(player, why)
 
 
 func _on_raw(id: int, data: Variant) -> void:

@@ -34,6 +34,8 @@ var player_id: String = ""
 ## [code]"failed"[/code], [code]"host"[/code] (through the host of a star), or [code]"raw"[/code] (a player without Godot:
 ## [method BellhopLobby.send_raw] reaches them, RPCs do not).
 var way: String = "connecting"
+## Milliseconds to them and back, or -1 while unknown. It includes the time that each side takes to draw a frame.
+var ping: int = -1
 
 var _said: Dictionary = {}
 

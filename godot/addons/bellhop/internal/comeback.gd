@@ -68,6 +68,7 @@ func _take_over() -> void:
 		return
 	_node._held.clear()
 	socket.close()
+	_line.fail()
 	if call.error["code"] == "resume_failed":
 		_forget()
 	elif _line.socket == null:
@@ -75,7 +76,7 @@ func _take_over() -> void:
 
 
 func _adopt(socket: _Socket, answer: Dictionary) -> void:
-	var was_lost: bool = _line.socket == null
+	var was_lost: bool = _line.is_lost
 	_line.adopt(socket)
 	_tries = 0
 	if _node.remember:

@@ -16,6 +16,7 @@ const AWAY := 4.0 ## Seconds without a frame after which the device has slept, o
 
 var socket: _Socket ## In use, or null.
 var next: _Socket ## Takes over from [member socket], or null.
+var is_lost: bool = false ## Whether [signal lost] was the last that was heard of the connection.
 ## Sent and received, on all connections.
 var messages: int:
 	get:
@@ -25,6 +26,7 @@ var _node: Bellhop
 var _goal: String = "" # that socket connects to
 var _ended: int = 0 # messages of connections that have ended
 var _polled_at: float = 0.0
+var _is_replaced: bool = false # whether next has taken the place of socket, as Bellhop says on socket
 
 
 func _init(node: Bellhop) -> void:
@@ -99,6 +101,16 @@ func adopt(other: _Socket) -> void:
 		_ended += socket.messages
 		socket.close()
 	socket = other
+	is_lost = false
+	_is_replaced = false
+
+
+## Notes that the second connection does not take over.
+func fail() -> void:
+	if _is_replaced and socket == null:
+		is_lost = true
+		lost.emit()
+	_is_replaced = false
 
 
 ## Ends all connections, since the node is gone. Bellhop hears of it if the node was in a lobby, or about to enter one.
@@ -130,15 +142,19 @@ func _on_closed(_code: int, id: int) -> void:
 	if next != null and next.get_instance_id() == id:
 		_ended += next.messages
 		next = null
+		fail()
 	if socket == null or socket.get_instance_id() != id:
 		return
 	_ended += socket.messages
 	socket = null
-	lost.emit()
+	if not _is_replaced:
+		is_lost = true
+		lost.emit()
 
 
 func _on_received(event: String, content: Dictionary, id: int) -> void:
 	var is_ahead: bool = socket == null or socket.get_instance_id() != id
 	if event == "replaced" and (is_ahead or next != null):
-		return # by our own resume
+		_is_replaced = _is_replaced or not is_ahead # by our own resume, whose answer is on its way
+		return
 	received.emit(event, content, is_ahead)

@@ -7,6 +7,7 @@ extends RefCounted
 
 const Wire := preload("wire.gd")
 const Order := preload("order.gd")
+const Ping := preload("ping.gd")
 
 signal opened
 signal lost
@@ -21,7 +22,6 @@ const BATCH := 0.1 ## Seconds of other candidates, and of a description with ser
 const MAX_BATCH := 64
 const MAX_HELD := 256
 const MAX_SDP := 27 * 1024
-const RETRY := 4.0 ## Seconds before an attempt without a result is made again.
 const MAX_RAW := 64 * 1024
 
 var peer_id: int
@@ -30,11 +30,14 @@ var is_open: bool = false
 var is_rpc: bool = true ## Whether the other side is a Godot that knows RPCs, as far as is known.
 var can_signal: bool = true ## Whether Bellhop can reach the other side now.
 var connection: WebRTCPeerConnection
+var retry_after: float = 4.0 ## Seconds before an attempt without a result is made again.
+var ping: Ping = Ping.new()
 
 var _multiplayer: WebRTCMultiplayerPeer
 var _my_id: int
 var _servers: Array = []
 var _timeout: float
+var _relay_only: bool
 var _generation: int = 0 # of connection
 var _offers: bool = false # whether this side begins
 var _has_offered: bool = false # and waits for the answer
@@ -60,19 +63,20 @@ var _has_failed: bool = false
 var _is_closed: bool = false
 
 
-func _init(peer: WebRTCMultiplayerPeer, my_id: int, other_id: int, servers: Array, timeout: float) -> void:
+func _init(peer: WebRTCMultiplayerPeer, my_id: int, other_id: int, servers: Array, timeout: float, relay_only: bool) -> void:
 	_multiplayer = peer
 	_my_id = my_id
 	peer_id = other_id
 	_servers = servers
 	_timeout = timeout
+	_relay_only = relay_only
 
 
 ## Begins. The side that does not offer waits for the offer, and then offers itself.
 func start(offers: bool) -> void:
 	_offers = offers
 	_down_since = Wire.now()
-	_retry_at = Wire.now() if offers else Wire.now() + RETRY
+	_retry_at = Wire.now() if offers else Wire.now() + retry_after
 	poll(Wire.now())
 
 
@@ -84,7 +88,7 @@ func retry() -> void:
 	_has_failed = false
 	_down_since = Wire.now()
 	_order.skip()
-	_retry_at = Wire.now() if _offers else Wire.now() + RETRY / 2
+	_retry_at = Wire.now() if _offers else Wire.now() + retry_after / 2
 
 
 ## Uses other STUN and TURN servers from the next attempt on.
@@ -141,6 +145,7 @@ func poll(now: float) -> void:
 		connection.poll()
 		_poll_raw()
 		_poll_state(now)
+		ping.poll(now, is_open and is_rpc)
 	if (now >= _send_at and _found_any) or now >= _send_at + PATIENCE or (_send_at < INF and _found_any and _is_gathered()):
 		_send_description()
 	if now >= _flush_at:
@@ -151,16 +156,22 @@ func poll(now: float) -> void:
 
 func _poll_state(now: float) -> void:
 	var state: WebRTCPeerConnection.ConnectionState = connection.get_connection_state()
-	if state == WebRTCPeerConnection.STATE_CONNECTED and not is_open:
+	if state == WebRTCPeerConnection.STATE_CONNECTED and not is_open and not _was_closed():
 		is_open = true
 		_tries = 0
 		_has_failed = false
 		opened.emit()
-	elif is_open and state != WebRTCPeerConnection.STATE_CONNECTED:
+	elif is_open and (state != WebRTCPeerConnection.STATE_CONNECTED or _was_closed()):
 		is_open = false
 		_down_since = now
-		_retry_at = now + (1.0 if _offers else RETRY)
+		_retry_at = now + (1.0 if _offers else retry_after)
 		lost.emit()
+
+
+## Whether the other side has closed the connection. Some browsers call it connected for half a minute more.
+func _was_closed() -> bool:
+	return not _raw.is_empty() and _raw.all(func(channel: WebRTCDataChannel) -> bool:
+		return channel.get_ready_state() == WebRTCDataChannel.STATE_CLOSED)
 
 
 func _poll_tries(now: float) -> void:
@@ -170,7 +181,7 @@ func _poll_tries(now: float) -> void:
 	if now < _retry_at:
 		return
 	_tries += 1
-	var wait: float = RETRY if not _has_failed else randf_range(10.0, 20.0)
+	var wait: float = retry_after if not _has_failed else randf_range(10.0, 20.0)
 	_retry_at = now + wait * (1.0 if _offers else 2.0)
 	_offer()
 
@@ -180,11 +191,15 @@ func _create() -> bool:
 	_drop()
 	_generation += 1
 	connection = WebRTCPeerConnection.new()
-	if connection.initialize({"iceServers": _servers}) != OK:
+	var configuration: Dictionary = {"iceServers": _servers}
+	if _relay_only:
+		configuration["iceTransportPolicy"] = "relay" # webrtc-native ignores this; see _is_allowed
+	if connection.initialize(configuration) != OK:
 		connection = null
 		_retry_at = INF
 		failed.emit("This Godot cannot make WebRTC connections, or an entry of ice_servers is wrong.")
 		return false
+	ping.open(connection)
 	connection.session_description_created.connect(_on_description.bind(_generation))
 	connection.ice_candidate_created.connect(_on_candidate.bind(_generation))
 	connection.data_channel_received.connect(_on_channel.bind(_generation))
@@ -208,6 +223,7 @@ func _drop() -> void:
 	_remote_sdp = ""
 	_local_session = ""
 	_raw.clear()
+	ping.close()
 	if _is_in_multiplayer():
 		_multiplayer.remove_peer(peer_id)
 	if connection != null:
@@ -257,7 +273,7 @@ func _apply_offer(sdp: String, content: Dictionary) -> void:
 			lost.emit()
 		if not _create():
 			return
-	_retry_at = Wire.now() + RETRY * (1.0 if _offers else 2.0)
+	_retry_at = Wire.now() + retry_after * (1.0 if _offers else 2.0)
 	_answers = session
 	_set_remote("offer", sdp)
 
@@ -265,6 +281,8 @@ func _apply_offer(sdp: String, content: Dictionary) -> void:
 func _set_remote(type: String, sdp: String) -> void:
 	_remote_session = Wire.session_of(sdp)
 	_remote_sdp = sdp
+	if _relay_only and not OS.has_feature("web"):
+		sdp = Wire.only_relayed(sdp)
 	_has_remote = connection.set_remote_description(type, sdp) == OK
 	var held: Array[Dictionary] = _held.duplicate()
 	_held.clear()
@@ -284,7 +302,7 @@ func _add_candidates(candidates: Array[Dictionary]) -> void:
 			continue
 		var media: String = Wire.text(given, "sdpMid") if given.has("candidate") else Wire.text(given, "media")
 		var index: int = Wire.integer(given, "sdpMLineIndex" if given.has("candidate") else "index")
-		if _remote_sdp.contains("a=mid:" + media):
+		if _remote_sdp.contains("a=mid:" + media) and (_is_allowed(candidate) or OS.has_feature("web")):
 			connection.add_ice_candidate(media, index, candidate)
 
 
@@ -299,7 +317,7 @@ func _on_description(type: String, sdp: String, generation: int) -> void:
 
 
 func _on_candidate(media: String, index: int, candidate: String, generation: int) -> void:
-	if generation != _generation or candidate == "":
+	if generation != _generation or candidate == "" or not _is_allowed(candidate):
 		return
 	_found_any = true
 	var all: Dictionary = {"media": media, "index": index, "name": candidate}
@@ -311,6 +329,11 @@ func _on_candidate(media: String, index: int, candidate: String, generation: int
 		_flush_at = Wire.now() + BATCH
 
 
+## Whether a candidate can be used: with relay_only no side learns the other's address.
+func _is_allowed(candidate: String) -> bool:
+	return not _relay_only or candidate.contains(" typ relay")
+
+
 func _is_gathered() -> bool:
 	return connection != null and connection.get_gathering_state() == WebRTCPeerConnection.GATHERING_STATE_COMPLETE
 
@@ -318,7 +341,7 @@ func _is_gathered() -> bool:
 func _send_description() -> void:
 	_send_at = INF
 	_seq += 1
-	var sdp: String = Wire.with_candidates(_sdp, _found)
+	var sdp: String = Wire.with_candidates(Wire.only_relayed(_sdp) if _relay_only else _sdp, _found)
 	_found.clear()
 	if sdp.length() > MAX_SDP:
 		return failed.emit("The description of this connection is too large for Bellhop.")
@@ -355,6 +378,8 @@ func _poll_raw() -> void:
 func _explain() -> String:
 	if not _has_remote:
 		return "The other player has not answered: their game may be closed, or makes no connections."
+	if _relay_only and not _found_any:
+		return "This device has found no TURN server, and relay_only allows nothing else."
 	if not _found_any and not _sdp.contains("a=candidate"):
 		return "This device has no address to be reached at (no candidates)."
 	if not _remote_sdp.contains("a=candidate"):

@@ -18,12 +18,14 @@ var _is_mesh: bool
 var _links: Dictionary[int, Link] = {}
 var _servers: Array = []
 var _timeout: float
+var _relay_only: bool
 
 
-func _init(my_id: int, is_mesh: bool, timeout: float) -> void:
+func _init(my_id: int, is_mesh: bool, timeout: float, relay_only: bool) -> void:
 	_my_id = my_id
 	_is_mesh = is_mesh
 	_timeout = timeout
+	_relay_only = relay_only
 	if is_mesh:
 		multiplayer_peer.create_mesh(my_id)
 	elif my_id == 1:
@@ -60,7 +62,7 @@ func add(peer_id: int, connection_id: String, offers: bool) -> void:
 	if link != null:
 		link.connection_id = connection_id
 		return
-	link = Link.new(multiplayer_peer, _my_id, peer_id, _servers, _timeout)
+	link = Link.new(multiplayer_peer, _my_id, peer_id, _servers, _timeout, _relay_only)
 	link.connection_id = connection_id
 	_links[peer_id] = link
 	link.opened.connect(_on_opened.bind(peer_id))
@@ -99,6 +101,12 @@ func is_open(peer_id: int) -> bool:
 func is_rpc(peer_id: int) -> bool:
 	var link: Link = _links.get(peer_id)
 	return link != null and link.is_rpc
+
+
+## Returns the milliseconds there and back, or -1.
+func ping_of(peer_id: int) -> int:
+	var link: Link = _links.get(peer_id)
+	return link.ping.milliseconds if link != null else -1
 
 
 ## Whether messages get to a player now.

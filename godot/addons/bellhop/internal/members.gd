@@ -140,6 +140,9 @@ func poll(now: float) -> void:
 		_announce_host = false
 		if all.has(host_id):
 			host_changed.emit(all[host_id])
+	for id: int in _links.ids():
+		if all.has(id):
+			all[id].ping = _links.ping_of(id)
 	if not _is_online:
 		return
 	for id: int in _knock_at.keys():

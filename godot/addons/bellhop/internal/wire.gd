@@ -3,6 +3,8 @@ extends RefCounted
 
 const MAX_NAME := 32
 
+static var ahead: float = 0.0 ## Seconds that a test is ahead of the real time.
+
 
 ## Returns a message as JSON. [method JSON.stringify] leaves control characters raw and writes [code]nan[/code],
 ## neither of which is JSON, and keys as [StringName].
@@ -145,6 +147,15 @@ static func with_candidates(sdp: String, candidates: Array[Dictionary]) -> Strin
 	return whole
 
 
+## Returns a description without the candidates that name an address of the device itself.
+static func only_relayed(sdp: String) -> String:
+	var kept: PackedStringArray = []
+	for line: String in sdp.split("\n"):
+		if not line.begins_with("a=candidate") or line.contains(" typ relay"):
+			kept.append(line)
+	return "\n".join(kept)
+
+
 ## Returns the time to wait before another try, in seconds: longer each time, and random, or all would come together.
 static func backoff(tries: int, most: float = 10.0) -> float:
 	return minf(most, 0.25 * pow(2.0, minf(tries, 10.0))) * randf()
@@ -152,4 +163,4 @@ static func backoff(tries: int, most: float = 10.0) -> float:
 
 ## Returns seconds since the engine's start.
 static func now() -> float:
-	return Time.get_ticks_msec() / 1000.0
+	return Time.get_ticks_msec() / 1000.0 + ahead
