@@ -16,7 +16,7 @@ type addresses struct{ websocket, page, inspect, turn string }
 
 // addressesOf returns, for a listener on all addresses, a URL that works on
 // this machine.
-func addressesOf(addr net.Addr, secure bool, o options) (a addresses) {
+func addressesOf(addr net.Addr, secure bool, stage string, o options) (a addresses) {
 	tcp := addr.(*net.TCPAddr)
 	host := tcp.IP.String()
 	if tcp.IP.IsUnspecified() {
@@ -27,6 +27,9 @@ func addressesOf(addr net.Addr, secure bool, o options) (a addresses) {
 		at = "s" + at
 	}
 	a.websocket = "ws" + at
+	if o.template != "" {
+		a.websocket += "/" + stage
+	}
 	if o.template == "" && o.page == "on" {
 		a.page = "http" + at
 	}

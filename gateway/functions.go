@@ -57,9 +57,7 @@ func routesOf(s *stack.Stack, functions map[string]apigateway.Invoker) map[strin
 				return awsevents.APIGatewayProxyResponse{StatusCode: http.StatusOK}, nil
 			}
 		case route.Invoke == nil:
-			route.Invoke = func(context.Context, awsevents.APIGatewayWebsocketProxyRequest) (awsevents.APIGatewayProxyResponse, error) {
-				return awsevents.APIGatewayProxyResponse{}, errors.New("the route has no integration that can be done here; a warning at the start says which it has")
-			}
+			route.Invoke = failing(errors.New("the route has no integration that can be done here; a warning at the start says which it has"))
 		}
 		routes[key] = route
 	}
@@ -87,21 +85,41 @@ func writeRoutes(w io.Writer, s *stack.Stack) {
 // its timeout and its environment.
 func (o options) openBootstraps(ctx context.Context, p *running, st *stack.Stack, back string, log *slog.Logger, stderr io.Writer) (map[string]apigateway.Invoker, error) {
 	invokers := map[string]apigateway.Invoker{}
+	failures := map[string]error{}
 	for _, id := range slices.Sorted(maps.Keys(st.Functions)) {
-		f := st.Functions[id]
-		file, err := o.bootstrapOf(f, len(st.Functions))
+		b, err := o.openBootstrap(ctx, st, id, back, log, stderr)
 		if err != nil {
-			return nil, err
-		}
-		b, err := lambda.Open(ctx, lambda.Config{
-			File: file, Name: id, Timeout: f.Timeout, Output: stderr, Env: environmentOf(f, back, log),
-		})
-		if err != nil {
-			return nil, err
+			failures[id], invokers[id] = err, failing(err)
+			continue
 		}
 		p.functions, invokers[id] = append(p.functions, b), b.Invoke
 	}
+	if len(failures) == len(st.Functions) {
+		return nil, errors.Join(slices.Collect(maps.Values(failures))...)
+	}
+	for id, err := range failures {
+		log.Error("the function does not start; what comes to it fails", "function", id, "error", err)
+	}
 	return invokers, nil
+}
+
+// openBootstrap runs one function of a stack.
+func (o options) openBootstrap(ctx context.Context, st *stack.Stack, id, back string, log *slog.Logger, stderr io.Writer) (*lambda.Bootstrap, error) {
+	f := st.Functions[id]
+	file, err := o.bootstrapOf(f, len(st.Functions))
+	if err != nil {
+		return nil, err
+	}
+	return lambda.Open(ctx, lambda.Config{
+		File: file, Name: id, Timeout: f.Timeout, Output: stderr, Env: environmentOf(f, back, log),
+	})
+}
+
+// failing returns an integration that always fails.
+func failing(err error) apigateway.Invoker {
+	return func(context.Context, awsevents.APIGatewayWebsocketProxyRequest) (awsevents.APIGatewayProxyResponse, error) {
+		return awsevents.APIGatewayProxyResponse{}, err
+	}
 }
 
 // bootstrapOf returns the file to run for one of n functions.

@@ -296,7 +296,7 @@ func serve(ctx context.Context, o options, log *slog.Logger, stdout, stderr io.W
 		return err
 	}
 	defer p.end()
-	at := addressesOf(listener.Addr(), secure != nil, o)
+	at := addressesOf(listener.Addr(), secure != nil, p.Sockets.Stage, o)
 	if p.turn != nil {
 		at.turn = p.turn.URL()
 	}

@@ -32,16 +32,21 @@ func buildStack(t *testing.T) (folder string) {
 
 // converse talks to the other stack over sockets, by each of its routes.
 func (p program) converse(greeting string) {
-	t, url := p.t, p.stdout.Find(p.t, `ws://\S+`)
+	t, url := p.t, p.stdout.Find(p.t, `ws://\S+/talk\b`)
 	t.Helper()
-	_, refused, err := websocket.Dial(t.Context(), url+"/talk", nil)
+	_, refused, err := websocket.Dial(t.Context(), url+"s", nil)
+	if err == nil || refused.StatusCode != http.StatusForbidden {
+		t.Errorf("another stage: %v", err)
+	}
+	p.stderr.Find(t, `level=WARN msg="a client asks for a path that is no stage here" path=/talks stage=talk`)
+	_, refused, err = websocket.Dial(t.Context(), url, nil)
 	if err == nil || refused.StatusCode != http.StatusForbidden {
 		t.Fatalf("without a name: %v", err)
 	}
 	if body, _ := io.ReadAll(refused.Body); string(body) != "say who you are: ?name=NAME" {
 		t.Errorf("a handshake is refused with %s", body)
 	}
-	c := programtest.Dial(t, url+"/talk?name=ann")
+	c := programtest.Dial(t, url+"?name=ann&token=x")
 	defer c.CloseNow()
 	for _, test := range []struct{ say, hear string }{
 		{`{"please":{"do":"say"},"text":"hi"}`, "^" + greeting + "$"}, // and not the function's result
@@ -79,6 +84,23 @@ func TestTemplateBootstrap(t *testing.T) {
 	}
 }
 
+// TestTemplateBroken checks that a function that does not start leaves the
+// others alone.
+func TestTemplateBroken(t *testing.T) {
+	folder := buildStack(t)
+	if err := os.Remove(filepath.Join(folder, "Chat", "bootstrap")); err != nil {
+		t.Fatal(err)
+	}
+	p := launch(t, "emulate", "-template", otherStack+"/template.yaml", "-functions", folder)
+	c := programtest.Dial(t, p.stdout.Find(t, `ws://\S+`)+"?name=ann")
+	c.Say(t, `{"please":{"do":"say"}}`, "Internal server error")
+	p.stderr.Find(t, `level=ERROR msg="the function does not start; what comes to it fails" function=Chat error=.*build the function first`)
+	p.stop()
+	if err := <-p.ended; err != nil {
+		t.Error(err)
+	}
+}
+
 // TestSAMTemplate does the same with the functions in the real sam local, which
 // sam/local has built and started.
 func TestSAMTemplate(t *testing.T) {
@@ -99,7 +121,7 @@ func TestSAMTemplate(t *testing.T) {
 func TestTemplateBellhop(t *testing.T) {
 	withTable(t)
 	p := launch(t, "emulate", "-template", "../template.yaml", "-functions", compile(t, ".."))
-	host := programtest.Dial(t, p.stdout.Find(t, `ws://\S+`)+"/live")
+	host := programtest.Dial(t, p.stdout.Find(t, `ws://\S+/live`))
 	host.Say(t, `{"action":"start_lobby","content":{"lobby_id":"fox"}}`, `"event":"lobby_started"`)
 	p.stderr.Find(t, `template.yaml:\d+: DefaultRouteSettings of Api: nobody is throttled by it`)
 	p.stop()
@@ -142,6 +164,7 @@ func TestTemplateArguments(t *testing.T) {
 		{"emulate -template no/such.yaml -functions a", "cannot read the template: open no/such.yaml"},
 		{"emulate -template " + other + " -functions " + python, "is no folder, and the template has routes to 2 functions"},
 		{"emulate -template " + other + " -functions " + folder, "Chat/bootstrap: no such file or directory; build the function first"},
+		{"emulate -template " + other + " -functions " + folder, "Gate/bootstrap: no such file or directory; build the function first"},
 		{"emulate -template " + python + " -functions " + folder, "python.yaml:42: function Chat runs on python3.13"},
 		{"emulate -template " + unknown + " -functions " + folder, "STACK of Chat is !GetAtt Table.Arn, which only a deployed stack has; set STACK in this program's environment"},
 		{"-reorder 2", "are chances, from 0 to 1"},

@@ -71,7 +71,9 @@ func (g *Gateway) message(held *cork, c *connection, body string) {
 		g.Log.Error("the integration failed", "route", route, "connection", c.id, "request", id.id, "error", err)
 		_, message := failure(err)
 		g.sendOwn(held, c, id, message)
-	case g.Routes[route].Answers && r.Body != "":
+	case !g.Routes[route].Answers:
+		g.noteStatus(c, route, id, r)
+	case r.Body != "":
 		if err := g.send(held, c.id, bodyOf(r)); err != nil {
 			g.Log.Warn("the route response is not sent", "route", route, "connection", c.id, "request", id.id, "error", err)
 		}
@@ -105,8 +107,18 @@ func (g *Gateway) disconnected(c *connection, end closeStatus) {
 	e.MultiValueHeaders = map[string][]string{"Host": {c.host}, "x-api-key": {""}, "X-Forwarded-For": {""}, "x-restapi": {""}}
 	e.RequestContext.DisconnectStatusCode = int64(end.code)
 	e.RequestContext.DisconnectReason = &end.reason
-	if _, err := g.invoke(context.Background(), e); err != nil {
+	r, err := g.invoke(context.Background(), e)
+	if err != nil {
 		g.Log.Error("the integration failed", "route", routeDisconnect, "connection", c.id, "request", id.id, "error", err)
+		return
+	}
+	g.noteStatus(c, routeDisconnect, id, r)
+}
+
+// noteStatus logs an error status that reaches no client.
+func (g *Gateway) noteStatus(c *connection, route string, id requestIDs, r awsevents.APIGatewayProxyResponse) {
+	if r.StatusCode >= 400 {
+		g.Log.Warn("the integration answered with an error, which no client gets", "route", route, "connection", c.id, "request", id.id, "status", r.StatusCode)
 	}
 }
 

@@ -7,7 +7,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
-	"net"
 	"net/http"
 	"strings"
 	"time"
@@ -84,30 +83,27 @@ func (g *Gateway) event(c *connection, kind, route string, r requestIDs, now tim
 }
 
 // headersOf returns a handshake's headers as AWS passes them on. It adds AWS's
-// own headers and leaves out those of the upgrade. It restores the client's
-// spelling of names, which net/http changes.
+// own headers and leaves out those of the upgrade. A listener of Spelled keeps
+// the client's spelling of names; net/http changes it. Clients of the deployed
+// API connect by TLS, so those here seem to.
 func (g *Gateway) headersOf(r *http.Request, sourceIP string) map[string][]string {
 	h := map[string][]string{"Host": {r.Host}}
+	spelled := spellings(r.Context())
 	for name, values := range r.Header {
 		switch {
 		case name == "Connection", name == "Upgrade":
 		case strings.HasPrefix(name, "Sec-Websocket-"):
 			h["Sec-WebSocket-"+name[len("Sec-Websocket-"):]] = values
-		default:
+		case strings.HasPrefix(name, "X-Forwarded-"), name == "X-Amzn-Trace-Id":
 			h[name] = values
+		default:
+			h[cmp.Or(spelled[name], name)] = values
 		}
 	}
-	scheme, port := "http", ""
-	if r.TLS != nil {
-		scheme = "https"
-	}
+	scheme, port := "https", "443"
 	if g.TrustProxy {
-		scheme, port = cmp.Or(r.Header.Get("X-Forwarded-Proto"), scheme), r.Header.Get("X-Forwarded-Port")
+		scheme, port = cmp.Or(r.Header.Get("X-Forwarded-Proto"), scheme), cmp.Or(r.Header.Get("X-Forwarded-Port"), port)
 	}
-	if _, inHost, err := net.SplitHostPort(r.Host); err == nil {
-		port = cmp.Or(port, inHost)
-	}
-	port = cmp.Or(port, map[string]string{"http": "80", "https": "443"}[scheme])
 	h["X-Forwarded-For"], h["X-Forwarded-Port"], h["X-Forwarded-Proto"] = []string{sourceIP}, []string{port}, []string{scheme}
 	if h["X-Amzn-Trace-Id"] == nil {
 		h["X-Amzn-Trace-Id"] = []string{fmt.Sprintf("Root=1-%08x-%016x%08x", time.Now().Unix(), rand.Uint64(), rand.Uint32())}

@@ -44,7 +44,10 @@ func serve(t testing.TB, c Config) (g *Gateway, address string) {
 	}
 	c.Log = cmp.Or(c.Log, slog.New(slog.DiscardHandler))
 	g = New(c)
-	server := httptest.NewServer(g)
+	server := httptest.NewUnstartedServer(g)
+	server.Listener = Spelled(server.Listener)
+	server.Config.ConnContext = SpelledContext
+	server.Start()
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 		defer cancel()
@@ -198,7 +201,7 @@ func TestFidelityEvents(t *testing.T) {
 	headers := map[string]string{
 		"Host": "example.test:3000", "Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
 		"User-Agent": "demo/1.0", "Origin": "https://game.test", "X-Amzn-Trace-Id": "Root=1",
-		"X-Forwarded-For": "127.0.0.1", "X-Forwarded-Port": "3000", "X-Forwarded-Proto": "http",
+		"X-Forwarded-For": "127.0.0.1", "X-Forwarded-Port": "443", "X-Forwarded-Proto": "https",
 	}
 	left := map[string]string{"Host": "example.test", "x-api-key": "", "X-Forwarded-For": "", "x-restapi": ""}
 	want := []event{

@@ -112,6 +112,7 @@ func (c *connection) upgrade(w http.ResponseWriter, r *http.Request, protocol st
 	if err != nil {
 		return nil, err
 	}
+	conn = unspelled(conn)
 	c.attach(conn)
 	if tcp, ok := conn.(*net.TCPConn); ok {
 		tcp.SetWriteBuffer(sendBuffer)

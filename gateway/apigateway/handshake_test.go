@@ -145,6 +145,8 @@ func TestFidelityConnectEvent(t *testing.T) {
 		{"the single form of a header is its last value", "", "X-A: 1\r\nX-A: 2\r\n", func(e event) any { return e.Headers["X-A"] }, "2"},
 		{"the multiple form has all of a header", "", "X-A: 1\r\nX-A: 2\r\n", func(e event) any { return e.MultiValueHeaders["X-A"] }, []string{"1", "2"}},
 		{"subprotocols are one string", "", "Sec-WebSocket-Protocol: a, b\r\n", func(e event) any { return e.Headers["Sec-WebSocket-Protocol"] }, "a, b"},
+		{"a header keeps the client's case", "", "token: a\r\nX-CUSTOM: b\r\n", func(e event) any { return e.Headers["token"] + e.Headers["X-CUSTOM"] }, "ab"},
+		{"an upgrade's header has AWS's", "", "sec-websocket-protocol: a\r\n", func(e event) any { return e.Headers["Sec-WebSocket-Protocol"] }, "a"},
 		{"cookies are passed on", "", "Cookie: a=b; c=d\r\n", func(e event) any { return e.Headers["Cookie"] }, "a=b; c=d"},
 		{"the upgrade's own headers are not", "", "", func(e event) any { return e.Headers["Connection"] + e.Headers["Upgrade"] }, ""},
 		{"a trace id is added", "", "", func(e event) any {
@@ -217,12 +219,12 @@ func TestTrustProxy(t *testing.T) {
 		address       string
 		headersAre    [3]string // X-Forwarded-For, -Proto, -Port
 	}{
-		{"nobody is believed", forged + "X-Forwarded-Port: 443\r\n", false, "127.0.0.1", [3]string{"127.0.0.1", "http", "3000"}},
-		{"the last address is the proxy's word", forged, true, "198.51.100.7", [3]string{"198.51.100.7", "https", "3000"}},
-		{"the proxy's port", forged + "X-Forwarded-Port: 443\r\n", true, "198.51.100.7", [3]string{"198.51.100.7", "https", "443"}},
-		{"a proxy that says nothing", "", true, "127.0.0.1", [3]string{"127.0.0.1", "http", "3000"}},
-		{"an address of IPv6", "X-Forwarded-For: 2001:db8::7\r\n", true, "2001:db8::7", [3]string{"2001:db8::7", "http", "3000"}},
-		{"an address with a port", "X-Forwarded-For: [2001:db8::7]:1234\r\n", true, "2001:db8::7", [3]string{"2001:db8::7", "http", "3000"}},
+		{"nobody is believed", forged + "X-Forwarded-Port: 443\r\n", false, "127.0.0.1", [3]string{"127.0.0.1", "https", "443"}},
+		{"the last address is the proxy's word", forged, true, "198.51.100.7", [3]string{"198.51.100.7", "https", "443"}},
+		{"the proxy's own", "X-Forwarded-For: 198.51.100.7\r\nX-Forwarded-Proto: http\r\nX-Forwarded-Port: 8080\r\n", true, "198.51.100.7", [3]string{"198.51.100.7", "http", "8080"}},
+		{"a proxy that says nothing", "", true, "127.0.0.1", [3]string{"127.0.0.1", "https", "443"}},
+		{"an address of IPv6", "X-Forwarded-For: 2001:db8::7\r\n", true, "2001:db8::7", [3]string{"2001:db8::7", "https", "443"}},
+		{"an address with a port", "X-Forwarded-For: [2001:db8::7]:1234\r\n", true, "2001:db8::7", [3]string{"2001:db8::7", "https", "443"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			r := make(recorder, 10)

@@ -149,19 +149,20 @@ func TestFidelityResults(t *testing.T) {
 		route Route
 		frame string // of API Gateway
 		body  string // of the route response; without either frame the client gets nothing
+		log   string // a level
 	}{
-		{"the body of a one-way route is thrown away", oneWay(response{StatusCode: 200, Body: "hi"}, nil), "", ""},
-		{"an error status of a one-way route is not told", oneWay(response{StatusCode: 500, Body: "hi"}, nil), "", ""},
-		{"with a route response the body is sent as it is", answer(response{StatusCode: 200, Body: `"hi" <you>`}, nil), "", `"hi" <you>`},
-		{"with a route response the body is sent whatever its status", answer(response{StatusCode: 500, Body: "no"}, nil), "", "no"},
-		{"with a route response and no body nothing is sent", answer(ok, nil), "", ""},
-		{"a body in base64 is decoded", answer(response{StatusCode: 200, Body: "aGk=", IsBase64Encoded: true}, nil), "", "hi"},
-		{"a failure is told on a one-way route too", oneWay(ok, errors.New("no")), internal, ""},
-		{"a failure is told", answer(response{StatusCode: 200, Body: "hi"}, errors.New("no")), internal, ""},
-		{"a crash is told", Route{Invoke: func(context.Context, event) (response, error) { panic("oh") }}, internal, ""},
-		{"a result without a status is malformed", oneWay(response{}, nil), internal, ""},
-		{"a timeout is told", Route{Invoke: hang, Timeout: 20 * time.Millisecond}, late, ""},
-		{"a timeout that the integration reports is told", oneWay(ok, errors.Join(errors.New("no answer"), ErrTimeout)), late, ""},
+		{"the body of a one-way route is thrown away", oneWay(response{StatusCode: 200, Body: "hi"}, nil), "", "", ""},
+		{"an error status of a one-way route is not told", oneWay(response{StatusCode: 500, Body: "hi"}, nil), "", "", "WARN"},
+		{"with a route response the body is sent as it is", answer(response{StatusCode: 200, Body: `"hi" <you>`}, nil), "", `"hi" <you>`, ""},
+		{"with a route response the body is sent whatever its status", answer(response{StatusCode: 500, Body: "no"}, nil), "", "no", ""},
+		{"with a route response and no body nothing is sent", answer(ok, nil), "", "", ""},
+		{"a body in base64 is decoded", answer(response{StatusCode: 200, Body: "aGk=", IsBase64Encoded: true}, nil), "", "hi", ""},
+		{"a failure is told on a one-way route too", oneWay(ok, errors.New("no")), internal, "", "ERROR"},
+		{"a failure is told", answer(response{StatusCode: 200, Body: "hi"}, errors.New("no")), internal, "", "ERROR"},
+		{"a crash is told", Route{Invoke: func(context.Context, event) (response, error) { panic("oh") }}, internal, "", "ERROR"},
+		{"a result without a status is malformed", oneWay(response{}, nil), internal, "", "ERROR"},
+		{"a timeout is told", Route{Invoke: hang, Timeout: 20 * time.Millisecond}, late, "", "ERROR"},
+		{"a timeout that the integration reports is told", oneWay(ok, errors.Join(errors.New("no answer"), ErrTimeout)), late, "", "ERROR"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			var log bytes.Buffer
@@ -176,14 +177,24 @@ func TestFidelityResults(t *testing.T) {
 			switch {
 			case test.frame != "":
 				c.wantMessage(test.frame)
-				if n := strings.Count(log.String(), "level=ERROR"); n != 1 {
-					t.Errorf("a failure made %d log lines:\n%s", n, &log)
-				}
 			case test.body != "":
 				c.want(text, test.body)
 			}
 			c.send(frame(text, "still here"))
 			c.want(text, "still here")
+			if lines := log.String(); strings.Count(lines, "\n") != min(1, len(test.log)) || !strings.Contains(lines, test.log) {
+				t.Errorf("the log says:\n%s", lines)
+			}
 		})
 	}
+	t.Run("a $disconnect that fails is logged", func(t *testing.T) {
+		var log bytes.Buffer
+		g, address := serve(t, Config{Log: slog.New(slog.NewTextHandler(&log, nil)), Invoke: func(_ context.Context, e event) (response, error) {
+			return response{StatusCode: map[string]int{"CONNECT": 200, "DISCONNECT": 404}[e.RequestContext.EventType]}, nil
+		}})
+		connect(t, address)
+		if err := g.Shutdown(t.Context()); err != nil || !strings.Contains(log.String(), "route=$disconnect") || !strings.Contains(log.String(), "status=404") {
+			t.Errorf("%v; the log says %s", err, &log)
+		}
+	})
 }

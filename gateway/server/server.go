@@ -80,6 +80,7 @@ type Server struct {
 	log         *slog.Logger
 	origins     Origins
 	noPage      bool
+	other       bool
 	version     string
 	memory      *store.Memory // of lobbies; nil if this program does not hold them
 	counts      *metrics.Set  // of the handler; nil if the integration is another
@@ -96,7 +97,7 @@ type Server struct {
 func New(c Config) *Server {
 	c.fill()
 	s := &Server{
-		requestTime: c.RequestTime, log: c.Log, origins: c.Origins, noPage: c.NoPage || c.Other, version: c.Version, collectors: c.Collectors,
+		requestTime: c.RequestTime, log: c.Log, origins: c.Origins, noPage: c.NoPage || c.Other, other: c.Other, version: c.Version, collectors: c.Collectors,
 	}
 	if c.Sockets.Invoke == nil && c.Sockets.Routes == nil {
 		post := new(Poster)
@@ -164,7 +165,7 @@ func (c *Config) intercept() {
 // WebSocket has the sockets' own times.
 func (s *Server) newWeb(h http.Handler) *http.Server {
 	return &http.Server{
-		Handler:     h,
+		Handler: h, ConnContext: apigateway.SpelledContext,
 		ReadTimeout: s.requestTime, WriteTimeout: writeTime,
 		IdleTimeout:    2 * time.Minute, // Go's and AWS's clients give up after 90 seconds
 		MaxHeaderBytes: 32 << 10, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
@@ -175,6 +176,9 @@ func (s *Server) newWeb(h http.Handler) *http.Server {
 // fails.
 func (s *Server) Serve(l net.Listener) error {
 	go s.sweep(s.sweeps)
+	if s.other { // Bellhop reads no header whose spelling matters
+		l = apigateway.Spelled(l)
+	}
 	if err := s.web.Serve(l); !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}
@@ -257,6 +261,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case path == "", path == "/"+s.Sockets.Stage:
 		s.Sockets.ServeHTTP(w, r)
 	case isUpgrade:
+		if s.other {
+			s.log.Warn("a client asks for a path that is no stage here", "path", r.URL.Path, "stage", s.Sockets.Stage)
+		}
 		s.Sockets.Refuse(w, http.StatusForbidden, "Forbidden") // as API Gateway does for an unknown stage
 	default:
 		http.NotFound(w, r)

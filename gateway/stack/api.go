@@ -56,14 +56,19 @@ func whyNot(name string) string {
 	return "it is not known here and has no effect"
 }
 
+// defaults are the values that ask for nothing: API Gateway's own.
+var defaults = map[string]string{
+	"ApiKeyRequired": "false", "ApiKeySelectionExpression": "$request.header.x-api-key", "AuthorizationType": "NONE",
+	"ConnectionType": "INTERNET", "DisableExecuteApiEndpoint": "false",
+}
+
 // check warns of the unsupported members of a mapping.
 func (t *template) check(of string, n *yaml.Node) {
 	for _, m := range t.members(n) {
 		name := m.key.Value
 		value := t.resolve(m.value)
-		isNone := value == nil || name == "AuthorizationType" && t.text(value) == "NONE" ||
-			name == "Auth" && t.text(t.get(value, "AuthType")) == "NONE" || name == "ConnectionType" && t.text(value) == "INTERNET"
-		if !lists(done, name) && !isNone {
+		isDefault := value == nil || defaults[name] != "" && t.text(value) == defaults[name] || name == "Auth" && t.text(t.get(value, "AuthType")) == "NONE"
+		if !lists(done, name) && !isDefault {
 			t.warn(m.key, "%s of %s: %s", name, of, whyNot(name))
 		}
 	}
@@ -127,12 +132,16 @@ func (b *builder) samRoutes() error {
 
 // proxy returns a route to a function.
 func (b *builder) proxy(key string, at, function, timeout *yaml.Node) (r Route, err error) {
+	if function == nil {
+		return r, b.errorf(at, "route %s must lead to a function of this template, as by !GetAtt Function.Arn", key)
+	}
 	f := b.functionOf(function)
 	if f.kind == "" {
-		if function != nil {
-			at = function
+		text, known := b.scalar(function)
+		if !known {
+			text = b.describe(function)
 		}
-		return r, b.errorf(at, "route %s must lead to a function of this template, as by !GetAtt Function.Arn", key)
+		b.warn(at, "route %s leads to %s, which is no function of this template; what comes by it fails", key, text)
 	}
 	r.Function = f.id
 	if timeout != nil {
@@ -145,24 +154,15 @@ func (b *builder) proxy(key string, at, function, timeout *yaml.Node) (r Route, 
 	return r, nil
 }
 
-// answers sets whether a route answers: it does if it has a RouteResponse and a
-// response selection (developer guide, "Set up a route response").
+// answers sets whether a route answers: it does if it has a RouteResponse. The
+// developer guide ("Set up a route response") asks for a response selection
+// too, but several of AWS's own patterns have none, and their clients get
+// answers.
 func (b *builder) answers(r *Route, key, id string, expression *yaml.Node) {
-	has := slices.Contains(b.responses, id)
-	r.Answers = has && expression != nil
-	switch {
-	case has && expression == nil:
-		b.warn(b.byID(id).atOr(b.api.at), "route %s has a RouteResponse and no RouteResponseSelectionExpression: nothing is sent back, as on AWS", key)
-	case !has && expression != nil:
+	r.Answers = slices.Contains(b.responses, id)
+	if !r.Answers && expression != nil {
 		b.warn(expression, "route %s has a RouteResponseSelectionExpression, but nothing is sent back, as on AWS, until there is an AWS::ApiGatewayV2::RouteResponse for %s", key, id)
 	}
-}
-
-func (r resource) atOr(other *yaml.Node) *yaml.Node {
-	if r.at == nil {
-		return other
-	}
-	return r.at
 }
 
 // routeResponses returns the logical ids of the routes that have a
@@ -181,7 +181,7 @@ func (b *builder) add(r resource) error {
 	if !strings.HasPrefix(r.kind, "AWS::ApiGatewayV2::") || r.id == b.api.id {
 		return nil
 	}
-	if api := r.property("ApiId"); api != nil && b.text(api) != APIID {
+	if lists("AWS::ApiGatewayV2::Integration AWS::ApiGatewayV2::Deployment", r.kind) || !b.owns(r) { // routes name the former
 		return nil
 	}
 	switch r.kind {
@@ -189,7 +189,7 @@ func (b *builder) add(r resource) error {
 		return b.addRoute(r)
 	case "AWS::ApiGatewayV2::Stage":
 		b.addStage(r)
-	case "AWS::ApiGatewayV2::Integration", "AWS::ApiGatewayV2::Deployment", "AWS::ApiGatewayV2::Api":
+	case "AWS::ApiGatewayV2::Api":
 	case "AWS::ApiGatewayV2::RouteResponse":
 		if b.text(r.property("RouteResponseKey")) != "$default" {
 			b.warn(r.at, "%s: %s", r.id, whyNot(r.kind))
@@ -198,6 +198,19 @@ func (b *builder) add(r resource) error {
 		b.warn(r.at, "%s, an %s: %s", r.id, r.kind, whyNot(r.kind))
 	}
 	return nil
+}
+
+// owns reports whether a resource is a part of the API. It warns if the
+// template alone does not determine that.
+func (b *builder) owns(r resource) bool {
+	api := r.property("ApiId")
+	if value, known := b.scalar(api); known || api == nil {
+		return api == nil || value == APIID
+	}
+	if b.referredOf(api, samAPI, "AWS::ApiGatewayV2::Api", "AWS::Serverless::HttpApi").kind == "" {
+		b.warn(r.at, "%s has the ApiId %s, whose value only a deployed stack has; it is left out, unless -parameter gives that value as %s", r.id, b.describe(api), APIID)
+	}
+	return false
 }
 
 // addStage takes the first stage's name and variables.

@@ -77,6 +77,10 @@ func (t *template) resolve(n *yaml.Node) *yaml.Node {
 			return nil
 		}
 		text, ok = t.ref(arg.Value)
+	case "Fn::GetAtt":
+		text, ok = t.attribute(arg)
+	case "Fn::ImportValue":
+		text, ok = t.Parameters[t.text(arg)]
 	case "Fn::Sub":
 		text, ok = t.sub(arg)
 	case "Fn::Join":
@@ -134,6 +138,22 @@ func (t *template) ref(name string) (string, bool) {
 	return APIID, name == t.chosen
 }
 
+// attribute returns the value of !GetAtt of the API.
+func (t *template) attribute(arg *yaml.Node) (string, bool) {
+	id, name, _ := strings.Cut(arg.Value, ".")
+	if parts := t.list(arg); len(parts) == 2 {
+		id, name = t.text(parts[0]), t.text(parts[1])
+	}
+	switch {
+	case id == "" || id != t.chosen:
+	case name == "ApiId":
+		return APIID, true
+	case name == "ApiEndpoint":
+		return "wss://" + t.Host(), true
+	}
+	return "", false
+}
+
 // subPattern finds the variables of !Sub, but not ${!Literal}.
 var subPattern = regexp.MustCompile(`\$\{\s*([^!}\s][^}\s]*)\s*\}`)
 
@@ -153,6 +173,9 @@ func (t *template) sub(arg *yaml.Node) (string, bool) {
 			value, ok = t.scalar(own[i].value)
 		} else {
 			value, ok = t.ref(name)
+			if strings.Contains(name, ".") {
+				value, ok = t.attribute(&yaml.Node{Kind: yaml.ScalarNode, Value: name})
+			}
 		}
 		all = all && ok
 		return value

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"go.yaml.in/yaml/v3"
@@ -60,6 +61,9 @@ type Options struct {
 	Region     string            // for AWS::Region; us-east-1 if empty
 	Parameters map[string]string // values of parameters, override their defaults
 }
+
+// Host returns the name by which the deployed API would be reached.
+func (o Options) Host() string { return APIID + ".execute-api." + o.Region + ".amazonaws.com" }
 
 // maxFile is the longest template, in bytes: CloudFormation takes 1 MB ("AWS
 // CloudFormation quotas").
@@ -138,11 +142,25 @@ func (t *template) api() (resource, error) {
 	case len(found) == 0 && t.API != "":
 		return resource{}, fmt.Errorf("%s has no WebSocket API %s; -api takes the logical id of one", t.file, t.API)
 	case len(found) == 0:
-		return resource{}, fmt.Errorf("%s has no WebSocket API: neither an AWS::Serverless::WebSocketApi nor an AWS::ApiGatewayV2::Api with ProtocolType WEBSOCKET", t.file)
+		return resource{}, fmt.Errorf("%s has no WebSocket API: neither an AWS::Serverless::WebSocketApi nor an AWS::ApiGatewayV2::Api with ProtocolType WEBSOCKET%s", t.file, t.nested())
 	case len(found) > 1:
 		return resource{}, t.errorf(found[1].at, "%s is a second WebSocket API beside %s; say which is meant: -api %s", found[1].id, found[0].id, found[0].id)
 	}
 	return found[0], nil
+}
+
+// nested names the templates of nested stacks, which might have the API.
+func (t *template) nested() string {
+	var files []string
+	for _, r := range t.resources {
+		if file := cmp.Or(t.text(r.property("TemplateURL")), t.text(r.property("Location"))); file != "" {
+			files = append(files, "-template "+filepath.Clean(file))
+		}
+	}
+	if files == nil {
+		return ""
+	}
+	return "; nested stacks are templates of their own: " + strings.Join(files, " or ")
 }
 
 // function reads a function, with the Globals for functions.

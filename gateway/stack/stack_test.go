@@ -136,7 +136,7 @@ func TestCloudFormation(t *testing.T) {
 	if diff := cmp.Diff(map[string]Route{
 		"$connect":   {Function: "Gate"},
 		"lobby/join": {Function: "Talk", Timeout: 900 * time.Millisecond, Answers: true},
-		"ping":       {Mock: true},
+		"ping":       {Mock: true, Answers: true},
 		"far":        {},
 	}, got.Routes); diff != "" {
 		t.Errorf("routes (-want +got):\n%s", diff)
@@ -147,7 +147,6 @@ func TestCloudFormation(t *testing.T) {
 	if diff := cmp.Diff([]string{
 		"template.json:7: AuthorizationType of Enter: everybody is let in whom $connect lets in",
 		"template.json:7: AuthorizerId of Enter: everybody is let in whom $connect lets in",
-		"template.json:10: route ping has a RouteResponse and no RouteResponseSelectionExpression: nothing is sent back, as on AWS",
 		"template.json:14: Guard, an AWS::ApiGatewayV2::Authorizer: everybody is let in whom $connect lets in",
 		"template.json:19: Nobody is a mock: what comes by route ping is answered 200, without its templates",
 		"template.json:20: Web is of type HTTP, and only AWS_PROXY to a function is done here; what comes by route far fails",
@@ -155,6 +154,53 @@ func TestCloudFormation(t *testing.T) {
 		"template.json:26: Talk has Layers, which only sam local brings along",
 	}, got.Warnings); diff != "" {
 		t.Errorf("warnings (-want +got):\n%s", diff)
+	}
+}
+
+// TestOwnership checks by which values of ApiId a part belongs to the API, and
+// that a part whose API is not known is named.
+func TestOwnership(t *testing.T) {
+	const parts = `Resources:
+  F: {Type: AWS::Lambda::Function}
+  Http: {Type: AWS::ApiGatewayV2::Api, Properties: {ProtocolType: HTTP}}
+  A: {Type: AWS::ApiGatewayV2::Api, Properties: {ProtocolType: WEBSOCKET, RouteSelectionExpression: $request.body.a}}
+  I: {Type: AWS::ApiGatewayV2::Integration, Properties: {ApiId: API, IntegrationType: AWS_PROXY, IntegrationUri: !GetAtt F.Arn}}
+  R: {Type: AWS::ApiGatewayV2::Route, Properties: {ApiId: !Ref A, RouteKey: r, Target: !Sub "integrations/${I}"}}
+  S: {Type: AWS::ApiGatewayV2::Route, Properties: {ApiId: API, RouteKey: s, Target: !Sub "integrations/${I}"}}
+  T: {Type: AWS::ApiGatewayV2::Stage, Properties: {ApiId: API, StageName: live}}
+`
+	noStage := []string{"t.yaml:4: A has no stage whose name is known; it is local here, unless -stage says otherwise"}
+	unknown := "has the ApiId %s, whose value only a deployed stack has; it is left out, unless -parameter gives that value as local"
+	for _, test := range []struct {
+		api      string
+		own      bool
+		warnings []string
+	}{
+		{"!Ref A", true, nil},
+		{"!GetAtt A.ApiId", true, nil},
+		{"!GetAtt [A, ApiId]", true, nil},
+		{`{"Fn::GetAtt": [A, ApiId]}`, true, nil},
+		{`!Sub "${A}"`, true, nil},
+		{`!Sub "${A.ApiId}"`, true, nil},
+		{`!Sub ["${a}", {a: !GetAtt A.ApiId}]`, true, nil},
+		{`!Join ["", [!GetAtt A.ApiId]]`, true, nil},
+		{"!ImportValue given", true, nil},
+		{"!Ref Http", false, noStage},
+		{"!GetAtt Http.ApiId", false, noStage},
+		{`!Sub "${Http.ApiId}"`, false, noStage},
+		{"!ImportValue other", false, []string{noStage[0], "t.yaml:7: S " + strings.Replace(unknown, "%s", "!ImportValue other", 1),
+			"t.yaml:8: T " + strings.Replace(unknown, "%s", "!ImportValue other", 1)}},
+	} {
+		s, err := parse("t.yaml", []byte(strings.ReplaceAll(parts, "API", test.api)), Options{Parameters: map[string]string{"given": APIID}})
+		if err != nil {
+			t.Fatalf("%s: %v", test.api, err)
+		}
+		if _, got := s.Routes["s"]; got != test.own || (s.Stage == "live") != test.own {
+			t.Errorf("%s: routes %v, stage %s", test.api, s.Routes, s.Stage)
+		}
+		if diff := cmp.Diff(test.warnings, s.Warnings); diff != "" {
+			t.Errorf("%s: warnings (-want +got):\n%s", test.api, diff)
+		}
 	}
 }
 
@@ -188,7 +234,8 @@ func TestMistakes(t *testing.T) {
 		{head + "      RouteSelectionExpression: $request.header.x", "t.yaml:6: $request.header.x of the route selection expression"},
 		{head + "      RouteSelectionExpression: $request.body.a", "t.yaml:3: A has no routes"},
 		{head + "      RouteSelectionExpression: $request.body.a\n      Routes: {a: {}}", "t.yaml:7: route a must lead to a function of this template, as by !GetAtt"},
-		{head + "      RouteSelectionExpression: $request.body.a\n      Routes:\n        a:\n          FunctionArn: !GetAtt G.Arn", "t.yaml:9: route a must lead"},
+		{"Resources:\n  Child: {Type: AWS::CloudFormation::Stack, Properties: {TemplateURL: api/child.yaml}}\n  Other: {Type: AWS::Serverless::Application, Properties: {Location: ./more.yaml}}",
+			"ProtocolType WEBSOCKET; nested stacks are templates of their own: -template api/child.yaml or -template more.yaml"},
 		{head + "      RouteSelectionExpression: $request.body.a\n      Routes: {a: {FunctionArn: !Ref F, IntegrationTimeout: 30000}}", "t.yaml:7: 30000 is not a time from 50 to 29000"},
 		{head + "      RouteSelectionExpression: $request.body.a\n      Routes: {a: {FunctionArn: !Ref F}}\n  B: {Type: AWS::Serverless::WebSocketApi}", "t.yaml:8: B is a second WebSocket API beside A; say which is meant: -api A"},
 		{strings.Replace(head, "Function}", "Function, Properties: {Timeout: !Ref T}}", 1) + "      RouteSelectionExpression: $request.body.a\n      Routes: {a: {FunctionArn: !Ref F}}", "t.yaml:2: Timeout of F is not a number of seconds"},
@@ -212,7 +259,10 @@ func TestMistakes(t *testing.T) {
 // TestWarnings checks that the unsupported features of SAM are named.
 func TestWarnings(t *testing.T) {
 	template := strings.Replace(sam, "      StageVariables:", "      Auth: {AuthType: AWS_IAM}\n      Novelty: yes\n      Domain: {DomainName: a}\n      StageVariables:", 1)
-	template = strings.Replace(template, "$connect: {", "$connect: {ApiKeyRequired: true, RouteResponseSelectionExpression: $default, ", 1)
+	template = strings.Replace(template, "$connect: {", "far: {FunctionArn: !ImportValue far-function}\n        $connect: {ApiKeyRequired: true, RouteResponseSelectionExpression: $default, ", 1)
+	// What a template asks for in vain is named; what it leaves as it is, is not.
+	template = strings.Replace(template, "sendMessage: {", "sendMessage: {ApiKeyRequired: false, ", 1)
+	template = strings.Replace(template, "      Novelty:", "      ApiKeySelectionExpression: $request.header.x-api-key\n      DisableExecuteApiEndpoint: false\n      Novelty:", 1)
 	s, err := parse("t.yaml", []byte(template), Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -221,13 +271,17 @@ func TestWarnings(t *testing.T) {
 		t.Error("a route without a RouteResponse answers")
 	}
 	for _, want := range []string{
-		":22: Auth of Api: everybody is let in", ":23: Novelty of Api: it is not known here and has no effect", ":24: Domain of Api: clients connect",
-		":27: ApiKeyRequired of route $connect: no key is asked for",
-		":27: route $connect has a RouteResponseSelectionExpression, but nothing is sent back, as on AWS, until there is an AWS::ApiGatewayV2::RouteResponse for ApiConnectRoute",
+		":22: Auth of Api: everybody is let in", ":25: Novelty of Api: it is not known here and has no effect", ":26: Domain of Api: clients connect",
+		":29: route far leads to !ImportValue far-function, which is no function of this template; what comes by it fails",
+		":30: ApiKeyRequired of route $connect: no key is asked for",
+		":30: route $connect has a RouteResponseSelectionExpression, but nothing is sent back, as on AWS, until there is an AWS::ApiGatewayV2::RouteResponse for ApiConnectRoute",
 	} {
 		if !slices.ContainsFunc(s.Warnings, func(w string) bool { return strings.Contains(w, want) }) {
 			t.Errorf("no warning says %s\n%s", want, strings.Join(s.Warnings, "\n"))
 		}
+	}
+	if len(s.Warnings) != 6 {
+		t.Errorf("warnings:\n%s", strings.Join(s.Warnings, "\n"))
 	}
 }
 

@@ -181,7 +181,9 @@ func (t *template) referred(n *yaml.Node) (ids []string) {
 	if !t.descend() {
 		return nil
 	}
-	n = t.resolve(n)
+	for n != nil && n.Kind == yaml.AliasNode {
+		n = n.Alias
+	}
 	name, arg := intrinsic(n)
 	switch name {
 	case "Ref": // SAM has !Ref Function.Alias
@@ -203,6 +205,10 @@ func (t *template) referred(n *yaml.Node) (ids []string) {
 			ids = append(ids, id)
 		}
 		return append(ids, t.referred(also)...)
+	case "Fn::If", "Fn::Select", "Fn::FindInMap":
+		if value := t.resolve(n); value != n {
+			return t.referred(value)
+		}
 	}
 	if n == nil {
 		return nil
