@@ -8,11 +8,15 @@ import (
 	"log/slog"
 	"net"
 	"runtime/debug"
+	"strings"
 )
 
 // addresses are the URLs that the program announces once it serves. A URL that
 // it does not serve is empty.
-type addresses struct{ websocket, page, inspect, turn string }
+type addresses struct {
+	websocket, page, inspect, turn string
+	network                        []string // of the page, or else the WebSocket, for other machines
+}
 
 // addressesOf returns, for a listener on all addresses, a URL that works on
 // this machine.
@@ -22,7 +26,8 @@ func addressesOf(addr net.Addr, secure bool, stage string, o options) (a address
 	if tcp.IP.IsUnspecified() {
 		host = "127.0.0.1"
 	}
-	at := "://" + net.JoinHostPort(host, fmt.Sprint(tcp.Port))
+	port := fmt.Sprint(tcp.Port)
+	at := "://" + net.JoinHostPort(host, port)
 	if secure {
 		at = "s" + at
 	}
@@ -36,7 +41,34 @@ func addressesOf(addr net.Addr, secure bool, stage string, o options) (a address
 	if o.inspect {
 		a.inspect = "http" + at + "/inspect"
 	}
+	if tcp.IP.IsUnspecified() && !secure { // a certificate is for a name
+		scheme, _, _ := strings.Cut(cmp.Or(a.page, a.websocket), ":")
+		for _, ip := range networkAddresses(net.InterfaceAddrs()) {
+			a.network = append(a.network, scheme+"://"+net.JoinHostPort(ip, port))
+		}
+	}
 	return a
+}
+
+// networkAddresses returns those of this machine's addresses that other
+// machines can use: IPv4 ones or, without any, IPv6 ones. If they cannot be
+// read, there are none.
+func networkAddresses(all []net.Addr, _ error) (v4 []string) {
+	var v6 []string
+	for _, each := range all {
+		network, ok := each.(*net.IPNet)
+		switch {
+		case !ok || !network.IP.IsGlobalUnicast():
+		case network.IP.To4() != nil:
+			v4 = append(v4, network.IP.String())
+		default:
+			v6 = append(v6, network.IP.String())
+		}
+	}
+	if v4 == nil {
+		return v6
+	}
+	return v4
 }
 
 func (a addresses) print(w io.Writer, template string) {
@@ -48,6 +80,9 @@ func (a addresses) print(w io.Writer, template string) {
 	if a.page != "" {
 		fmt.Fprintf(w, "  Page       %s\n", a.page)
 	}
+	for _, url := range a.network {
+		fmt.Fprintf(w, "  Network    %s\n", url)
+	}
 	if a.inspect != "" {
 		fmt.Fprintf(w, "  Inspect    %s\n", a.inspect)
 	}
@@ -58,7 +93,7 @@ func (a addresses) print(w io.Writer, template string) {
 }
 
 func (a addresses) log(log *slog.Logger) {
-	log.Info("started", "version", version(), "websocket", a.websocket, "page", a.page, "inspect", a.inspect, "turn", a.turn)
+	log.Info("started", "version", version(), "websocket", a.websocket, "page", a.page, "network", a.network, "inspect", a.inspect, "turn", a.turn)
 }
 
 // version returns the module's version, which Go takes from the tag of a
