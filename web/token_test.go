@@ -2,8 +2,6 @@ package web_test
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -11,24 +9,25 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 )
 
+// sign returns the token of a player.
+func sign(t *testing.T, secret, player string, lasts time.Duration) string {
+	t.Helper()
+	claims := jwt.MapClaims{"sub": player, "exp": time.Now().Add(lasts).Unix()}
+	token, err := jwt.NewWithClaims(jwt.SigningMethodHS256, claims).SignedString([]byte(secret))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return token
+}
+
 // TestToken checks that the client sends a fresh token for each connection, and
 // tells a refused one apart from a server that cannot be reached.
 func TestToken(t *testing.T) {
 	t.Parallel()
-	secret, file := strings.Repeat("s", 32), filepath.Join(t.TempDir(), "secret")
-	if err := os.WriteFile(file, []byte(secret), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	g := startGateway(t, "-auth", "required", "-auth-secret-file", file)
-	sign := func(secret string, lasts time.Duration) string {
-		claims := jwt.MapClaims{"sub": "ann", "exp": time.Now().Add(lasts).Unix()}
-		token, err := jwt.NewWithClaims(jwt.SigningMethodHS256, claims).SignedString([]byte(secret))
-		if err != nil {
-			t.Fatal(err)
-		}
-		return token
-	}
-	good, old, forged := sign(secret, time.Hour), sign(secret, -time.Hour), sign(strings.Repeat("x", 32), time.Hour)
+	secret := strings.Repeat("s", 32)
+	g := startGateway(t, "-auth", "required", "-auth-secret-file", writeSecret(t, secret))
+	good, old := sign(t, secret, "ann", time.Hour), sign(t, secret, "ann", -time.Hour)
+	forged := sign(t, strings.Repeat("x", 32), "ann", time.Hour)
 	for _, b := range browsers {
 		t.Run(b.name, func(t *testing.T) {
 			t.Parallel()
