@@ -33,7 +33,7 @@ type emulatedAWS struct {
 
 func startAWS(t *testing.T) *emulatedAWS {
 	t.Helper()
-	names := []string{"*." + awsDomain, "*.execute-api." + awsDomain, "*.s3.amazonaws.com"}
+	names := []string{"*." + awsDomain, "*.execute-api." + awsDomain, "*.s3.amazonaws.com", "scheduler.amazonaws.com"}
 	root, key := programtest.Certificate(t, 1, names...)
 	certificate, err := tls.X509KeyPair(root, key)
 	if err != nil {
@@ -52,6 +52,7 @@ func startAWS(t *testing.T) *emulatedAWS {
 		"SSL_CERT_FILE=" + bundle, "AWS_CA_BUNDLE=" + bundle, // Go reads the first, the AWS CLI the second
 		"AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test", "AWS_DEFAULT_REGION=us-east-1",
 		"AWS_EC2_METADATA_DISABLED=true", "AWS_CONFIG_FILE=/dev/null", "AWS_PAGER=",
+		"AWS_ENDPOINT_URL_SCHEDULER=https://scheduler.amazonaws.com", // ministack takes the name in the Region for a bucket's
 	}}
 	// ministack passes its environment on to functions, and unpacks them in
 	// TMPDIR. With AUTH, a function may do only what its role allows; the key

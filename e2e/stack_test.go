@@ -5,6 +5,8 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -18,8 +20,9 @@ import (
 )
 
 // TestStack checks that template.yaml, deployed to an emulated AWS with the
-// built function, gives a WebSocket API through which two clients connect. The
-// template and the function are those of AWS; the role allows all that they do.
+// built function, gives a WebSocket API through which two clients connect, and
+// that a grace ends by its schedule. The template and the function are those of
+// AWS; the role allows all that they do.
 func TestStack(t *testing.T) {
 	for _, program := range []string{"aws/bin/aws", "sam/bin/python"} {
 		if _, err := os.Stat("../.cache/" + program); err != nil {
@@ -29,19 +32,8 @@ func TestStack(t *testing.T) {
 	a := startAWS(t)
 	url := deploy(t, a)
 
-	host, guest := a.connect(t, url), a.connect(t, url)
-	host.send(`{"action":"start_lobby","content":{"lobby_id":"fox","public":true}}`)
-	hostID := host.receive("lobby_started").ConnectionID
-	guest.send(`{"action":"list_lobbies"}`)
-	if l := guest.receive("lobby_list").Lobbies; len(l) != 1 || l[0].LobbyID != "fox" {
-		t.Fatalf("the list has %v, want fox", l)
-	}
-	guest.send(`{"action":"join_lobby","content":{"lobby_id":"fox"}}`)
-	guestID := host.receive("request_to_join").ConnectionID
-	host.send(`{"action":"accept_request","content":{"connection_id":"` + guestID + `"},"request_id":"a"}`)
-	token := guest.receive("request_accepted").ResumeToken
-	host.receive("done")
-
+	lonely := a.dropScheduled(t, url)
+	host, guest, hostID, guestID, token := a.meet(t, url, "fox")
 	guest.describe(hostID)
 	host.receiveDescription(guestID)
 	host.describe(guestID)
@@ -67,6 +59,41 @@ func TestStack(t *testing.T) {
 	if c := host.receive("peer_left"); c.ConnectionID != guestID {
 		t.Fatalf("the host was told that %s left, want %s", c.ConnectionID, guestID)
 	}
+	lonely.receive("peer_left")
+}
+
+// meet lets a guest join a lobby that it finds in the list.
+func (a *emulatedAWS) meet(t *testing.T, url, lobby string) (host, guest stackClient, hostID, guestID, token string) {
+	t.Helper()
+	host, guest = a.connect(t, url), a.connect(t, url)
+	host.send(`{"action":"start_lobby","content":{"lobby_id":"` + lobby + `","public":true}}`)
+	hostID = host.receive("lobby_started").ConnectionID
+	guest.send(`{"action":"list_lobbies"}`)
+	if l := guest.receive("lobby_list").Lobbies; len(l) == 0 || l[0].LobbyID != lobby {
+		t.Fatalf("the list has %v, want %s", l, lobby)
+	}
+	guest.send(`{"action":"join_lobby","content":{"lobby_id":"` + lobby + `"}}`)
+	guestID = host.receive("request_to_join").ConnectionID
+	host.send(`{"action":"accept_request","content":{"connection_id":"` + guestID + `"},"request_id":"a"}`)
+	token = guest.receive("request_accepted").ResumeToken
+	host.receive("done")
+	return host, guest, hostID, guestID, token
+}
+
+// dropScheduled returns a host whose guest has dropped. The function has made a
+// schedule for the end of its grace, which it gives a second's time.
+func (a *emulatedAWS) dropScheduled(t *testing.T, url string) stackClient {
+	t.Helper()
+	for i := range 10 {
+		host, guest, _, _, _ := a.meet(t, url, fmt.Sprint("owl", i))
+		guest.CloseNow()
+		host.receive("peer_disconnected")
+		if a.run(t, "scheduler", "list-schedules", "--group-name", "bellhop", "--query", "length(Schedules)") == "1" {
+			return host
+		}
+	}
+	t.Fatal("no drop makes a schedule")
+	return stackClient{}
 }
 
 // deploy builds the function, creates the stack, and returns its Url.
@@ -80,27 +107,28 @@ func deploy(t *testing.T, a *emulatedAWS) string {
 	if err != nil {
 		t.Fatalf("sam/translate.py: %v", err)
 	}
-	var template struct {
-		Resources struct {
-			Function struct {
-				Properties struct {
-					Code struct{ S3Bucket, S3Key string }
-				}
-			}
-		}
-	}
+	text = bytes.Replace(text, []byte("schedule/${ScheduleGroup}/*"), []byte("schedule/default/*"), 1) // the emulator checks only the default group
+	var template map[string]any
 	if err := json.Unmarshal(text, &template); err != nil {
+		t.Fatal(err)
+	}
+	resources := template["Resources"].(map[string]any)
+	properties := func(resource any) map[string]any { return resource.(map[string]any)["Properties"].(map[string]any) }
+	maps.DeleteFunc(resources, func(_ string, r any) bool { return properties(r)["Metrics"] != nil }) // the emulator's alarms calculate nothing
+	text, err = json.Marshal(template)
+	if err != nil {
 		t.Fatal(err)
 	}
 	file := filepath.Join(t.TempDir(), "template.json")
 	if err := os.WriteFile(file, text, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	code := template.Resources.Function.Properties.Code
-	a.run(t, "s3api", "create-bucket", "--bucket", code.S3Bucket)
-	a.run(t, "s3api", "put-object", "--bucket", code.S3Bucket, "--key", code.S3Key, "--body", zipFunction(t))
-	a.run(t, "cloudformation", "deploy", "--stack-name", "bellhop", "--template-file", file, "--s3-bucket", code.S3Bucket,
-		"--capabilities", "CAPABILITY_IAM", "--parameter-overrides", "Architecture="+architecture, "Metrics=off") // the emulator's alarms calculate nothing
+	code := properties(resources["Function"])["Code"].(map[string]any)
+	bucket, key := code["S3Bucket"].(string), code["S3Key"].(string)
+	a.run(t, "s3api", "create-bucket", "--bucket", bucket)
+	a.run(t, "s3api", "put-object", "--bucket", bucket, "--key", key, "--body", zipFunction(t))
+	a.run(t, "cloudformation", "deploy", "--stack-name", "bellhop", "--template-file", file, "--s3-bucket", bucket,
+		"--capabilities", "CAPABILITY_IAM", "--parameter-overrides", "Architecture="+architecture, "ResumeSchedule=on", "ResumeGrace=10")
 	return a.run(t, "cloudformation", "describe-stacks", "--stack-name", "bellhop", "--output", "text",
 		"--query", "Stacks[0].Outputs[?OutputKey=='Url'].OutputValue")
 }
