@@ -28,6 +28,9 @@
 //	AUTH_AUDIENCE      the aud that tokens must name, if any
 //	TURN_SECRET        the static-auth-secret of those TURN servers, if the
 //	                   array has no credentials
+//	TURN_PROVIDER      cloudflare or twilio makes TURN credentials, by
+//	TURN_KEY_ID        the id of the key there, and
+//	TURN_TOKEN         the key's secret
 //	METRICS            the stack's name in CloudWatch's metrics, which are lines
 //	                   of the log; if empty, nothing is counted
 //	DYNAMODB_ENDPOINT  a DynamoDB on this machine, instead of the region's
@@ -52,6 +55,7 @@ import (
 	"bellhop/handlers"
 	"bellhop/handlers/identity"
 	"bellhop/handlers/metrics"
+	"bellhop/handlers/turnapi"
 	"bellhop/lobby"
 	"bellhop/store/dynamodb"
 )
@@ -81,9 +85,9 @@ func run(getenv func(string) string) error {
 	if err != nil || grace < 1 || grace > 3600 {
 		return fmt.Errorf("make RESUME_GRACE a number of seconds from 1 to 3600, and not %q", getenv("RESUME_GRACE"))
 	}
-	ice, err := handlers.ReadICEServers(getenv("ICE_SERVERS"), getenv("TURN_SECRET"))
+	ice, err := iceServers(getenv)
 	if err != nil {
-		return fmt.Errorf("ICE_SERVERS: %w", err)
+		return err
 	}
 	messages, err := strconv.Atoi(cmp.Or(getenv("MESSAGE_RATE"), "10"))
 	if err != nil || messages < 0 || messages > 100 {
@@ -132,6 +136,33 @@ func run(getenv func(string) string) error {
 	return nil
 }
 
+// iceServers reads the STUN and TURN servers, and where further ones are from.
+func iceServers(getenv func(string) string) (handlers.ICEServers, error) {
+	ice, err := handlers.ReadICEServers(getenv("ICE_SERVERS"), getenv("TURN_SECRET"))
+	if err != nil {
+		return ice, fmt.Errorf("ICE_SERVERS: %w", err)
+	}
+	minter, err := turnapi.New(turnapi.Config{
+		Provider: getenv("TURN_PROVIDER"), KeyID: getenv("TURN_KEY_ID"), Token: getenv("TURN_TOKEN"), Now: time.Now,
+	})
+	if err != nil {
+		return ice, fmt.Errorf("TURN_PROVIDER: %w", err)
+	}
+	if minter != nil {
+		ice.Minter = minter
+		if isInitialising(getenv) {
+			go minter.Dial(context.Background())
+		}
+	}
+	return ice, nil
+}
+
+// isInitialising reports whether Lambda starts the function, which then has a
+// whole CPU.
+func isInitialising(getenv func(string) string) bool {
+	return getenv("AWS_LAMBDA_INITIALIZATION_TYPE") != ""
+}
+
 // counting writes what an invocation counts. A process has one invocation at a
 // time.
 type counting struct{ metrics.EMF }
@@ -157,7 +188,7 @@ func (c *counting) flush() {
 // function, it dials while the function has a whole CPU, and the start goes on.
 func openStore(config aws.Config, getenv func(string) string) *dynamodb.Store {
 	d := dynamodb.New(config, getenv("DYNAMODB_ENDPOINT"), getenv("TABLE"), time.Now)
-	if getenv("AWS_LAMBDA_INITIALIZATION_TYPE") != "" {
+	if isInitialising(getenv) {
 		go d.Dial(context.Background())
 	}
 	return d

@@ -25,6 +25,8 @@ func TestEnvironment(t *testing.T) {
 		{"AUTH", "on", "AUTH: make the mode off, optional or required"},
 		{"AUTH_SECRET", "0123456789abcdef0123456789abcdef", "AUTH: tokens are off, but a key"},
 		{"ICE_SERVERS", "example.com", "ICE_SERVERS: "},
+		{"TURN_PROVIDER", "xirsys", "TURN_PROVIDER: make the TURN provider cloudflare or twilio"},
+		{"TURN_TOKEN", "s3cret", "TURN_PROVIDER: make the TURN provider cloudflare or twilio"},
 	} {
 		err := run(func(name string) string {
 			switch name {

@@ -111,7 +111,7 @@ func (s stack) testProperties(t *testing.T) {
 		}
 	}
 	variables := s.Resources["Function"].Properties["Environment"].(map[string]any)["Variables"].(map[string]any)
-	for _, name := range []string{"TABLE", "CALLBACK_URL", "RESUME_GRACE", "RESUME_SCHEDULE", "SCHEDULE_ROLE", "SCHEDULE_GROUP", "MESSAGE_RATE", "LOBBY_PACE", "METRICS", "AUTH", "AUTH_SECRET", "AUTH_JWKS", "AUTH_ISSUER", "AUTH_AUDIENCE", "ICE_SERVERS", "TURN_SECRET", "DYNAMODB_ENDPOINT"} {
+	for _, name := range []string{"TABLE", "CALLBACK_URL", "RESUME_GRACE", "RESUME_SCHEDULE", "SCHEDULE_ROLE", "SCHEDULE_GROUP", "MESSAGE_RATE", "LOBBY_PACE", "METRICS", "AUTH", "AUTH_SECRET", "AUTH_JWKS", "AUTH_ISSUER", "AUTH_AUDIENCE", "ICE_SERVERS", "TURN_SECRET", "TURN_PROVIDER", "TURN_KEY_ID", "TURN_TOKEN", "DYNAMODB_ENDPOINT"} {
 		if _, ok := variables[name]; !ok {
 			t.Errorf("Function's environment lacks %s: sam local sets only what the template declares", name)
 		}

@@ -220,7 +220,7 @@ func (o *options) readICE() (err error) {
 		return errors.New("-turn-lifetime must be at least 1s")
 	}
 	o.ice.Lifetime = o.turnLifetime
-	return nil
+	return o.readProvider()
 }
 
 // readAuth makes what verifies the tokens of clients, if anything does.

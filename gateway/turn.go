@@ -18,6 +18,7 @@ import (
 
 	"bellhop/gateway/turn"
 	"bellhop/handlers"
+	"bellhop/handlers/turnapi"
 	"bellhop/store"
 )
 
@@ -32,6 +33,8 @@ type turnFlags struct {
 	private   bool
 
 	first, last int // -turn-ports
+
+	provider, keyID, tokenFile string // of TURN elsewhere
 }
 
 func (o *turnFlags) flags(f *flag.FlagSet) {
@@ -45,10 +48,14 @@ func (o *turnFlags) flags(f *flag.FlagSet) {
 	f.IntVar(&o.bandwidth, "turn-bandwidth", 2<<20, "limit of `n` bytes a second that are relayed for each player; 0 sets none")
 	f.IntVar(&o.total, "turn-total", 64<<20, "limit of `n` bytes a second that are relayed for all players; 0 sets none")
 	f.BoolVar(&o.private, "turn-private", false, "relay to players in private networks and on this machine, although players on the internet can use it too")
+	f.StringVar(&o.provider, "turn-provider", "", "`name`, cloudflare or twilio, of whose TURN relays instead of -turn, by credentials for each player")
+	f.StringVar(&o.keyID, "turn-key-id", "", "`id` of Cloudflare's TURN key, or Twilio's account SID, a slash and the SID of an API key")
+	f.StringVar(&o.tokenFile, "turn-token-file", "", "`file` that holds the secret of that key and nothing else; without it, TURN_TOKEN in the environment does")
 }
 
 // ownTURN are the flags of turnFlags.
-var ownTURN = []string{"turn", "turn-tls", "turn-address", "turn-ports", "turn-bandwidth", "turn-total", "turn-private"}
+var ownTURN = []string{"turn", "turn-tls", "turn-address", "turn-ports", "turn-bandwidth", "turn-total", "turn-private",
+	"turn-provider", "turn-key-id", "turn-token-file"}
 
 func (o *turnFlags) check(certificate string) error {
 	first, last, ok := strings.Cut(o.ports, "-")
@@ -63,9 +70,33 @@ func (o *turnFlags) check(certificate string) error {
 		return errors.New("-turn-tls needs the certificate of -tls-cert and -tls-key")
 	case o.listen == "off" && (o.tls != "" || o.address != ""):
 		return errors.New("-turn off leaves nothing for -turn-tls and -turn-address")
+	case o.provider != "" && (o.listen != "" && o.listen != "off" || o.tls != "" || o.address != ""):
+		return errors.New("-turn-provider relays instead of -turn; give one of the two")
+	case o.provider == "" && (o.keyID != "" || o.tokenFile != ""):
+		return errors.New("-turn-key-id and -turn-token-file belong to -turn-provider; give that too")
 	case o.bandwidth < 0 || o.total < 0:
 		return errors.New("-turn-bandwidth and -turn-total must be 0, for no limit, or more")
 	}
+	return nil
+}
+
+// readProvider makes what gets credentials from -turn-provider, if there is
+// one.
+func (o *options) readProvider() error {
+	if o.turn.provider == "" {
+		return nil
+	}
+	token, err := readSecret("turn-token-file", o.turn.tokenFile, "TURN_TOKEN")
+	if err != nil {
+		return err
+	}
+	minter, err := turnapi.New(turnapi.Config{
+		Provider: o.turn.provider, KeyID: o.turn.keyID, Token: token, Lifetime: o.turnLifetime, Now: time.Now,
+	})
+	if err != nil {
+		return fmt.Errorf("-turn-provider: %w", err)
+	}
+	o.ice.Minter, o.turn.listen = minter, "off"
 	return nil
 }
 

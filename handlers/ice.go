@@ -61,7 +61,7 @@ const maxICE = 4 << 10
 const maxConn = 16
 
 // ReadICEServers reads a list of servers: URLs with commas between them, or
-// JSON in one of the forms that decodeICEServers reads. "none" is none, as is
+// JSON in one of the forms that DecodeICEServers reads. "none" is none, as is
 // an empty list. TURN servers without credentials share secret with Bellhop
 // (coturn's static-auth-secret). The error is one sentence for operators and
 // never contains a secret.
@@ -72,7 +72,7 @@ func ReadICEServers(list, secret string) (s ICEServers, err error) {
 		list = ""
 	}
 	if strings.HasPrefix(list, "[") || strings.HasPrefix(list, "{") {
-		s.servers, err = decodeICEServers(list)
+		s.servers, err = readWritten(list)
 	} else if list != "" {
 		s.servers, err = splitICEServers(list)
 	}
@@ -124,8 +124,8 @@ func (s ICEServers) forClient(ctx context.Context, p Player, now time.Time) ([]e
 }
 
 // iceServers is forClient for an event that tells conn of its lobby.
-func (h *Handler) iceServers(conn string, l *lobby.Lobby) []events.ICEServer {
-	servers, _ := h.ICE.forClient(context.Background(), Player{Conn: conn, Lobby: l.Key(), Members: len(l.Members)}, h.Now())
+func (h *Handler) iceServers(ctx context.Context, conn string, l *lobby.Lobby) []events.ICEServer {
+	servers, _ := h.ICE.forClient(ctx, Player{Conn: conn, Lobby: l.Key(), Members: len(l.Members)}, h.Now())
 	return servers
 }
 

@@ -46,9 +46,31 @@ type givenServer struct {
 	Kind       string            `json:"credentialType"`
 }
 
-// decodeICEServers reads JSON: an array of servers, one server, or the whole
-// answer of a provider that contains them.
-func decodeICEServers(list string) ([]events.ICEServer, error) {
+// readWritten is DecodeICEServers for what an operator wrote: a field of
+// another name is a mistake.
+func readWritten(list string) ([]events.ICEServer, error) {
+	inner, err := unwrapICEServers([]byte(list))
+	if err != nil {
+		return nil, err
+	}
+	var given oneOrMore[map[string]any]
+	json.Unmarshal(inner, &given) // of the error, DecodeICEServers knows
+	for _, fields := range given {
+		for name := range fields {
+			if !slices.Contains([]string{"urls", "url", "username", "credential", "credentialType"}, name) {
+				return nil, fmt.Errorf(`%s: unknown field %q`, aList, name)
+			}
+		}
+	}
+	return DecodeICEServers(list)
+}
+
+const aList = `STUN and TURN servers are an array such as [{"urls": ["stun:stun.example.com"]}]`
+
+// DecodeICEServers reads JSON: an array of servers, one server, or the whole
+// answer of a provider that contains them. It skips fields that it does not
+// know.
+func DecodeICEServers(list string) ([]events.ICEServer, error) {
 	if !json.Valid([]byte(list)) {
 		return nil, whyInvalid(list)
 	}
@@ -57,10 +79,8 @@ func decodeICEServers(list string) ([]events.ICEServer, error) {
 		return nil, err
 	}
 	var given oneOrMore[givenServer]
-	d := json.NewDecoder(bytes.NewReader(inner))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&given); err != nil {
-		return nil, fmt.Errorf(`STUN and TURN servers are an array such as [{"urls": ["stun:stun.example.com"]}]: %w`, err)
+	if err := json.Unmarshal(inner, &given); err != nil {
+		return nil, fmt.Errorf("%s: %w", aList, err)
 	}
 	servers := make([]events.ICEServer, len(given))
 	for i, g := range given {
@@ -78,7 +98,7 @@ func whyInvalid(list string) error {
 	if d.Decode(&first) == nil {
 		return errors.New("there is text after the STUN and TURN servers; take it away")
 	}
-	return errors.New(`STUN and TURN servers are an array such as [{"urls": ["stun:stun.example.com"]}], and this is not JSON`)
+	return errors.New(aList + ", and this is not JSON")
 }
 
 // unwrapICEServers returns the servers in a provider's whole answer:
@@ -143,15 +163,13 @@ func (g givenServer) check(number int) (events.ICEServer, error) {
 // providers write both for servers.
 type oneOrMore[T any] []T
 
-// UnmarshalJSON implements json.Unmarshaler. It refuses fields that T lacks.
+// UnmarshalJSON implements json.Unmarshaler.
 func (o *oneOrMore[T]) UnmarshalJSON(b []byte) error {
-	d := json.NewDecoder(bytes.NewReader(b))
-	d.DisallowUnknownFields()
 	if bytes.HasPrefix(b, []byte("[")) {
-		return d.Decode((*[]T)(o))
+		return json.Unmarshal(b, (*[]T)(o))
 	}
 	*o = make(oneOrMore[T], 1)
-	return d.Decode(&(*o)[0])
+	return json.Unmarshal(b, &(*o)[0])
 }
 
 // checkICEURL checks a URL by RFC 7064 (STUN) and RFC 7065 (TURN), and by the

@@ -132,7 +132,7 @@ func (h *Handler) admit(ctx context.Context, req *action, l *lobby.Lobby, m lobb
 	if err != nil {
 		return err
 	}
-	answer := h.accepted(now, m, s, req.RequestID)
+	answer := h.accepted(ctx, now, m, s, req.RequestID)
 	if err = h.send(ctx, answer); !errors.Is(err, ErrGone) {
 		h.logUndelivered(ctx, answer, err)
 		h.introduce(ctx, l, m, host)
@@ -238,13 +238,13 @@ func (h *Handler) hostGone(ctx context.Context, key lobby.Key, host lobby.Member
 }
 
 // accepted returns the event for m when it has joined l.
-func (h *Handler) accepted(l *lobby.Lobby, m lobby.Member, s resumeToken, requestID string) outgoing {
+func (h *Handler) accepted(ctx context.Context, l *lobby.Lobby, m lobby.Member, s resumeToken, requestID string) outgoing {
 	s.peerID, s.lobbyID = m.PeerID, l.ID
 	peers, roster := wireMembers(l, m)
 	return outgoing{to: m.Conn, original: m.Original, requestID: requestID, event: events.RequestAccepted{
 		HostConnectionID: l.Host().Conn, ConnectionID: m.Conn, PeerID: m.PeerID, LobbyID: l.ID, Term: l.Term,
 		ResumeToken: s.token(), Lobby: wireLobby(l), Peers: peers, Roster: roster,
-		ICEServers: h.iceServers(m.Conn, l),
+		ICEServers: h.iceServers(ctx, m.Conn, l),
 	}}
 }
 

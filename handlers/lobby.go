@@ -27,7 +27,7 @@ func (h *Handler) acceptRequest(ctx context.Context, req *action) error {
 	if err != nil {
 		return err
 	}
-	if err := h.send(ctx, h.accepted(l, m, s, r.RequestID)); err != nil {
+	if err := h.send(ctx, h.accepted(ctx, l, m, s, r.RequestID)); err != nil {
 		return h.undoAccept(ctx, req, l, r, s, err)
 	}
 	h.Metrics.Time(metrics.JoinAnswer, h.Now().UnixMilli()-r.ClaimedAt)
@@ -61,7 +61,7 @@ func (h *Handler) undoAccept(ctx context.Context, req *action, accepted *lobby.L
 	case err != nil:
 		return err
 	case l.Host().Conn == r.Conn:
-		answer = h.accepted(l, l.Host(), s, r.RequestID)
+		answer = h.accepted(ctx, l, l.Host(), s, r.RequestID)
 	case out, l.Has(r.Conn), r.RequestID == "": // it waits, or has been notified that the host is away
 		return cause
 	default:

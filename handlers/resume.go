@@ -49,7 +49,7 @@ func (h *Handler) resume(ctx context.Context, req *action) error {
 	peers, roster := wireMembers(l, m)
 	if err := h.reply(ctx, req, events.Resumed{
 		LobbyID: l.ID, ConnectionID: m.Conn, PeerID: m.PeerID, HostConnectionID: l.Host().Conn, Term: l.Term, Lobby: wireLobby(l),
-		Peers: peers, Roster: roster, ICEServers: h.iceServers(m.Conn, l),
+		Peers: peers, Roster: roster, ICEServers: h.iceServers(ctx, m.Conn, l),
 	}); err != nil || m.PeerID != l.HostPeerID {
 		return err
 	}

@@ -44,7 +44,7 @@ func (h *Handler) readStart(ctx context.Context, req *action) (c events.StartLob
 func (h *Handler) started(ctx context.Context, req *action, l *lobby.Lobby, s resumeToken) error {
 	return h.reply(ctx, req, events.LobbyStarted{
 		LobbyID: l.ID, ConnectionID: req.conn, PeerID: lobby.FirstPeerID, ResumeToken: s.token(), Lobby: wireLobby(l),
-		Roster: wireRoster(l), ICEServers: h.iceServers(req.conn, l),
+		Roster: wireRoster(l), ICEServers: h.iceServers(ctx, req.conn, l),
 	})
 }
 
