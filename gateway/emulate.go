@@ -36,6 +36,9 @@ func parseEmulate(args []string, stderr io.Writer) (o options, err error) {
 	o.sharedFlags(f)
 	functions := f.String("functions", ".aws-sam/build", "`path` of the folder that sam build makes, or of one bootstrap; or the url of sam local start-lambda, which\n"+
 		"runs functions of any runtime, such as http://127.0.0.1:3001")
+	f.StringVar(&o.dynamodb, "dynamodb-endpoint", "", "`url` of a DynamoDB on this machine, which functions in processes reach by its name on AWS, such as\n"+
+		"http://127.0.0.1:8000")
+	f.BoolVar(&o.tunnel, "tunnel", false, "let functions in processes reach other hosts by https, such as AWS itself; without it they reach what is here alone")
 	f.StringVar(&o.template, "template", "template.yaml", "`file` of the SAM or CloudFormation template")
 	f.StringVar(&o.api, "api", "", "logical `id` of the API, if the template has several")
 	f.Func("parameter", "`NAME=VALUE` of a parameter of the template; can be given several times", o.setParameter)
@@ -57,6 +60,8 @@ func parseEmulate(args []string, stderr io.Writer) (o options, err error) {
 		err = errors.New("-functions needs a path or a url")
 	case o.lambda != "" && !isOrigin(o.lambda):
 		err = fmt.Errorf("-functions %q is not a URL such as http://127.0.0.1:3001", o.lambda)
+	case o.dynamodb != "" && !isOrigin(o.dynamodb):
+		err = fmt.Errorf("-dynamodb-endpoint %q is not a URL such as http://127.0.0.1:8000", o.dynamodb)
 	case o.stage != "" && !stagePattern.MatchString(o.stage):
 		err = errStage
 	}

@@ -44,7 +44,7 @@ func checkHelp(t *testing.T, least int, args ...string) {
 		if word != "" && !known {
 			t.Errorf("%s takes a %q, which is no word for a value", name, word)
 		}
-		if word == "" && !slices.Contains([]string{"-trust-proxy", "-inspect", "-version", "-turn-private"}, name) {
+		if word == "" && !slices.Contains([]string{"-trust-proxy", "-inspect", "-version", "-turn-private", "-tunnel"}, name) {
 			t.Errorf("%s does not show that it takes a value", name)
 		}
 		if isDuration.MatchString(text) && !takesDuration {

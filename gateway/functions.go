@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"maps"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -18,6 +19,7 @@ import (
 	awsevents "github.com/aws/aws-lambda-go/events"
 
 	"bellhop/gateway/apigateway"
+	"bellhop/gateway/endpoints"
 	"bellhop/gateway/lambda"
 	"bellhop/gateway/stack"
 )
@@ -84,10 +86,18 @@ func writeRoutes(w io.Writer, s *stack.Stack) {
 // openBootstraps runs every function of a stack in processes of its own, with
 // its timeout and its environment.
 func (o options) openBootstraps(ctx context.Context, p *running, st *stack.Stack, back string, log *slog.Logger, stderr io.Writer) (map[string]apigateway.Invoker, error) {
+	var reach []string // variables by which functions reach this program
+	if o.template != "" {
+		var err error
+		if p.endpoints, err = o.openEndpoints(log); err != nil {
+			return nil, err
+		}
+		reach = p.endpoints.Env()
+	}
 	invokers := map[string]apigateway.Invoker{}
 	failures := map[string]error{}
 	for _, id := range slices.Sorted(maps.Keys(st.Functions)) {
-		b, err := o.openBootstrap(ctx, st, id, back, log, stderr)
+		b, err := o.openBootstrap(ctx, st, id, back, reach, log, stderr)
 		if err != nil {
 			failures[id], invokers[id] = err, failing(err)
 			continue
@@ -103,15 +113,27 @@ func (o options) openBootstraps(ctx context.Context, p *running, st *stack.Stack
 	return invokers, nil
 }
 
+// openEndpoints opens AWS's names for functions.
+func (o options) openEndpoints(log *slog.Logger) (*endpoints.Endpoints, error) {
+	c := endpoints.Config{Tunnel: o.tunnel, Log: log}
+	if o.dynamodb != "" {
+		var err error
+		if c.DynamoDB, err = url.Parse(o.dynamodb); err != nil {
+			return nil, err
+		}
+	}
+	return endpoints.Open(c)
+}
+
 // openBootstrap runs one function of a stack.
-func (o options) openBootstrap(ctx context.Context, st *stack.Stack, id, back string, log *slog.Logger, stderr io.Writer) (*lambda.Bootstrap, error) {
+func (o options) openBootstrap(ctx context.Context, st *stack.Stack, id, back string, reach []string, log *slog.Logger, stderr io.Writer) (*lambda.Bootstrap, error) {
 	f := st.Functions[id]
 	file, err := o.bootstrapOf(f, len(st.Functions))
 	if err != nil {
 		return nil, err
 	}
 	return lambda.Open(ctx, lambda.Config{
-		File: file, Name: id, Timeout: f.Timeout, Output: stderr, Env: environmentOf(f, back, log),
+		File: file, Name: id, Timeout: f.Timeout, Output: stderr, Env: append(environmentOf(f, back, log), reach...),
 	})
 }
 

@@ -10,6 +10,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/http"
 	"net/url"
 	"runtime"
 	"slices"
@@ -17,6 +18,7 @@ import (
 	"time"
 
 	"bellhop/gateway/apigateway"
+	"bellhop/gateway/endpoints"
 	"bellhop/gateway/lambda"
 	"bellhop/gateway/server"
 	"bellhop/gateway/stack"
@@ -37,6 +39,7 @@ type integration struct {
 	template   string
 	api        string
 	parameters map[string]string
+	tunnel     bool
 }
 
 func (i *integration) flags(f *flag.FlagSet) {
@@ -100,8 +103,9 @@ func (i *integration) address() string {
 // A running program is a server and what has to end with it.
 type running struct {
 	*server.Server
-	functions []io.Closer  // that run here
-	turn      *turn.Server // nil if there is none
+	functions []io.Closer          // that run here
+	endpoints *endpoints.Endpoints // nil if the functions do not run here
+	turn      *turn.Server         // nil if there is none
 }
 
 // end closes the addresses and ends the functions, after Shutdown.
@@ -111,6 +115,9 @@ func (p *running) end() {
 	}
 	if p.turn != nil {
 		p.turn.Close()
+	}
+	if p.endpoints != nil {
+		p.endpoints.Close()
 	}
 	if p.Server != nil {
 		p.Close()
@@ -157,6 +164,9 @@ func (p *running) open(ctx context.Context, o options, at place, log *slog.Logge
 	p.Server = o.newServer(c)
 	if callback != nil {
 		p.ServeManagement(callback)
+	}
+	if p.endpoints != nil {
+		p.endpoints.Serve(p.deployed())
 	}
 	return nil
 }
@@ -218,9 +228,22 @@ func (p *running) configureFunctions(ctx context.Context, o options, c *server.C
 	if o.template != "" {
 		writeRoutes(stdout, st)
 	}
-	c.Sockets.Stage, c.Sockets.Routes = st.Stage, routesOf(st, invokers)
+	c.Sockets.DomainName, c.Sockets.Stage, c.Sockets.Routes = st.Host, st.Stage, routesOf(st, invokers)
 	c.Sockets.Selection, c.Sockets.StageVariables = st.Selection, st.StageVariables
 	return nil
+}
+
+// deployed returns what the API's name leads to on AWS: clients' connections,
+// and @connections.
+func (p *running) deployed() http.Handler {
+	management := p.Sockets.Management()
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.Contains(r.URL.Path, "/@connections") {
+			management.ServeHTTP(w, r)
+			return
+		}
+		p.ServeHTTP(w, r)
+	})
 }
 
 // invokeAPI returns an invoker for each function of a stack, which uses the

@@ -87,7 +87,7 @@ func (g *Gateway) event(c *connection, kind, route string, r requestIDs, now tim
 // the client's spelling of names; net/http changes it. Clients of the deployed
 // API connect by TLS, so those here seem to.
 func (g *Gateway) headersOf(r *http.Request, sourceIP string) map[string][]string {
-	h := map[string][]string{"Host": {r.Host}}
+	h := map[string][]string{"Host": {cmp.Or(g.DomainName, r.Host)}}
 	spelled := spellings(r.Context())
 	for name, values := range r.Header {
 		switch {

@@ -75,6 +75,9 @@ type Config struct {
 	Selection Selection
 	Stage     string // name in events; "local" if empty
 	APIID     string // name in events; "local" if empty
+	// DomainName is the API's name in events. If it is empty, it is the one by
+	// which a client connects.
+	DomainName string
 	// StageVariables are part of every event, if there are any.
 	StageVariables map[string]string
 	// TrustProxy means that every client comes through a trusted proxy. Then the

@@ -2,6 +2,7 @@ package apigateway
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"crypto/sha1"
 	"encoding/base64"
@@ -31,7 +32,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	c := &connection{
 		gateway: g, id: g.NewConnectionID(), connectedAt: g.Now().UnixMilli(),
-		host: hostname(r.Host), sourceIP: g.sourceIP(r), userAgent: strings.Clone(r.UserAgent()),
+		host: cmp.Or(g.DomainName, hostname(r.Host)), sourceIP: g.sourceIP(r), userAgent: strings.Clone(r.UserAgent()),
 	}
 	if g.PerNetwork > 0 && network.IsPublic(c.sourceIP) {
 		c.network = network.Of(c.sourceIP)

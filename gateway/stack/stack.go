@@ -29,6 +29,7 @@ const APIID = "local"
 type Stack struct {
 	API            string // its logical id
 	Selection      apigateway.Selection
+	Host           string // of the deployed API
 	Stage          string
 	StageVariables map[string]string
 	Routes         map[string]Route     // by route key
@@ -109,7 +110,7 @@ func (t *template) stack() (*Stack, error) {
 		return nil, err
 	}
 	t.chosen = api.id
-	s := &Stack{API: api.id, Routes: map[string]Route{}, Functions: map[string]*Function{}}
+	s := &Stack{API: api.id, Host: t.Host(), Routes: map[string]Route{}, Functions: map[string]*Function{}}
 	b := &builder{template: t, Stack: s, api: api, responses: t.routeResponses()}
 	if err := b.build(); err != nil {
 		return nil, err

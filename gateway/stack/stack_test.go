@@ -71,7 +71,7 @@ func TestSAM(t *testing.T) {
 	}
 	selection, _ := apigateway.ParseSelection("$request.body.action")
 	want := &Stack{
-		API: "Api", Selection: selection, Stage: "dev-1", StageVariables: map[string]string{"color": "blue"},
+		API: "Api", Host: "local.execute-api.eu-west-1.amazonaws.com", Selection: selection, Stage: "dev-1", StageVariables: map[string]string{"color": "blue"},
 		Routes: map[string]Route{
 			"$connect":    {Function: "Gate"},
 			"sendMessage": {Function: "Talk", Timeout: 1500 * time.Millisecond, Answers: true},
