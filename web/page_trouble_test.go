@@ -22,7 +22,7 @@ func TestPageWithoutServer(t *testing.T) {
 	tab := openPage(t, g.page(), "Ada", "", refusedConnection)
 	tab.run("await shows('status', 'Connected')", nil)
 	g.stop()
-	tab.run("await shows('status', 'No connection'); await shows('trouble', 'Start it with: go run ./gateway. Trying again in')", nil)
+	tab.run("await shows('status', 'No connection'); await shows('trouble', 'Is Bellhop still running? Start it again. Trying again in')", nil)
 	g.start()
 	tab.run("await press('Try now'); await shows('status', 'Connected'); await until(() => !seen($('trouble')))", nil)
 	tab.hosted()

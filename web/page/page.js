@@ -72,7 +72,7 @@ async function keepConnected() {
 }
 
 /** What to do without a server. The reader can start it only on the server's computer. */
-const NOBODY = `Nobody answers at ${here.host}.${onThisComputer ? " Is the gateway still running? Start it with: go run ./gateway." : ""}`;
+const NOBODY = `Nobody answers at ${here.host}.${onThisComputer ? " Is Bellhop still running? Start it again." : ""}`;
 const REFUSED = `The server answers, but takes no WebSocket from this page. If it runs with -origins, list ${here.origin} there; a proxy has to pass WebSockets on.`;
 
 bellhop.addEventListener("connected", async () => {
