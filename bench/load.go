@@ -21,6 +21,10 @@ import (
 // A load is all pairs of a server.
 type load []*pair
 
+// traffic lets a load send for d, and returns how long each message took. The
+// server rests before and after. A lost message is an error.
+type traffic func(ctx context.Context, l load, d time.Duration) (took []time.Duration, err error)
+
 // A pair is two clients that exchange one message again and again, each sending
 // one for each that it gets, like a peer that offers and one that answers. A
 // pair is as cheap as possible, since it shares the cores with the server: it
@@ -105,10 +109,15 @@ func (l load) close() {
 	}
 }
 
-// run lets every pair keep depth messages in flight for d. Then it waits for
-// the last of them, so the server rests before and after. It returns how long
-// each message took. A lost message is an error.
-func (l load) run(ctx context.Context, depth int, d time.Duration) (took []time.Duration, err error) {
+// inFlight lets every pair keep depth messages in flight, so that the server is
+// full.
+func inFlight(depth int) traffic {
+	return func(ctx context.Context, l load, d time.Duration) ([]time.Duration, error) {
+		return l.fill(ctx, depth, d)
+	}
+}
+
+func (l load) fill(ctx context.Context, depth int, d time.Duration) (took []time.Duration, err error) {
 	ctx, stop := context.WithTimeoutCause(ctx, d, errDone)
 	defer stop()
 	var over atomic.Bool

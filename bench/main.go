@@ -113,7 +113,7 @@ func serverCosts(ctx context.Context, servers []server) error {
 	for round := range *rounds {
 		for i, s := range servers {
 			for d, depth := range depths {
-				r, err := relayCost(ctx, s, depth)
+				r, err := relayCost(ctx, s, inFlight(depth))
 				if err != nil {
 					return fmt.Errorf("%s, %d in flight: %w", s.name, depth, err)
 				}
@@ -203,11 +203,11 @@ type relayed struct {
 	Busy      float64 `json:"busy"`       // share of one core that the server used: CPU time over time
 	P50       float64 `json:"p50_ms"`     // half of the messages took at most this
 	P99       float64 `json:"p99_ms"`     // 99 of 100 took at most this
+	P999      float64 `json:"p99.9_ms"`   // 999 of 1,000 took at most this
 }
 
-// relayCost measures relays with depth messages of each pair in flight. Each
-// measurement starts a new server.
-func relayCost(ctx context.Context, s server, depth int) (r relayed, err error) {
+// relayCost measures relays. Each measurement starts a new server.
+func relayCost(ctx context.Context, s server, send traffic) (r relayed, err error) {
 	p, err := start(ctx, s.command)
 	if err != nil {
 		return r, err
@@ -218,7 +218,7 @@ func relayCost(ctx context.Context, s server, depth int) (r relayed, err error) 
 	if err != nil {
 		return r, err
 	}
-	if _, err := l.run(ctx, depth, *length/6); err != nil { // fills pools and grows stacks
+	if _, err := send(ctx, l, *length/6); err != nil { // fills pools and grows stacks
 		return r, err
 	}
 	before, err := cpuTime(p.Pid)
@@ -226,7 +226,7 @@ func relayCost(ctx context.Context, s server, depth int) (r relayed, err error) 
 		return r, err
 	}
 	began := time.Now()
-	took, err := l.run(ctx, depth, *length)
+	took, err := send(ctx, l, *length)
 	if err != nil {
 		return r, err
 	}
@@ -235,7 +235,7 @@ func relayCost(ctx context.Context, s server, depth int) (r relayed, err error) 
 	slices.Sort(took)
 	return relayed{
 		CPU: cpu * 1e6 / float64(n), PerSecond: float64(n) / elapsed, Busy: cpu / elapsed,
-		P50: took[n/2].Seconds() * 1e3, P99: took[n*99/100].Seconds() * 1e3,
+		P50: took[n/2].Seconds() * 1e3, P99: took[n*99/100].Seconds() * 1e3, P999: took[n*999/1000].Seconds() * 1e3,
 	}, err
 }
 

@@ -48,10 +48,11 @@ type measured struct {
 
 // A round is the result of one program's turn.
 type round struct {
-	One    relayed `json:"one_in_flight"`
-	Eight  relayed `json:"eight_in_flight"`
-	Idle   float64 `json:"idle_kib"`   // of a connection without a peer
-	Paired float64 `json:"paired_kib"` // of a connection in a pair
+	Steady []relayed `json:"steady"` // at each of rates
+	One    relayed   `json:"one_in_flight"`
+	Eight  relayed   `json:"eight_in_flight"`
+	Idle   float64   `json:"idle_kib"`   // of a connection without a peer
+	Paired float64   `json:"paired_kib"` // of a connection in a pair
 }
 
 // comparePeers measures the relay without a protocol, Bellhop and other
@@ -96,8 +97,8 @@ func comparePeers(ctx context.Context, dir, installed, folder string) error {
 				c.Programs = slices.DeleteFunc(c.Programs, func(other *measured) bool { return other == m })
 			default:
 				r := m.Rounds[n]
-				fmt.Fprintf(os.Stderr, "round %d of %d  %-16s %6.2f µs with 1 in flight, %6.2f with 8; %5.1f KiB idle, %5.1f in a pair\n",
-					n+1, *rounds, m.Name, r.One.CPU, r.Eight.CPU, r.Idle, r.Paired)
+				fmt.Fprintf(os.Stderr, "round %d of %d  %-16s %6.2f µs at %d a second, %6.2f with 1 in flight, %6.2f with 8; %5.1f KiB idle, %5.1f in a pair\n",
+					n+1, *rounds, m.Name, r.Steady[0].CPU, rates[0], r.One.CPU, r.Eight.CPU, r.Idle, r.Paired)
 			}
 		}
 	}
@@ -122,10 +123,17 @@ func (c *comparison) leaveOut(name string, err error) {
 // measure adds a round.
 func (m *measured) measure(ctx context.Context) (err error) {
 	var r round
-	if r.One, err = relayCost(ctx, m.server, 1); err != nil {
+	for _, rate := range rates {
+		s, err := relayCost(ctx, m.server, atRate(rate))
+		if err != nil && ctx.Err() == nil {
+			fmt.Fprintf(os.Stderr, "%s does not hold %d messages a second: %v\n", m.Name, rate, err)
+		}
+		r.Steady = append(r.Steady, s)
+	}
+	if r.One, err = relayCost(ctx, m.server, inFlight(1)); err != nil {
 		return fmt.Errorf("1 in flight: %w", err)
 	}
-	if r.Eight, err = relayCost(ctx, m.server, 8); err != nil {
+	if r.Eight, err = relayCost(ctx, m.server, inFlight(8)); err != nil {
 		return fmt.Errorf("8 in flight: %w", err)
 	}
 	if *idle > 0 {

@@ -44,7 +44,11 @@ func TestComparison(t *testing.T) {
 	cpu := func(values ...float64) (rounds []round) {
 		for _, v := range values {
 			r := relayed{CPU: v, PerSecond: 1e6 / v, Busy: 1, P50: v / 10, P99: v}
-			rounds = append(rounds, round{One: r, Eight: r, Idle: 5, Paired: 1500})
+			slow := r
+			slow.PerSecond = 4_000 // which is less than each rate
+			held := r
+			held.PerSecond = 5_000
+			rounds = append(rounds, round{Steady: []relayed{held, slow, slow}, One: r, Eight: r, Idle: 5, Paired: 1500})
 		}
 		return rounds
 	}
@@ -54,17 +58,19 @@ func TestComparison(t *testing.T) {
 	}}
 	table, section := c.table(), c.section()
 	for _, want := range []string{
-		"| server CPU a message, µs: 1 in flight        | 5.00    | 30.0    | 2.00          |\n",
-		"| messages a second: 8 in flight               | 200,000 | 33,333  | 0.50          |\n",
-		"| memory of an idle connection, KiB: in a pair | 1,500   | 1,500   | 1.00          |\n",
+		"| server CPU a message at a steady rate, µs: 5,000/s  | 5.00    | 30.0    | 2.00          |\n",
+		"| server CPU a message at a steady rate, µs: 20,000/s | –       | –       | –             |\n",
+		"| server CPU a message when full, µs: 1 in flight     | 5.00    | 30.0    | 2.00          |\n",
+		"| messages a second when full: 8 in flight            | 200,000 | 33,333  | 0.50          |\n",
+		"| memory of an idle connection, KiB: in a pair        | 1,500   | 1,500   | 1.00          |\n",
 	} {
 		if !strings.Contains(table, want) {
 			t.Errorf("the table lacks\n%sand is\n%s", want, table)
 		}
 	}
 	for _, want := range []string{
-		"- behind gws: server CPU a message, µs, 1 in flight (2.00 times); ",
-		"messages a second, 1 in flight (2.00 times)",
+		"- behind gws: server CPU a message at a steady rate, µs, 5,000/s (2.00 times); ",
+		"messages a second when full, 1 in flight (2.00 times)",
 		"- Other is left out: it is not there\n",
 		"**Others used the machine meanwhile.**",
 	} {
@@ -84,11 +90,11 @@ func TestComparison(t *testing.T) {
 		}
 	}
 	for _, want := range []string{
-		`class="first" x="134" y="60" width="36.7"`,            // 5 of 30
-		`class="bellhop first" x="134" y="95" width="220.0"`,   // 30
-		`<title>10.0 to 30.0</title>`,                          // its rounds
-		`class="value" x="358.0" y="106">30.0</text>`,          // beside it
-		`class="bellhop second" x="134" y="108" width="220.0"`, // with 8 in flight
+		`class="first" x="134" y="60" width="36.7"`,           // 5 of 30
+		`class="bellhop first" x="134" y="108" width="220.0"`, // 30
+		`<title>10.0 to 30.0</title>`,                         // its rounds
+		`class="value" x="358.0" y="119">30.0</text>`,         // beside it
+		`class="bellhop third" x="134" y="134" width="0.0"`,   // it does not hold the rate
 	} {
 		if !bytes.Contains(plot, []byte(want)) {
 			t.Errorf("the plot lacks %s", want)
@@ -130,6 +136,9 @@ func TestPeersWithoutPeers(t *testing.T) {
 	var names []string
 	for _, m := range c.Programs {
 		names = append(names, m.Name)
+		if len(m.Rounds[0].Steady) != len(rates) {
+			t.Errorf("%s at steady rates costs %+v", m.Name, m.Rounds[0].Steady)
+		}
 		for _, r := range []relayed{m.Rounds[0].One, m.Rounds[0].Eight} {
 			if r.CPU <= 0 || r.PerSecond <= 0 || r.Busy <= 0 || r.P50 <= 0 || r.P99 < r.P50 {
 				t.Errorf("%s costs %+v", m.Name, r)

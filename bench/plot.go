@@ -14,7 +14,7 @@ const (
 	plotLeft    = 134 // left end of bars, right of the names
 	plotBar     = 220 // the longest
 	barHeight   = 13
-	rowHeight   = 2*barHeight + 9
+	rowMargin   = 9
 	panelMargin = 22
 )
 
@@ -25,19 +25,22 @@ text { font: 13px system-ui, "Segoe UI", Helvetica, Arial, sans-serif; fill: #1f
 .title { font-weight: 600; font-size: 15px }
 .value { font-size: 12px }
 .paper { fill: #fff }
-.first { fill: #57606a } .second { fill: #afb8c1 }
-.bellhop.first { fill: #0a58ca } .bellhop.second { fill: #86b7fe }
+.first { fill: #57606a } .second { fill: #afb8c1 } .third { fill: #d8dee4 }
+.bellhop.first { fill: #0a58ca } .bellhop.second { fill: #86b7fe } .bellhop.third { fill: #c6dcff }
 @media (prefers-color-scheme: dark) {
 text { fill: #e6edf3 }
 .paper { fill: #0d1117 }
-.first { fill: #9da7b3 } .second { fill: #57606a }
-.bellhop.first { fill: #6cb0ff } .bellhop.second { fill: #2f64a8 }
+.first { fill: #9da7b3 } .second { fill: #57606a } .third { fill: #3a424c }
+.bellhop.first { fill: #6cb0ff } .bellhop.second { fill: #2f64a8 } .bellhop.third { fill: #1f4472 }
 }
 </style>
 `
 
-// plot returns an SVG with a panel for each subject, with two bars for each
-// program.
+// barClasses are the classes of a subject's bars, in plotStyle.
+var barClasses = [...]string{"first", "second", "third"}
+
+// plot returns an SVG with a panel for each subject, with a bar for each
+// measure of each program.
 func (c *comparison) plot() []byte {
 	var b bytes.Buffer
 	y := panelMargin
@@ -67,27 +70,37 @@ func (c *comparison) panel(b *bytes.Buffer, s subject, y int) int {
 	}
 	fmt.Fprintf(b, `<text class="title" x="12" y="%d">%s</text>`+"\n", y+8, s.title)
 	y += 28
-	fmt.Fprintf(b, `<rect class="first" x="12" y="%d" width="10" height="10"/><text x="27" y="%d">%s</text>`, y-10, y, s.measures[0].name)
-	fmt.Fprintf(b, `<rect class="second" x="110" y="%d" width="10" height="10"/><text x="125" y="%d">%s</text>`, y-10, y, s.measures[1].name)
+	for i, m := range s.measures {
+		x := 12 + i*98
+		fmt.Fprintf(b, `<rect class="%s" x="%d" y="%d" width="10" height="10"/><text x="%d" y="%d">%s</text>`, barClasses[i], x, y-10, x+15, y, m.name)
+	}
 	fmt.Fprintf(b, `<text x="%d" y="%d" text-anchor="end">%s</text>`+"\n", plotWidth-12, y, better)
 	y += 10
 	var longest float64
 	for _, m := range c.Programs {
-		longest = max(longest, median(m.all(s.measures[0].of)), median(m.all(s.measures[1].of)))
+		for _, measure := range s.measures {
+			if value := median(m.all(measure.of)); value > longest { // and no NaN
+				longest = value
+			}
+		}
 	}
 	for _, m := range c.Programs {
 		fmt.Fprintf(b, `<text x="12" y="%d">%s</text>`+"\n", y+barHeight+4, m.Name)
-		for i, class := range []string{"first", "second"} {
-			values := m.all(s.measures[i].of)
+		for i, measure := range s.measures {
+			class, values := barClasses[i], m.all(measure.of)
 			if m.Name == "Bellhop" {
 				class = "bellhop " + class
 			}
-			length, top := plotBar*max(0, median(values))/longest, y+i*barHeight
+			var length float64
+			if value := median(values); value > 0 {
+				length = plotBar * value / longest
+			}
+			top := y + i*barHeight
 			fmt.Fprintf(b, `<rect class="%s" x="%d" y="%d" width="%.1f" height="%d"><title>%s to %s</title></rect>`, class, plotLeft, top, length, barHeight-1,
 				number(slices.Min(values)), number(slices.Max(values)))
 			fmt.Fprintf(b, `<text class="value" x="%.1f" y="%d">%s</text>`+"\n", plotLeft+length+4, top+barHeight-2, number(median(values)))
 		}
-		y += rowHeight
+		y += len(s.measures)*barHeight + rowMargin
 	}
 	return y
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -10,12 +11,12 @@ import (
 	"text/tabwriter"
 )
 
-// A subject is two related measures: a panel of the plot, and two rows of the
-// table.
+// A subject is two or three related measures: a panel of the plot, and as many
+// rows of the table.
 type subject struct {
 	title    string
 	more     bool // is better
-	measures [2]measure
+	measures []measure
 }
 
 type measure struct {
@@ -23,25 +24,54 @@ type measure struct {
 	of   func(round) float64
 }
 
-var subjects = []subject{
-	{"server CPU a message, µs", false, [2]measure{
+// steadySubjects are those of servers that are not full.
+func steadySubjects() []subject {
+	at := func(i int, of func(relayed) float64) func(round) float64 {
+		return func(r round) float64 {
+			if i >= len(r.Steady) || r.Steady[i].PerSecond < 0.95*float64(rates[i]) {
+				return math.NaN() // it does not hold the rate
+			}
+			return of(r.Steady[i])
+		}
+	}
+	cpu := subject{title: "server CPU a message at a steady rate, µs"}
+	all := []subject{cpu}
+	for i, rate := range rates {
+		cpu.measures = append(cpu.measures, measure{number(float64(rate)) + "/s", at(i, func(r relayed) float64 { return r.CPU })})
+		all = append(all, subject{title: "latency at " + number(float64(rate)) + " messages a second, ms", measures: []measure{
+			{"p50", at(i, func(r relayed) float64 { return r.P50 })},
+			{"p99", at(i, func(r relayed) float64 { return r.P99 })},
+			{"p99.9", at(i, func(r relayed) float64 { return r.P999 })},
+		}})
+	}
+	all[0] = cpu
+	return all
+}
+
+// fullSubjects are those of full servers, and memory.
+var fullSubjects = []subject{
+	{"server CPU a message when full, µs", false, []measure{
 		{"1 in flight", func(r round) float64 { return r.One.CPU }}, {"8 in flight", func(r round) float64 { return r.Eight.CPU }}}},
-	{"messages a second", true, [2]measure{
+	{"messages a second when full", true, []measure{
 		{"1 in flight", func(r round) float64 { return r.One.PerSecond }}, {"8 in flight", func(r round) float64 { return r.Eight.PerSecond }}}},
-	{"latency with 1 in flight, ms", false, [2]measure{
+	{"latency with 1 in flight, ms", false, []measure{
 		{"p50", func(r round) float64 { return r.One.P50 }}, {"p99", func(r round) float64 { return r.One.P99 }}}},
-	{"latency with 8 in flight, ms", false, [2]measure{
+	{"latency with 8 in flight, ms", false, []measure{
 		{"p50", func(r round) float64 { return r.Eight.P50 }}, {"p99", func(r round) float64 { return r.Eight.P99 }}}},
-	{"memory of an idle connection, KiB", false, [2]measure{
+	{"memory of an idle connection, KiB", false, []measure{
 		{"connected", func(r round) float64 { return r.Idle }}, {"in a pair", func(r round) float64 { return r.Paired }}}},
 }
 
 // subjects returns the measured subjects.
 func (c *comparison) subjects() []subject {
+	all := fullSubjects
 	if c.Idle == 0 {
-		return subjects[:len(subjects)-1] // without memory
+		all = all[:len(all)-1] // without memory
 	}
-	return subjects
+	if bellhop, _ := c.bellhop(); len(bellhop.Rounds[0].Steady) > 0 {
+		all = append(steadySubjects(), all...)
+	}
+	return all
 }
 
 // all returns a measure's value in each round.
@@ -97,6 +127,8 @@ func (c *comparison) table() string {
 // number writes two digits or more.
 func number(v float64) string {
 	switch {
+	case math.IsNaN(v):
+		return "–"
 	case v >= 1000:
 		return fmt.Sprintf("%d,%03d", int(v)/1000, int(v)%1000)
 	case v >= 100:

@@ -40,6 +40,13 @@ func residentMemory(pid int) (kib int, err error) {
 	return kib, nil
 }
 
+// pause sleeps. Go's own sleep is a millisecond or more in a process that
+// waits for nothing else.
+func pause(d time.Duration) {
+	t := unix.NsecToTimespec(d.Nanoseconds())
+	unix.Nanosleep(&t, nil) // it can end early: the caller looks at the time again
+}
+
 // allowFiles raises the limit of open files to n for this process and the
 // servers that it starts.
 func allowFiles(n int) error {

@@ -14,6 +14,8 @@ func cpuTime(int) (time.Duration, error) { return 0, errNotLinux }
 
 func residentMemory(int) (int, error) { return 0, errNotLinux }
 
+func pause(d time.Duration) { time.Sleep(d) }
+
 // bench calls allowFiles first, so it ends here.
 func allowFiles(int) error { return errNotLinux }
 

@@ -24,6 +24,7 @@ import (
 	"bellhop/gateway/stack"
 	"bellhop/gateway/turn"
 	"bellhop/handlers"
+	"bellhop/store"
 )
 
 // An integration is the flags that replace the handler in this program with
@@ -52,7 +53,7 @@ func (i *integration) flags(f *flag.FlagSet) {
 
 // ownHandler are the flags of the handler in this program.
 var ownHandler = []string{
-	"rate", "messages", "grace", "table", "ice-servers", "turn-secret-file", "turn-lifetime",
+	"rate", "messages", "grace", "table", "state", "ice-servers", "turn-secret-file", "turn-lifetime",
 	"auth", "auth-secret-file", "auth-jwks", "auth-issuer", "auth-audience",
 }
 
@@ -106,6 +107,7 @@ type running struct {
 	functions []io.Closer          // that run here
 	endpoints *endpoints.Endpoints // nil if the functions do not run here
 	turn      *turn.Server         // nil if there is none
+	state     *stateFile           // nil if there is none
 }
 
 // end closes the addresses and ends the functions, after Shutdown.
@@ -132,6 +134,9 @@ func openProgram(ctx context.Context, o options, at place, log *slog.Logger, std
 	err := p.open(ctx, o, at, log, stdout, stderr)
 	if err == nil && o.metrics != "" {
 		err = p.openMetrics(o.metrics, stdout)
+	}
+	if err == nil {
+		err = p.state.loaded()
 	}
 	if err != nil {
 		p.end()
@@ -193,6 +198,11 @@ func (p *running) configureHandler(o options, at place, c *server.Config, stdout
 	lobbies, err := openStore(o)
 	if err != nil {
 		return err
+	}
+	if o.state != "" {
+		if p.state, err = openState(o.state, lobbies.(*store.Memory), o.grace, c.Log, stdout); err != nil {
+			return err
+		}
 	}
 	if p.turn, err = o.openTURN(lobbies, at.Addr, at.secure, c.Log, stdout); err != nil {
 		return err

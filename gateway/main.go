@@ -59,6 +59,7 @@ type options struct {
 	ping           time.Duration
 	table          string
 	dynamodb       string
+	state          string
 	log            string
 	page           string
 	version        bool
@@ -78,7 +79,8 @@ const usage = `Bellhop on one machine: a WebSocket API for lobbies and WebRTC si
   go run ./gateway -listen :8080        for other machines on your network too
 
 Clients connect to ws://ADDRESS/?game=NAME; NAME keeps games apart, and can be left out. Lobbies are in memory: they end
-with this program, which Ctrl-C stops after it has notified all clients. With -table they are in DynamoDB:
+with this program, which Ctrl-C stops after it has notified all clients. With -state FILE they survive a restart. With
+-table they are in DynamoDB:
 
   go run ./gateway -table bellhop -dynamodb-endpoint http://127.0.0.1:8000
   go run ./gateway -table NAME          the table of a deployed stack, its output TableName, by your AWS profile
@@ -152,6 +154,8 @@ func (o *options) handlerFlags(f *flag.FlagSet) {
 	f.DurationVar(&o.grace, "grace", 60*time.Second, "`duration` for which the slot of a dropped player is kept")
 	f.StringVar(&o.table, "table", "", "`name` of a DynamoDB table for lobbies, which then outlive this program; without it they are in memory")
 	f.StringVar(&o.dynamodb, "dynamodb-endpoint", "", "`url` of a DynamoDB on this machine, where the table is created if it is missing")
+	f.StringVar(&o.state, "state", "", "`file` that keeps the lobbies in memory while this program does not run, for a restart or a new version.\n"+
+		"It is written at the end, and read at the start; players have -grace to come back. Not with -table")
 	f.StringVar(&o.auth.Mode, "auth", "off", "`mode` in which clients say who they are, by a JWT in ?token=: off, optional or required. What signs it\n"+
 		"is in -auth-jwks, or in -auth-secret-file or AUTH_SECRET in the environment")
 	f.StringVar(&o.authSecretFile, "auth-secret-file", "", "`file` that holds the secret of tokens (HS256) and nothing else")
@@ -191,6 +195,8 @@ func (o *options) checkHandler() error {
 	switch {
 	case o.dynamodb != "" && o.table == "":
 		return errors.New("-dynamodb-endpoint says where -table is; give that too")
+	case o.state != "" && o.table != "":
+		return errors.New("-state keeps lobbies that are in memory; with -table they are in DynamoDB, and outlive this program there")
 	case o.grace > time.Hour:
 		return errors.New("-grace must be at most 1h: a lobby is kept for 3 hours after its last change")
 	case o.rate < 1 || o.messages < 0 || o.grace <= 0:
@@ -311,11 +317,11 @@ func serve(ctx context.Context, o options, log *slog.Logger, stdout, stderr io.W
 	failed := make(chan error, 1)
 	go func() { failed <- p.Serve(listener) }()
 	select {
-	case err := <-failed:
-		return err
+	case err = <-failed:
 	case <-ctx.Done():
+		err = drain(p, stdout)
 	}
-	return drain(p, stdout)
+	return errors.Join(err, p.state.save(stdout))
 }
 
 func newLog(format string, w io.Writer) *slog.Logger {

@@ -100,7 +100,7 @@ func (h *Handler) drop(ctx context.Context, key lobby.Key, conn string) (until t
 }
 
 // expireLater schedules a look at the lobby for the end of the grace of conn,
-// which has just dropped. It returns that time, or the zero time if there is no
+// which has dropped. It returns that time, or the zero time if there is no
 // grace.
 func (h *Handler) expireLater(ctx context.Context, key lobby.Key, l *lobby.Lobby, conn string) (until time.Time) {
 	m, _ := l.Member(conn)
@@ -115,6 +115,14 @@ func (h *Handler) expireLater(ctx context.Context, key lobby.Key, l *lobby.Lobby
 		}
 	}
 	return m.AwayUntil
+}
+
+// EndGraces schedules a look at l, a lobby that an earlier process has left,
+// for the end of each grace in it.
+func (h *Handler) EndGraces(l *lobby.Lobby) {
+	for _, m := range l.Members {
+		h.expireLater(context.Background(), l.Key(), l, m.Conn)
+	}
 }
 
 // expire ends the graces of a lobby, whose key is the event's body.

@@ -83,8 +83,8 @@ type Lobby struct {
 	Version     int64         `dynamodbav:"version"`     // grows with every write; set by the store
 	ExpiresAt   time.Time     `dynamodbav:"expires_at,unixtime"`
 
-	Events  []Event `dynamodbav:"-"` // events since it was read; never stored
-	Stored  any     `dynamodbav:"-"` // the store's own data about the lobby; only the store reads it
+	Events  []Event `dynamodbav:"-" json:"-"` // events since it was read; never stored
+	Stored  any     `dynamodbav:"-" json:"-"` // the store's own data about the lobby; only the store reads it
 	dropped string  // the lost connection
 	notices int     // about new members and requests, which are not among Events
 }

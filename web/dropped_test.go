@@ -2,7 +2,9 @@ package web_test
 
 import (
 	"fmt"
+	"path/filepath"
 	"testing"
+	"time"
 
 	"bellhop/store/dynamodbtest"
 )
@@ -143,26 +145,33 @@ func TestGone(t *testing.T) {
 	}
 }
 
-// TestRestart checks that a game survives a restart of Bellhop. With a table,
-// its lobby survives too.
+// TestRestart checks that a game survives a restart of Bellhop. With a table or
+// a state file, its lobby survives too.
 func TestRestart(t *testing.T) {
 	t.Parallel()
-	t.Run("with a table", func(t *testing.T) {
-		g := startGateway(t, "-table", dynamodbtest.Table(), "-dynamodb-endpoint", dynamodbtest.Start(t))
-		host, guest := meet(t, g)
-		for _, tab := range []*tab{host, guest} {
-			tab.run("globalThis.resumed = next(lobby, 'signalling', ({ state }) => state === 'resumed')", nil)
-		}
-		g.stop()
-		talk(t, host, guest)
-		g.start()
-		host.run("await resumed", nil)
-		guest.run("await resumed", nil)
-		third := openTab(t, g, "third", g.url())
-		third.enter("bellhop.join('fox')")
-		talk(t, host, third)
-		talk(t, host, guest)
-	})
+	for name, args := range map[string][]string{
+		"with a table": {"-table", dynamodbtest.Table(), "-dynamodb-endpoint", dynamodbtest.Start(t)},
+		"with a file":  {"-state", filepath.Join(t.TempDir(), "lobbies")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := startGateway(t, args...)
+			host, guest := meet(t, g)
+			for _, tab := range []*tab{host, guest} {
+				tab.run("globalThis.resumed = next(lobby, 'signalling', ({ state }) => state === 'resumed')", nil)
+			}
+			began := time.Now()
+			g.stop()
+			talk(t, host, guest)
+			g.start()
+			host.run("await resumed", nil)
+			t.Logf("the host is back %.2f s after the signal", time.Since(began).Seconds())
+			guest.run("await resumed", nil)
+			third := openTab(t, g, "third", g.url())
+			third.enter("bellhop.join('fox')")
+			talk(t, host, third)
+			talk(t, host, guest)
+		})
+	}
 	t.Run("without", func(t *testing.T) {
 		g := startGateway(t)
 		host, guest := meet(t, g)

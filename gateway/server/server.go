@@ -107,11 +107,17 @@ func New(c Config) *Server {
 		s.counts = c.Handler.Metrics
 		s.memory, _ = c.Handler.Store.(*store.Memory)
 		c.Handler.Poster = post
-		c.Sockets.Invoke, c.Sockets.AnyText = handlers.New(c.Handler).Handle, true
+		handler := handlers.New(c.Handler)
+		c.Sockets.Invoke, c.Sockets.AnyText = handler.Handle, true
 		c.Sockets.Timeout = cmp.Or(c.Sockets.Timeout, actionTime)
 		c.intercept()
 		post.Gateway = apigateway.New(c.Sockets)
 		s.Sockets = post.Gateway
+		if s.memory != nil {
+			for l := range s.memory.Lobbies() { // of an earlier process
+				handler.EndGraces(l)
+			}
+		}
 	} else {
 		c.intercept()
 		s.Sockets = apigateway.New(c.Sockets)
