@@ -66,6 +66,7 @@ func TestTemplate(t *testing.T) {
 	t.Run("parameters", s.testParameters)
 	t.Run("table", s.testTable)
 	t.Run("watching", s.testWatching)
+	t.Run("github", s.testGitHub)
 }
 
 func translate(t *testing.T, parameters ...string) (s stack) {
@@ -205,6 +206,21 @@ func allowedBy(policy any) map[string]string {
 		}
 	}
 	return allowed
+}
+
+// testGitHub checks that the role by which GitHub deploys the template names
+// every service of the template's resources.
+func (s stack) testGitHub(t *testing.T) {
+	role, err := os.ReadFile("sam/github.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, r := range s.Resources {
+		service := strings.TrimSuffix(strings.ToLower(strings.Split(r.Type, "::")[1]), "v2")
+		if !strings.Contains(string(role), service+":") {
+			t.Errorf("GitHub cannot deploy %s, %s", name, r.Type)
+		}
+	}
 }
 
 // testTable checks that the deployed table has the keys and indexes of the

@@ -51,7 +51,7 @@ func TestPace(t *testing.T) {
 	change(time.Hour, func(l *lobby.Lobby) error { l.Banned = []string{string(make([]byte, 10<<10))}; return nil })
 	want("a write of 10 KB", time.Hour, 408500*time.Millisecond)
 	c := l.Clone()
-	if c.Pay(began, 0); c.PaidAt != l.PaidAt || c.Debt(began, 0) != 0 {
+	if c.Pay(began, 0); c.PaidAt != l.PaidAt || c.Debt(began, 0) != 0 || c.DebtAllowed(0) != 0 {
 		t.Error("a lobby without a pace keeps an account")
 	}
 }
