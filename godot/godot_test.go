@@ -7,14 +7,11 @@ import (
 	"flag"
 	"fmt"
 	"io/fs"
-	"log/slog"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -22,8 +19,6 @@ import (
 
 	"github.com/chromedp/chromedp"
 
-	"bellhop/gateway/server"
-	"bellhop/handlers"
 	"bellhop/internal/browser"
 	"bellhop/internal/godot"
 	"bellhop/store"
@@ -73,8 +68,14 @@ func addonTests(t *testing.T) (names []string) {
 // with players and a server of its own.
 func TestAddon(t *testing.T) {
 	names := addonTests(t)
-	alone := slices.DeleteFunc(slices.Clone(names), func(name string) bool { return name != "clock" })
-	together := slices.DeleteFunc(slices.Clone(names), func(name string) bool { return name == "clock" })
+	var together, alone []string
+	for _, name := range names {
+		if name == "clock" || name == "speed" {
+			alone = append(alone, name)
+		} else {
+			together = append(together, name)
+		}
+	}
 	g := engine{}.open(t, packTests(t), "tests="+strings.Join(together, ","), "alone="+strings.Join(alone, ","), fmt.Sprint("joins=", *joins))
 	for _, name := range names {
 		t.Run(name, func(t *testing.T) {
@@ -186,8 +187,8 @@ func (e engine) open(t *testing.T, pack []byte, args ...string) *game {
 
 // do does what a script wants of its server, and returns the answer.
 func (g *game) do(t *testing.T, test, what string) string {
-	if what == "start" {
-		w := newWorld(t)
+	if kind, ok := strings.CutPrefix(what, "start"); ok {
+		w := newWorld(t, kind)
 		g.worlds.Store(test, w)
 		return w.url()
 	}
@@ -218,82 +219,4 @@ func (g *game) do(t *testing.T, test, what string) string {
 		return "unknown: " + what
 	}
 	return "done"
-}
-
-// A world is a Bellhop at an address that stays when it is restarted.
-type world struct {
-	*httptest.Server
-	store *store.Memory
-
-	mu      sync.Mutex
-	bellhop *server.Server
-	open    map[net.Conn]bool
-	down    bool // whether nobody gets in
-
-	tab context.Context // of a page with bellhop.js
-}
-
-func newWorld(t *testing.T) *world {
-	w := &world{store: store.NewMemory(time.Now), open: map[net.Conn]bool{}}
-	w.bellhop = w.newBellhop()
-	w.Server = httptest.NewUnstartedServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		w.mu.Lock()
-		bellhop, down := w.bellhop, w.down
-		w.mu.Unlock()
-		if down {
-			http.Error(rw, "down", http.StatusServiceUnavailable)
-			return
-		}
-		bellhop.ServeHTTP(rw, r)
-	}))
-	w.Config.ConnContext = func(ctx context.Context, conn net.Conn) context.Context {
-		w.mu.Lock()
-		defer w.mu.Unlock()
-		w.open[conn] = true
-		return ctx
-	}
-	w.Start()
-	t.Cleanup(func() {
-		w.bellhop.Close()
-		w.cut()
-		w.Close()
-	})
-	return w
-}
-
-func (w *world) newBellhop() *server.Server {
-	return server.New(server.Config{Handler: handlers.Config{Store: w.store}, Log: slog.New(slog.DiscardHandler)})
-}
-
-func (w *world) url() string { return "ws" + strings.TrimPrefix(w.URL, "http") }
-
-// restart ends Bellhop and starts another, with the same table.
-func (w *world) restart() {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	w.mu.Lock()
-	before := w.bellhop
-	w.bellhop = w.newBellhop()
-	w.mu.Unlock()
-	before.Shutdown(ctx)
-	before.Close()
-}
-
-// cut ends all connections. Later ones get through.
-func (w *world) cut() {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for conn := range w.open {
-		conn.Close()
-		delete(w.open, conn)
-	}
-}
-
-func (w *world) setDown(down bool) {
-	w.mu.Lock()
-	w.down = down
-	w.mu.Unlock()
-	if down {
-		w.cut()
-	}
 }

@@ -1,7 +1,7 @@
 extends Node
 ## What each test has: players with a multiplayer of their own, checks, and the server that Go runs for it.
 
-var patience: float = 20.0 ## Seconds, for each wait. The command line can set it.
+var patience: float = 60.0 ## Seconds, for each wait. The command line can set it.
 var faults: PackedStringArray = []
 var url: String = ""
 
