@@ -62,8 +62,8 @@ export interface PeerOptions {
   /** Milliseconds for which candidates are collected, since each message costs on AWS. 0 sends each immediately. Default 100. */
   batch?: number;
   /**
-   * Milliseconds between two tries to connect. After 15 tries the connection has failed; then the time grows, up to ten
-   * times this, for as long as the lobby exists. Default 2000.
+   * Milliseconds between two tries to connect. After 6 tries `failed` says why there is none yet; after 15 the time grows, up
+   * to ten times this, for as long as the lobby exists. Default 2000.
    */
   retryEvery?: number;
   /** Bytes that can wait for one peer before `send` returns false. Default 4 MiB; at most 64 KiB of unreliable data. */
@@ -279,6 +279,7 @@ export interface LobbyEvents {
   away: { peer: Peer; resumeUntil: Date };
   back: { peer: Peer };
   open: { peer: Peer };
+  way: { peer: Peer; way: Way };
   lost: { peer: Peer };
   restored: { peer: Peer };
   drain: { peer: Peer };
@@ -369,6 +370,11 @@ export class Lobby extends Target<LobbyEvents> {
   receive(event: string, content: any): void;
 }
 
+/**
+ * direct: between two networks. network: within one, as far as the browsers show addresses. relay: through a TURN server.
+ */
+export type Way = "direct" | "network" | "relay";
+
 export type PeerState = "connecting" | "open" | "failed" | "closed";
 
 export type RelayAction = "set_session_description" | "send_ice_candidate";
@@ -390,6 +396,8 @@ export interface PeerWiring extends PeerOptions {
 export interface PeerEvents {
   /** Data can be sent to it. */
   open: {};
+  /** The way of its data is known, or has changed. */
+  way: { way: Way };
   /** Not at the moment; it looks for a new path. restored or open follow if it finds one. */
   lost: {};
   /** Data can be sent again, over the same channels: reliable data from before is not lost. */
@@ -410,8 +418,10 @@ export class Peer extends Target<PeerEvents> {
   readonly player?: any;
   /** Whether its connection to Bellhop is gone, and its place held. */
   readonly away: boolean;
-  /** open: data can be sent now. failed: no path was found for half a minute; it keeps looking. */
+  /** open: data can be sent now. failed: no path was found for 12 seconds; it keeps looking. */
   readonly state: PeerState;
+  /** The way of its data while it is open, known shortly after: the event `way` says so. */
+  readonly way: Way | null;
   /** Bytes that wait to be sent. */
   readonly buffered: number;
   /** For example to add sound or video. It is replaced when the other side's page reloads. */

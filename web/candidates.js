@@ -77,11 +77,6 @@ function hasCandidates(description) {
   return /^a=candidate/m.test(description?.sdp ?? "");
 }
 
-/** Whether this browser has found no address, and will find none. @param {RTCPeerConnection} pc */
-export function isHopeless(pc) {
-  return pc.iceGatheringState === "complete" && !hasCandidates(pc.localDescription);
-}
-
 /**
  * Whether a new path cannot save a connection: its channels are gone, or its description is too large to send.
  * @param {RTCPeerConnection} pc @param {boolean} closed whether its channels are @param {boolean} tooLarge

@@ -20,7 +20,7 @@ import { onHide } from "./wake.js";
  * The members of a game. Its events:
  * `request` (a player asks to join: request.accept(), request.reject()), `cancel` (the player no longer waits), `join`,
  * `leave`, `away` and `back` (a peer's connection to Bellhop dropped, and was resumed; the game goes on meanwhile), `open`
- * (data can be sent to a peer), `lost` and `restored` (not for now; again, over the same channels), `message`,
+ * (data can be sent to a peer), `way` (by which way), `lost` and `restored` (not for now; again, over the same channels), `message`,
  * `drain` (there is room to send again), `failed` (no connection to a peer; error says why), `update`, `host` (it has
  * changed), `players` (lobby.players has changed; `playerjoin` and `playerleave` say who is new and who is gone), `chat`,
  * `reach` (`send` gets to others than before), `signalling` (this client's own connection: state is `lost`, `resumed` or

@@ -141,9 +141,9 @@ export class Members {
 
   /** @param {Peer} peer */
   #listen(peer) {
-    for (const name of ["open", "lost", "restored", "drain", "failed", "error"]) {
-      peer.addEventListener(name, (/** @type {any} */ { error }) => {
-        if (!this.#stillTalks(peer)) fire(this.#lobby, name, { peer, error });
+    for (const name of ["open", "way", "lost", "restored", "drain", "failed", "error"]) {
+      peer.addEventListener(name, (/** @type {any} */ { error, way }) => {
+        if (!this.#stillTalks(peer)) fire(this.#lobby, name, { peer, error, way });
         else this.#forwarder.update(peer);
       });
     }
@@ -151,6 +151,7 @@ export class Members {
       this.#stillTalks(peer);
       this.#forwarder.deliver(peer, data, reliable);
     });
+    peer.addEventListener("failed", () => this.#state.servers.retry());
     peer.addEventListener("lost", () => this.#state.resumeError && this.giveUp(peer, "disconnected"));
     peer.addEventListener("close", () => {
       const { resumeError, ended, isOnline } = this.#state;

@@ -6,14 +6,15 @@
  * @import { Frame, Message, Way } from "./envelope.js"
  */
 
-import { Candidates, explainFailure, gathered, isHopeless, isOver, isStuck } from "./candidates.js";
+import { Candidates, explainFailure, gathered, isOver, isStuck } from "./candidates.js";
 import { Channels, LOBBY_CHANNEL } from "./channels.js";
 import { BellhopError, fire } from "./common.js";
 import { Direct, NEGOTIATION_CHANNEL } from "./direct.js";
 import { encode } from "./envelope.js";
+import { trackWay } from "./link.js";
 import { InOrder, sessionOf } from "./order.js";
 import { MAX_BUFFERED, sizeOf } from "./outbox.js";
-import { MAX_CHECKS, WATCHDOG_MS, Watchdog } from "./watchdog.js";
+import { MAX_CHECKS, REPORT_CHECKS, WATCHDOG_MS, Watchdog } from "./watchdog.js";
 
 /** Bytes by which this side's candidates make a description longer. */
 const CANDIDATES_RESERVE = 2 << 10;
@@ -21,7 +22,7 @@ const CANDIDATES_RESERVE = 2 << 10;
 /**
  * A WebRTC connection to one other player, with a reliable data channel and an unreliable one. It follows the
  * pattern "perfect negotiation": either side can offer at any time. It also works without a lobby: send the arguments of
- * `relay` to the other side, and pass the other side's to `receive`. Its events are `open`, `message`, `lost`,
+ * `relay` to the other side, and pass the other side's to `receive`. Its events are `open`, `way`, `message`, `lost`,
  * `restored`, `failed`, `drain`, `error` and `close`.
  * @implements {types.Peer}
  */
@@ -30,6 +31,7 @@ export class Peer extends EventTarget {
   /** @type {number | undefined} */ peerId;
   /** @type {any} */ player;
   away = false;
+  /** @type {types.Way | null} */ way = null;
   #options;
   #pc = /** @type {RTCPeerConnection} */ (/** @type {unknown} */ (null));
   #channels;
@@ -68,6 +70,7 @@ export class Peer extends EventTarget {
     });
     this.#candidates = new Candidates(this.#options.batch, (content) => this.#sendSignal("send_ice_candidate", content));
     this.#createConnection();
+    trackWay(this);
     if (options.offers) this.#channels.make();
     this.#armWatchdog();
   }
@@ -357,7 +360,7 @@ export class Peer extends EventTarget {
 
   #onWatchdog() {
     const looks = this.#watchdog.checks++;
-    if (looks === MAX_CHECKS || (looks >= 4 && looks < MAX_CHECKS && isHopeless(this.#pc))) return this.#fail();
+    if (looks === REPORT_CHECKS) this.#fail();
     if (looks > 0 && isStuck(this.#pc)) this.#startOver();
     else if (looks > MAX_CHECKS) this.#retry(true, true);
     else if (looks % 2 === (this.#options.offers ? 0 : 1)) this.#retry(looks >= 6 && looks % 6 < 2);
@@ -393,7 +396,6 @@ export class Peer extends EventTarget {
 
   /** Reports a failure. While the connection is open, only a change has failed. */
   #fail() {
-    this.#watchdog.checks = MAX_CHECKS + 1;
     if (this.state === "open") {
       const error = new BellhopError("timeout", "The other player has not answered a change of this connection.");
       return fire(this, "error", { error });

@@ -41,6 +41,11 @@ export class IceServers {
     if (ms < Infinity) this.#timer = setTimeout(() => this.#refresh(), ms);
   }
 
+  /** Requests servers again if there was no TURN server: a provider of its credentials might have been slow. */
+  retry() {
+    if (!this.all.some(({ urls }) => [urls].flat().some((url) => url.startsWith("turn")))) this.#refresh();
+  }
+
   end() {
     this.#ended = true;
     clearTimeout(this.#timer);

@@ -3,10 +3,11 @@
 
 import { SECOND } from "./common.js";
 
-/** How often it is checked, and after how many checks it has failed. */
+/** How often it is checked, and after how many checks a failure is reported: in 15 seconds, events included that delay checks. */
 export const WATCHDOG_MS = 2 * SECOND;
+export const REPORT_CHECKS = 5;
+/** After how many it is checked less and less often, down to once in MAX_SLOWDOWN times WATCHDOG_MS. A slow network gets that long. */
 export const MAX_CHECKS = 15;
-/** A failed connection is checked less and less often, down to once in this many times WATCHDOG_MS. */
 const MAX_SLOWDOWN = 10;
 
 export class Watchdog {
@@ -39,7 +40,7 @@ export class Watchdog {
     this.#timer = 0;
   }
 
-  /** Milliseconds until the next check. After a failure they grow, at random, so the two sides offer at different times. */
+  /** Milliseconds until the next check. After MAX_CHECKS they grow, at random, so the two sides offer at different times. */
   get #delay() {
     if (this.checks <= MAX_CHECKS) return this.#every;
     return this.#every * Math.min(2 ** (this.checks - MAX_CHECKS), MAX_SLOWDOWN) * (0.5 + Math.random() / 2);

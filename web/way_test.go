@@ -57,6 +57,25 @@ func TestWhyNoWay(t *testing.T) {
 	}
 }
 
+// TestWay checks that a peer's way is known soon after it is open: two tabs are
+// in one network.
+func TestWay(t *testing.T) {
+	t.Parallel()
+	g := startGateway(t)
+	host, guest := openTab(t, g, "host", g.url()), openTab(t, g, "guest", g.url())
+	host.enter("bellhop.host({ lobbyId: 'fox' })")
+	guest.run("globalThis.lobby = await bellhop.join('fox'); globalThis.heard = next(lobby, 'way')", nil)
+	var ways []string
+	guest.run("const { peer, way } = await heard; return [way, peer.way]", &ways)
+	if strings.Join(ways, " ") != "network network" {
+		t.Errorf("the guest's way is %q", ways)
+	}
+	guest.run("const peer = lobby.members[0]; await lobby.leave(); return [String(peer.way)]", &ways)
+	if ways[0] != "null" {
+		t.Errorf("after it has left, it is %q", ways)
+	}
+}
+
 // TestNetworkChanges checks that peers find a new path when a player's network
 // changes, and keep their channels.
 func TestNetworkChanges(t *testing.T) {

@@ -40,7 +40,7 @@ export function enterRoom(lobby, wire, trouble) {
     const open = lobby.members.filter((peer) => peer.state === "open");
     for (const peer of open) {
       const way = await wayOf(peer.connection).catch(() => null);
-      if (way) ways.set(peer, `${way.relayed ? "through TURN" : "direct"}, ${way.protocol}${way.ms === null ? "" : `, ${way.ms} ms`}`);
+      if (way) ways.set(peer, `${way.way === "relay" ? "through TURN" : "direct"}, ${way.protocol}${way.ms === null ? "" : `, ${way.ms} ms`}`);
     }
     if (room.over.aborted) return;
     for (const peer of ways.keys()) if (!open.includes(peer)) ways.delete(peer);
@@ -57,7 +57,7 @@ export function enterRoom(lobby, wire, trouble) {
   lobby.addEventListener("playerleave", ({ peerId, reason }) => chat.note(bdi(people.name(peerId)), reason === "timed_out" ? " did not come back." : reason === "removed" ? " was removed." : " has left."));
   lobby.addEventListener("open", ({ peer }) => {
     trouble(null);
-    wayOf(peer.connection).catch(() => null).then((way) => wire.stands(nameOf(peer), way?.relayed));
+    wayOf(peer.connection).catch(() => null).then((way) => wire.stands(nameOf(peer), way?.way === "relay"));
     $("invite").open = false;
     showWays();
   });
