@@ -3,12 +3,12 @@
 #   docker build -t bellhop .
 #   docker run --rm -p 3000:3000 -v bellhop:/state --read-only --cap-drop ALL --ulimit nofile=100000 bellhop
 FROM --platform=$BUILDPLATFORM golang:1.26 AS build
-ARG TARGETOS TARGETARCH
+ARG TARGETOS TARGETARCH VERSION
 WORKDIR /src
 COPY go.mod go.sum ./
 RUN go mod download
 COPY . .
-RUN CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH go build -trimpath -ldflags "-s -w" -o /bellhop ./gateway && mkdir /state
+RUN CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH go build -trimpath -ldflags "-s -w -X main.released=$VERSION" -o /bellhop ./gateway && mkdir /state
 
 FROM scratch
 # For -table, which talks to AWS by TLS.

@@ -125,7 +125,7 @@ lint: $(TSC) ## formatting, go vet for each system, staticcheck, the prose check
 build: ## the Lambda function's binary, ./bootstrap, for this machine or ARCH=arm64|x86_64
 	CGO_ENABLED=0 GOOS=linux GOARCH=$(ARCH:x86_64=amd64) go build -tags lambda.norpc -trimpath -ldflags "-s -w" -o $(or $(ARTIFACTS_DIR),.)/bootstrap .
 
-dist: ## what a release consists of, in ./dist: programs for six systems, Lambda's zips, npm packages, checksums
+dist: ## what a release consists of, in ./dist: programs for six systems, Lambda's zips, npm packages, Godot's addon, checksums
 	go run ./internal/dist
 
 module: ## the module under a path that go install can fetch, as a commit: make module MODULE=github.com/you/bellhop

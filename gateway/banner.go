@@ -96,9 +96,16 @@ func (a addresses) log(log *slog.Logger) {
 	log.Info("started", "version", version(), "websocket", a.websocket, "page", a.page, "network", a.network, "inspect", a.inspect, "turn", a.turn)
 }
 
-// version returns the module's version, which Go takes from the tag of a
-// checkout, or the commit.
+// released is the version of a release, which the linker sets:
+// -ldflags "-X main.released=v1.2.3".
+var released string
+
+// version returns the version of a release or, without one, the module's, which
+// Go takes from the tag of a checkout, or the commit.
 func version() string {
+	if released != "" {
+		return released
+	}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return "unknown"

@@ -1,12 +1,15 @@
 package server
 
 import (
-	"cmp"
+	"bytes"
 	"fmt"
+	"html"
 	"io"
+	"io/fs"
 	"net/http"
 	"path"
 	"strings"
+	"time"
 
 	"rsc.io/qr"
 
@@ -15,12 +18,23 @@ import (
 
 // servePage serves the page: index.html at /, and its files below /page/. The
 // page can run and load nothing else, and no other site can show it in a frame.
-func servePage(w http.ResponseWriter, r *http.Request) {
+// index.html shows the version.
+func (s *Server) servePage(w http.ResponseWriter, r *http.Request) {
 	protect(w.Header())
 	w.Header().Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "+
 		"connect-src 'self'"+sockets(r.Host)+"; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
 	name := strings.TrimPrefix(strings.TrimPrefix(path.Clean("/"+r.URL.Path), "/"), "page/")
-	http.ServeFileFS(w, r, web.Page, cmp.Or(name, "index.html"))
+	if name != "" {
+		http.ServeFileFS(w, r, web.Page, name)
+		return
+	}
+	index, _ := fs.ReadFile(web.Page, "index.html")
+	shown := ""
+	if s.version != "" {
+		shown = `<p class="hint">Bellhop ` + html.EscapeString(s.version) + "</p>"
+	}
+	index = bytes.Replace(index, []byte("<!-- version -->"), []byte(shown), 1)
+	http.ServeContent(w, r, "index.html", time.Time{}, bytes.NewReader(index))
 }
 
 // sockets are the WebSockets of host, in a policy: 'self' includes them by CSP

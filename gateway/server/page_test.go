@@ -42,7 +42,10 @@ func get(t *testing.T, url string) (*http.Response, string) {
 // shown in no frame, and gives no other site the code in its address. Each file
 // has its type.
 func TestPageHeaders(t *testing.T) {
-	site := strings.Replace(start(t, server.Config{}), "ws", "http", 1)
+	site := strings.Replace(start(t, server.Config{Version: "v1.4<"}), "ws", "http", 1)
+	if _, index := get(t, site); !strings.Contains(index, "Bellhop v1.4&lt;</p>") {
+		t.Error("the page shows no version")
+	}
 	files := []string{"/"}
 	fs.WalkDir(web.Page, ".", func(name string, entry fs.DirEntry, _ error) error {
 		if !entry.IsDir() && name != "index.html" {

@@ -53,7 +53,7 @@ type Config struct {
 	Other bool
 	// NoPage leaves out the page that plays. The client for browsers stays.
 	NoPage bool
-	// Version is shown in /metrics.
+	// Version is shown in /metrics and on the page.
 	Version string
 	// Inspect serves /inspect and /inspect.json to this machine.
 	Inspect bool
@@ -253,7 +253,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	path := strings.TrimSuffix(r.URL.Path, "/")
 	switch {
 	case (path == "" || strings.HasPrefix(path, "/page/")) && !isUpgrade && !s.noPage:
-		servePage(w, r)
+		s.servePage(w, r)
 	case path == "/qr.svg" && !isUpgrade && !s.noPage:
 		serveQR(w, r)
 	case isClientFile(path) && !isUpgrade:

@@ -3,9 +3,11 @@
 package main
 
 import (
+	"archive/zip"
 	"bufio"
 	"bytes"
 	"io"
+	"io/fs"
 	"net/http"
 	"os"
 	"os/exec"
@@ -35,6 +37,7 @@ func TestRelease(t *testing.T) {
 	if diff := cmp.Diff(sums, again); diff != "" {
 		t.Errorf("the second release differs from the first (-first +second):\n%s", diff)
 	}
+	t.Run("archives", func(t *testing.T) { testArchives(t, first) })
 	t.Run("server", func(t *testing.T) { testServer(t, first) })
 	t.Run("client", func(t *testing.T) { testClient(t, first) })
 }
@@ -48,9 +51,7 @@ func read(t *testing.T, elem ...string) string {
 	return string(data)
 }
 
-// install installs the packages of a release that fit a pattern into an empty
-// folder.
-func install(t *testing.T, release, pattern string, more ...string) (dir string) {
+func needNPM(t *testing.T) {
 	t.Helper()
 	if _, err := exec.LookPath("npm"); err != nil {
 		if os.Getenv("CI") == "true" {
@@ -58,12 +59,20 @@ func install(t *testing.T, release, pattern string, more ...string) (dir string)
 		}
 		t.Skip("NOT TESTED: the packages for npm; install npm")
 	}
+}
+
+// install installs the packages of a release that fit a pattern into an empty
+// folder.
+func install(t *testing.T, release, pattern string, more ...string) (dir string) {
+	t.Helper()
+	needNPM(t)
 	tarballs, _ := filepath.Glob(filepath.Join(release, pattern))
 	if len(tarballs) == 0 {
 		t.Fatalf("the release has no %s", pattern)
 	}
 	dir = t.TempDir()
-	command(t, dir, "npm", append(append([]string{"install", "--silent", "--no-audit", "--no-fund", "--prefix", dir}, tarballs...), more...)...)
+	// As an optional one, a package for another system is left out.
+	command(t, dir, "npm", append(append([]string{"install", "--silent", "--save-optional", "--no-audit", "--no-fund", "--prefix", dir}, tarballs...), more...)...)
 	return dir
 }
 
@@ -78,7 +87,34 @@ func command(t *testing.T, dir, name string, args ...string) string {
 	return string(out)
 }
 
+// testArchives checks that the program in the archive says which version it
+// is, and that the addon for Godot unpacks into a project.
+func testArchives(t *testing.T, release string) {
+	dir := t.TempDir()
+	archives, _ := filepath.Glob(filepath.Join(release, "bellhop-*.tar.gz"))
+	if len(archives) != 1 {
+		t.Fatalf("there are the archives %q", archives)
+	}
+	command(t, dir, "tar", "xzf", archives[0])
+	name := strings.TrimSuffix(filepath.Base(archives[0]), ".tar.gz")
+	version := strings.TrimSuffix(strings.TrimPrefix(name, "bellhop-"), "-"+runtime.GOOS+"-"+runtime.GOARCH)
+	if got := command(t, dir, filepath.Join(dir, name, "bellhop"), "-version"); got != "bellhop v"+version+"\n" {
+		t.Errorf("the program of %s says %q", name, got)
+	}
+	addon, err := zip.OpenReader(filepath.Join(release, "bellhop-godot-"+version+".zip"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer addon.Close()
+	plugin, err := fs.ReadFile(addon, "addons/bellhop/plugin.cfg")
+	if _, missing := fs.Stat(addon, "addons/bellhop/LICENSE"); err != nil || missing != nil || !strings.Contains(string(plugin), `version="`+version+`"`) {
+		t.Errorf("the addon has %v, %v, and is\n%s", err, missing, plugin)
+	}
+}
+
 func testServer(t *testing.T, release string) {
+	needNPM(t)
+	foreign(t, release)
 	dir := install(t, release, "bellhop-server-*.tgz")
 	cmd := exec.Command("npx", "--no-install", "bellhop-server", "-listen", "127.0.0.1:0")
 	cmd.Dir = dir
@@ -129,6 +165,16 @@ func testServer(t *testing.T, release string) {
 	}
 }
 
+// foreign adds a package for another system to a release.
+func foreign(t *testing.T, release string) {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "package.json"), []byte(`{"name":"bellhop-server-aix-ppc64","version":"0.0.1","os":["aix"]}`), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	command(t, dir, "npm", "pack", "--silent", "--pack-destination", release)
+}
+
 // clientProgram uses the client as a game would that TypeScript checks.
 const clientProgram = `import { Bellhop } from "bellhop";
 const bellhop = new Bellhop("wss://example.com/", { game: "x" });
@@ -138,7 +184,7 @@ export const id: string = lobby.id;
 `
 
 func testClient(t *testing.T, release string) {
-	dir := install(t, release, "bellhop-[0-9]*.tgz", "esbuild@0.27.0", "typescript@5.9.3", "publint@0.3.15")
+	dir := install(t, release, "bellhop-[0-9]*.tgz", "esbuild@0.27.0", "typescript@5.9.3", "publint@0.3.15", "vite@8.4.0")
 	if err := os.WriteFile(filepath.Join(dir, "game.ts"), []byte(clientProgram), 0o644); err != nil {
 		t.Fatal(err)
 	}
@@ -146,7 +192,23 @@ func testClient(t *testing.T, release string) {
 		"--moduleResolution", "bundler", "--lib", "es2022,dom", "game.ts")
 	command(t, dir, "npx", "--no-install", "publint", "--strict", "node_modules/bellhop")
 	command(t, dir, "npx", "--no-install", "esbuild", "--bundle", "--format=esm", "--outfile=game.js", "game.ts")
-	if !strings.Contains(read(t, dir, "game.js"), "start_lobby") {
-		t.Error("the bundle lacks the client")
+	shown := regexp.MustCompile("(?s)```js\n(.*?)```").FindStringSubmatch(read(t, dir, "node_modules", "bellhop", "README.md"))
+	if shown == nil {
+		t.Fatal("the package's README.md shows no program")
+	}
+	for name, text := range map[string]string{"readme.mjs": shown[1], "index.html": `<script type="module" src="readme.mjs"></script>`} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	command(t, dir, "npx", "--no-install", "vite", "build", "--logLevel", "error", "--target", "es2022", "--assetsDir", ".")
+	built, err := filepath.Glob(filepath.Join(dir, "dist", "*.js"))
+	if err != nil || len(built) != 1 {
+		t.Fatalf("vite makes %q, %v", built, err)
+	}
+	for _, bundle := range []string{filepath.Join(dir, "game.js"), built[0]} {
+		if !strings.Contains(read(t, bundle), "start_lobby") {
+			t.Errorf("%s lacks the client", bundle)
+		}
 	}
 }

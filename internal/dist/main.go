@@ -4,9 +4,8 @@
 //	go run ./internal/dist [-out dist] [-only linux/amd64]
 //
 // Two runs on the same commit make the same bytes. The version is the commit's
-// tag, as Go itself stamps it into the programs. A checkout with changes, or
-// without a tag, makes a version that nobody should publish: npm sorts it
-// before all others.
+// tag. A checkout with changes, or without a tag, makes a version that nobody
+// should publish: npm sorts it before all others.
 package main
 
 import (
@@ -16,6 +15,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -81,7 +81,7 @@ func run(out, only string) error {
 			}
 		}
 	}
-	if err := errors.Join(r.client(), r.wrapper()); err != nil {
+	if err := errors.Join(r.client(), r.wrapper(), r.addon()); err != nil {
 		return err
 	}
 	return r.sums()
@@ -127,14 +127,14 @@ func git(args ...string) (string, error) {
 }
 
 // build builds a package for p and returns the program.
-func build(p platform, pkg string, flags ...string) ([]byte, error) {
+func (r *release) build(p platform, pkg string, flags ...string) ([]byte, error) {
 	dir, err := os.MkdirTemp("", "bellhop-dist-")
 	if err != nil {
 		return nil, err
 	}
 	defer os.RemoveAll(dir)
 	file := filepath.Join(dir, "program")
-	args := append([]string{"build", "-trimpath", "-ldflags", "-s -w", "-o", file}, flags...)
+	args := append([]string{"build", "-trimpath", "-ldflags", "-s -w -X main.released=v" + r.version, "-buildvcs=false", "-o", file}, flags...)
 	cmd := exec.Command("go", append(args, pkg)...)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS="+p.os, "GOARCH="+p.arch, "GOFLAGS=")
 	cmd.Stderr = os.Stderr
@@ -146,7 +146,7 @@ func build(p platform, pkg string, flags ...string) ([]byte, error) {
 
 // server makes the archive of the server for p, and its npm package.
 func (r *release) server(p platform) error {
-	program, err := build(p, "./gateway")
+	program, err := r.build(p, "./gateway")
 	if err != nil {
 		return err
 	}
@@ -167,9 +167,31 @@ func (r *release) server(p platform) error {
 	return errors.Join(err, r.platformPackage(p, program))
 }
 
+// addon makes the zip for Godot, to unpack in a project's folder.
+func (r *release) addon() error {
+	files, err := git("ls-files", "godot/addons")
+	if err != nil {
+		return err
+	}
+	var entries []entry
+	for _, file := range strings.Fields(files) {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			return err
+		}
+		if filepath.Base(file) == "plugin.cfg" {
+			data = pluginVersion.ReplaceAll(data, fmt.Appendf(nil, "version=%q", r.version))
+		}
+		entries = append(entries, entry{path: strings.TrimPrefix(filepath.ToSlash(file), "godot/"), data: data})
+	}
+	return r.zip("bellhop-godot-"+r.version+".zip", entries)
+}
+
+var pluginVersion = regexp.MustCompile(`(?m)^version="[^"]*"`)
+
 // function makes the zip that Lambda takes.
 func (r *release) function(arch string) error {
-	program, err := build(platform{"linux", arch}, ".", "-tags", "lambda.norpc")
+	program, err := r.build(platform{"linux", arch}, ".", "-tags", "lambda.norpc")
 	if err != nil {
 		return err
 	}

@@ -18,7 +18,7 @@ import (
 // whose os and cpu fit.
 
 //go:embed npm
-var wrapper embed.FS
+var packages embed.FS
 
 // npmNames has npm's names of systems and architectures, by Go's.
 var npmNames = map[string]string{"linux": "linux", "darwin": "darwin", "windows": "win32", "amd64": "x64", "arm64": "arm64"}
@@ -59,7 +59,7 @@ func (r *release) wrapper() error {
 	for _, p := range platforms {
 		optional[p.npmPackage()] = r.version
 	}
-	entries, err := folder(mustSub(wrapper, "npm"))
+	entries, err := folder(mustSub(packages, "npm/server"))
 	if err != nil {
 		return err
 	}
@@ -91,7 +91,11 @@ func (r *release) client() error {
 	if err != nil {
 		return err
 	}
-	return r.pack("bellhop", json.RawMessage(data), entries)
+	more, err := folder(mustSub(packages, "npm/client"))
+	if err != nil {
+		return err
+	}
+	return r.pack("bellhop", json.RawMessage(data), append(entries, more...))
 }
 
 // folder returns all files of a folder without folders in it.
