@@ -12,7 +12,8 @@ import (
 const emulateUsage = `API Gateway on one machine, for any WebSocket API with Lambda functions. It reads
 the API from a SAM or CloudFormation template. The functions need no change.
 
-Functions for provided.al2023 (Go, Rust, ...) run in processes of this machine:
+Functions for provided.al2023 (Go, Rust, ...), Python and Node run in processes
+of this machine, and again when their code has changed:
 
   sam build
   gateway emulate
@@ -24,7 +25,7 @@ Functions of any runtime run in containers of sam local:
 
 Clients connect to ws://127.0.0.1:3000/STAGE. At the start the program lists the
 routes, and warns of everything in the template that it does not do.
-docs/gateway.md describes how a function finds @connections.
+Functions in processes find @connections at its address on AWS.
 
 Flags:
 `

@@ -20,6 +20,7 @@ import (
 
 	"bellhop/gateway/apigateway"
 	"bellhop/gateway/endpoints"
+	"bellhop/gateway/interpreters"
 	"bellhop/gateway/lambda"
 	"bellhop/gateway/stack"
 )
@@ -97,18 +98,19 @@ func (o options) openBootstraps(ctx context.Context, p *running, st *stack.Stack
 	invokers := map[string]apigateway.Invoker{}
 	failures := map[string]error{}
 	for _, id := range slices.Sorted(maps.Keys(st.Functions)) {
-		b, err := o.openBootstrap(ctx, st, id, back, reach, log, stderr)
+		f, err := o.openFunction(ctx, p, st, id, append(environmentOf(st.Functions[id], back, log), reach...), log, stderr)
 		if err != nil {
 			failures[id], invokers[id] = err, failing(err)
-			continue
 		}
-		p.functions, invokers[id] = append(p.functions, b), b.Invoke
+		if f != nil {
+			p.functions, invokers[id] = append(p.functions, f), f.Invoke
+		}
 	}
 	if len(failures) == len(st.Functions) {
 		return nil, errors.Join(slices.Collect(maps.Values(failures))...)
 	}
 	for id, err := range failures {
-		log.Error("the function does not start; what comes to it fails", "function", id, "error", err)
+		log.Error("the function does not start; what comes to it fails until it changes", "function", id, "error", err)
 	}
 	return invokers, nil
 }
@@ -125,16 +127,15 @@ func (o options) openEndpoints(log *slog.Logger) (*endpoints.Endpoints, error) {
 	return endpoints.Open(c)
 }
 
-// openBootstrap runs one function of a stack.
-func (o options) openBootstrap(ctx context.Context, st *stack.Stack, id, back string, reach []string, log *slog.Logger, stderr io.Writer) (*lambda.Bootstrap, error) {
+// openFunction runs one function of a stack.
+func (o options) openFunction(ctx context.Context, p *running, st *stack.Stack, id string, env []string, log *slog.Logger, stderr io.Writer) (*lambda.Reloading, error) {
 	f := st.Functions[id]
-	file, err := o.bootstrapOf(f, len(st.Functions))
+	c, err := o.commandOf(ctx, p, f, len(st.Functions), log)
 	if err != nil {
 		return nil, err
 	}
-	return lambda.Open(ctx, lambda.Config{
-		File: file, Name: id, Timeout: f.Timeout, Output: stderr, Env: append(environmentOf(f, back, log), reach...),
-	})
+	c.Name, c.Timeout, c.Output, c.Env = id, f.Timeout, stderr, append(env, c.Env...)
+	return lambda.OpenReloading(ctx, id, cmp.Or(c.Folder, c.File), log, func(ctx context.Context) (*lambda.Bootstrap, error) { return lambda.Open(ctx, c) })
 }
 
 // failing returns an integration that always fails.
@@ -144,23 +145,32 @@ func failing(err error) apigateway.Invoker {
 	}
 }
 
-// bootstrapOf returns the file to run for one of n functions.
-func (o options) bootstrapOf(f *stack.Function, functions int) (string, error) {
-	if f.At != "" && !strings.HasPrefix(f.Runtime, "provided") {
-		runtime := f.Runtime
-		if runtime == "" {
-			runtime = "a container image"
-		}
-		return "", fmt.Errorf("%s: function %s runs on %s, and only functions for provided.al2023 run without containers; start `sam local start-lambda` and give -functions http://127.0.0.1:3001", f.At, f.ID, runtime)
-	}
+// commandOf returns the command of one of n functions.
+func (o options) commandOf(ctx context.Context, p *running, f *stack.Function, n int, log *slog.Logger) (lambda.Config, error) {
+	built := filepath.Join(o.bootstrap, f.ID)
 	info, err := os.Stat(o.bootstrap)
+	isFolder := err == nil && info.IsDir()
 	switch {
-	case err == nil && info.IsDir():
-		return filepath.Join(o.bootstrap, f.ID, "bootstrap"), nil
-	case functions > 1:
-		return "", fmt.Errorf("-functions %s is no folder, and the template has routes to %d functions; give the folder that sam build makes, with a folder for each: -functions .aws-sam/build", o.bootstrap, functions)
+	case f.At == "" || strings.HasPrefix(f.Runtime, "provided"):
+		if isFolder {
+			return lambda.Config{File: filepath.Join(built, "bootstrap")}, nil
+		}
+		if n > 1 {
+			return lambda.Config{}, fmt.Errorf("-functions %s is no folder, and the template has routes to %d functions; give the folder that sam build makes, with a folder for each: -functions .aws-sam/build", o.bootstrap, n)
+		}
+		return lambda.Config{File: o.bootstrap}, nil
+	case !interpreters.Runs(f.Runtime):
+		return lambda.Config{}, fmt.Errorf("%s: function %s runs on %s, and only functions for provided.al2023, Python and Node run without containers; start `sam local start-lambda` and give -functions http://127.0.0.1:3001", f.At, f.ID, cmp.Or(f.Runtime, "a container image"))
 	}
-	return o.bootstrap, nil
+	code := interpreters.Function{Name: f.ID, Runtime: f.Runtime, Handler: f.Handler, Inline: f.Inline, At: f.At}
+	if _, err := os.Stat(built); err == nil {
+		code.Folder = built
+	} else if home := filepath.Dir(o.template); filepath.Base(home) == ".serverless" { // serverless package zips what is around it
+		code.Folder = filepath.Dir(home)
+	} else if f.Folder != "" {
+		code.Folder = filepath.Join(home, f.Folder)
+	}
+	return interpreters.Prepare(ctx, code, p.endpoints.Folder(), log)
 }
 
 // environmentOf returns the variables of a function: first its template's, then

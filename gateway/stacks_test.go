@@ -1,11 +1,18 @@
 package main
 
 import (
+	"bytes"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"testing"
+
+	"github.com/coder/websocket"
+
+	"bellhop/gateway/programtest"
+	"bellhop/store/dynamodbtest"
 )
 
 const stacks = "../testdata/stacks/"
@@ -21,6 +28,79 @@ func TestStackGo(t *testing.T) {
 	}
 	p := launch(t, "emulate", "-template", stacks+"go-v1/template.yaml", "-functions", file, "-dynamodb-endpoint", database.URL)
 	p.dial().Say(t, `{"action":"hello"}`, "hello, with 2 tables")
+	p.finish()
+}
+
+// interpret runs the stack of a folder by an interpreter of this machine.
+func interpret(t *testing.T, folder, interpreter string) program {
+	t.Helper()
+	if _, err := exec.LookPath(interpreter); err != nil {
+		dynamodbtest.Missing(t, "no "+interpreter)
+	}
+	cache, err := filepath.Abs("../.cache")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("XDG_CACHE_HOME", cache)
+	return launch(t, "emulate", "-template", filepath.Join(folder, "template.yaml"))
+}
+
+// TestStackPython checks that functions of Python run without containers and
+// without a variable, from the template and from a folder, and that a change is
+// seen by the next message.
+func TestStackPython(t *testing.T) {
+	folder := t.TempDir()
+	if err := os.CopyFS(folder, os.DirFS(stacks+"python")); err != nil {
+		t.Fatal(err)
+	}
+	p := interpret(t, folder, "python3")
+	url := p.stdout.Find(t, `ws://\S+`)
+	if _, answer, err := websocket.Dial(t.Context(), url, nil); err == nil || answer.StatusCode != http.StatusUnauthorized {
+		t.Errorf("without a token: %v", err)
+	}
+	conn, _, err := websocket.Dial(t.Context(), url, &websocket.DialOptions{HTTPHeader: http.Header{"token": {"x"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.CloseNow()
+	c := programtest.Client{Conn: conn}
+	c.Say(t, `{"action":"hello"}`, "hello from Python")
+	c.Say(t, `{"action":"count"}`, "18 bytes")
+	p.stderr.Find(t, `\[Hello \d+\] posting as Hello`)
+	for _, test := range []struct{ old, new, say, hear string }{
+		{"hello from Python", "goodbye", `{"action":"hello"}`, "goodbye"},
+		{"import boto3", "import boto4", `{"action":"count"}`, "Internal server error"},
+		{"import boto4", "import boto3", `{"action":"count"}`, "18 bytes"},
+	} {
+		file := filepath.Join(folder, "code", "app.py")
+		code, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, bytes.Replace(code, []byte(test.old), []byte(test.new), 1), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		c.Say(t, test.say, test.hear)
+	}
+	p.stderr.Find(t, `the changed function does not start.*No module named 'boto4'`)
+	p.finish()
+}
+
+// TestStackNode checks that functions of Node do, in either form of modules,
+// and what becomes of one that does not answer.
+func TestStackNode(t *testing.T) {
+	p := interpret(t, stacks+"node", "node")
+	c := p.dial()
+	for _, test := range []struct{ say, hear string }{
+		{`{"action":"hello"}`, "hello from Node"},
+		{"hi", "function hi"},
+		{"nothing", "Internal server error"},
+		{"throw", "Internal server error"},
+		{"again", "function again"},
+	} {
+		c.Say(t, test.say, test.hear)
+	}
+	p.stderr.Find(t, "the function failed: Error: thrown later")
 	p.finish()
 }
 

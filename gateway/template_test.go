@@ -94,7 +94,7 @@ func TestTemplateBroken(t *testing.T) {
 	p := launch(t, "emulate", "-template", otherStack+"/template.yaml", "-functions", folder)
 	c := programtest.Dial(t, p.stdout.Find(t, `ws://\S+`)+"?name=ann")
 	c.Say(t, `{"please":{"do":"say"}}`, "Internal server error")
-	p.stderr.Find(t, `level=ERROR msg="the function does not start; what comes to it fails" function=Chat error=.*build the function first`)
+	p.stderr.Find(t, `level=ERROR msg="the function does not start; what comes to it fails until it changes" function=Chat error=.*build the function first`)
 	p.stop()
 	if err := <-p.ended; err != nil {
 		t.Error(err)
@@ -134,18 +134,19 @@ func TestTemplateBellhop(t *testing.T) {
 // with advice.
 func TestTemplateArguments(t *testing.T) {
 	folder, other := t.TempDir(), otherStack+"/template.yaml"
-	python := filepath.Join(folder, "python.yaml")
 	text, err := os.ReadFile(other)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(python, []byte(strings.Replace(string(text), "provided.al2023", "python3.13", 1)), 0o600); err != nil {
-		t.Fatal(err)
+	changed := func(name, old, new string) string {
+		file := filepath.Join(folder, name+".yaml")
+		if err := os.WriteFile(file, []byte(strings.Replace(string(text), old, new, 1)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return file
 	}
-	unknown := filepath.Join(folder, "unknown.yaml")
-	if err := os.WriteFile(unknown, []byte(strings.Replace(string(text), "!Ref AWS::StackName", "!GetAtt Table.Arn", 1)), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	java, python := changed("java", "provided.al2023", "java21"), changed("python", "provided.al2023", "python3.13")
+	unknown := changed("unknown", "!Ref AWS::StackName", "!GetAtt Table.Arn")
 	for _, test := range []struct{ args, want string }{
 		{"-template " + other + " -bootstrap a", "-template is a flag of gateway emulate; write: gateway emulate -listen 127.0.0.1:0 -template " + other + " -functions a"},
 		{"--template=" + other + " -lambda=http://b", "write: gateway emulate -listen 127.0.0.1:0 --template=" + other + " -functions=http://b"},
@@ -162,10 +163,12 @@ func TestTemplateArguments(t *testing.T) {
 		{"emulate more", `unknown argument "more"`},
 		{"emulate", "cannot read the template: open template.yaml"},
 		{"emulate -template no/such.yaml -functions a", "cannot read the template: open no/such.yaml"},
-		{"emulate -template " + other + " -functions " + python, "is no folder, and the template has routes to 2 functions"},
+		{"emulate -template " + other + " -functions " + java, "is no folder, and the template has routes to 2 functions"},
 		{"emulate -template " + other + " -functions " + folder, "Chat/bootstrap: no such file or directory; build the function first"},
 		{"emulate -template " + other + " -functions " + folder, "Gate/bootstrap: no such file or directory; build the function first"},
-		{"emulate -template " + python + " -functions " + folder, "python.yaml:42: function Chat runs on python3.13"},
+		{"emulate -template " + java + " -functions " + folder, "java.yaml:42: function Chat runs on java21, and only functions for provided.al2023, Python and Node"},
+		{"emulate -template " + python + " -functions " + folder, "python.yaml:42: the code of function Chat is not in the folder " + folder + "/chat; sam build makes one"},
+		{"emulate -template " + other + " -dynamodb-endpoint a", "-dynamodb-endpoint \"a\" is not a URL such as"},
 		{"emulate -template " + unknown + " -functions " + folder, "STACK of Chat is !GetAtt Table.Arn, which only a deployed stack has; set STACK in this program's environment"},
 		{"-reorder 2", "are chances, from 0 to 1"},
 		{"-gone NaN", "are chances, from 0 to 1"},

@@ -66,6 +66,9 @@ func Open(c Config) (e *Endpoints, err error) {
 	return e, nil
 }
 
+// Folder returns a folder that Close removes.
+func (e *Endpoints) Folder() string { return e.folder }
+
 func (e *Endpoints) bundleFile() string { return filepath.Join(e.folder, "authorities.pem") }
 
 // Serve begins to serve an API at every API's name.

@@ -17,8 +17,12 @@ import (
 
 // Config configures a Bootstrap. Only File is required.
 type Config struct {
-	File string // the bootstrap file, as for a deployment, but built for this machine
-	Name string // of the function; "Function" if empty
+	File string   // the bootstrap file, as for a deployment, but built for this machine; or a program that loads the function
+	Args []string // of a program
+	// Folder has the function's code; it is File's if empty. Handler is what a
+	// program runs of it.
+	Folder, Handler string
+	Name            string // of the function; "Function" if empty
 	// Env is the function's environment besides Lambda's own variables, as
 	// KEY=VALUE. It can override AWS_REGION, AWS_DEFAULT_REGION and the
 	// credentials.
@@ -73,6 +77,9 @@ func Open(ctx context.Context, c Config) (*Bootstrap, error) {
 		return nil, err
 	}
 	c.File, c.Name, c.Processes = file, cmp.Or(c.Name, "Function"), cmp.Or(c.Processes, 32)
+	if c.Folder, err = filepath.Abs(cmp.Or(c.Folder, filepath.Dir(c.File))); err != nil {
+		return nil, err
+	}
 	c.Timeout, c.InitTimeout = cmp.Or(c.Timeout, 3*time.Second), cmp.Or(c.InitTimeout, 10*time.Second)
 	if c.Output == nil {
 		c.Output = io.Discard

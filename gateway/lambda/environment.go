@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"math/rand/v2"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -33,10 +32,10 @@ func (b *Bootstrap) environment(api string) []string {
 		"AWS_LAMBDA_LOG_GROUP_NAME=/aws/lambda/"+b.Name,
 		fmt.Sprintf("AWS_LAMBDA_LOG_STREAM_NAME=%s/[$LATEST]%016x%016x", time.Now().UTC().Format("2006/01/02"), rand.Uint64(), rand.Uint64()),
 		"AWS_LAMBDA_RUNTIME_API="+api,
-		"LAMBDA_TASK_ROOT="+filepath.Dir(b.File),
-		"LAMBDA_RUNTIME_DIR="+filepath.Dir(b.File),
-		"PWD="+filepath.Dir(b.File),
-		"_HANDLER=bootstrap",
+		"LAMBDA_TASK_ROOT="+b.Folder,
+		"LAMBDA_RUNTIME_DIR="+b.Folder,
+		"PWD="+b.Folder,
+		"_HANDLER="+cmp.Or(b.Handler, "bootstrap"),
 	)
 }
 

@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/http"
 	"os/exec"
-	"path/filepath"
 	"runtime"
 	"sync"
 	"syscall"
@@ -75,7 +74,7 @@ func (b *Bootstrap) launch() (*process, error) {
 		return nil, err
 	}
 	p := &process{
-		Bootstrap: b, command: exec.Command(b.File),
+		Bootstrap: b, command: exec.Command(b.File, b.Args...),
 		next: make(chan *invocation), ready: make(chan struct{}), gone: make(chan struct{}),
 	}
 	p.api = &http.Server{Handler: p.runtimeAPI()}
@@ -98,7 +97,7 @@ func (b *Bootstrap) begin(p *process, api string) error {
 	p.number = b.started + 1
 	p.lines = &lines{to: b.Output, mu: &b.output, prefix: fmt.Sprintf("[%s %d] ", b.Name, p.number)}
 	c := p.command
-	c.Dir, c.Env = filepath.Dir(b.File), b.environment(api)
+	c.Dir, c.Env = b.Folder, b.environment(api)
 	c.Stdout, c.Stderr = p.lines, p.lines
 	c.WaitDelay = time.Second // for children that the process has left behind with its output
 	ownGroup(c)

@@ -47,8 +47,11 @@ type Route struct {
 
 // A Function is a template's description of a Lambda function.
 type Function struct {
-	ID          string            // its logical id
-	Runtime     string            // such as provided.al2023; empty for a container image
+	ID          string // its logical id
+	Runtime     string // such as provided.al2023; empty for a container image
+	Handler     string
+	Folder      string            // of its code, from the template's; empty if the template names none
+	Inline      string            // its code, if that is in the template
 	Timeout     time.Duration     // 3 s by default, as on AWS
 	Environment map[string]string // variables whose values the template alone determines
 	Unknown     map[string]string // the other variables, as the template writes them, for example !Ref Table
@@ -168,7 +171,12 @@ func (t *template) nested() string {
 func (t *template) function(r resource) (*Function, error) {
 	f := &Function{ID: r.id, Timeout: 3 * time.Second, Environment: map[string]string{}, Unknown: map[string]string{},
 		At: fmt.Sprintf("%s:%d", t.file, r.at.Line)}
-	f.Runtime = t.text(r.property("Runtime"))
+	f.Runtime, f.Handler = t.text(r.property("Runtime")), t.text(r.property("Handler"))
+	f.Inline = cmp.Or(t.text(r.property("InlineCode")), t.text(t.get(r.property("Code"), "ZipFile")))
+	f.Folder = cmp.Or(t.text(r.property("CodeUri")), t.text(r.property("Code")), t.text(t.get(r.metadata, "aws:asset:path"))) // the last is CDK's
+	if strings.Contains(f.Folder, "://") {
+		f.Folder = ""
+	}
 	if n := r.property("Timeout"); n != nil {
 		seconds, err := strconv.Atoi(t.text(n))
 		if err != nil || seconds < 1 || seconds > 900 {

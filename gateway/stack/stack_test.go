@@ -42,12 +42,13 @@ Resources:
   Answer:
     Type: AWS::ApiGatewayV2::RouteResponse
     Properties: {ApiId: !Ref Api, RouteId: !Ref ApiSendmessageRoute, RouteResponseKey: $default}
-  Gate: {Type: AWS::Serverless::Function, Properties: {Timeout: !If [IsProd, 20, 2]}}
+  Gate: {Type: AWS::Serverless::Function, Properties: {Timeout: !If [IsProd, 20, 2], InlineCode: def a, Handler: index.a}}
   Unused: {Type: AWS::Serverless::Function, Properties: {Runtime: python3.13}}
   Spare: {Type: AWS::Serverless::WebSocketApi, Condition: IsProd}
   Talk:
     Type: AWS::Serverless::Function
     Properties:
+      CodeUri: talk
       Environment:
         Variables:
           LEVEL: !If [IsProd, warn, debug]
@@ -78,9 +79,9 @@ func TestSAM(t *testing.T) {
 			"$default":    {Function: "Talk"},
 		},
 		Functions: map[string]*Function{
-			"Gate": {ID: "Gate", Runtime: "provided.al2023", Timeout: 2 * time.Second, At: "template.yaml:30",
+			"Gate": {ID: "Gate", Runtime: "provided.al2023", Handler: "index.a", Inline: "def a", Timeout: 2 * time.Second, At: "template.yaml:30",
 				Environment: map[string]string{"LEVEL": "info", "REGION": "eu-west-1"}, Unknown: map[string]string{}},
-			"Talk": {ID: "Talk", Runtime: "provided.al2023", Timeout: 5 * time.Second, At: "template.yaml:33",
+			"Talk": {ID: "Talk", Runtime: "provided.al2023", Folder: "talk", Timeout: 5 * time.Second, At: "template.yaml:33",
 				Environment: map[string]string{
 					"LEVEL": "debug", "REGION": "eu-west-1", "SIZE": "7", "PLACE": "a/b/dev", "LITERAL": "${x} z",
 					"ENDPOINT": "https://local.execute-api.eu-west-1.amazonaws.com/dev",
@@ -121,7 +122,7 @@ const raw = `{"Resources": {
  "Silent": {"Type": "AWS::ApiGatewayV2::RouteResponse", "Properties": {"ApiId": {"Ref": "Socket"}, "RouteId": {"Ref": "Ping"}, "RouteResponseKey": "$default"}},
  "Stage": {"Type": "AWS::ApiGatewayV2::Stage", "Properties": {"ApiId": {"Ref": "Socket"}, "StageName": "prod", "StageVariables": {"a": "b"}}},
  "Second": {"Type": "AWS::ApiGatewayV2::Stage", "Properties": {"ApiId": {"Ref": "Socket"}, "StageName": "beta"}},
- "Gate": {"Type": "AWS::Lambda::Function", "Properties": {"Runtime": "nodejs22.x"}},
+ "Gate": {"Type": "AWS::Lambda::Function", "Metadata": {"aws:asset:path": "asset.1"}, "Properties": {"Runtime": "nodejs22.x", "Code": {"S3Key": "1.zip"}}},
  "Talk": {"Type": "AWS::Lambda::Function", "Properties": {"FunctionName": "talk", "Layers": ["x"]}},
  "Live": {"Type": "AWS::Lambda::Alias", "Properties": {"FunctionName": {"Ref": "Talk"}}}
 }}`
@@ -141,7 +142,7 @@ func TestCloudFormation(t *testing.T) {
 	}, got.Routes); diff != "" {
 		t.Errorf("routes (-want +got):\n%s", diff)
 	}
-	if got.API != "Socket" || got.Stage != "prod" || got.StageVariables["a"] != "b" || got.Functions["Gate"].Runtime != "nodejs22.x" {
+	if got.API != "Socket" || got.Stage != "prod" || got.StageVariables["a"] != "b" || got.Functions["Gate"].Runtime != "nodejs22.x" || got.Functions["Gate"].Folder != "asset.1" {
 		t.Errorf("%+v", got)
 	}
 	if diff := cmp.Diff([]string{

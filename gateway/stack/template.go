@@ -51,6 +51,7 @@ type resource struct {
 	at         *yaml.Node // line of its beginning
 	properties *yaml.Node
 	globals    *yaml.Node // the Globals of its kind
+	metadata   *yaml.Node
 }
 
 // A member is a member of a mapping.
@@ -69,7 +70,7 @@ var globalsOf = map[string]string{"AWS::Serverless::Function": "Function", samAP
 
 func (t *template) readResources() error {
 	for _, m := range t.members(t.get(t.root, "Resources")) {
-		r := resource{template: t, id: m.key.Value, at: m.key, properties: t.get(m.value, "Properties")}
+		r := resource{template: t, id: m.key.Value, at: m.key, properties: t.get(m.value, "Properties"), metadata: t.get(m.value, "Metadata")}
 		if strings.HasPrefix(r.id, "Fn::") {
 			t.warn(m.key, "%s makes resources that are not read here; give what sam or CloudFormation makes of the template", r.id)
 			continue
