@@ -2,6 +2,7 @@
 package godot_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"flag"
@@ -86,8 +87,11 @@ func TestAddon(t *testing.T) {
 	}
 }
 
-// packTests returns the project with the tests in it, and with the lines that
-// README.md shows as functions. It can change the files first.
+// gdscript is a script in a page of the documentation.
+var gdscript = regexp.MustCompile("(?s)```gdscript\n(.*?)```")
+
+// packTests returns the project with the tests in it, the lines of README.md as
+// functions, and the scripts of docs/godot.md. It can change the files first.
 func packTests(t *testing.T, changes ...func(files map[string][]byte)) []byte {
 	t.Helper()
 	files, err := godot.Project(os.DirFS("."))
@@ -105,11 +109,22 @@ func packTests(t *testing.T, changes ...func(files map[string][]byte)) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	blocks := regexp.MustCompile("(?s)```gdscript\n(.*?)```").FindAllSubmatch(readme, -1)
+	blocks := gdscript.FindAllSubmatch(readme, -1)
 	for i, name := range []string{"host", "join"} {
 		lines := strings.ReplaceAll("\n"+strings.TrimSpace(string(blocks[i][1])), "\n", "\n\t")
 		lines = strings.Replace(lines, `"QK7WPX"`, "code", 1)
 		files["test/readme/"+name+".gd"] = []byte("extends Node\n\n\nfunc press(code: String) -> BellhopLobby:\n\tcode = code" + lines + "\n\treturn lobby\n")
+	}
+	guide, err := os.ReadFile("../docs/godot.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, block := range gdscript.FindAllSubmatch(guide, -1) {
+		for name, mark := range map[string]string{"first": "extends Control", "calls": "extends Node"} {
+			if bytes.HasPrefix(block[1], []byte(mark+"\n")) {
+				files["test/docs/"+name+".gd"] = block[1]
+			}
+		}
 	}
 	files["override.cfg"] = []byte("[application]\n\nrun/main_scene=\"res://test/runner.tscn\"\n")
 	for _, change := range changes {
@@ -197,6 +212,9 @@ func (g *game) do(t *testing.T, test, what string) string {
 		return "no server"
 	}
 	w := found.(*world)
+	if line, ok := strings.CutPrefix(what, "printed-"); ok {
+		return g.find(t, line)
+	}
 	if screen, ok := strings.CutPrefix(what, "shot-"); ok {
 		return g.shoot(test + "-" + screen)
 	}

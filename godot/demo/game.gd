@@ -1,5 +1,7 @@
 extends Control
-## Catch the key: whoever touches it first has a point, and the host puts it elsewhere. All go on when the host changes.
+## Catch the key: the first to touch it has a point, and the host puts it elsewhere. All go on when the host changes.
+##
+## The child Host is a MultiplayerSynchronizer: it copies the key and the scores from the host to all.
 
 const REACH: float = 0.06
 const SPEED: float = 0.7 ## Widths of the board a second.
@@ -21,13 +23,12 @@ func start(entered: BellhopLobby) -> void:
 	scores.clear()
 	_shown.clear()
 	_target = places[lobby.peer_id]
-	if not multiplayer.peer_connected.is_connected(_on_peer_connected):
-		multiplayer.peer_connected.connect(_on_peer_connected)
+	lobby.host_changed.connect(_obey)
+	_obey(lobby.host())
 
 
-func _on_peer_connected(id: int) -> void:
-	if lobby != null and lobby.is_host():
-		put_key.rpc_id(id, key, scores)
+func _obey(host: BellhopPlayer) -> void:
+	$Host.set_multiplayer_authority(host.peer_id)
 
 
 func _process(delta: float) -> void:
@@ -63,28 +64,13 @@ func _judge() -> void:
 	for id: int in places:
 		if lobby.players.has(id) and places[id].distance_to(key) < REACH:
 			scores[id] = scores.get(id, 0) + 1
-			put_key(Vector2(randf_range(0.1, 0.9), randf_range(0.1, 0.9)), scores)
-			if not multiplayer.get_peers().is_empty():
-				put_key.rpc(key, scores)
+			key = Vector2(randf_range(0.1, 0.9), randf_range(0.1, 0.9))
 			return
 
 
 @rpc("any_peer", "call_remote", "unreliable_ordered")
 func move(place: Vector2) -> void:
 	places[multiplayer.get_remote_sender_id()] = place.clamp(Vector2.ZERO, Vector2.ONE)
-
-
-@rpc("any_peer", "call_remote", "reliable")
-func put_key(place: Vector2, all: Dictionary) -> void:
-	var sender: int = multiplayer.get_remote_sender_id()
-	if sender != 0 and (lobby == null or sender != lobby.host_peer_id):
-		return # only the host decides
-	key = place
-	var copied: Dictionary[int, int] = {}
-	for id: Variant in all:
-		if id is int and all[id] is int:
-			copied[id] = all[id]
-	scores = copied
 
 
 func _draw() -> void:

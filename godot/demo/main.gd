@@ -164,6 +164,7 @@ func _on_ready_toggled(on: bool) -> void:
 func _on_wire_toggled(on: bool) -> void:
 	(%Wire as Control).visible = on
 	(%Chat as Control).visible = not on
+	game.visible = not on or size.x > size.y
 
 
 func _add_colour(one: String) -> void:
@@ -183,6 +184,7 @@ func _arrange() -> void:
 	(%Browser as BoxContainer).vertical = tall
 	(%Room as BoxContainer).vertical = tall
 	game.size_flags_stretch_ratio = 1.0 if tall else 1.8
+	_on_wire_toggled((%ShowWire as Button).button_pressed)
 
 
 func _status(text: String) -> void:

@@ -39,6 +39,10 @@ func run() -> void:
 		chased[i].call("walk_to", [Vector2(0.25, 0.7), Vector2(0.7, 0.35), Vector2(0.6, 0.8)][i])
 	await get_tree().create_timer(1.2).timeout
 	await ask("shot-room")
+	(mains[0].get_node("%ShowWire") as Button).button_pressed = true
+	await until(func() -> bool: return (mains[0].get_node("%Wire") as BellhopInspector).links().contains(" ms"), "a ping on the wire")
+	await get_tree().create_timer(0.8).timeout
+	await ask("shot-wire")
 	await mains[1].call("leave")
 	await until(func() -> bool: return (lobbies.call(0) as BellhopLobby).is_host(), "another host")
 	var before: Vector2 = chased[0].get("key")

@@ -99,7 +99,7 @@ func ask(what: String) -> String:
 	var request: HTTPRequest = HTTPRequest.new()
 	add_child(request)
 	var origin: Variant = JavaScriptBridge.eval("location.origin")
-	request.request("%s/do/%s/%s" % [origin, name, what])
+	request.request("%s/do/%s/%s" % [origin, name, what.uri_encode()])
 	var answer: Array = await request.request_completed
 	request.queue_free()
 	var body: PackedByteArray = answer[3]

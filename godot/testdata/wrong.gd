@@ -18,6 +18,11 @@ func _addresses() -> void:
 		one.bellhop.url = str(wrong[0])
 		equal(await one.bellhop.host_lobby(), null, str(wrong[0]))
 		equal(one.bellhop.last_error.get("code"), wrong[1], "the error for \"%s\"" % wrong[0])
+	await ask("down")
+	one.bellhop.url = good
+	equal(await one.bellhop.host_lobby(), null, "a server that refuses")
+	equal(one.bellhop.last_error.get("code"), "unreachable", "a server that refuses")
+	await ask("up")
 	one.bellhop.url = good.replace("ws://", "http://") + "/?game=tanks"
 	one.play(await one.bellhop.host_lobby())
 	check(one.lobby != null, "a URL as browsers show it, with a query: %s" % one.bellhop.last_error)
@@ -49,7 +54,11 @@ func _names() -> void:
 	host.play(await host.bellhop.host_lobby({"player": {"name": "[b]D\u0001an\n\u202e[/b]", "at": NAN, "who": &"x"}}))
 	check(host.lobby != null, "a name with control characters: %s" % host.bellhop.last_error)
 	equal(host.lobby.me().name, "[b]Dan[/b]", "the name")
-	equal(host.lobby.me().bbcode_name(), "[lb]b]Dan[lb]/b]", "the name as text of a RichTextLabel")
+	var label: RichTextLabel = RichTextLabel.new()
+	label.bbcode_enabled = true
+	label.append_text(host.lobby.me().bbcode_name())
+	equal(label.get_parsed_text(), "[b]Dan[/b]", "the name in a RichTextLabel")
+	label.free()
 	host.bellhop.player_name = "Z" + "\u0301".repeat(10000)
 	var guest: Player = await player("Nobody")
 	guest.bellhop.player_name = host.bellhop.player_name
@@ -90,6 +99,14 @@ func _timing() -> void:
 	third.lobby.chat("nobody waits for this")
 	third.bellhop.free()
 	await until(func() -> bool: return host.events.has("left %d left" % left), "the freed node to leave")
+	check(await host.lobby.update({"auto_accept": false}), "update")
+	host.bellhop._line.socket._socket.close(4000)
+	host.bellhop.process_mode = PROCESS_MODE_DISABLED
+	var late: Player = await player("Jon")
+	equal(await late.bellhop.join_lobby(host.lobby.code), null, "a host that is away")
+	equal(late.bellhop.last_error.get("code"), "host_unavailable", "a host that is away")
+	host.bellhop.process_mode = PROCESS_MODE_ALWAYS
+	await until(func() -> bool: return host.bellhop._line.age(Time.get_ticks_msec()) > 0.0, "the host to be back")
 	host.lobby.leave()
 	host.lobby.leave()
 	equal(await host.lobby.chat("after the end"), false, "a chat after the end")

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"regexp"
 	"runtime"
@@ -109,6 +110,33 @@ func testArchives(t *testing.T, release string) {
 	plugin, err := fs.ReadFile(addon, "addons/bellhop/plugin.cfg")
 	if _, missing := fs.Stat(addon, "addons/bellhop/LICENSE"); err != nil || missing != nil || !strings.Contains(string(plugin), `version="`+version+`"`) {
 		t.Errorf("the addon has %v, %v, and is\n%s", err, missing, plugin)
+	}
+	testAddon(t, &addon.Reader)
+}
+
+// reference is a file that the addon's scripts load.
+var reference = regexp.MustCompile(`(?:preload|icon)\("(?:res://)?([^"]+)"\)`)
+
+// testAddon checks that the addon is complete, and nothing else: it is unpacked
+// in a project's folder.
+func testAddon(t *testing.T, addon *zip.Reader) {
+	for _, file := range addon.File {
+		if !strings.HasPrefix(file.Name, "addons/bellhop/") {
+			t.Errorf("the addon has %s", file.Name)
+		}
+		text, err := fs.ReadFile(addon, file.Name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range reference.FindAllSubmatch(text, -1) {
+			name := string(m[1])
+			if !strings.HasPrefix(name, "addons/") {
+				name = path.Join(path.Dir(file.Name), name)
+			}
+			if _, err := fs.Stat(addon, name); err != nil {
+				t.Errorf("%s loads %v", file.Name, err)
+			}
+		}
 	}
 }
 

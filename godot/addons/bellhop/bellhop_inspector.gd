@@ -50,7 +50,7 @@ func _links() -> String:
 	var shown: String = ""
 	for i: int in lines.size():
 		var way: String = "away" if all[i].is_away else all[i].way
-		shown += "%s %s\n" % [_coloured(_COLOURS.get(way, "#ffd166"), "●"), lines[i].replace("[", "[lb]")]
+		shown += "%s %s\n" % [_coloured(_COLOURS.get(way, "#ffd166"), "•"), lines[i].replace("[", "[lb]")]
 	return shown + _coloured(_GREY, "%d messages" % bellhop.messages)
 
 
@@ -62,7 +62,7 @@ func _on_wired(is_sent: bool, what: String, content: Dictionary) -> void:
 	var other: String = _name_in(content)
 	if other != "":
 		more += (" to " if is_sent else " of ") + other
-	var arrow: String = _coloured("#ffd166", "→") if is_sent else _coloured("#8eef97", "←")
+	var arrow: String = _coloured("#ffd166", "»") if is_sent else _coloured("#8eef97", "«") # Godot's font has no arrows
 	var at: String = "%6.2f" % ((Time.get_ticks_msec() - _started_at) / 1000.0)
 	_lines.insert(0, "%s %s %s%s" % [_coloured(_GREY, at), arrow, what, _coloured(_GREY, more.left(60).replace("[", "[lb]"))])
 	if _lines.size() > MOST:
