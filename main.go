@@ -46,6 +46,7 @@ import (
 	"net/url"
 	"os"
 	"strconv"
+	"strings"
 	"time"
 
 	awsevents "github.com/aws/aws-lambda-go/events"
@@ -77,7 +78,9 @@ func forLambda(groups []string, a slog.Attr) slog.Attr {
 	return a
 }
 
-func run(getenv func(string) string) error {
+func run(environment func(string) string) error {
+	// A space means nothing: sam deploy --guided takes no empty secret.
+	getenv := func(name string) string { return strings.TrimSpace(environment(name)) }
 	if getenv("TABLE") == "" {
 		return errors.New("set TABLE to the name of the DynamoDB table; template.yaml makes one, and sets it")
 	}

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"os"
 	"os/exec"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -12,6 +14,7 @@ import (
 func TestEnvironment(t *testing.T) {
 	for _, test := range []struct{ name, value, want string }{
 		{"TABLE", "", "set TABLE to the name of the DynamoDB table"},
+		{"TABLE", " ", "set TABLE to the name of the DynamoDB table"},
 		{"CALLBACK_URL", "wss://play.example.com/live", `make CALLBACK_URL a URL that begins with https:// or http://, or leave it empty; it is "wss://play.example.com/live"`},
 		{"CALLBACK_URL", "play.example.com", "make CALLBACK_URL a URL"},
 		{"CALLBACK_URL", "play.example.com:443/live", "make CALLBACK_URL a URL"},
@@ -55,6 +58,26 @@ func TestLinked(t *testing.T) {
 	for module := range strings.FieldsSeq(string(out)) {
 		if !slices.ContainsFunc(listed, func(prefix string) bool { return strings.HasPrefix(module, prefix) }) {
 			t.Errorf("the function links %s", module)
+		}
+	}
+}
+
+// TestGuided checks that each secret of template.yaml can be left out as a
+// space: sam deploy --guided asks for it until it gets something.
+func TestGuided(t *testing.T) {
+	template, err := os.ReadFile("template.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	secrets := regexp.MustCompile(`AllowedPattern: "(.*)".*\n(?:    .*\n)?    NoEcho: true`).FindAllSubmatch(template, -1)
+	if len(secrets) != strings.Count(string(template), "NoEcho: true") || len(secrets) == 0 {
+		t.Fatalf("only %d secrets have a pattern", len(secrets))
+	}
+	for _, secret := range secrets {
+		for text, want := range map[string]bool{"": true, " ": true, "  ": false, strings.Repeat("s", 32): true, strings.Repeat("s", 32) + " ": false} {
+			if regexp.MustCompile(strings.ReplaceAll(string(secret[1]), `\\`, `\`)).MatchString(text) != want {
+				t.Errorf("%s takes %q: %t", secret[1], text, !want)
+			}
 		}
 	}
 }
