@@ -23,6 +23,15 @@ const pageScript = `(async () => {
 	%s
 })().catch((error) => "error: " + error)`
 
+// restartScript restarts ICE in all connections of the page, and waits for the
+// answers.
+const restartScript = `
+	const names = () => lobby.members.map(({ connection }) => /ice-ufrag:(\S+)/.exec(connection.currentRemoteDescription?.sdp)?.[1]);
+	const before = names();
+	for (const { connection } of lobby.members) connection.restartIce();
+	while (names().some((name) => !name || before.includes(name))) await new Promise((resolve) => setTimeout(resolve, 20));
+	return "restarted " + before.length;`
+
 // page does something in a page with bellhop.js, and returns what the page
 // answers.
 func (w *world) page(t *testing.T, what string) string {
@@ -43,6 +52,8 @@ func (w *world) page(t *testing.T, what string) string {
 		script = fmt.Sprintf(`return await enter((bellhop) => bellhop.join(%q, { player: { name: "Page" } }))`, code)
 	} else if text, ok := strings.CutPrefix(what, "say-"); ok {
 		script = fmt.Sprintf(`lobby.send(%q); await lobby.chat(%[1]q); return ""`, text)
+	} else if what == "restart" {
+		script = restartScript
 	} else if what == "heard" {
 		script = `return heard.join("\n")`
 	}

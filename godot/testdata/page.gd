@@ -7,8 +7,21 @@ func run() -> void:
 	var bob: Player = await player("Bob")
 	ann.play(await ann.bellhop.host_lobby())
 	bob.play(await bob.bellhop.join_lobby(ann.lobby.code))
+	var offers: Array[Dictionary] = []
+	var answers: Array[Dictionary] = []
+	ann.bellhop.wired.connect(func(is_sent: bool, _what: String, content: Dictionary) -> void:
+		if content.has("sdp"):
+			(answers if is_sent else offers).append(content))
 	await ask("page-join-" + ann.lobby.code) # has the highest number, and offers
 	await _meet(ann, bob, 3)
+	var count: int = answers.size()
+	ann.lobby._receive("received_session_description", offers[-1].merged({"seq": offers[-1]["seq"] + 1.0}, true))
+	equal(answers.size(), count + 1, "an answer to an offer that the page repeats")
+	check(str(answers[-1]["sdp"]).contains("a=candidate"), "no candidates in the repeated answer")
+	equal(await ask("page-restart"), "restarted 2", "a page restarts ICE")
+	for one: Player in [ann, bob]:
+		await until(func() -> bool: return one.lobby.send_raw("after ICE", one.lobby.players[3]) == 1, "the link after an ICE restart")
+		await _page_hears("%d after ICE" % one.lobby.peer_id)
 	await talk([ann, bob], "beside a page")
 	await ann.lobby.close()
 	var code: String = await ask("page-host") # has the lowest number, and waits for offers

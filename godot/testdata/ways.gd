@@ -2,6 +2,7 @@ extends "kit.gd"
 ## Links that cannot open, and why in words; how long a message takes there and back.
 
 const Link := preload("res://addons/bellhop/internal/link.gd")
+const Reason := preload("res://addons/bellhop/internal/reason.gd")
 
 
 func run() -> void:
@@ -42,4 +43,4 @@ func _explain() -> void:
 		link._has_remote = true
 		link._sdp = row[1]
 		link._remote_sdp = row[2]
-		equal(link._explain(), row[3], "why there is no link")
+		equal(Reason.of(link), row[3], "why there is no link")

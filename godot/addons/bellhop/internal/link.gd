@@ -8,6 +8,7 @@ extends RefCounted
 const Wire := preload("wire.gd")
 const Order := preload("order.gd")
 const Ping := preload("ping.gd")
+const Reason := preload("reason.gd")
 
 signal opened
 signal lost
@@ -177,7 +178,7 @@ func _was_closed() -> bool:
 func _poll_tries(now: float) -> void:
 	if now - _down_since > _timeout and not _has_failed:
 		_has_failed = true
-		failed.emit(_explain())
+		failed.emit(Reason.of(self))
 	if now < _retry_at:
 		return
 	_tries += 1
@@ -267,15 +268,26 @@ func _apply_offer(sdp: String, content: Dictionary) -> void:
 	is_rpc = content.has("godot")
 	var session: String = Wire.session_of(sdp)
 	if connection == null or _has_offered or _remote_session != session:
-		if is_open:
-			is_open = false
-			_down_since = Wire.now()
-			lost.emit()
+		_lose()
 		if not _create():
 			return
+	elif Wire.ufrag_of(sdp) == Wire.ufrag_of(_remote_sdp):
+		if _type == "answer":
+			_send_description() # it was lost
+		return
+	else:
+		_lose()
+		return _offer() # Godot cannot restart ICE
 	_retry_at = Wire.now() + retry_after * (1.0 if _offers else 2.0)
 	_answers = session
 	_set_remote("offer", sdp)
+
+
+func _lose() -> void:
+	if is_open:
+		is_open = false
+		_down_since = Wire.now()
+		lost.emit()
 
 
 func _set_remote(type: String, sdp: String) -> void:
@@ -341,11 +353,11 @@ func _is_gathered() -> bool:
 func _send_description() -> void:
 	_send_at = INF
 	_seq += 1
-	var sdp: String = Wire.with_candidates(Wire.only_relayed(_sdp) if _relay_only else _sdp, _found)
+	_sdp = Wire.with_candidates(Wire.only_relayed(_sdp) if _relay_only else _sdp, _found)
 	_found.clear()
-	if sdp.length() > MAX_SDP:
+	if _sdp.length() > MAX_SDP:
 		return failed.emit("The description of this connection is too large for Bellhop.")
-	var content: Dictionary = {"session_type": _type, "sdp": sdp, "seq": _seq, "godot": 1}
+	var content: Dictionary = {"session_type": _type, "sdp": _sdp, "seq": _seq, "godot": 1}
 	if _type == "answer" and _answers != "":
 		content["answers"] = _answers
 	signalled.emit("set_session_description", content)
@@ -372,22 +384,3 @@ func _poll_raw() -> void:
 				raw_received.emit(packet.get_string_from_utf8())
 			else:
 				raw_received.emit(packet)
-
-
-## Returns the most probable reason why there is no connection, and what helps.
-func _explain() -> String:
-	if not _has_remote:
-		return "The other player has not answered: their game may be closed, or makes no connections."
-	if _relay_only and not _found_any:
-		return "This device has found no TURN server, and relay_only allows nothing else."
-	if not _found_any and not _sdp.contains("a=candidate"):
-		return "This device has no address to be reached at (no candidates)."
-	if not _remote_sdp.contains("a=candidate"):
-		return "The other player's device has no address to be reached at (no candidates)."
-	var turns: PackedStringArray = []
-	for server: Variant in _servers:
-		if str(server).contains("turn"):
-			turns.append(str(server.get("urls")) if server is Dictionary else "")
-	if turns.is_empty():
-		return "There is no direct way between the two networks; a TURN server would be one, and none is configured."
-	return "There is no direct way between the two networks, nor one through %s." % ", ".join(turns)
