@@ -5,10 +5,8 @@ package main
 import (
 	"archive/zip"
 	"bufio"
-	"bytes"
 	"io"
 	"io/fs"
-	"net/http"
 	"os"
 	"os/exec"
 	"path"
@@ -164,17 +162,7 @@ func testServer(t *testing.T, release string) {
 	if address == "" {
 		t.Fatal("the server said no address")
 	}
-	for path, want := range map[string]string{"/": "<html", "/bellhop.js": "export class Bellhop"} {
-		res, err := http.Get(address + path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		body, err := io.ReadAll(res.Body)
-		res.Body.Close()
-		if err != nil || !bytes.Contains(body, []byte(want)) {
-			t.Errorf("%s is %q (%v), without %q", path, body[:min(len(body), 200)], err, want)
-		}
-	}
+	play(t, address)
 	if err := syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
