@@ -298,6 +298,23 @@ func TestKeySetFails(t *testing.T) {
 	}
 }
 
+// TestSlowKeySet checks that a token by a known key does not wait for the keys
+// that a token by an unknown one asks for.
+func TestSlowKeySet(t *testing.T) {
+	p := publish(t)
+	p.status(t, "rsa")
+	p.clock = p.clock.Add(10 * time.Minute)
+	p.serve.Store(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if status := p.status(t, "rsa"); status != 200 {
+			t.Errorf("a known key: %d", status)
+		}
+		good(w, r)
+	}))
+	if status := p.status(t, "new"); status != 401 {
+		t.Errorf("an unknown key: %d", status)
+	}
+}
+
 func BenchmarkVerify(b *testing.B) {
 	for name, c := range map[string]struct {
 		config identity.Config

@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/MicahParks/keyfunc/v3"
@@ -37,11 +38,16 @@ type keySet struct {
 	Config
 	url string // empty: the set was given
 
-	mu       sync.Mutex // held while the set is fetched: others wait for the result
-	keys     keyfunc.Keyfunc
-	fetched  time.Time // when that last succeeded
-	notUntil time.Time // when it can be tried again
-	failed   bool      // the last try
+	keys atomic.Pointer[fetchedKeys] // nil before the first fetch that succeeds
+
+	mu       sync.Mutex // held while the set is fetched: tokens that need it wait
+	notUntil time.Time  // when that can be tried again
+	failed   bool       // the last try
+}
+
+type fetchedKeys struct {
+	keyfunc.Keyfunc
+	at time.Time
 }
 
 func newKeySet(c Config) (*keySet, error) {
@@ -50,10 +56,11 @@ func newKeySet(c Config) (*keySet, error) {
 		s.Log = slog.Default()
 	}
 	if strings.HasPrefix(strings.TrimSpace(c.JWKS), "{") {
-		var err error
-		if s.keys, err = readKeySet([]byte(c.JWKS)); err != nil {
+		keys, err := readKeySet([]byte(c.JWKS))
+		if err != nil {
 			return nil, fmt.Errorf("the key set: %w", err)
 		}
+		s.keys.Store(&fetchedKeys{Keyfunc: keys})
 		return s, nil
 	}
 	u, err := url.Parse(c.JWKS)
@@ -72,34 +79,32 @@ func isLoopback(host string) bool {
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
-// key returns the key or keys that t might be signed with.
+// key returns the key or keys that t might be signed with. It fetches the set
+// if that is old or does not have them.
 func (s *keySet) key(ctx context.Context, t *jwt.Token) (any, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	now := s.Now()
-	if s.url != "" && now.Sub(s.fetched) >= maxAge {
-		s.fetch(ctx, now)
-	}
-	if s.keys != nil {
-		key, err := s.keys.KeyfuncCtx(ctx)(t)
-		if err == nil || s.url == "" {
+	if keys := s.keys.Load(); keys != nil && (s.url == "" || now.Sub(keys.at) < maxAge) {
+		if key, err := keys.KeyfuncCtx(ctx)(t); err == nil || s.url == "" {
 			return key, err
 		}
-		if s.fetch(ctx, now) {
-			return s.keys.KeyfuncCtx(ctx)(t)
-		}
-		if !s.failed {
-			return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.fetch(ctx, now)
+	if keys := s.keys.Load(); keys != nil {
+		if key, err := keys.KeyfuncCtx(ctx)(t); err == nil || !s.failed {
+			return key, err
 		}
 	}
 	return nil, &Refusal{http.StatusServiceUnavailable, "Tokens cannot be verified for now; try again in a moment."}
 }
 
-// fetch replaces the keys by those at the URL, and reports whether it did. If
-// that fails, it keeps the old keys and writes one log line.
-func (s *keySet) fetch(ctx context.Context, now time.Time) bool {
+// fetch replaces the keys by those at the URL, unless that was tried a moment
+// ago. If it fails, it keeps the old keys and writes one log line. Called with
+// mu held.
+func (s *keySet) fetch(ctx context.Context, now time.Time) {
 	if now.Before(s.notUntil) {
-		return false
+		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, fetchTime)
 	defer cancel()
@@ -107,10 +112,10 @@ func (s *keySet) fetch(ctx context.Context, now time.Time) bool {
 	if s.failed = err != nil; s.failed {
 		s.notUntil = now.Add(failurePause)
 		s.Log.LogAttrs(ctx, slog.LevelError, "key set not fetched", slog.String("url", s.url), slog.Any("error", err))
-		return false
+		return
 	}
-	s.keys, s.fetched, s.notUntil = keys, now, now.Add(unknownPause)
-	return true
+	s.keys.Store(&fetchedKeys{keys, now})
+	s.notUntil = now.Add(unknownPause)
 }
 
 func (s *keySet) get(ctx context.Context) (keyfunc.Keyfunc, error) {
