@@ -62,6 +62,7 @@ func (i *integration) check(f *flag.FlagSet) error {
 	given := map[string]bool{}
 	f.Visit(func(f *flag.Flag) { given[f.Name] = true })
 	runs := given["bootstrap"] || given["lambda"]
+	own := slices.DeleteFunc(slices.Concat(ownHandler, ownTURN), func(name string) bool { return !given[name] })
 	switch {
 	case given["bootstrap"] && given["lambda"]:
 		return errors.New("-bootstrap and -lambda exclude each other: give what runs the functions")
@@ -73,8 +74,8 @@ func (i *integration) check(f *flag.FlagSet) error {
 		return errors.New("-timeout is for -bootstrap; with -lambda the template has it")
 	case given["function"] && (!runs || i.function == ""):
 		return errors.New("-function names the function of -lambda or -bootstrap")
-	case runs && slices.ContainsFunc(slices.Concat(ownHandler, ownTURN), func(name string) bool { return given[name] }):
-		return fmt.Errorf("-%s are for the handler in this program; a function has its own, by its environment", strings.Join(slices.Concat(ownHandler, ownTURN), ", -"))
+	case runs && len(own) > 0:
+		return fmt.Errorf("remove -%s: a function has its own, by its environment", strings.Join(own, ", -"))
 	case i.timeout <= 0 || i.timeout >= 15*time.Second:
 		return errors.New("-timeout must be more than 0 and less than 15s: Bellhop counts on it that no message takes longer")
 	}

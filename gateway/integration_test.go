@@ -258,8 +258,8 @@ func TestIntegrationArguments(t *testing.T) {
 		{"-timeout 3s", "-timeout is for -bootstrap"},
 		{"-bootstrap a -timeout 0s", "-timeout must be more than 0"},
 		{"-function Echo", "-function names the function of"},
-		{"-bootstrap a -rate 5", "are for the handler in this program"},
-		{"-lambda http://127.0.0.1:3001 -grace 5s", "are for the handler in this program"},
+		{"-bootstrap a -turn off -rate 5", "remove -rate, -turn: a function has its own"},
+		{"-lambda http://127.0.0.1:3001 -grace 5s", "a function has its own"},
 		{"-bootstrap a -table b", "by its environment"},
 		{"-bootstrap a -ice-servers stun:b", "by its environment"},
 		{"-ice-servers b", `-ice-servers: "b" is not a URL such as`},
@@ -276,7 +276,7 @@ func TestIntegrationArguments(t *testing.T) {
 		{"-auth required", "-auth: give the secret or the key set"},
 		{"-auth required -auth-secret-file no/such", "cannot read -auth-secret-file"},
 		{"-auth-issuer us", "-auth: tokens are off"},
-		{"-bootstrap a -auth required", "are for the handler in this program"},
+		{"-bootstrap a -auth required", "a function has its own"},
 		{"-h", "sam local start-lambda"},
 	} {
 		var stderr strings.Builder
