@@ -79,11 +79,11 @@ func readPrices(t *testing.T, doc string) prices {
 	}
 }
 
-// An invocation takes that many seconds of GB, and bytes of log
-// (docs/deploying.md).
+// An invocation takes that many seconds of GB (docs/deploying.md), and a
+// relayed message that many bytes of metrics.
 const (
 	gbSeconds = 0.02 * 0.25
-	logBytes  = 350
+	relayLog  = 400
 	paddedTo  = 4 // steps of 32 KB: a message can be 128 KiB, with spaces
 )
 
@@ -103,9 +103,10 @@ func (f *flood) hour(p prices, rest float64) float64 {
 	}
 	each := func(n int) float64 { return float64(n) / seconds }
 	posts := float64(f.posts.Load()) / seconds
-	invocation := p.request + gbSeconds*p.gbSecond + logBytes*p.log/1e3
+	invocation := p.request + gbSeconds*p.gbSecond
 	perSecond := (paddedTo*each(f.messages)+posts)*p.message + each(f.invoked)*invocation +
 		capped(units.Writes)*p.write + capped(units.Reads)*p.read + float64(f.sent.Load())/seconds*p.data/1e3 +
+		float64(f.logged)/seconds*p.log/1e3 +
 		max(0, f.limits.rate-each(f.messages))*rest
 	return (3600*perSecond + machineConns*60*p.minute) / 1e6
 }
@@ -119,7 +120,7 @@ func TestWorstHour(t *testing.T) {
 	byDefault, prod := readLimits(t, "default"), readLimits(t, "prod")
 	free := prod
 	free.pace, free.maxUnits, free.count = 0, 0, prod.count/4
-	relay := (paddedTo+2)*p.message + p.request + gbSeconds*p.gbSecond + logBytes*p.log/1e3 + 9*p.read + 28*p.data
+	relay := (paddedTo+2)*p.message + p.request + gbSeconds*p.gbSecond + relayLog*p.log/1e3 + 9*p.read + 28*p.data
 	for _, kind := range floods {
 		t.Run(kind.what, func(t *testing.T) {
 			t.Parallel()
@@ -216,7 +217,7 @@ func TestBill(t *testing.T) {
 			{"API Gateway: messages", float64(messages), p.message}, {"API Gateway: connection minutes", 10, p.minute},
 			{"Lambda: requests", invoked, p.request}, {"Lambda: GB-seconds", invoked * gbSeconds, p.gbSecond},
 			{"DynamoDB: write", writes, p.write}, {"DynamoDB: read", reads, p.read},
-			{"Data out", 6, p.data}, {"CloudWatch", invoked * logBytes / 1e3, p.log}, // KB
+			{"Data out", 6, p.data}, {"CloudWatch", math.Round(float64(f.logged)/100) / 10, p.log}, // KB
 		} {
 			total += bill.units * bill.price
 			want = append(want, fmt.Sprintf(`(?m)^\| %s[^|]*\|[^|]*\| %.4g( KB)? \|[^|]*\| \$%.2f \|$`, bill.row, bill.units, bill.units*bill.price))

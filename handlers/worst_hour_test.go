@@ -9,6 +9,7 @@ import (
 
 	"bellhop/handlers"
 	"bellhop/handlers/handlerstest"
+	"bellhop/handlers/metrics"
 	"bellhop/lobby"
 	"bellhop/store"
 	"bellhop/store/dynamodbtest"
@@ -30,19 +31,30 @@ type flood struct {
 	connects  int
 	posts     atomic.Int64
 	sent      atomic.Int64 // bytes of posts
+	logged    tally        // bytes of metrics
+	metrics   metrics.EMF
 	names     int
 	requestID string   // a field of each message, which lets more of them be answered
 	ids       []string // of the lobbies that lobbies opened
 	began     time.Time
 }
 
+// A tally counts the bytes that are written to it.
+type tally int
+
+func (n *tally) Write(p []byte) (int, error) {
+	*n += tally(len(p))
+	return len(p), nil
+}
+
 func newFlood(l limits) *flood {
 	f := &flood{limits: l, requestID: `"request_id":"r",`}
+	f.metrics = metrics.EMF{Set: metrics.New(), Stack: "bellhop", To: &f.logged}
 	f.World = handlerstest.NewOver(func(s store.Store) store.Store {
 		f.meter = dynamodbtest.NewMeter(s)
 		return f.meter
 	})
-	f.Config.Poster, f.Config.LobbyPace = f, l.pace
+	f.Config.Poster, f.Config.LobbyPace, f.Config.Metrics = f, l.pace, f.metrics.Set
 	f.Config.Rate, f.Config.Messages, f.Config.NewSecret = 1e6, 1e6, func() string { return "s" }
 	f.Config.After = func(time.Duration) <-chan time.Time {
 		now := make(chan time.Time, 1)
@@ -74,21 +86,27 @@ func (f *flood) name() string {
 func (f *flood) connect() (conn string) {
 	conn = f.name()
 	f.connects++
-	f.invoked++
 	f.Connect(conn, nil)
+	f.count()
 	return conn
 }
 
 func (f *flood) drop(conn string) {
-	f.invoked++
 	f.Drop(conn)
+	f.count()
+}
+
+// count counts an invocation, and the metrics that it writes.
+func (f *flood) count() {
+	f.invoked++
+	f.metrics.Flush(f.Clock.Now())
 }
 
 // say sends a message, and lets the time pass until the next.
 func (f *flood) say(conn, action, content string) {
 	f.messages++
-	f.invoked++
 	f.Say(conn, fmt.Sprintf(`{"action":%q,%s"content":{%s}}`, action, f.requestID, content))
+	f.count()
 	f.Clock.Move(time.Duration(float64(time.Second) / f.limits.rate))
 }
 
@@ -129,7 +147,7 @@ func (f *flood) owe(notices int) {
 // reset begins the time that is counted.
 func (f *flood) reset() {
 	f.meter.Take()
-	f.invoked, f.messages, f.connects = 0, 0, 0
+	f.invoked, f.messages, f.connects, f.logged = 0, 0, 0, 0
 	f.posts.Store(0)
 	f.sent.Store(0)
 	f.Log.Reset()
