@@ -24,7 +24,8 @@ type stateFile struct {
 // openState loads the lobbies of the file at path, if it is there, into memory.
 // It returns an error if the file could not be written at the end. A file that
 // cannot be used is renamed, and the lobbies start empty.
-func openState(path string, memory *store.Memory, grace time.Duration, log *slog.Logger, stdout io.Writer) (*stateFile, error) {
+func openState(path string, memory *store.Memory, grace time.Duration, log *slog.Logger, stdout io.Writer,
+) (*stateFile, error) {
 	if target, err := filepath.EvalSymlinks(path); err == nil {
 		path = target // or the link would be replaced, not the file
 	}
@@ -51,7 +52,8 @@ func openState(path string, memory *store.Memory, grace time.Duration, log *slog
 		log.Error("the file of -state cannot be used, and no lobby is back", "error", unusable, "kept_as", aside)
 		return s, err
 	}
-	fmt.Fprintf(stdout, "Lobbies that are back: %d, from %s, kept %v ago.\n", n, path, time.Since(saved).Round(time.Second))
+	ago := time.Since(saved).Round(time.Second)
+	fmt.Fprintf(stdout, "Lobbies that are back: %d, from %s, kept %v ago.\n", n, path, ago)
 	return s, nil
 }
 
@@ -59,7 +61,7 @@ func openState(path string, memory *store.Memory, grace time.Duration, log *slog
 func (s *stateFile) putAside() (aside string, err error) {
 	for i := 1; ; i++ {
 		aside = fmt.Sprintf("%s.unusable%d", s.path, i)
-		if _, err := os.Lstat(aside); errors.Is(err, fs.ErrNotExist) {
+		if _, err := os.Lstat(aside); err != nil {
 			return aside, os.Rename(s.path, aside)
 		}
 	}

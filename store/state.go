@@ -90,7 +90,9 @@ func (m *Memory) Load(data []byte) (n int, saved time.Time, err error) {
 			l.Members[i].AwayUntil = l.Members[i].AwayUntil.Add(since)
 		}
 		l.ExpiresAt = l.ExpiresAt.Add(since)
-		_ = m.lobbies.update(context.Background(), l.Key(), func(*lobby.Lobby, bool) (*lobby.Lobby, bool, error) { return l, true, nil })
+		_ = m.lobbies.update(context.Background(), l.Key(), func(*lobby.Lobby, bool) (*lobby.Lobby, bool, error) {
+			return l, true, nil
+		})
 	}
 	return len(all), saved, nil
 }
