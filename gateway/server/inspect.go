@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"bellhop/gateway/apigateway"
+	"bellhop/handlers/metrics"
 	"bellhop/store"
 )
 
@@ -24,12 +25,13 @@ type inspector struct {
 	memory  *store.Memory // of lobbies; nil if this program does not hold them
 	nowhere string        // why there are none
 	meter   meter
+	counts  *metrics.Set // of the handler; nil if the integration is another
 }
 
 // newInspector returns an inspector of sockets, and of lobbies if they are in
 // memory.
-func newInspector(c Config, sockets *apigateway.Gateway) *inspector {
-	i := &inspector{sockets: sockets, meter: meter{at: sockets.Now()}}
+func newInspector(c Config, sockets *apigateway.Gateway, counts *metrics.Set) *inspector {
+	i := &inspector{sockets: sockets, meter: meter{at: sockets.Now()}, counts: counts}
 	i.memory, _ = c.Handler.Store.(*store.Memory)
 	switch {
 	case c.Other:

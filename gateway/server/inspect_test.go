@@ -93,6 +93,8 @@ func newTown(t *testing.T) *town {
 	x.member, x.away = enter(member), enter(away)
 	want(t, "the host", host.ask(`{"action":"set_session_description","content":{"connection_id":"`+x.member+`","type":"offer","sdp":"v=0 offer"}}`))
 	want(t, "the member", []news{member.next()}, "received_session_description")
+	member.tell(`{"action":"report_link","content":{"connection_id":"` + x.host + `","outcome":"relay","ms":5},"request_id":"4"}`)
+	want(t, "the member", []news{member.next()}, "done 4")
 	x.waiting = join(call(rudeName)) // before the lobby is full
 	want(t, "the host", host.ask(`{"action":"update_lobby","content":{"max_players":3}}`), "lobby_updated")
 	away.CloseNow()
@@ -129,7 +131,7 @@ func TestInspect(t *testing.T) {
 	written := x.now().Add(-20 * time.Second)
 	expires := written.Add(lobby.TTL + 30*time.Minute).Truncate(30 * time.Minute)
 	want := server.Snapshot{
-		At: x.now().UTC(), Messages: server.Rate{Received: 0.4, Sent: 0.6, Over: 24},
+		At: x.now().UTC(), Messages: server.Rate{Received: 0.5, Sent: 0.7, Over: 24}, Links: server.SeenLinks{Relay: 1},
 		Lobbies: []server.SeenLobby{{
 			Game: "tanks", ID: "Blue-Fox", HostID: 1, MaxPlayers: 3, Full: true, Public: true, HasPassword: true, Migrates: true, Term: 1,
 			Members: []server.SeenMember{

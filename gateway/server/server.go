@@ -123,7 +123,7 @@ func New(c Config) *Server {
 		s.Sockets = apigateway.New(c.Sockets)
 	}
 	if c.Inspect {
-		s.inspector = newInspector(c, s.Sockets)
+		s.inspector = newInspector(c, s.Sockets, s.counts)
 	}
 	s.web = s.newWeb(s)
 	s.sweeps, s.stopSweeps = context.WithCancel(context.Background())

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"bellhop/gateway/apigateway"
+	"bellhop/handlers/metrics"
 	"bellhop/lobby"
 )
 
@@ -17,9 +18,17 @@ import (
 type Snapshot struct {
 	At          time.Time        `json:"at"`
 	Messages    Rate             `json:"messages"`
+	Links       SeenLinks        `json:"links"`
 	Lobbies     []SeenLobby      `json:"lobbies"` // newest first; null if they are not in this program
 	Nowhere     string           `json:"lobbies_nowhere,omitempty"`
 	Connections []SeenConnection `json:"connections"` // newest first
+}
+
+// SeenLinks are the links that clients have reported since the start.
+type SeenLinks struct {
+	Direct uint64 `json:"direct"`
+	Relay  uint64 `json:"relay"` // through a TURN server
+	Failed uint64 `json:"failed"`
 }
 
 // A SeenLobby is a lobby in a Snapshot.
@@ -77,6 +86,9 @@ type SeenConnection struct {
 func (i *inspector) look(ctx context.Context) Snapshot {
 	now := i.sockets.Now()
 	s := Snapshot{At: now.UTC(), Messages: i.meter.read(now, i.sockets.Stats()), Nowhere: i.nowhere, Connections: []SeenConnection{}}
+	if i.counts != nil {
+		s.Links = seeLinks(i.counts)
+	}
 	roles := map[string]SeenConnection{}
 	if i.memory != nil {
 		s.Lobbies = i.lobbies(now, roles)
@@ -96,6 +108,20 @@ func (i *inspector) look(ctx context.Context) Snapshot {
 		s.Connections = append(s.Connections, seen)
 	}
 	return s
+}
+
+func seeLinks(counts *metrics.Set) (seen SeenLinks) {
+	counts.Each(metrics.Links, func(n uint64, labels []string) {
+		switch labels[0] {
+		case "direct":
+			seen.Direct = n
+		case "relay":
+			seen.Relay = n
+		case "failed":
+			seen.Failed = n
+		}
+	})
+	return seen
 }
 
 // lobbies returns all lobbies. It records in roles the place of each
