@@ -1,9 +1,13 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
+	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
+	"strings"
 	"testing"
 
 	"bellhop/handlers/metrics"
@@ -107,5 +111,36 @@ func checkWritten(t *testing.T, by string, all [][]string) {
 		case len(m) > 4 && (!families[i].Apart || m[4] != families[i].Labels[0] || families[i].Values != nil && !slices.Contains(families[i].Values, m[5])):
 			t.Errorf("%s: %s is not written by %s", by, m[1], m[4:])
 		}
+	}
+}
+
+// TestLogLines checks that docs/deploying.md says what each line of the
+// function's log means.
+func TestLogLines(t *testing.T) {
+	doc, err := os.ReadFile("docs/deploying.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := 0
+	for _, pattern := range []string{"*.go", "handlers/*.go", "handlers/*/*.go"} {
+		files, _ := filepath.Glob(pattern)
+		for _, file := range files {
+			if strings.HasSuffix(file, "_test.go") {
+				continue
+			}
+			code, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, m := range regexp.MustCompile(`(?:slog\.Level\w+, |\.(?:Error|Warn)\()"([^"]+)"`).FindAllSubmatch(code, -1) {
+				lines++
+				if !bytes.Contains(doc, []byte("\n| `"+string(m[1])+"` |")) {
+					t.Errorf("%s logs %q", file, m[1])
+				}
+			}
+		}
+	}
+	if lines < 9 {
+		t.Errorf("only %d lines are found", lines)
 	}
 }
