@@ -29,7 +29,11 @@ const restartScript = `
 	const names = () => lobby.members.map(({ connection }) => /ice-ufrag:(\S+)/.exec(connection.currentRemoteDescription?.sdp)?.[1]);
 	const before = names();
 	for (const { connection } of lobby.members) connection.restartIce();
-	while (names().some((name) => !name || before.includes(name))) await new Promise((resolve) => setTimeout(resolve, 20));
+	const end = performance.now() + 60_000;
+	while (names().some((name) => !name || before.includes(name))) {
+		if (performance.now() > end) return "no answer";
+		await new Promise((resolve) => setTimeout(resolve, 20));
+	}
 	return "restarted " + before.length;`
 
 // page does something in a page with bellhop.js, and returns what the page

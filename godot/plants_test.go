@@ -22,6 +22,10 @@ var planted = []struct{ name, file, good, bad, test string }{
 	{"a place is not taken back", "internal/saved.gd", `return slot if Wire.text(slot, "token") != "" else {}`, "return {}", "return"},
 	{"a name keeps all its marks", "internal/wire.gd", "marks > 2", "marks > 20", "wrong"},
 	{"a player who has left stays linked", "internal/members.gd", "	_links.remove(id)\n", "", "among"},
+	{"a connection that the other side has closed counts as open", "internal/link.gd", "STATE_CONNECTED or _was_closed()):", "STATE_CONNECTED):", "return"},
+	{"an ICE restart is not answered", "internal/link.gd", "		return _offer() # Godot", "		return # Godot", "page"},
+	{"a lost answer is not sent again", "internal/link.gd", "			_send_description() # it was lost\n", "			pass\n", "page"},
+	{"relay_only hides nothing", "internal/links.gd", "	_relay_only = relay_only\n", "", "relay"},
 	{"no connection takes over in time", "internal/comeback.gd", "_line.age(now) > RENEW", "_line.age(now) > 100.0 * RENEW", "clock"},
 }
 

@@ -14,6 +14,7 @@ func run() -> void:
 			(answers if is_sent else offers).append(content))
 	await ask("page-join-" + ann.lobby.code) # has the highest number, and offers
 	await _meet(ann, bob, 3)
+	await until(func() -> bool: return ann.lobby._links._links[3]._sdp.contains("a=candidate"), "Ann's candidates")
 	var count: int = answers.size()
 	ann.lobby._receive("received_session_description", offers[-1].merged({"seq": offers[-1]["seq"] + 1.0}, true))
 	equal(answers.size(), count + 1, "an answer to an offer that the page repeats")

@@ -43,6 +43,7 @@ var _generation: int = 0 # of connection
 var _offers: bool = false # whether this side begins
 var _has_offered: bool = false # and waits for the answer
 var _has_remote: bool = false
+var _has_heard: bool = false # a description since the link was open
 var _remote_session: String = ""
 var _remote_sdp: String = ""
 var _local_session: String = ""
@@ -87,6 +88,7 @@ func retry() -> void:
 		return
 	_tries = 0
 	_has_failed = false
+	_has_heard = false
 	_down_since = Wire.now()
 	_order.skip()
 	_retry_at = Wire.now() if _offers else Wire.now() + retry_after / 2
@@ -163,10 +165,8 @@ func _poll_state(now: float) -> void:
 		_has_failed = false
 		opened.emit()
 	elif is_open and (state != WebRTCPeerConnection.STATE_CONNECTED or _was_closed()):
-		is_open = false
-		_down_since = now
 		_retry_at = now + (1.0 if _offers else retry_after)
-		lost.emit()
+		_lose()
 
 
 ## Whether the other side has closed the connection. Some browsers call it connected for half a minute more.
@@ -221,7 +221,6 @@ func _drop() -> void:
 	_has_offered = false
 	_has_remote = false
 	_remote_session = ""
-	_remote_sdp = ""
 	_local_session = ""
 	_raw.clear()
 	ping.close()
@@ -286,6 +285,7 @@ func _apply_offer(sdp: String, content: Dictionary) -> void:
 func _lose() -> void:
 	if is_open:
 		is_open = false
+		_has_heard = false
 		_down_since = Wire.now()
 		lost.emit()
 
@@ -293,6 +293,7 @@ func _lose() -> void:
 func _set_remote(type: String, sdp: String) -> void:
 	_remote_session = Wire.session_of(sdp)
 	_remote_sdp = sdp
+	_has_heard = true
 	if _relay_only and not OS.has_feature("web"):
 		sdp = Wire.only_relayed(sdp)
 	_has_remote = connection.set_remote_description(type, sdp) == OK
@@ -365,6 +366,7 @@ func _send_description() -> void:
 
 func _flush() -> void:
 	_flush_at = INF
+	_sdp = Wire.with_candidates(_sdp, _found)
 	while not _found.is_empty():
 		signalled.emit("send_ice_candidate", {"candidates": _found.slice(0, MAX_BATCH)})
 		_found = _found.slice(MAX_BATCH)

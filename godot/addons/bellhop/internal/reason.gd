@@ -6,7 +6,7 @@ const Link := preload("link.gd")
 
 ## Returns the most probable reason why a link has no connection, and what helps.
 static func of(link: Link) -> String:
-	if not link._has_remote:
+	if not link._has_heard:
 		return "The other player has not answered: their game may be closed, or makes no connections."
 	if link._relay_only and not link._found_any:
 		return "This device has found no TURN server, and relay_only allows nothing else."
