@@ -1,10 +1,12 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
+	"os"
 	"slices"
 	"strings"
 )
@@ -40,6 +42,8 @@ func parseEmulate(args []string, stderr io.Writer) (o options, err error) {
 	f.StringVar(&o.dynamodb, "dynamodb-endpoint", "", "`url` of a DynamoDB on this machine, which functions in processes reach by its name on AWS, such as\n"+
 		"http://127.0.0.1:8000")
 	f.BoolVar(&o.tunnel, "tunnel", false, "let functions in processes reach other hosts by https, such as AWS itself; without it they reach what is here alone")
+	f.Func("env-vars", "`file` of variables for functions in processes, in the format of sam local: {\"FUNCTION\": {\"NAME\": \"VALUE\"}}, with\n"+
+		"Parameters as FUNCTION for all", o.readVariables)
 	f.StringVar(&o.template, "template", "template.yaml", "`file` of the SAM or CloudFormation template")
 	f.StringVar(&o.api, "api", "", "logical `id` of the API, if the template has several")
 	f.Func("parameter", "`NAME=VALUE` of a parameter of the template; can be given several times", o.setParameter)
@@ -78,6 +82,17 @@ func (i *integration) setParameter(text string) error {
 		i.parameters = map[string]string{}
 	}
 	i.parameters[name] = value
+	return nil
+}
+
+func (i *integration) readVariables(file string) error {
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return fmt.Errorf("cannot read -env-vars: %w", err)
+	}
+	if json.Unmarshal(data, &i.variables) != nil {
+		return errors.New(`cannot read -env-vars: it must be JSON of the form {"FUNCTION": {"NAME": "VALUE"}}`)
+	}
 	return nil
 }
 

@@ -8,15 +8,12 @@ import (
 	"io"
 	"log/slog"
 	"maps"
-	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"text/tabwriter"
-
-	awsevents "github.com/aws/aws-lambda-go/events"
 
 	"bellhop/gateway/apigateway"
 	"bellhop/gateway/endpoints"
@@ -50,19 +47,17 @@ func (o options) readStack(log *slog.Logger) (*stack.Stack, error) {
 }
 
 // routesOf returns a stack's routes with their integrations.
-func routesOf(s *stack.Stack, functions map[string]apigateway.Invoker) map[string]apigateway.Route {
+func routesOf(s *stack.Stack, functions map[string]lambda.Caller) map[string]apigateway.Route {
 	routes := map[string]apigateway.Route{}
 	for key, r := range s.Routes {
-		route := apigateway.Route{Invoke: functions[r.Function], Timeout: r.Timeout, Answers: r.Answers}
+		invoke := functions[r.Function]
 		switch {
 		case r.Mock:
-			route.Invoke = func(context.Context, awsevents.APIGatewayWebsocketProxyRequest) (awsevents.APIGatewayProxyResponse, error) {
-				return awsevents.APIGatewayProxyResponse{StatusCode: http.StatusOK}, nil
-			}
-		case route.Invoke == nil:
-			route.Invoke = failing(errors.New("the route has no integration that can be done here; a warning at the start says which it has"))
+			invoke = func(context.Context, []byte) ([]byte, error) { return []byte(`{"statusCode":200}`), nil }
+		case invoke == nil:
+			invoke = failing(errors.New("the route has no integration that can be done here; a warning at the start says which it has"))
 		}
-		routes[key] = route
+		routes[key] = apigateway.Route{Invoke: lambda.Invoker(invoke), Timeout: r.Timeout, Answers: r.Answers}
 	}
 	return routes
 }
@@ -86,63 +81,49 @@ func writeRoutes(w io.Writer, s *stack.Stack) {
 
 // openBootstraps runs every function of a stack in processes of its own, with
 // its timeout and its environment.
-func (o options) openBootstraps(ctx context.Context, p *running, st *stack.Stack, back string, log *slog.Logger, stderr io.Writer) (map[string]apigateway.Invoker, error) {
+func (o options) openBootstraps(ctx context.Context, p *running, st *stack.Stack, back string, log *slog.Logger, stderr io.Writer) (map[string]lambda.Caller, error) {
 	var reach []string // variables by which functions reach this program
 	if o.template != "" {
+		c := endpoints.Config{Tunnel: o.tunnel, Log: log}
+		if o.dynamodb != "" {
+			c.DynamoDB, _ = url.Parse(o.dynamodb) // parseEmulate has checked it
+		}
 		var err error
-		if p.endpoints, err = o.openEndpoints(log); err != nil {
+		if p.endpoints, err = endpoints.Open(c); err != nil {
 			return nil, err
 		}
 		reach = p.endpoints.Env()
 	}
-	invokers := map[string]apigateway.Invoker{}
-	failures := map[string]error{}
+	callers, failures := map[string]lambda.Caller{}, []error{}
 	for _, id := range slices.Sorted(maps.Keys(st.Functions)) {
-		f, err := o.openFunction(ctx, p, st, id, append(environmentOf(st.Functions[id], back, log), reach...), log, stderr)
-		if err != nil {
-			failures[id], invokers[id] = err, failing(err)
+		f := st.Functions[id]
+		c, err := o.commandOf(ctx, p, f, len(st.Functions), log)
+		callers[id] = failing(err)
+		if err == nil {
+			c.Name, c.Timeout, c.Output, c.Reload = id, f.Timeout, stderr, o.template != ""
+			c.Env = slices.Concat(o.environmentOf(f, back, log), reach, c.Env)
+			var b *lambda.Bootstrap
+			b, err = lambda.Open(ctx, c)
+			if b != nil {
+				p.functions, callers[id] = append(p.functions, b), b.Call
+			}
 		}
-		if f != nil {
-			p.functions, invokers[id] = append(p.functions, f), f.Invoke
+		if err != nil {
+			failures = append(failures, err)
 		}
 	}
 	if len(failures) == len(st.Functions) {
-		return nil, errors.Join(slices.Collect(maps.Values(failures))...)
+		return nil, errors.Join(failures...)
 	}
-	for id, err := range failures {
-		log.Error("the function does not start; what comes to it fails until it changes", "function", id, "error", err)
+	for _, err := range failures {
+		log.Error("a function does not start; what comes to it fails until it does", "error", err)
 	}
-	return invokers, nil
+	return callers, nil
 }
 
-// openEndpoints opens AWS's names for functions.
-func (o options) openEndpoints(log *slog.Logger) (*endpoints.Endpoints, error) {
-	c := endpoints.Config{Tunnel: o.tunnel, Log: log}
-	if o.dynamodb != "" {
-		var err error
-		if c.DynamoDB, err = url.Parse(o.dynamodb); err != nil {
-			return nil, err
-		}
-	}
-	return endpoints.Open(c)
-}
-
-// openFunction runs one function of a stack.
-func (o options) openFunction(ctx context.Context, p *running, st *stack.Stack, id string, env []string, log *slog.Logger, stderr io.Writer) (*lambda.Reloading, error) {
-	f := st.Functions[id]
-	c, err := o.commandOf(ctx, p, f, len(st.Functions), log)
-	if err != nil {
-		return nil, err
-	}
-	c.Name, c.Timeout, c.Output, c.Env = id, f.Timeout, stderr, append(env, c.Env...)
-	return lambda.OpenReloading(ctx, id, cmp.Or(c.Folder, c.File), log, func(ctx context.Context) (*lambda.Bootstrap, error) { return lambda.Open(ctx, c) })
-}
-
-// failing returns an integration that always fails.
-func failing(err error) apigateway.Invoker {
-	return func(context.Context, awsevents.APIGatewayWebsocketProxyRequest) (awsevents.APIGatewayProxyResponse, error) {
-		return awsevents.APIGatewayProxyResponse{}, err
-	}
+// failing returns a function that always fails.
+func failing(err error) lambda.Caller {
+	return func(context.Context, []byte) ([]byte, error) { return nil, err }
 }
 
 // commandOf returns the command of one of n functions.
@@ -159,25 +140,24 @@ func (o options) commandOf(ctx context.Context, p *running, f *stack.Function, n
 			return lambda.Config{}, fmt.Errorf("-functions %s is no folder, and the template has routes to %d functions; give the folder that sam build makes, with a folder for each: -functions .aws-sam/build", o.bootstrap, n)
 		}
 		return lambda.Config{File: o.bootstrap}, nil
-	case !interpreters.Runs(f.Runtime):
+	case !strings.HasPrefix(f.Runtime, "python3.") && !strings.HasPrefix(f.Runtime, "nodejs"):
 		return lambda.Config{}, fmt.Errorf("%s: function %s runs on %s, and only functions for provided.al2023, Python and Node run without containers; start `sam local start-lambda` and give -functions http://127.0.0.1:3001", f.At, f.ID, cmp.Or(f.Runtime, "a container image"))
 	}
-	code := interpreters.Function{Name: f.ID, Runtime: f.Runtime, Handler: f.Handler, Inline: f.Inline, At: f.At}
-	if _, err := os.Stat(built); err == nil {
-		code.Folder = built
-	} else if home := filepath.Dir(o.template); filepath.Base(home) == ".serverless" { // serverless package zips what is around it
-		code.Folder = filepath.Dir(home)
-	} else if f.Folder != "" {
-		code.Folder = filepath.Join(home, f.Folder)
+	home, folder := filepath.Dir(o.template), built
+	if _, err := os.Stat(built); err != nil {
+		folder = filepath.Join(home, f.Folder)
+		if filepath.Base(home) == ".serverless" { // serverless package zips what is around it
+			folder = filepath.Dir(home)
+		}
 	}
-	return interpreters.Prepare(ctx, code, p.endpoints.Folder(), log)
+	return interpreters.Prepare(ctx, f, folder, p.endpoints.Folder, log)
 }
 
-// environmentOf returns the variables of a function: first its template's, then
-// this program's, which win, as in sam local, then the address that it posts
-// to. A template's URL of the deployed API becomes the URL of @connections
-// here.
-func environmentOf(f *stack.Function, back string, log *slog.Logger) (env []string) {
+// environmentOf returns the variables of a function: its template's, then this
+// program's, then those of -env-vars, which win, as in sam local, then the
+// address that it posts to. A template's URL of the deployed API becomes the
+// URL of @connections here.
+func (o options) environmentOf(f *stack.Function, back string, log *slog.Logger) (env []string) {
 	for _, name := range slices.Sorted(maps.Keys(f.Environment)) {
 		value := f.Environment[name]
 		if strings.HasPrefix(value, "https://"+stack.APIID+".execute-api.") {
@@ -185,12 +165,18 @@ func environmentOf(f *stack.Function, back string, log *slog.Logger) (env []stri
 		}
 		env = append(env, name+"="+value)
 	}
+	env = append(env, os.Environ()...)
+	for _, of := range []string{"Parameters", f.ID} {
+		for name, value := range o.variables[of] {
+			env = append(env, fmt.Sprintf("%s=%v", name, value))
+		}
+	}
 	for _, name := range slices.Sorted(maps.Keys(f.Unknown)) {
-		if _, given := os.LookupEnv(name); !given && name != callbackVariable {
+		isGiven := slices.ContainsFunc(env, func(v string) bool { return strings.HasPrefix(v, name+"=") })
+		if !isGiven && name != callbackVariable {
 			log.Warn(fmt.Sprintf("%s: %s of %s is %s, which only a deployed stack has; set %s in this program's environment, or %s goes without", f.At, name, f.ID, f.Unknown[name], name, f.ID))
 		}
 	}
-	env = append(env, os.Environ()...)
 	return append(env, callbackVariable+"="+back, "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI="+back)
 }
 

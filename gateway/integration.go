@@ -10,7 +10,6 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"net/http"
 	"net/url"
 	"runtime"
 	"slices"
@@ -41,6 +40,7 @@ type integration struct {
 	api        string
 	parameters map[string]string
 	tunnel     bool
+	variables  map[string]map[string]any // by function, or for all: Parameters
 }
 
 func (i *integration) flags(f *flag.FlagSet) {
@@ -172,7 +172,7 @@ func (p *running) open(ctx context.Context, o options, at place, log *slog.Logge
 		p.ServeManagement(callback)
 	}
 	if p.endpoints != nil {
-		p.endpoints.Serve(p.deployed())
+		p.endpoints.Serve(p, p.Sockets.Management())
 	}
 	return nil
 }
@@ -224,47 +224,37 @@ func (p *running) configureFunctions(ctx context.Context, o options, c *server.C
 	if err != nil {
 		return err
 	}
-	var invokers map[string]apigateway.Invoker
+	var callers map[string]lambda.Caller
 	if o.bootstrap != "" {
 		back := callbackURL(callback, "127.0.0.1", st.Stage)
-		if invokers, err = o.openBootstraps(ctx, p, st, back, log, stderr); err != nil {
+		if callers, err = o.openBootstraps(ctx, p, st, back, log, stderr); err != nil {
 			return err
 		}
 		fmt.Fprintf(stdout, "Messages go to %s, with %s=%s.\n", o.bootstrap, callbackVariable, back)
 	} else {
-		invokers = o.invokeAPI(st)
+		callers = o.callAPI(st)
 		fmt.Fprintf(stdout, "Messages go to sam local at %s; give its functions %s=%s.\n%s", o.lambda, callbackVariable,
 			callbackURL(callback, "host.docker.internal", st.Stage), reach(callback))
 	}
 	if o.template != "" {
 		writeRoutes(stdout, st)
 	}
-	c.Sockets.DomainName, c.Sockets.Stage, c.Sockets.Routes = st.Host, st.Stage, routesOf(st, invokers)
+	c.Sockets.DomainName, c.Sockets.Stage, c.Sockets.Routes = st.Host, st.Stage, routesOf(st, callers)
+	if a := st.Authorizer; a != nil {
+		c.Sockets.Authorizer = &apigateway.Authorizer{Invoke: lambda.Authorize(callers[a.Function]), Sources: a.Sources, ARN: a.ARN}
+	}
 	c.Sockets.Selection, c.Sockets.StageVariables = st.Selection, st.StageVariables
 	return nil
 }
 
-// deployed returns what the API's name leads to on AWS: clients' connections,
-// and @connections.
-func (p *running) deployed() http.Handler {
-	management := p.Sockets.Management()
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if strings.Contains(r.URL.Path, "/@connections") {
-			management.ServeHTTP(w, r)
-			return
-		}
-		p.ServeHTTP(w, r)
-	})
-}
-
-// invokeAPI returns an invoker for each function of a stack, which uses the
-// Invoke API of -lambda.
-func (o options) invokeAPI(st *stack.Stack) map[string]apigateway.Invoker {
-	invokers := map[string]apigateway.Invoker{}
+// callAPI returns a caller for each function of a stack, which uses the Invoke
+// API of -lambda.
+func (o options) callAPI(st *stack.Stack) map[string]lambda.Caller {
+	callers := map[string]lambda.Caller{}
 	for id := range st.Functions {
-		invokers[id] = (&lambda.Function{URL: o.lambda, Name: id}).Invoke
+		callers[id] = (&lambda.Function{URL: o.lambda, Name: id}).Call
 	}
-	return invokers
+	return callers
 }
 
 // newServer returns a server by the flags that are for every integration.

@@ -2,14 +2,19 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/coder/websocket"
+	"github.com/google/go-cmp/cmp"
 
 	"bellhop/gateway/programtest"
 	"bellhop/store/dynamodbtest"
@@ -42,7 +47,20 @@ func interpret(t *testing.T, folder, interpreter string) program {
 		t.Fatal(err)
 	}
 	t.Setenv("XDG_CACHE_HOME", cache)
-	return launch(t, "emulate", "-template", filepath.Join(folder, "template.yaml"))
+	p := launch(t, "emulate", "-template", filepath.Join(folder, "template.yaml"))
+	ended := p.ended
+	p.ended = make(chan error, 1)
+	go func() {
+		err := <-ended
+		fmt.Fprintf(p.stdout, "ended: %v\n", err)
+		p.ended <- err
+	}()
+	if why := p.stdout.Find(t, `Ctrl-C|ended: .*`); strings.Contains(why, "cannot install") {
+		dynamodbtest.Missing(t, why)
+	} else if why != "Ctrl-C" {
+		t.Fatal(why)
+	}
+	return p
 }
 
 // TestStackPython checks that functions of Python run without containers and
@@ -82,7 +100,7 @@ func TestStackPython(t *testing.T) {
 		}
 		c.Say(t, test.say, test.hear)
 	}
-	p.stderr.Find(t, `the changed function does not start.*No module named 'boto4'`)
+	p.stderr.Find(t, `the integration failed.*No module named 'boto4'`)
 	p.finish()
 }
 
@@ -101,6 +119,49 @@ func TestStackNode(t *testing.T) {
 		c.Say(t, test.say, test.hear)
 	}
 	p.stderr.Find(t, "the function failed: Error: thrown later")
+	p.finish()
+}
+
+// TestFidelityAuthorizer checks whom a Lambda authorizer lets in, what the
+// others get, and that all events have its context.
+func TestFidelityAuthorizer(t *testing.T) {
+	p := interpret(t, stacks+"authorizer", "node")
+	url := p.stdout.Find(t, `ws://\S+`)
+	for _, test := range []struct {
+		name, query string
+		status      int
+		body        string
+	}{
+		{"a handshake without an identity source is 401", "", 401, "Unauthorized"},
+		{"the error Unauthorized is 401", "?name=stranger", 401, "Unauthorized"},
+		{"a policy that denies is 403", "?name=banned", 403, "User is not authorized to access this resource with an explicit deny"},
+		{"a policy about another stage is 403", "?name=other", 403, "User is not authorized to access this resource"},
+		{"an authorizer that fails is 500", "?name=crash", 500, "Internal server error"},
+		{"an answer that is no policy is 500", "?name=nothing", 500, "Internal server error"},
+		{"a context with a list is 500", "?name=list", 500, "Internal server error"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			_, r, err := websocket.Dial(t.Context(), url+test.query, nil)
+			if err == nil {
+				t.Fatal("let in")
+			}
+			if body, _ := io.ReadAll(r.Body); r.StatusCode != test.status || string(body) != `{"message":"`+test.body+`"}` {
+				t.Errorf("%d %s, want %d %s", r.StatusCode, body, test.status, test.body)
+			}
+		})
+	}
+	t.Run("a policy that allows lets in, and its context is in all events", func(t *testing.T) {
+		c := programtest.Dial(t, url+"?name=ann")
+		var got map[string]string
+		if err := json.Unmarshal([]byte(c.Say(t, "hi", "")), &got); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(map[string]string{"principalId": "ann", "level": "3", "seen": "REQUEST websocket {} CONNECT"}, got); diff != "" {
+			t.Errorf("-want +got:\n%s", diff)
+		}
+		c.CloseNow()
+		p.stderr.Find(t, `(?s)CONNECT ann.*MESSAGE ann.*DISCONNECT ann`)
+	})
 	p.finish()
 }
 

@@ -67,8 +67,12 @@ func (p program) converse(greeting string) {
 // is served by its template alone, with its own functions in processes.
 func TestTemplateBootstrap(t *testing.T) {
 	folder := buildStack(t)
-	p := launch(t, "emulate", "-template", otherStack+"/template.yaml", "-functions", folder, "-parameter", "Greeting=Good day")
-	p.converse("Good day from local in local, cheerful")
+	variables := filepath.Join(t.TempDir(), "variables.json")
+	if err := os.WriteFile(variables, []byte(`{"Parameters": {"STACK": "every function"}, "Chat": {"STACK": "a test"}, "Gate": {"STACK": 1}}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p := launch(t, "emulate", "-template", otherStack+"/template.yaml", "-functions", folder, "-parameter", "Greeting=Good day", "-env-vars", variables)
+	p.converse("Good day from local in a test, cheerful")
 	for _, route := range []string{`\$connect +Gate`, `count +Chat +and its body is sent back`, `say +Chat`} {
 		p.stdout.Find(t, `(?m)^  `+route+`\s*$`)
 	}
@@ -94,7 +98,7 @@ func TestTemplateBroken(t *testing.T) {
 	p := launch(t, "emulate", "-template", otherStack+"/template.yaml", "-functions", folder)
 	c := programtest.Dial(t, p.stdout.Find(t, `ws://\S+`)+"?name=ann")
 	c.Say(t, `{"please":{"do":"say"}}`, "Internal server error")
-	p.stderr.Find(t, `level=ERROR msg="the function does not start; what comes to it fails until it changes" function=Chat error=.*build the function first`)
+	p.stderr.Find(t, `level=ERROR msg="a function does not start; what comes to it fails until it does" error=.*Chat/bootstrap.*build the function first`)
 	p.stop()
 	if err := <-p.ended; err != nil {
 		t.Error(err)
@@ -167,7 +171,9 @@ func TestTemplateArguments(t *testing.T) {
 		{"emulate -template " + other + " -functions " + folder, "Chat/bootstrap: no such file or directory; build the function first"},
 		{"emulate -template " + other + " -functions " + folder, "Gate/bootstrap: no such file or directory; build the function first"},
 		{"emulate -template " + java + " -functions " + folder, "java.yaml:42: function Chat runs on java21, and only functions for provided.al2023, Python and Node"},
-		{"emulate -template " + python + " -functions " + folder, "python.yaml:42: the code of function Chat is not in the folder " + folder + "/chat; sam build makes one"},
+		{"emulate -template " + python + " -functions " + folder, "python.yaml:42: the code of function Chat is not in the folder \"" + folder + "/chat\"; sam build makes one"},
+		{"emulate -template " + other + " -env-vars no/such", "cannot read -env-vars: open no/such"},
+		{"emulate -template " + other + " -env-vars " + java, "cannot read -env-vars: it must be JSON of the form"},
 		{"emulate -template " + other + " -dynamodb-endpoint a", "-dynamodb-endpoint \"a\" is not a URL such as"},
 		{"emulate -template " + unknown + " -functions " + folder, "STACK of Chat is !GetAtt Table.Arn, which only a deployed stack has; set STACK in this program's environment"},
 		{"-reorder 2", "are chances, from 0 to 1"},

@@ -22,6 +22,7 @@ type connection struct {
 	sourceIP    string
 	network     string // of sourceIP; empty: it is not counted
 	userAgent   string
+	authorizer  any // its context; nil without an authorizer
 	decoder     decoder
 
 	// isReadable is readNow, a closure that is made once. It passes its results

@@ -26,6 +26,12 @@ func (g *Gateway) connect(ctx context.Context, c *connection, r *http.Request) (
 	if query := r.URL.Query(); len(query) > 0 {
 		e.MultiValueQueryStringParameters, e.QueryStringParameters = query, last(query)
 	}
+	if g.Authorizer != nil {
+		if refusal := g.authorize(ctx, c, r, e); refusal != nil {
+			return *refusal, nil
+		}
+		e.RequestContext.Authorizer = c.authorizer
+	}
 	return g.invoke(ctx, e)
 }
 

@@ -76,14 +76,14 @@ func (g *Gateway) event(c *connection, kind, route string, r requestIDs, now tim
 		RequestContext: awsevents.APIGatewayWebsocketProxyRequestContext{
 			RouteKey: route, EventType: kind, ExtendedRequestID: r.id, RequestID: r.id,
 			RequestTime: g.requestTime(now), RequestTimeEpoch: now.UnixMilli(), MessageDirection: "IN",
-			Stage: g.Stage, APIID: g.APIID, DomainName: c.host, ConnectedAt: c.connectedAt, ConnectionID: c.id,
+			Stage: g.Stage, APIID: g.APIID, DomainName: c.host, ConnectedAt: c.connectedAt, ConnectionID: c.id, Authorizer: c.authorizer,
 			Identity: awsevents.APIGatewayRequestIdentity{SourceIP: c.sourceIP, UserAgent: c.userAgent},
 		},
 	}
 }
 
 // headersOf returns a handshake's headers as AWS passes them on. It adds AWS's
-// own headers and leaves out those of the upgrade. A listener of Spelled keeps
+// own headers and leaves out those of the upgrade. KeepSpelling keeps
 // the client's spelling of names; net/http changes it. Clients of the deployed
 // API connect by TLS, so those here seem to.
 func (g *Gateway) headersOf(r *http.Request, sourceIP string) map[string][]string {

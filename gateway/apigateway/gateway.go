@@ -73,8 +73,10 @@ type Config struct {
 	// Selection is the route selection expression. It matters only if there are
 	// routes with other keys.
 	Selection Selection
-	Stage     string // name in events; "local" if empty
-	APIID     string // name in events; "local" if empty
+	// Authorizer, if set, is asked before $connect is invoked.
+	Authorizer *Authorizer
+	Stage      string // name in events; "local" if empty
+	APIID      string // name in events; "local" if empty
 	// DomainName is the API's name in events. If it is empty, it is the one by
 	// which a client connects.
 	DomainName string

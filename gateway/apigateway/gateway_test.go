@@ -45,8 +45,7 @@ func serve(t testing.TB, c Config) (g *Gateway, address string) {
 	c.Log = cmp.Or(c.Log, slog.New(slog.DiscardHandler))
 	g = New(c)
 	server := httptest.NewUnstartedServer(g)
-	server.Listener = Spelled(server.Listener)
-	server.Config.ConnContext = SpelledContext
+	server.Listener = KeepSpelling(server.Config, server.Listener)
 	server.Start()
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)

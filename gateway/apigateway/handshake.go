@@ -113,7 +113,9 @@ func (c *connection) upgrade(w http.ResponseWriter, r *http.Request, protocol st
 	if err != nil {
 		return nil, err
 	}
-	conn = unspelled(conn)
+	if spelled, ok := conn.(*spelledConn); ok {
+		conn = spelled.Conn
+	}
 	c.attach(conn)
 	if tcp, ok := conn.(*net.TCPConn); ok {
 		tcp.SetWriteBuffer(sendBuffer)

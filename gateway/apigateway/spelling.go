@@ -8,25 +8,22 @@ import (
 	"sync"
 )
 
-// Spelled returns a listener whose connections remember how the client spells
-// the names of its headers. AWS passes them on as they are, and net/http
-// changes them. The server needs SpelledContext as its ConnContext.
-func Spelled(l net.Listener) net.Listener { return spelledListener{l} }
+// KeepSpelling returns a listener for a server. Its connections remember how
+// the client spells the names of its headers: AWS passes them on as they are,
+// and net/http changes them.
+func KeepSpelling(s *http.Server, l net.Listener) net.Listener {
+	s.ConnContext = func(ctx context.Context, conn net.Conn) context.Context {
+		return context.WithValue(ctx, spelledKey{}, conn)
+	}
+	return spelledListener{l}
+}
 
 type spelledListener struct{ net.Listener }
 
 // Accept implements net.Listener.
 func (l spelledListener) Accept() (net.Conn, error) {
 	conn, err := l.Listener.Accept()
-	if err != nil {
-		return nil, err
-	}
-	return &spelledConn{Conn: conn}, nil
-}
-
-// SpelledContext is an http.Server's ConnContext.
-func SpelledContext(ctx context.Context, conn net.Conn) context.Context {
-	return context.WithValue(ctx, spelledKey{}, conn)
+	return &spelledConn{Conn: conn}, err
 }
 
 type spelledKey struct{}
@@ -65,12 +62,4 @@ func spellings(ctx context.Context) map[string]string {
 		}
 	}
 	return names
-}
-
-// unspelled returns the connection of a client whose handshake is done.
-func unspelled(conn net.Conn) net.Conn {
-	if c, ok := conn.(*spelledConn); ok {
-		return c.Conn
-	}
-	return conn
 }

@@ -9,8 +9,8 @@ import (
 	"crypto/x509/pkix"
 	"encoding/pem"
 	"math/big"
+	mathrand "math/rand/v2"
 	"os"
-	"sync"
 	"time"
 )
 
@@ -19,9 +19,6 @@ import (
 type authority struct {
 	root *x509.Certificate
 	key  *ecdsa.PrivateKey // of the root and of all that it issues
-
-	mu     sync.Mutex
-	issued map[string]*tls.Certificate // by name
 }
 
 func newAuthority() (*authority, error) {
@@ -29,12 +26,13 @@ func newAuthority() (*authority, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &authority{key: key, issued: map[string]*tls.Certificate{}}
-	der, err := a.sign(&x509.Certificate{
+	root := &x509.Certificate{
 		Subject: pkix.Name{CommonName: "gateway emulate, for this run"}, IsCA: true, BasicConstraintsValid: true,
 		KeyUsage:            x509.KeyUsageCertSign | x509.KeyUsageCRLSign,
 		PermittedDNSDomains: []string{"amazonaws.com", "amazonaws.com.cn"}, PermittedDNSDomainsCritical: true,
-	})
+	}
+	a := &authority{root, key}
+	der, err := a.sign(root)
 	if err != nil {
 		return nil, err
 	}
@@ -42,37 +40,19 @@ func newAuthority() (*authority, error) {
 	return a, err
 }
 
-// sign completes a certificate and signs it. Without a root it signs itself.
+// sign completes a certificate and signs it.
 func (a *authority) sign(c *x509.Certificate) ([]byte, error) {
-	serial, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 120))
-	if err != nil {
-		return nil, err
-	}
-	c.SerialNumber, c.NotBefore, c.NotAfter = serial, time.Now().Add(-time.Hour), time.Now().AddDate(1, 0, 0)
-	parent := a.root
-	if parent == nil {
-		parent = c
-	}
-	return x509.CreateCertificate(rand.Reader, c, parent, a.key.Public(), a.key)
+	c.SerialNumber, c.NotBefore, c.NotAfter = big.NewInt(mathrand.Int64()), time.Now().Add(-time.Hour), time.Now().AddDate(1, 0, 0)
+	return x509.CreateCertificate(rand.Reader, c, a.root, a.key.Public(), a.key)
 }
 
 // certificate is a tls.Config's GetCertificate.
 func (a *authority) certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	name := hello.ServerName
-	if c := a.issued[name]; c != nil || !isAPI(name) && !isDynamoDB(name) {
-		return c, nil
-	}
 	der, err := a.sign(&x509.Certificate{
-		Subject: pkix.Name{CommonName: "gateway emulate"}, DNSNames: []string{name}, KeyUsage: x509.KeyUsageDigitalSignature,
+		Subject: pkix.Name{CommonName: "gateway emulate"}, DNSNames: []string{hello.ServerName}, KeyUsage: x509.KeyUsageDigitalSignature,
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 	})
-	if err != nil {
-		return nil, err
-	}
-	a.issued[name] = &tls.Certificate{Certificate: [][]byte{der, a.root.Raw}, PrivateKey: a.key}
-	return a.issued[name], nil
+	return &tls.Certificate{Certificate: [][]byte{der, a.root.Raw}, PrivateKey: a.key}, err
 }
 
 // rootFiles are where systems keep their authorities, as in crypto/x509.

@@ -38,12 +38,12 @@ type Config struct {
 // Endpoints are AWS's names on this machine. They are safe for concurrent use.
 type Endpoints struct {
 	Config
+	Folder    string // that Close removes
+	bundle    string // file of authorities
 	authority *authority
 	proxied   net.Listener // of the proxy
 	secure    net.Listener // of TLS
-	servers   [2]*http.Server
-	folder    string // of the file of authorities
-	refused   sync.Map
+	refused   sync.Map     // hosts
 }
 
 // Open listens at two ports of this machine. Until Serve, connections wait.
@@ -52,71 +52,52 @@ func Open(c Config) (e *Endpoints, err error) {
 	if e.authority, err = newAuthority(); err != nil {
 		return nil, err
 	}
-	if e.folder, err = os.MkdirTemp("", "gateway-emulate-"); err != nil {
+	if e.Folder, err = os.MkdirTemp("", "gateway-emulate-"); err != nil {
 		return nil, err
 	}
-	if err = os.WriteFile(e.bundleFile(), e.authority.bundle(), 0o600); err == nil {
-		if e.proxied, err = net.Listen("tcp", "127.0.0.1:0"); err == nil {
-			e.secure, err = net.Listen("tcp", "127.0.0.1:0")
+	e.bundle = filepath.Join(e.Folder, "authorities.pem")
+	err = os.WriteFile(e.bundle, e.authority.bundle(), 0o600)
+	for _, l := range []*net.Listener{&e.proxied, &e.secure} {
+		if err == nil {
+			*l, err = net.Listen("tcp", "127.0.0.1:0")
 		}
 	}
 	if err != nil {
-		return nil, errors.Join(err, e.Close())
+		return nil, err
 	}
 	return e, nil
 }
 
-// Folder returns a folder that Close removes.
-func (e *Endpoints) Folder() string { return e.folder }
-
-func (e *Endpoints) bundleFile() string { return filepath.Join(e.folder, "authorities.pem") }
-
-// Serve begins to serve an API at every API's name.
-func (e *Endpoints) Serve(api http.Handler) {
-	quiet := slog.NewLogLogger(e.Log.Handler(), slog.LevelDebug)
-	database := http.NotFoundHandler()
-	if e.DynamoDB != nil {
-		database = &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(e.DynamoDB) }, ErrorLog: slog.NewLogLogger(e.Log.Handler(), slog.LevelError)}
-	}
+// Serve begins to serve an API at every API's name: clients' connections, and
+// @connections.
+func (e *Endpoints) Serve(clients, connections http.Handler) {
+	errorLog := slog.NewLogLogger(e.Log.Handler(), slog.LevelDebug)
+	database := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(e.DynamoDB) }}
 	byName := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if isDynamoDB(r.TLS.ServerName) {
+		switch {
+		case isDynamoDB(r.TLS.ServerName) && e.DynamoDB != nil:
 			database.ServeHTTP(w, r)
-			return
+		case strings.Contains(r.URL.Path, "/@connections/"):
+			connections.ServeHTTP(w, r)
+		default:
+			clients.ServeHTTP(w, r)
 		}
-		api.ServeHTTP(w, r)
 	})
-	e.servers[0] = &http.Server{Handler: http.HandlerFunc(e.proxy), ErrorLog: quiet}
-	e.servers[1] = &http.Server{Handler: byName, ErrorLog: quiet, TLSConfig: &tls.Config{GetCertificate: e.authority.certificate}}
-	go e.servers[0].Serve(e.proxied)
-	go e.servers[1].ServeTLS(e.secure, "", "")
+	go (&http.Server{Handler: http.HandlerFunc(e.proxy), ErrorLog: errorLog}).Serve(e.proxied)
+	go (&http.Server{Handler: byName, ErrorLog: errorLog}).Serve(tls.NewListener(e.secure, &tls.Config{GetCertificate: e.authority.certificate}))
 }
 
-// Close ends everything.
+// Close ends listening. Connections end with the functions.
 func (e *Endpoints) Close() error {
-	for _, s := range e.servers {
-		if s != nil {
-			s.Close()
-		}
-	}
-	for _, l := range []net.Listener{e.proxied, e.secure} {
-		if l != nil {
-			l.Close()
-		}
-	}
-	return os.RemoveAll(e.folder)
+	return errors.Join(e.proxied.Close(), e.secure.Close(), os.RemoveAll(e.Folder))
 }
 
 var (
 	apiName      = regexp.MustCompile(`^[\w-]+\.execute-api\.[\w-]+\.amazonaws\.com(\.cn)?$`)
 	dynamoDBName = regexp.MustCompile(`^(dynamodb|\d+\.ddb)\.[\w-]+\.amazonaws\.com(\.cn)?$`)
+	isAPI        = apiName.MatchString
+	isDynamoDB   = dynamoDBName.MatchString
 )
-
-func isAPI(host string) bool      { return apiName.MatchString(host) }
-func isDynamoDB(host string) bool { return dynamoDBName.MatchString(host) }
-
-func (e *Endpoints) serves(host string) bool {
-	return isAPI(host) || isDynamoDB(host) && e.DynamoDB != nil
-}
 
 //go:embed node.js
 var nodeModule string
@@ -131,15 +112,12 @@ func (e *Endpoints) Env() []string {
 	module := strings.NewReplacer("HOSTS", hosts, "PORT", fmt.Sprint(e.secure.Addr().(*net.TCPAddr).Port)).Replace(nodeModule)
 	module = "--import=data:text/javascript;base64," + base64.StdEncoding.EncodeToString([]byte(module))
 	direct := strings.TrimPrefix(os.Getenv("NO_PROXY")+",127.0.0.1,localhost,::1", ",")
-	env := []string{"NODE_OPTIONS=" + strings.TrimSpace(os.Getenv("NODE_OPTIONS")+" "+module)}
+	env := []string{"NODE_OPTIONS=" + strings.TrimSpace(os.Getenv("NODE_OPTIONS")+" "+module), "NO_PROXY=" + direct, "no_proxy=" + direct}
 	for _, name := range []string{"HTTPS_PROXY", "https_proxy"} {
 		env = append(env, name+"=http://"+e.proxied.Addr().String())
 	}
-	for _, name := range []string{"NO_PROXY", "no_proxy"} {
-		env = append(env, name+"="+direct)
-	}
 	for _, name := range []string{"AWS_CA_BUNDLE", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS"} {
-		env = append(env, name+"="+e.bundleFile())
+		env = append(env, name+"="+e.bundle)
 	}
 	return env
 }

@@ -76,10 +76,11 @@ func TestEndpoints(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		e.Serve(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, "api ", r.Host, r.URL.Path) }))
+		api := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, "api ", r.Host, r.URL.Path) })
+		e.Serve(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "clients") }), api)
 		// A tunnel leads to the other host's own certificate.
 		proxy := &http.Transport{TLSClientConfig: other.Client().Transport.(*http.Transport).TLSClientConfig, Proxy: func(*http.Request) (*url.URL, error) {
-			return url.Parse(strings.TrimPrefix(e.Env()[1], "HTTPS_PROXY="))
+			return url.Parse(strings.TrimPrefix(e.Env()[3], "HTTPS_PROXY="))
 		}}
 		r, err := (&http.Client{Transport: proxy}).Get(other.URL)
 		if reached := err == nil && r.StatusCode == 404; reached != tunnel {
@@ -105,11 +106,11 @@ func readAll(t *testing.T, env []string) {
 			if _, err := exec.LookPath(c.command[0]); err != nil {
 				dynamodbtest.Missing(t, "no "+c.command[0])
 			}
-			cmd := exec.Command(c.command[0], append(slices.Clone(c.command[1:]), "https://local.execute-api.us-east-1.amazonaws.com/dev",
+			cmd := exec.Command(c.command[0], append(slices.Clone(c.command[1:]), "https://local.execute-api.us-east-1.amazonaws.com/dev/@connections/a", "https://local.execute-api.us-east-1.amazonaws.com/dev",
 				"https://dynamodb.us-east-1.amazonaws.com/x", "https://123456789012.ddb.eu-west-1.amazonaws.com/x", "https://localhost.example:1")...)
 			cmd.Env = append(append(os.Environ(), env...), "READ_URLS=yes")
 			out, err := cmd.CombinedOutput()
-			want := "200 api local.execute-api.us-east-1.amazonaws.com/dev\n200 database /x\n200 database /x\nerror"
+			want := "200 api local.execute-api.us-east-1.amazonaws.com/dev/@connections/a\n200 clients\n200 database /x\n200 database /x\nerror"
 			if err != nil || !strings.HasPrefix(string(out), want) {
 				t.Errorf("%v\n%s\nwant %s", err, out, want)
 			}

@@ -7,8 +7,7 @@ import (
 	"net/http"
 )
 
-// proxy answers CONNECT of HTTP (RFC 9110, section 9.3.6). A library would
-// bring what is not wanted here: reading and changing what goes to others.
+// proxy answers CONNECT of HTTP (RFC 9110, section 9.3.6).
 func (e *Endpoints) proxy(w http.ResponseWriter, r *http.Request) {
 	host, _, err := net.SplitHostPort(r.Host)
 	target := r.Host
@@ -16,7 +15,7 @@ func (e *Endpoints) proxy(w http.ResponseWriter, r *http.Request) {
 	case r.Method != http.MethodConnect || err != nil:
 		http.Error(w, "only CONNECT HOST:PORT is answered here", http.StatusMethodNotAllowed)
 		return
-	case e.serves(host):
+	case isAPI(host), isDynamoDB(host) && e.DynamoDB != nil:
 		target = e.secure.Addr().String()
 	case !e.Tunnel:
 		if _, again := e.refused.LoadOrStore(host, true); !again {

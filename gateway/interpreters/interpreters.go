@@ -12,113 +12,68 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"strings"
 
 	"bellhop/gateway/lambda"
+	"bellhop/gateway/stack"
 )
 
-// A Function is a template's description of a function's code.
-type Function struct {
-	Name    string // its logical id
-	Runtime string // such as python3.13 or nodejs22.x
-	Handler string
-	Folder  string // of its code
-	Inline  string // its code, if that is in the template
-	At      string // FILE:LINE
-}
-
-// runtimes have what is special to a language.
-var runtimes = map[string]struct {
-	inline  string // name of the file of inline code
-	prepare func(context.Context, Function, *slog.Logger) (lambda.Config, error)
-}{
-	"python": {"index.py", python},
-	"nodejs": {"index.js", node},
-}
-
-var versionPattern = regexp.MustCompile(`^(python|nodejs)(\d[\d.]*?)(\.x)?$`)
-
-// Runs reports whether functions of a runtime can run here.
-func Runs(runtime string) bool { return versionPattern.MatchString(runtime) }
-
-// split returns the language and the version of a runtime that Runs.
-func split(runtime string) (language, version string) {
-	m := versionPattern.FindStringSubmatch(runtime)
-	return m[1], m[2]
-}
-
-// Prepare returns the configuration that runs a function: its command and its
-// environment. It writes inline code into a folder in temporary.
-func Prepare(ctx context.Context, f Function, temporary string, log *slog.Logger) (lambda.Config, error) {
-	language, _ := split(f.Runtime)
-	r := runtimes[language]
+// Prepare returns the configuration that runs a function, whose code is in a
+// folder or in the template: its command and its environment. Code of the
+// template becomes a folder in temporary.
+func Prepare(ctx context.Context, f *stack.Function, folder, temporary string, log *slog.Logger) (c lambda.Config, err error) {
+	prepare, inline := node, "index.js"
+	if strings.HasPrefix(f.Runtime, "python") {
+		prepare, inline = python, "index.py"
+	}
 	if f.Inline != "" {
-		f.Folder = filepath.Join(temporary, f.Name)
-		if err := errors.Join(os.MkdirAll(f.Folder, 0o700), os.WriteFile(filepath.Join(f.Folder, r.inline), []byte(f.Inline), 0o600)); err != nil {
-			return lambda.Config{}, err
+		folder = filepath.Join(temporary, f.ID)
+		if err := errors.Join(os.MkdirAll(folder, 0o700), os.WriteFile(filepath.Join(folder, inline), []byte(f.Inline), 0o600)); err != nil {
+			return c, err
 		}
 	}
-	info, err := os.Stat(f.Folder)
-	switch {
-	case f.Folder == "" || f.Handler == "":
-		return lambda.Config{}, fmt.Errorf("%s: function %s has no Handler, or its code is not in a folder here; sam build makes one for each function", f.At, f.Name)
-	case err != nil || !info.IsDir():
-		return lambda.Config{}, fmt.Errorf("%s: the code of function %s is not in the folder %s; sam build makes one for each function", f.At, f.Name, f.Folder)
+	if info, err := os.Stat(folder); err != nil || !info.IsDir() {
+		return c, fmt.Errorf("%s: the code of function %s is not in the folder %q; sam build makes one for each function", f.At, f.ID, folder)
 	}
-	c, err := r.prepare(ctx, f, log)
-	c.Name, c.Handler, c.Folder = f.Name, f.Handler, f.Folder
-	return c, err
-}
-
-// noteVersion warns if an interpreter has another version than a template says.
-func noteVersion(f Function, program, version string, log *slog.Logger) {
-	if _, wanted := split(f.Runtime); version != wanted {
-		log.Warn(fmt.Sprintf("%s: function %s is for %s, and runs with %s %s here", f.At, f.Name, f.Runtime, program, version))
+	c, runtime, err := prepare(ctx, f, log)
+	if err != nil {
+		return c, fmt.Errorf("%s: function %s cannot run on %s here: %w", f.At, f.ID, f.Runtime, err)
 	}
+	if f.Runtime != runtime {
+		log.Warn(fmt.Sprintf("%s: function %s is for %s, and runs on %s here", f.At, f.ID, f.Runtime, runtime))
+	}
+	c.Handler, c.Folder = f.Handler, folder
+	return c, nil
 }
 
 // output runs a program and returns what it prints.
 func output(ctx context.Context, program string, args ...string) (string, error) {
-	out, err := exec.CommandContext(ctx, program, args...).Output()
-	var exit *exec.ExitError
-	if errors.As(err, &exit) {
-		err = fmt.Errorf("%w: %s", err, strings.TrimSpace(string(exit.Stderr)))
-	}
+	out, err := exec.CommandContext(ctx, program, args...).CombinedOutput()
 	if err != nil {
-		return "", fmt.Errorf("%s %s: %w", program, strings.Join(args, " "), err)
+		return "", fmt.Errorf("%s %s: %w: %s", program, strings.Join(args, " "), err, out)
 	}
 	return strings.TrimSpace(string(out)), nil
 }
 
 // cached returns a folder of the cache, which fill fills if it is not there
-// yet. Programs that start at the same time do not disturb each other.
+// yet. Another program can do the same at that time.
 func cached(name string, log *slog.Logger, fill func(folder string) error) (string, error) {
 	cache, err := os.UserCacheDir()
 	if err != nil {
 		return "", err
 	}
-	cache = filepath.Join(cache, "gateway-emulate")
-	folder := filepath.Join(cache, name)
+	folder := filepath.Join(cache, "gateway-emulate", name)
 	if _, err := os.Stat(folder); err == nil {
 		return folder, nil
 	}
-	if err := os.MkdirAll(cache, 0o700); err != nil {
-		return "", err
-	}
-	partial, err := os.MkdirTemp(cache, "partial-")
-	if err != nil {
-		return "", err
-	}
-	defer os.RemoveAll(partial)
 	log.Info("installing what functions need, once", "folder", folder)
-	if err := fill(partial); err != nil {
+	partial := fmt.Sprint(folder, ".", os.Getpid())
+	defer os.RemoveAll(partial)
+	if err := errors.Join(os.MkdirAll(partial, 0o700), fill(partial)); err != nil {
 		return "", fmt.Errorf("cannot install into %s: %w", folder, err)
 	}
-	if err := os.Rename(partial, folder); err != nil {
-		if _, missing := os.Stat(folder); missing != nil {
-			return "", err
-		} // another program was faster
+	if err := os.Rename(partial, folder); err != nil && !errors.Is(err, os.ErrExist) {
+		return "", err
 	}
 	return folder, nil
 }

@@ -2,48 +2,35 @@ package interpreters
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
-	"os/exec"
 	"path/filepath"
-	"runtime"
 
 	"bellhop/gateway/lambda"
+	"bellhop/gateway/stack"
 )
 
 // pythonPackages are AWS's runtime, and the SDK that Lambda's has.
 var pythonPackages = []string{"awslambdaric==4.2.2", "boto3==1.44.8"}
 
 // python runs a function in a virtual environment. It prefers an interpreter of
-// the template's version.
-func python(ctx context.Context, f Function, log *slog.Logger) (c lambda.Config, err error) {
-	_, wanted := split(f.Runtime)
-	program, version := "", ""
-	for _, name := range []string{"python" + wanted, "python3", "python"} {
-		if program, err = exec.LookPath(name); err == nil { // pyenv has commands that do not work
-			version, err = output(ctx, program, "-c", `import sys; print("%d.%d" % sys.version_info[:2])`)
-		}
-		if err == nil {
-			break
-		}
+// the template's version; pyenv has commands that do not work.
+func python(ctx context.Context, f *stack.Function, log *slog.Logger) (c lambda.Config, version string, err error) {
+	program := f.Runtime
+	const ask = `import sys; print("python%d.%d" % sys.version_info[:2])`
+	if version, err = output(ctx, program, "-c", ask); err != nil {
+		program = "python3"
+		version, err = output(ctx, program, "-c", ask)
 	}
 	if err != nil {
-		return c, fmt.Errorf("%s: function %s needs Python 3, of which none works here: %w", f.At, f.Name, err)
+		return c, "", err
 	}
-	noteVersion(f, "Python", version, log)
-	bin, file := "bin", "python"
-	if runtime.GOOS == "windows" {
-		bin, file = "Scripts", "python.exe"
-	}
-	folder, err := cached("python-"+version+"-"+pythonPackages[0]+"-"+pythonPackages[1], log, func(folder string) error {
-		if _, err := output(ctx, program, "-m", "venv", folder); err != nil {
-			return err
+	folder, err := cached(version+"-"+pythonPackages[0]+"-"+pythonPackages[1], log, func(folder string) error {
+		_, err := output(ctx, program, "-m", "venv", folder)
+		if err == nil {
+			_, err = output(ctx, filepath.Join(folder, "bin", "python"), append([]string{"-m", "pip", "install", "-q"}, pythonPackages...)...)
 		}
-		install := append([]string{"-m", "pip", "install", "-q", "--disable-pip-version-check"}, pythonPackages...)
-		_, err := output(ctx, filepath.Join(folder, bin, file), install...)
 		return err
 	})
-	return lambda.Config{
-		File: filepath.Join(folder, bin, file), Args: []string{"-m", "awslambdaric", f.Handler}, Env: []string{"PYTHONUNBUFFERED=1"},
-	}, err
+	c.File, c.Args, c.Env = filepath.Join(folder, "bin", "python"), []string{"-m", "awslambdaric", f.Handler}, []string{"PYTHONUNBUFFERED=1"}
+	return c, version, err
 }

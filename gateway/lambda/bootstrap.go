@@ -22,6 +22,7 @@ type Config struct {
 	// Folder has the function's code; it is File's if empty. Handler is what a
 	// program runs of it.
 	Folder, Handler string
+	Reload          bool   // an event gets the code as it is then: processes with an earlier one end
 	Name            string // of the function; "Function" if empty
 	// Env is the function's environment besides Lambda's own variables, as
 	// KEY=VALUE. It can override AWS_REGION, AWS_DEFAULT_REGION and the
@@ -50,6 +51,7 @@ type Config struct {
 // use.
 type Bootstrap struct {
 	Config
+	watched string        // by Reload: Folder if the caller gives one, else File
 	slots   chan struct{} // one for every busy process
 	closed  chan struct{}
 	running sync.WaitGroup // invocations and processes
@@ -70,13 +72,15 @@ var (
 
 // Open starts a first process, and waits until it asks for an event. So a file
 // that is no function, or a function that fails during its init, is an error
-// here. Only Close ends it.
+// here. Every event tries again, if the caller wants to go on. Only Close ends
+// it.
 func Open(ctx context.Context, c Config) (*Bootstrap, error) {
 	file, err := filepath.Abs(c.File) // else package exec would look in PATH
 	if err != nil {
 		return nil, err
 	}
 	c.File, c.Name, c.Processes = file, cmp.Or(c.Name, "Function"), cmp.Or(c.Processes, 32)
+	watched := cmp.Or(c.Folder, c.File)
 	if c.Folder, err = filepath.Abs(cmp.Or(c.Folder, filepath.Dir(c.File))); err != nil {
 		return nil, err
 	}
@@ -85,14 +89,13 @@ func Open(ctx context.Context, c Config) (*Bootstrap, error) {
 		c.Output = io.Discard
 	}
 	b := &Bootstrap{
-		Config: c, slots: make(chan struct{}, c.Processes), closed: make(chan struct{}), processes: map[*process]bool{},
+		Config: c, watched: watched, slots: make(chan struct{}, c.Processes), closed: make(chan struct{}), processes: map[*process]bool{},
 	}
 	p, err := b.start(ctx)
-	if err != nil {
-		return nil, err
+	if err == nil {
+		b.rest(p)
 	}
-	b.rest(p)
-	return b, nil
+	return b, err
 }
 
 // Invoke is an apigateway.Invoker. It fails if the function reports an error,
@@ -100,12 +103,14 @@ func Open(ctx context.Context, c Config) (*Bootstrap, error) {
 // ends. If ctx ends, it returns ctx's error, but the function goes on, as on
 // AWS.
 func (b *Bootstrap) Invoke(ctx context.Context, e awsevents.APIGatewayWebsocketProxyRequest) (r awsevents.APIGatewayProxyResponse, err error) {
-	inv := &invocation{id: uuid.NewString(), answer: make(chan answer, 1)}
-	if inv.event, err = encode(e); err != nil {
-		return r, err
-	}
+	return Invoker(b.Call)(ctx, e)
+}
+
+// Call is Invoke for any event and result, as JSON.
+func (b *Bootstrap) Call(ctx context.Context, event []byte) ([]byte, error) {
+	inv := &invocation{id: uuid.NewString(), event: event, answer: make(chan answer, 1)}
 	if err := b.enter(ctx); err != nil {
-		return r, err
+		return nil, err
 	}
 	done := make(chan answer, 1)
 	go func() {
@@ -116,12 +121,9 @@ func (b *Bootstrap) Invoke(ctx context.Context, e awsevents.APIGatewayWebsocketP
 	}()
 	select {
 	case a := <-done:
-		if a.err != nil {
-			return r, a.err
-		}
-		return decode(a.body)
+		return a.body, a.err
 	case <-ctx.Done():
-		return r, fmt.Errorf("the function has not answered yet: %w", ctx.Err())
+		return nil, fmt.Errorf("the function has not answered yet: %w", ctx.Err())
 	}
 }
 
@@ -173,17 +175,28 @@ func (b *Bootstrap) run(inv *invocation) answer {
 	}
 }
 
-// wake returns the most recently used idle process, or nil.
+// wake returns the most recently used idle process, or nil. It ends those whose
+// code has changed.
 func (b *Bootstrap) wake() *process {
+	code := b.code()
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if len(b.idle) == 0 {
-		return nil
+	for last := len(b.idle) - 1; last >= 0; last-- {
+		p := b.idle[last]
+		if b.idle = b.idle[:last]; p.code == code {
+			return p
+		}
+		p.kill()
 	}
-	last := len(b.idle) - 1
-	p := b.idle[last]
-	b.idle = b.idle[:last]
-	return p
+	return nil
+}
+
+// code identifies what the function's code is now; 0 without Reload.
+func (b *Bootstrap) code() uint64 {
+	if !b.Reload {
+		return 0
+	}
+	return fingerprint(b.watched)
 }
 
 // rest keeps a process for later, unless it has ended.

@@ -76,6 +76,27 @@ func compareFold(a, b string) int {
 // encode returns the event as AWS sends it. JSON cannot hold bytes that are not
 // UTF-8: they are replaced.
 func encode(e awsevents.APIGatewayWebsocketProxyRequest) ([]byte, error) {
+	return json.Marshal(eventOf(e), jsontext.AllowInvalidUTF8(true))
+}
+
+// encodeAuthorizer returns the event that an authorizer gets in place of the
+// one of $connect (developer guide, "Create an API Gateway Lambda authorizer").
+func encodeAuthorizer(e awsevents.APIGatewayWebsocketProxyRequest, arn string) ([]byte, error) {
+	out := struct {
+		Type      string `json:"type"`
+		MethodARN string `json:"methodArn"`
+		event
+		StageVariables  byName[string] `json:"stageVariables"`
+		IsBase64Encoded bool           `json:"isBase64Encoded,omitzero"`
+	}{Type: "REQUEST", MethodARN: arn, event: eventOf(e), StageVariables: e.StageVariables}
+	out.Headers, out.MultiValueHeaders = maps.Clone(out.Headers), maps.Clone(out.MultiValueHeaders)
+	for name, value := range map[string]string{"Connection": "upgrade", "Upgrade": "websocket", "content-length": "0"} {
+		out.Headers[name], out.MultiValueHeaders[name] = value, []string{value}
+	}
+	return json.Marshal(out, jsontext.AllowInvalidUTF8(true))
+}
+
+func eventOf(e awsevents.APIGatewayWebsocketProxyRequest) event {
 	c := e.RequestContext
 	out := event{
 		Headers: e.Headers, MultiValueHeaders: e.MultiValueHeaders, QueryStringParameters: e.QueryStringParameters,
@@ -92,5 +113,5 @@ func encode(e awsevents.APIGatewayWebsocketProxyRequest) ([]byte, error) {
 	if c.EventType == "MESSAGE" {
 		out.Body = &e.Body
 	}
-	return json.Marshal(out, jsontext.AllowInvalidUTF8(true))
+	return out
 }

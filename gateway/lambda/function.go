@@ -28,29 +28,30 @@ type Function struct {
 // limit of its own. It fails if the function or the API reports an error, and
 // if the function's answer is not one for API Gateway.
 func (f *Function) Invoke(ctx context.Context, e awsevents.APIGatewayWebsocketProxyRequest) (r awsevents.APIGatewayProxyResponse, err error) {
-	event, err := encode(e)
-	if err != nil {
-		return r, err
-	}
+	return Invoker(f.Call)(ctx, e)
+}
+
+// Call is Invoke for any event and result, as JSON.
+func (f *Function) Call(ctx context.Context, event []byte) ([]byte, error) {
 	answer, err := f.post(ctx, event)
 	if err != nil {
-		return r, err
+		return nil, err
 	}
 	defer answer.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(answer.Body, maxPayload+1))
 	switch {
 	case err != nil:
-		return r, fmt.Errorf("cannot read the function's answer: %w", err)
+		return nil, fmt.Errorf("cannot read the function's answer: %w", err)
 	case len(body) > maxPayload:
-		return r, errPayloadTooLarge
+		return nil, errPayloadTooLarge
 	case answer.StatusCode != http.StatusOK:
-		return r, f.refused(answer, body)
+		return nil, f.refused(answer, body)
 	case answer.Header.Get("X-Amz-Function-Error") != "":
-		return r, failure(body)
+		return nil, failure(body)
 	case timedOut(body):
-		return r, errors.New("the function failed: " + shorten(string(body), 100))
+		return nil, errors.New("the function failed: " + shorten(string(body), 100))
 	}
-	return decode(body)
+	return body, nil
 }
 
 func (f *Function) post(ctx context.Context, event []byte) (*http.Response, error) {

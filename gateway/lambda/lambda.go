@@ -8,6 +8,7 @@
 package lambda
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -15,6 +16,8 @@ import (
 	awsevents "github.com/aws/aws-lambda-go/events"
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"bellhop/gateway/apigateway"
 )
 
 // maxPayload limits a function's answer, in bytes (developer guide, "Lambda
@@ -34,6 +37,34 @@ func decode(result []byte) (r awsevents.APIGatewayProxyResponse, err error) {
 	return r, nil
 }
 
+// A Caller calls a function with an event, as Bootstrap.Call does.
+type Caller func(ctx context.Context, event []byte) (result []byte, err error)
+
+// Invoker returns what calls a function as a proxy integration.
+func Invoker(call Caller) apigateway.Invoker {
+	return func(ctx context.Context, e awsevents.APIGatewayWebsocketProxyRequest) (r awsevents.APIGatewayProxyResponse, err error) {
+		payload, err := encode(e)
+		if err == nil {
+			payload, err = call(ctx, payload)
+		}
+		if err != nil {
+			return r, err
+		}
+		return decode(payload)
+	}
+}
+
+// Authorize returns what calls a function as an apigateway.Authorizer.
+func Authorize(call Caller) func(context.Context, awsevents.APIGatewayWebsocketProxyRequest, string) ([]byte, error) {
+	return func(ctx context.Context, e awsevents.APIGatewayWebsocketProxyRequest, arn string) ([]byte, error) {
+		event, err := encodeAuthorizer(e, arn)
+		if err != nil {
+			return nil, err
+		}
+		return call(ctx, event)
+	}
+}
+
 // failure returns the error that a function has reported, which runtimes write
 // as an object.
 func failure(report []byte) error {
@@ -43,6 +74,9 @@ func failure(report []byte) error {
 	}
 	if err := json.Unmarshal(report, &e); err != nil || e.Type+e.Message == "" {
 		e.Message = string(report)
+	}
+	if e.Message == apigateway.ErrUnauthorized.Error() {
+		return fmt.Errorf("the function failed: %w", apigateway.ErrUnauthorized)
 	}
 	what := strings.TrimPrefix(e.Type+": "+e.Message, ": ")
 	return errors.New("the function failed: " + shorten(what, 1000))

@@ -19,6 +19,7 @@ import (
 type process struct {
 	*Bootstrap
 	number  int
+	code    uint64
 	command *exec.Cmd
 	api     *http.Server
 	lines   *lines
@@ -74,7 +75,7 @@ func (b *Bootstrap) launch() (*process, error) {
 		return nil, err
 	}
 	p := &process{
-		Bootstrap: b, command: exec.Command(b.File, b.Args...),
+		Bootstrap: b, code: b.code(), command: exec.Command(b.File, b.Args...),
 		next: make(chan *invocation), ready: make(chan struct{}), gone: make(chan struct{}),
 	}
 	p.api = &http.Server{Handler: p.runtimeAPI()}

@@ -171,7 +171,7 @@ func (c *Config) intercept() {
 // WebSocket has the sockets' own times.
 func (s *Server) newWeb(h http.Handler) *http.Server {
 	return &http.Server{
-		Handler: h, ConnContext: apigateway.SpelledContext,
+		Handler:     h,
 		ReadTimeout: s.requestTime, WriteTimeout: writeTime,
 		IdleTimeout:    2 * time.Minute, // Go's and AWS's clients give up after 90 seconds
 		MaxHeaderBytes: 32 << 10, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
@@ -183,7 +183,7 @@ func (s *Server) newWeb(h http.Handler) *http.Server {
 func (s *Server) Serve(l net.Listener) error {
 	go s.sweep(s.sweeps)
 	if s.other { // Bellhop reads no header whose spelling matters
-		l = apigateway.Spelled(l)
+		l = apigateway.KeepSpelling(s.web, l)
 	}
 	if err := s.web.Serve(l); !errors.Is(err, http.ErrServerClosed) {
 		return err

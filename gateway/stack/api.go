@@ -22,7 +22,7 @@ type builder struct {
 
 // done are the properties that are read, or make no difference on one machine.
 // Properties in neither done nor notDone are unknown.
-const done = `ApiId AutoDeploy CredentialsArn DeploymentId Description DisableSchemaValidation FunctionArn IntegrationMethod
+const done = `ApiId AuthorizerId AutoDeploy CredentialsArn DeploymentId Description DisableSchemaValidation FunctionArn IntegrationMethod
 	IntegrationTimeout IntegrationType IntegrationUri InvokeRole IpAddressType Name OperationName PassthroughBehavior
 	PayloadFormatVersion PropagateTags ProtocolType RouteKey RouteResponseSelectionExpression RouteSelectionExpression
 	Routes StageName StageVariables Tags Target TimeoutInMillis`
@@ -30,7 +30,7 @@ const done = `ApiId AutoDeploy CredentialsArn DeploymentId Description DisableSc
 // notDone are the unsupported properties and resources, with the consequence of
 // each.
 var notDone = []struct{ why, names string }{
-	{"everybody is let in whom $connect lets in", "Auth AuthorizationScopes AuthorizationType AuthorizerId AWS::ApiGatewayV2::Authorizer"},
+	{"everybody is let in whom $connect lets in", "Auth AuthorizationScopes AuthorizationType"},
 	{"no key is asked for", "ApiKeyRequired ApiKeySelectionExpression"},
 	{"messages are not validated", "ModelSelectionExpression RequestModels AWS::ApiGatewayV2::Model"},
 	{"nobody is throttled by it", "DefaultRouteSettings RouteSettings"},
@@ -67,7 +67,7 @@ func (t *template) check(of string, n *yaml.Node) {
 	for _, m := range t.members(n) {
 		name := m.key.Value
 		value := t.resolve(m.value)
-		isDefault := value == nil || defaults[name] != "" && t.text(value) == defaults[name] || name == "Auth" && t.text(t.get(value, "AuthType")) == "NONE"
+		isDefault := value == nil || defaults[name] != "" && t.text(value) == defaults[name] || name == "Auth" && lists("NONE CUSTOM", t.text(t.get(value, "AuthType"))) || name == "AuthorizationType" && t.text(value) == "CUSTOM"
 		if !lists(done, name) && !isDefault {
 			t.warn(m.key, "%s of %s: %s", name, of, whyNot(name))
 		}
@@ -90,6 +90,9 @@ func (b *builder) build() error {
 	b.Stage = b.text(b.api.property("StageName"))
 	if err := b.samRoutes(); err != nil {
 		return err
+	}
+	if auth := b.api.property("Auth"); b.text(b.get(auth, "AuthType")) == "CUSTOM" {
+		b.authorize(auth, b.get(auth, "AuthArn"), b.get(auth, "IdentitySource"))
 	}
 	for _, r := range b.resources {
 		if err := b.add(r); err != nil {
@@ -189,7 +192,7 @@ func (b *builder) add(r resource) error {
 		return b.addRoute(r)
 	case "AWS::ApiGatewayV2::Stage":
 		b.addStage(r)
-	case "AWS::ApiGatewayV2::Api":
+	case "AWS::ApiGatewayV2::Api", "AWS::ApiGatewayV2::Authorizer":
 	case "AWS::ApiGatewayV2::RouteResponse":
 		if b.text(r.property("RouteResponseKey")) != "$default" {
 			b.warn(r.at, "%s: %s", r.id, whyNot(r.kind))
@@ -258,5 +261,23 @@ func (b *builder) addRoute(r resource) error {
 	}
 	b.answers(&route, key, r.id, r.property("RouteResponseSelectionExpression"))
 	b.Routes[key] = route
+	if b.text(r.property("AuthorizationType")) == "CUSTOM" {
+		a := b.referredOf(r.property("AuthorizerId"), "AWS::ApiGatewayV2::Authorizer")
+		b.authorize(r.at, a.property("AuthorizerUri"), a.property("IdentitySource"))
+	}
 	return nil
+}
+
+// authorize sets the authorizer, or warns that everybody can connect if that is
+// no function of the template.
+func (b *builder) authorize(at, function, sources *yaml.Node) {
+	f := b.functionOf(function)
+	if f.kind == "" {
+		b.warn(at, "the authorizer is no function of this template: everybody is let in whom $connect lets in")
+		return
+	}
+	b.Authorizer = &Authorizer{Function: f.id}
+	for _, source := range b.list(sources) {
+		b.Authorizer.Sources = append(b.Authorizer.Sources, b.text(source))
+	}
 }

@@ -117,8 +117,8 @@ var pseudo = map[string]string{
 	"AWS::AccountId": "123456789012", "AWS::Partition": "aws", "AWS::StackName": "local", "AWS::URLSuffix": "amazonaws.com",
 }
 
-// ref returns the value of !Ref of a parameter, or of the API. Other resources
-// have no name before they are deployed.
+// ref returns the value of !Ref of a parameter, or of a resource: its name or,
+// as in sam local, its logical id.
 func (t *template) ref(name string) (string, bool) {
 	if value, ok := pseudo[name]; ok {
 		return value, true
@@ -135,7 +135,16 @@ func (t *template) ref(name string) (string, bool) {
 		}
 		return t.scalar(t.get(p, "Default"))
 	}
-	return APIID, name == t.chosen
+	if name == t.chosen {
+		return APIID, true
+	}
+	r := t.byID(name)
+	for _, property := range []string{"TableName", "BucketName", "FunctionName", "LogGroupName"} {
+		if own, ok := t.scalar(r.property(property)); ok && t.naming {
+			return own, true
+		}
+	}
+	return name, t.naming && r.kind != ""
 }
 
 // attribute returns the value of !GetAtt of the API.

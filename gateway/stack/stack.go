@@ -9,6 +9,7 @@ package stack
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -33,7 +34,8 @@ type Stack struct {
 	Stage          string
 	StageVariables map[string]string
 	Routes         map[string]Route     // by route key
-	Functions      map[string]*Function // by logical id; only functions of routes
+	Authorizer     *Authorizer          // nil: $connect alone decides
+	Functions      map[string]*Function // by logical id; only functions of routes and of Authorizer
 	Warnings       []string             // unsupported parts of the template, each with its line
 }
 
@@ -43,6 +45,13 @@ type Route struct {
 	Mock     bool          // every message is answered 200, without a function
 	Timeout  time.Duration // of the integration; 0 means API Gateway's own, 29 s
 	Answers  bool          // it has a route response: the client gets the function's body
+}
+
+// An Authorizer is a function that decides who can connect.
+type Authorizer struct {
+	Function string   // its logical id
+	Sources  []string // identity sources
+	ARN      string   // of the route $connect
 }
 
 // A Function is a template's description of a Lambda function.
@@ -118,7 +127,13 @@ func (t *template) stack() (*Stack, error) {
 	if err := b.build(); err != nil {
 		return nil, err
 	}
-	for key, r := range s.Routes {
+	t.naming = true
+	routes := maps.Clone(s.Routes)
+	if s.Authorizer != nil {
+		s.Authorizer.ARN = fmt.Sprintf("arn:aws:execute-api:%s:%s:%s/%s/$connect", t.Region, pseudo["AWS::AccountId"], APIID, s.Stage)
+		routes["of the authorizer"] = Route{Function: s.Authorizer.Function}
+	}
+	for key, r := range routes {
 		if r.Function == "" || s.Functions[r.Function] != nil {
 			continue
 		}

@@ -61,12 +61,18 @@ Resources:
           LITERAL: !Sub ["${!x} ${y}", {y: z}]
           ENDPOINT: !Sub https://${Api}.execute-api.${AWS::Region}.${AWS::URLSuffix}/${Name}
           GONE: !Ref AWS::NoValue
+          WSS: !GetAtt Api.ApiEndpoint
+          BARE: !Sub ${Api.ApiId}.execute-api.${AWS::Region}.amazonaws.com/${Name}
+          IMPORTED: !ImportValue shared
+          OTHER: !Ref Unused
+          NAMED: !Ref Named
+  Named: {Type: AWS::DynamoDB::Table, Properties: {TableName: !Sub "${Name}-table"}}
 `
 
 // TestSAM checks the reading of AWS::Serverless::WebSocketApi, with the globals
 // of its functions and the values of intrinsic functions.
 func TestSAM(t *testing.T) {
-	got, err := parse("template.yaml", []byte(sam), Options{Region: "eu-west-1"})
+	got, err := parse("template.yaml", []byte(sam), Options{Region: "eu-west-1", Parameters: map[string]string{"shared": "given"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,6 +91,8 @@ func TestSAM(t *testing.T) {
 				Environment: map[string]string{
 					"LEVEL": "debug", "REGION": "eu-west-1", "SIZE": "7", "PLACE": "a/b/dev", "LITERAL": "${x} z",
 					"ENDPOINT": "https://local.execute-api.eu-west-1.amazonaws.com/dev",
+					"WSS":      "wss://local.execute-api.eu-west-1.amazonaws.com", "BARE": "local.execute-api.eu-west-1.amazonaws.com/dev",
+					"IMPORTED": "given", "OTHER": "Unused", "NAMED": "dev-table",
 				},
 				Unknown: map[string]string{"TABLE": "!Ref Table", "QUEUE": "!GetAtt [...]", "SECRET": "!Ref Secret", "KEPT": "!Ref Kept"}},
 		},
@@ -111,7 +119,7 @@ const raw = `{"Resources": {
    "Target": {"Fn::Sub": "integrations/${Nobody}"}}},
  "Far": {"Type": "AWS::ApiGatewayV2::Route", "Properties": {"ApiId": {"Ref": "Socket"}, "RouteKey": "far",
    "Target": {"Fn::Sub": "integrations/${Web}"}}},
- "Guard": {"Type": "AWS::ApiGatewayV2::Authorizer", "Properties": {"ApiId": {"Ref": "Socket"}}},
+ "Guard": {"Type": "AWS::ApiGatewayV2::Authorizer", "Properties": {"ApiId": {"Ref": "Socket"}, "AuthorizerType": "REQUEST", "IdentitySource": ["route.request.header.Auth"], "AuthorizerUri": {"Fn::GetAtt": ["Gate", "Arn"]}}},
  "ToGate": {"Type": "AWS::ApiGatewayV2::Integration", "Properties": {"ApiId": {"Ref": "Socket"}, "IntegrationType": "AWS_PROXY",
    "IntegrationUri": {"Fn::Sub": "arn:aws:apigateway:${AWS::Region}:lambda:path/2015-03-31/functions/${Gate.Arn}/invocations"}}},
  "ToTalk": {"Type": "AWS::ApiGatewayV2::Integration", "Properties": {"ApiId": {"Ref": "Socket"}, "IntegrationType": "AWS_PROXY",
@@ -145,10 +153,10 @@ func TestCloudFormation(t *testing.T) {
 	if got.API != "Socket" || got.Stage != "prod" || got.StageVariables["a"] != "b" || got.Functions["Gate"].Runtime != "nodejs22.x" || got.Functions["Gate"].Folder != "asset.1" {
 		t.Errorf("%+v", got)
 	}
+	if diff := cmp.Diff(&Authorizer{"Gate", []string{"route.request.header.Auth"}, "arn:aws:execute-api:us-east-1:123456789012:local/prod/$connect"}, got.Authorizer); diff != "" {
+		t.Errorf("authorizer (-want +got):\n%s", diff)
+	}
 	if diff := cmp.Diff([]string{
-		"template.json:7: AuthorizationType of Enter: everybody is let in whom $connect lets in",
-		"template.json:7: AuthorizerId of Enter: everybody is let in whom $connect lets in",
-		"template.json:14: Guard, an AWS::ApiGatewayV2::Authorizer: everybody is let in whom $connect lets in",
 		"template.json:19: Nobody is a mock: what comes by route ping is answered 200, without its templates",
 		"template.json:20: Web is of type HTTP, and only AWS_PROXY to a function is done here; what comes by route far fails",
 		"template.json:24: Second is a further stage, which is not served; -stage beta serves it instead",
@@ -212,7 +220,7 @@ func TestBellhop(t *testing.T) {
 		t.Fatal(err)
 	}
 	f := s.Functions["Function"]
-	if len(s.Routes) != 3 || s.Stage != "live" || f == nil || f.Timeout != 10*time.Second || f.Environment["RESUME_GRACE"] != "60" || f.Unknown["TABLE"] != "!Ref Lobbies" {
+	if len(s.Routes) != 3 || s.Stage != "live" || f == nil || f.Timeout != 10*time.Second || f.Environment["RESUME_GRACE"] != "60" || f.Environment["TABLE"] != "Lobbies" {
 		t.Errorf("%+v\n%+v", s, f)
 	}
 	said := strings.Join(s.Warnings, "\n")

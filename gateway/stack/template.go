@@ -17,6 +17,7 @@ type template struct {
 	root      *yaml.Node
 	resources []resource
 	chosen    string // logical id of the API
+	naming    bool   // !Ref is a resource's name, and no longer the resource
 	warnings  []warning
 	budget    int // remaining steps; negative after too many
 	depth     int // depth of the current steps
