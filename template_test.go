@@ -99,6 +99,7 @@ var properties = []struct{ resource, property, want string }{
 	{"Function", "Architectures", `[{"Ref":"Architecture"}]`},
 	{"Function", "LoggingConfig", `{"LogFormat":"JSON","LogGroup":{"Ref":"FunctionLog"},"SystemLogLevel":"WARN"}`},
 	{"FunctionLog", "RetentionInDays", `{"Ref":"LogRetentionDays"}`},
+	{"ApiErrors", "MetricName", `"ExecutionError"`}, // IntegrationError counts refused handshakes too
 	{"AccessLog", "RetentionInDays", `{"Ref":"LogRetentionDays"}`},
 	{"Lobbies", "BillingMode", `"PAY_PER_REQUEST"`},
 	{"Lobbies", "TimeToLiveSpecification", `{"AttributeName":"expires_at","Enabled":true}`},
