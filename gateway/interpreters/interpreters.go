@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"bellhop/gateway/lambda"
 	"bellhop/gateway/stack"
@@ -42,7 +43,7 @@ func Prepare(ctx context.Context, f *stack.Function, folder, temporary string, l
 	if f.Runtime != runtime {
 		log.Warn(fmt.Sprintf("%s: function %s is for %s, and runs on %s here", f.At, f.ID, f.Runtime, runtime))
 	}
-	c.Handler, c.Folder = f.Handler, folder
+	c.Handler, c.Folder, c.InitTimeout = f.Handler, folder, time.Minute // a busy machine imports slowly
 	return c, nil
 }
 
