@@ -42,14 +42,16 @@ export function trackWay(peer) {
     const path = await wayOf(connection).catch(() => null);
     if (path && connection === peer.connection && peer.state === "open") set(path.way);
   };
+  let timer = 0;
   const watch = () => {
     look();
-    setTimeout(look, SETTLES_MS);
+    clearTimeout(timer);
+    timer = setTimeout(look, SETTLES_MS);
     const ice = peer.connection.sctp?.transport?.iceTransport;
     if (ice) ice.onselectedcandidatepairchange = look;
   };
   for (const name of ["open", "restored"]) peer.addEventListener(name, watch);
-  for (const name of ["lost", "close"]) peer.addEventListener(name, () => set(null));
+  for (const name of ["lost", "close"]) peer.addEventListener(name, () => (clearTimeout(timer), set(null)));
 }
 
 /** Addresses of private networks, and those that a browser hides. */
