@@ -44,10 +44,8 @@ func TestComparison(t *testing.T) {
 	cpu := func(values ...float64) (rounds []round) {
 		for _, v := range values {
 			r := relayed{CPU: v, PerSecond: 1e6 / v, Busy: 1, P50: v / 10, P99: v}
-			slow := r
-			slow.PerSecond = 4_000 // which is less than each rate
-			held := r
-			held.PerSecond = 5_000
+			held, slow := r, r
+			held.PerSecond, slow.PerSecond = 5_000, 4_000 // which is less than each rate
 			rounds = append(rounds, round{Steady: []relayed{held, slow, slow}, One: r, Eight: r, Idle: 5, Paired: 1500})
 		}
 		return rounds

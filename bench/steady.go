@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// rates are how many messages a second all pairs send together, while a server
-// is not full: 0.1, 0.3 and 0.9 of what a core relays.
+// rates are how many messages a second all pairs send together. Each is less
+// than what a core of the fastest server relays.
 var rates = [...]int{5_000, 20_000, 60_000}
 
 // atRate lets all pairs together send rate messages a second, at the times of a

@@ -41,7 +41,7 @@ func parseEmulate(args []string, stderr io.Writer) (o options, err error) {
 		"runs functions of any runtime, such as http://127.0.0.1:3001")
 	f.StringVar(&o.dynamodb, "dynamodb-endpoint", "", "`url` of a DynamoDB on this machine, which functions in processes reach by its name on AWS, such as\n"+
 		"http://127.0.0.1:8000")
-	f.BoolVar(&o.tunnel, "tunnel", false, "let functions in processes reach other hosts by https, such as AWS itself; without it they reach what is here alone")
+	f.BoolVar(&o.tunnel, "tunnel", false, "let functions in processes reach other hosts by https, such as AWS itself; without it they reach only this machine")
 	f.Func("env-vars", "`file` of variables for functions in processes, in the format of sam local: {\"FUNCTION\": {\"NAME\": \"VALUE\"}}, with\n"+
 		"Parameters as FUNCTION for all", o.readVariables)
 	f.StringVar(&o.template, "template", "template.yaml", "`file` of the SAM or CloudFormation template")

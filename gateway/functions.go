@@ -116,7 +116,7 @@ func (o options) openBootstraps(ctx context.Context, p *running, st *stack.Stack
 		return nil, errors.Join(failures...)
 	}
 	for _, err := range failures {
-		log.Error("a function does not start; what comes to it fails until it does", "error", err)
+		log.Error("a function does not start; events for it fail until it does", "error", err)
 	}
 	return callers, nil
 }

@@ -137,7 +137,7 @@ func openProgram(ctx context.Context, o options, at place, log *slog.Logger, std
 		err = p.openMetrics(o.metrics, stdout)
 	}
 	if err == nil {
-		err = p.state.loaded()
+		err = p.state.remove()
 	}
 	if err != nil {
 		p.end()

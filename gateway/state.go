@@ -67,9 +67,9 @@ func (s *stateFile) putAside() (aside string, err error) {
 	}
 }
 
-// loaded deletes the file, once its lobbies are served: after a crash they
+// remove deletes the file, once its lobbies are served: after a crash they
 // would be back as they had been at the start.
-func (s *stateFile) loaded() error {
+func (s *stateFile) remove() error {
 	if s == nil {
 		return nil
 	}

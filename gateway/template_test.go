@@ -98,7 +98,7 @@ func TestTemplateBroken(t *testing.T) {
 	p := launch(t, "emulate", "-template", otherStack+"/template.yaml", "-functions", folder)
 	c := programtest.Dial(t, p.stdout.Find(t, `ws://\S+`)+"?name=ann")
 	c.Say(t, `{"please":{"do":"say"}}`, "Internal server error")
-	p.stderr.Find(t, `level=ERROR msg="a function does not start; what comes to it fails until it does" error=.*Chat/bootstrap.*build the function first`)
+	p.stderr.Find(t, `level=ERROR msg="a function does not start; events for it fail until it does" error=.*Chat/bootstrap.*build the function first`)
 	p.stop()
 	if err := <-p.ended; err != nil {
 		t.Error(err)

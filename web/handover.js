@@ -52,9 +52,9 @@ export class Handover {
 
   /** Ends this client's part as a former host, if nobody needs it any more. */
   conclude() {
-    const waits = [...this.guests].some((guest) => guest.forwards && !this.#sent.has(guest));
+    const waits = [...this.guests].some((guest) => guest.channels.hasLobby && !this.#sent.has(guest));
     if (this.sends || waits) return;
-    for (const guest of this.guests) if (!guest.forwards || say(guest, { forwarded: true })) this.guests.delete(guest);
+    for (const guest of this.guests) if (!guest.channels.hasLobby || say(guest, { forwarded: true })) this.guests.delete(guest);
   }
 
   /** @param {Peer} peer @param {{sent?: boolean, forwarded?: boolean}} content */

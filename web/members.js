@@ -173,7 +173,7 @@ export class Members {
   markAway(peer) {
     if (peer.away) return;
     peer.away = true;
-    peer.hurry();
+    peer.channels.hurry();
     this.#players.changed();
     this.#absences.watch(peer);
     fire(this.#lobby, "away", { peer, resumeUntil: new Date(Date.now() + GRACE_MS) });
@@ -211,7 +211,7 @@ export class Members {
    */
   giveUp(peer, reason) {
     if (peer.state === "open" || !this.#peers.has(peer)) return;
-    if (peer.wasClosed || !["connected", "disconnected"].includes(peer.connection.connectionState)) return this.drop(peer, reason);
+    if (peer.channels.isClosed || !["connected", "disconnected"].includes(peer.connection.connectionState)) return this.drop(peer, reason);
     this.#state.after(() => {
       this.giveUp(peer, reason);
       this.endIfAlone();

@@ -92,8 +92,8 @@ export class Peer extends EventTarget {
     return this.#channels.buffered;
   }
 
-  get forwards() { // and hears forwarded messages; for Lobby
-    return this.#channels.hasLobby;
+  get channels() { // for Lobby
+    return this.#channels;
   }
 
   /**
@@ -114,14 +114,6 @@ export class Peer extends EventTarget {
   /** Sends what `encode` returned. For Lobby. @param {Message} message @param {Way} way */
   post(message, way) {
     return this.state === "open" && this.#channels.send(message, way);
-  }
-
-  get wasClosed() { // by the other side, or that is how it looks; for Lobby
-    return this.#channels.isClosed;
-  }
-
-  hurry() { // to find out whether the other side still answers; for Lobby
-    this.#channels.hurry();
   }
 
   /** Closes the connection until restart: the page is hidden, perhaps for good. For Lobby. */

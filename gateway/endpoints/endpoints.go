@@ -63,6 +63,7 @@ func Open(c Config) (e *Endpoints, err error) {
 		}
 	}
 	if err != nil {
+		os.RemoveAll(e.Folder)
 		return nil, err
 	}
 	return e, nil
