@@ -48,7 +48,7 @@ func (o *turnFlags) flags(f *flag.FlagSet) {
 	f.IntVar(&o.bandwidth, "turn-bandwidth", 2<<20, "limit of `n` bytes a second that are relayed for each player; 0 sets none")
 	f.IntVar(&o.total, "turn-total", 64<<20, "limit of `n` bytes a second that are relayed for all players; 0 sets none")
 	f.BoolVar(&o.private, "turn-private", false, "relay to players in private networks and on this machine, although players on the internet can use it too")
-	f.StringVar(&o.provider, "turn-provider", "", "`name` of the provider whose TURN servers relay instead of -turn, with credentials for each player: cloudflare or twilio")
+	f.StringVar(&o.provider, "turn-provider", "", "`name` of the provider that relays instead of -turn, by credentials for each player: cloudflare or twilio")
 	f.StringVar(&o.keyID, "turn-key-id", "", "`id` of Cloudflare's TURN key, or Twilio's account SID, a slash and the SID of an API key")
 	f.StringVar(&o.tokenFile, "turn-token-file", "", "`file` that holds the secret of that key and nothing else; without it, TURN_TOKEN in the environment does")
 }
