@@ -254,8 +254,24 @@ func (tab *tab) run(script string, result any) {
 		err = json.Unmarshal([]byte(out), result)
 	}
 	if err != nil {
-		tab.t.Fatalf("%s: %v\n%s", tab.name, err, strings.TrimSpace(script))
+		tab.t.Fatalf("%s: %v\n%s\nwith %s", tab.name, err, strings.TrimSpace(script), tab.describe())
 	}
+}
+
+// describe returns what a page has when its script has failed: its lobby, its
+// peers, and the last messages.
+func (tab *tab) describe() string {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	out, err := tab.evaluate(ctx, `Promise.resolve(JSON.stringify({
+		connected: globalThis.bellhop?.connected, me: globalThis.lobby?.me?.peerId, said: globalThis.said?.slice(-8), heard: globalThis.heard?.slice(-8),
+		peers: (globalThis.lobby?.members ?? []).map(({ peerId, state, away, connection: pc }) =>
+			[peerId, state, away ? "away" : "", pc.connectionState, pc.iceGatheringState, pc.signalingState].join(" ")),
+	}))`)
+	if err != nil {
+		return "a page that does not answer: " + err.Error()
+	}
+	return out
 }
 
 // background starts a script whose work another tab's script needs, and returns

@@ -59,13 +59,19 @@ func TestCredentials(t *testing.T) {
 }
 
 // getThrough lets two tabs talk after their path has broken. They might find
-// another path before they notice the loss, so neither need report it. Data
-// sent before new channels exist is lost.
+// another path before they notice the loss, so neither need report it. Each
+// calls until the other has heard it: data sent before new channels exist is
+// lost.
 func getThrough(t *testing.T, host, guest *tab) {
 	t.Helper()
-	guest.run("globalThis.calling = setInterval(() => lobby.send('hello'), 200)", nil)
-	host.run("await until(() => heard.includes('2: hello')); lobby.send('hello')", nil)
-	guest.run("await until(() => heard.includes('1: hello')); clearInterval(calling)", nil)
+	for _, tab := range []*tab{host, guest} {
+		tab.run("globalThis.calling = setInterval(() => lobby.send('hello'), 200)", nil)
+	}
+	host.run("await until(() => heard.includes('2: hello'))", nil)
+	guest.run("await until(() => heard.includes('1: hello'))", nil)
+	for _, tab := range []*tab{host, guest} {
+		tab.run("clearInterval(calling)", nil)
+	}
 	talk(t, host, guest)
 }
 
