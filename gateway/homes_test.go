@@ -15,12 +15,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/chromedp"
 	"github.com/coder/websocket"
 	"github.com/coder/websocket/wsjson"
 	"github.com/pion/ice/v4"
 	"github.com/pion/stun/v4"
 
 	"bellhop/gateway/programtest"
+	"bellhop/internal/browser"
 	"bellhop/store/dynamodbtest"
 )
 
@@ -234,9 +236,9 @@ func TestTwoHomes(t *testing.T) {
 		}
 	}
 	bellhop := compile(t, ".")
-	for _, test := range []struct{ name, nat, want string }{
-		{"direct", "MASQUERADE", "^KINDS (host|srflx)-(srflx|prflx) <nil>$"},
-		{"symmetric", "MASQUERADE --random-fully", "^KINDS .*relay.* <nil>$"},
+	for _, test := range []struct{ name, nat, kinds, way string }{
+		{"direct", "MASQUERADE", "^KINDS (host|srflx)-(srflx|prflx) <nil>$", "direct"},
+		{"symmetric", "MASQUERADE --random-fully", "^KINDS .*relay.* <nil>$", "relay"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			g := newInternet(t, test.nat)
@@ -248,26 +250,81 @@ func TestTwoHomes(t *testing.T) {
 			}
 			t.Cleanup(func() { server.Process.Signal(os.Interrupt); server.Wait() })
 			out.Find(t, "TURN       turn:9.9.1.1:3000")
-			at, _ := json.Marshal(meeting{URL: "ws://9.9.1.1:3000", Lobby: "fox"})
-			said := [2]*programtest.Output{}
-			for i := range said {
-				said[i] = programtest.NewOutput()
-				player := exec.Command("ip", "netns", "exec", fmt.Sprint(g, "p", i+1), os.Args[0], "-test.run", "^TestTwoHomes$", "-test.v")
-				player.Env = append(os.Environ(), "BELLHOP_MEETING="+string(at))
-				player.Stdout, player.Stderr = said[i], said[i]
-				if err := player.Start(); err != nil {
-					t.Fatal(err)
-				}
-				t.Cleanup(func() { player.Process.Kill(); player.Wait() })
-			}
-			for i := range said {
-				if kinds := said[i].Find(t, `KINDS .*`); !regexp.MustCompile(test.want).MatchString(kinds) {
-					t.Errorf("player %d says %s, want %s", i+1, kinds, test.want)
-				}
-			}
+			t.Run("pion", func(t *testing.T) { playAtHome(t, g, test.kinds) })
+			t.Run("Chromium", func(t *testing.T) { browseAtHome(t, g, test.way) })
 		})
 	}
 }
+
+// playAtHome checks that this program's players, one in each home, meet by
+// addresses of kinds.
+func playAtHome(t *testing.T, names, kinds string) {
+	at, _ := json.Marshal(meeting{URL: "ws://9.9.1.1:3000", Lobby: "fox"})
+	said := [2]*programtest.Output{}
+	for i := range said {
+		said[i] = programtest.NewOutput()
+		player := exec.Command("ip", "netns", "exec", fmt.Sprint(names, "p", i+1), os.Args[0], "-test.run", "^TestTwoHomes$", "-test.v")
+		player.Env = append(os.Environ(), "BELLHOP_MEETING="+string(at))
+		player.Stdout, player.Stderr = said[i], said[i]
+		if err := player.Start(); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { player.Process.Kill(); player.Wait() })
+	}
+	for i := range said {
+		if got := said[i].Find(t, `KINDS .*`); !regexp.MustCompile(kinds).MatchString(got) {
+			t.Errorf("player %d says %s, want %s", i+1, got, kinds)
+		}
+	}
+}
+
+// browseAtHome checks that Chromiums, one in each home, meet on the gateway's
+// page, and know their way.
+func browseAtHome(t *testing.T, names, way string) {
+	said := make(chan string, 2)
+	for i := range 2 {
+		home := fmt.Sprint(names, "p", i+1)
+		chromium := browser.Chromium{Options: []chromedp.ExecAllocatorOption{
+			chromedp.DisableGPU,
+			chromedp.Flag("disable-features", "Translate"), // hides the addresses, as a player's browser does
+			chromedp.ModifyCmdFunc(func(cmd *exec.Cmd) {
+				in := exec.Command("ip", append([]string{"netns", "exec", home, cmd.Path}, cmd.Args[1:]...)...)
+				cmd.Path, cmd.Args = in.Path, in.Args
+			}),
+		}}
+		ctx, err := chromium.Start()
+		if errors.Is(err, browser.ErrMissing) {
+			dynamodbtest.Missing(t, err.Error())
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(chromium.Stop)
+		go func() {
+			ctx, cancel := context.WithTimeout(ctx, playTime)
+			defer cancel()
+			chromedp.Do(ctx, chromedp.Navigate("http://9.9.1.1:3000"))
+			got, err := chromedp.Run(ctx, chromedp.Evaluate[string](fmt.Sprintf(meetInBrowser, way), chromedp.EvalAwaitPromise))
+			said <- fmt.Sprintln(got, err)
+		}()
+	}
+	for range 2 {
+		if got, want := <-said, fmt.Sprintln("hello", way, nil); got != want {
+			t.Errorf("a player says %swant %s", got, want)
+		}
+	}
+}
+
+// meetInBrowser meets the other player, exchanges a word, and waits for a way.
+const meetInBrowser = `(async (way) => {
+	const { Bellhop } = await import("/bellhop.js");
+	const lobby = await new Bellhop("ws://" + location.host).joinOrHost("hare", { autoAccept: true });
+	let heard, why = "";
+	lobby.addEventListener("open", ({ peer }) => peer.send("hello"));
+	lobby.addEventListener("message", ({ data }) => { heard = data; });
+	lobby.addEventListener("failed", ({ error }) => { why = " " + error.message; });
+	for (let i = 0; i < 2000 && !why && !(heard && lobby.members[0].way === way); i++) await new Promise((resolve) => setTimeout(resolve, 20));
+	return heard + " " + lobby.members[0].way + why;
+})(%q)`
 
 // newInternet makes the networks of two homes with a router each, and of a
 // gateway between them, and returns the beginning of their names: g is the

@@ -29,7 +29,7 @@ func TestMain(m *testing.M) {
 
 // theBrowser serves all tests. Each test has its own tabs.
 var theBrowser = browsertest.Chromium{Options: []chromedp.ExecAllocatorOption{
-	chromedp.DisableGPU,
+	chromedp.DisableGPU, chromedp.IgnoreCertErrors,
 	// A site that browsers do not count as local. They allow its pages less.
 	chromedp.Flag("host-resolver-rules", "MAP play.test 127.0.0.1"),
 }}

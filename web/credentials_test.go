@@ -58,6 +58,31 @@ func TestCredentials(t *testing.T) {
 	})
 }
 
+// TestServersAgain checks that a player whose connection fails requests servers
+// again if there was no TURN server.
+func TestServersAgain(t *testing.T) {
+	t.Parallel()
+	for servers, want := range map[string]string{
+		"stun:127.0.0.1:1": "get_ice_servers,ping",
+		`[{"urls": "turn:127.0.0.1:1", "username": "u", "credential": "c"}]`: "ping",
+	} {
+		g := startGateway(t, "-ice-servers", servers)
+		host, guest := openTab(t, g, "host", g.url()), openTab(t, g, "guest", g.url())
+		host.run("globalThis.lobby = await bellhop.host({ lobbyId: 'fox', autoAccept: true })", nil)
+		var got string
+		guest.run(`
+			const lobby = await bellhop.join("fox", { reportLinks: false });
+			await until(() => lobby.host.state === "open");
+			said.length = 0;
+			lobby.host.dispatchEvent(new Event("failed"));
+			await bellhop.request("ping");
+			return said.join()`, &got)
+		if got != want {
+			t.Errorf("with %s the guest sends %s, want %s", servers, got, want)
+		}
+	}
+}
+
 // getThrough lets two tabs talk after their path has broken. They might find
 // another path before they notice the loss, so neither need report it. Each
 // calls until the other has heard it: data sent before new channels exist is

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -112,7 +113,7 @@ func startFirefox(t *testing.T, program string) (f *firefox, err error) {
 	}
 	f.conn.SetReadLimit(-1)
 	go f.read()
-	if err = f.command(context.Background(), "session.new", `{"capabilities": {}}`, nil); err != nil {
+	if err = f.command(context.Background(), "session.new", `{"capabilities": {"alwaysMatch": {"acceptInsecureCerts": true}}}`, nil); err != nil {
 		return nil, err
 	}
 	return f, f.command(context.Background(), "session.subscribe", `{"events": ["log.entryAdded"]}`, nil)
@@ -154,9 +155,8 @@ func (f *firefox) read() {
 	}
 }
 
-// refused is how a log entry about a failed WebSocket begins. Firefox logs it
-// like an exception.
-const refused = "Firefox can’t establish a connection to the server at ws://"
+// Firefox logs a failed WebSocket and a failed path of a peer like exceptions.
+var ownComplaints = []string{"Firefox can’t establish a connection to the server at ws://", "WebRTC: ICE failed"}
 
 // log passes on an exception that no code in a page has caught.
 func (f *firefox) log(m bidiMessage) {
@@ -167,7 +167,7 @@ func (f *firefox) log(m bidiMessage) {
 	if json.Unmarshal(m.Params, &entry) != nil || entry.Type != "javascript" || entry.Level != "error" {
 		return
 	}
-	if strings.HasPrefix(entry.Text, refused) {
+	if slices.ContainsFunc(ownComplaints, func(start string) bool { return strings.HasPrefix(entry.Text, start) }) {
 		return
 	}
 	f.mu.Lock()

@@ -18,6 +18,7 @@ import (
 // A gateway is the built program.
 type gateway struct {
 	t       *testing.T
+	secure  string // s if it has a certificate
 	address string
 	args    []string
 	env     []string
@@ -94,7 +95,7 @@ func (g *gateway) start() {
 	if err := g.process.Start(); err != nil {
 		g.t.Fatal(err)
 	}
-	g.address = strings.TrimPrefix(g.output.Find(g.t, `ws://\S+`), "ws://")
+	g.secure, g.address, _ = strings.Cut(strings.TrimPrefix(g.output.Find(g.t, `wss?://\S+`), "ws"), "://")
 }
 
 // stop ends the program as a service manager would, and checks its output.
@@ -112,5 +113,5 @@ func (g *gateway) stop() {
 	}
 }
 
-func (g *gateway) url() string  { return "ws://" + g.address }
-func (g *gateway) page() string { return "http://" + g.address }
+func (g *gateway) url() string  { return "ws" + g.secure + "://" + g.address }
+func (g *gateway) page() string { return "http" + g.secure + "://" + g.address }

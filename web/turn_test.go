@@ -80,6 +80,14 @@ func (s *turnServer) stop() {
 	s.process.Wait()
 }
 
+// addressKinds returns the kinds of the two addresses that a connection uses.
+const addressKinds = `
+	for (;; await new Promise((resolve) => setTimeout(resolve, 5))) {
+		const all = [...(await lobby.members[0].connection.getStats()).values()];
+		const pair = all.find((x) => x.type === "candidate-pair" && x.state === "succeeded" && x.nominated);
+		if (pair) return [pair.localCandidateId, pair.remoteCandidateId].map((id) => all.find((x) => x.id === id).candidateType).join();
+	}`
+
 // TestTURN checks that players with no path but a TURN server connect with what
 // Bellhop sends them, wherever it runs. Credentials made with another secret
 // are refused in words.
@@ -106,10 +114,7 @@ func TestTURN(t *testing.T) {
 			guest.enter("bellhop.join('fox', { " + relayed + " })")
 			talk(t, host, guest)
 			var kinds string
-			guest.run(`
-				const all = [...(await lobby.members[0].connection.getStats()).values()];
-				const pair = all.find((x) => x.type === "candidate-pair" && x.state === "succeeded" && x.nominated);
-				return [pair.localCandidateId, pair.remoteCandidateId].map((id) => all.find((x) => x.id === id).candidateType).join()`, &kinds)
+			guest.run(addressKinds, &kinds)
 			if !strings.HasPrefix(kinds, "relay,") {
 				t.Errorf("they talk by %s", kinds)
 			}

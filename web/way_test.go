@@ -57,6 +57,34 @@ func TestWhyNoWay(t *testing.T) {
 	}
 }
 
+// TestToldInTime checks on a clock of its own that a failure is told within 15
+// seconds, even if events keep coming that delay checks.
+func TestToldInTime(t *testing.T) {
+	t.Parallel()
+	page := openTab(t, startGateway(t), "player", "ws://127.0.0.1:1")
+	var told int
+	page.run(`
+		const { port1, port2 } = new MessageChannel();
+		const turn = () => new Promise((resolve) => { port1.onmessage = resolve; port2.postMessage(0); });
+		const timers = new Map();
+		let now = 0, told = 0;
+		performance.now = () => now;
+		window.setTimeout = (f, ms = 0) => timers.set({}, { f, at: now + ms }) && [...timers.keys()].at(-1);
+		window.clearTimeout = (id) => timers.delete(id);
+		const peer = new Peer({ offers: true, relay() {} });
+		peer.addEventListener("failed", () => { told = now; });
+		for (; !told && now < 60_000; now += 100) {
+			if (now % 1900 === 0) peer.connection.dispatchEvent(new Event("signalingstatechange"));
+			for (const [id, { f, at }] of timers) if (at <= now && timers.delete(id)) f();
+			await turn();
+		}
+		peer.close();
+		return told`, &told)
+	if told < 10_000 || told > 15_000 {
+		t.Errorf("it is told after %d ms", told)
+	}
+}
+
 // TestWay checks that a peer's way is known soon after it is open: two tabs are
 // in one network.
 func TestWay(t *testing.T) {
