@@ -15,7 +15,7 @@ import (
 type client struct {
 	connCache
 	limiter
-	messages limiter // for send_message alone
+	messages atomic.Pointer[limiter] // for send_message alone; nil before the first
 	refusals refusals
 	reported reported
 	busy     atomic.Bool // the log has a line about its full outbox
@@ -52,8 +52,17 @@ func (h *Handler) client(conn string) *client {
 	}
 	c := new(client)
 	c.limiter.fill(h.Rate, h.Burst)
-	c.messages.fill(h.Messages, 3*h.Messages)
 	return h.clients.add(conn, c)
+}
+
+// messageLimiter returns the limiter of a client's send_message.
+func (h *Handler) messageLimiter(c *client) *limiter {
+	if c.messages.Load() == nil { // most clients send none
+		l := new(limiter)
+		l.fill(h.Messages, 3*h.Messages)
+		c.messages.CompareAndSwap(nil, l)
+	}
+	return c.messages.Load()
 }
 
 // connection returns the sender's connection, from the store if this process

@@ -14,7 +14,6 @@ import (
 
 	"bellhop/events"
 	"bellhop/internal/deadline"
-	"bellhop/internal/network"
 )
 
 // incoming holds what a route needs from an event of API Gateway.
@@ -115,7 +114,7 @@ func status(code int) awsevents.APIGatewayProxyResponse {
 func (h *Handler) message(ctx context.Context, a incoming) awsevents.APIGatewayProxyResponse {
 	req := actionPool.Get().(*action)
 	defer actionPool.Put(req)
-	req.conn, req.reference, req.address, req.now = a.conn, a.reference, network.Of(a.address), h.Now()
+	req.conn, req.reference, req.address, req.now = a.conn, a.reference, a.address, h.Now()
 	req.client, req.floods = h.client(a.conn), false
 	work, end := workingTime(ctx)
 	defer end()

@@ -6,6 +6,7 @@ import (
 
 	"bellhop/events"
 	"bellhop/handlers/metrics"
+	"bellhop/internal/network"
 	"bellhop/lobby"
 	"bellhop/store"
 )
@@ -80,7 +81,7 @@ func (h *Handler) join(ctx context.Context, req *action, at store.Connection, se
 	}
 	var m lobby.Member
 	l, err := h.update(ctx, change{key: at.Key(), seen: seen, silent: true}, h.paced(req, nil, func(l *lobby.Lobby) (err error) {
-		id, r.Address = l.ID, l.AddressHash(req.address)
+		id, r.Address = l.ID, l.AddressHash(network.Of(req.address))
 		if m, in, err = l.Join(r, s.hash()); errors.Is(err, lobby.ErrWrongPassword) {
 			if err = h.prove(ctx, req, at.Key(), l.Password, c.Password); err == nil {
 				r.Proved = l.Password

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"bellhop/events"
+	"bellhop/internal/network"
 	"bellhop/lobby"
 	"bellhop/store"
 )
@@ -31,7 +32,7 @@ func (h *Handler) resume(ctx context.Context, req *action) error {
 			return lobby.ErrNoSuchSlot
 		}
 		m, err = l.Resume(s.peerID, s.hash(), lobby.JoinRequest{
-			Conn: req.conn, PlayerID: at.PlayerID, Address: l.AddressHash(req.address), ClaimID: at.Claim.ID, ClaimedAt: at.Claim.At,
+			Conn: req.conn, PlayerID: at.PlayerID, Address: l.AddressHash(network.Of(req.address)), ClaimID: at.Claim.ID, ClaimedAt: at.Claim.At,
 		})
 		return err
 	}))

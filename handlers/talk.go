@@ -26,7 +26,7 @@ func (h *Handler) sendMessage(ctx context.Context, req *action) error {
 	if h.Messages < 0 {
 		return errNoMessages
 	}
-	if wait := req.client.messages.spend(req.now); wait > 0 {
+	if wait := h.messageLimiter(req.client).spend(req.now); wait > 0 {
 		return tooFast(wait)
 	}
 	var err error

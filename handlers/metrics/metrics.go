@@ -177,8 +177,10 @@ func (c *cells) all() []*cell {
 }
 
 func (c *cells) cell(k key) *cell {
-	if i := c.index.Load(); i != nil && i.by[k] != nil {
-		return i.by[k]
+	if i := c.index.Load(); i != nil {
+		if found := i.by[k]; found != nil {
+			return found
+		}
 	}
 	return c.add(k)
 }
