@@ -18,6 +18,7 @@ type connection struct {
 	buffer      []byte          // read buffer if raw is nil
 	connectedAt int64           // ms since 1970
 	active      atomic.Int64    // ms since 1970 of the last message in either direction
+	grown       atomic.Bool     // a message might have made the stack of the goroutine that reads large
 	host        string
 	sourceIP    string
 	network     string // of sourceIP; empty: it is not counted
@@ -48,8 +49,13 @@ func (c *connection) attach(conn net.Conn) {
 // serve reads until the connection ends. early is what arrived along with the
 // handshake.
 func (c *connection) serve(early []byte) {
+	end, quiet := c.receive(early)
+	if quiet { // a stack does not become as small again as a new one
+		c.grown.Store(false)
+		go c.serve(nil)
+		return
+	}
 	defer c.gateway.leave(c)
-	end := c.receive(early)
 	if end != nil {
 		c.close(*end)
 	}

@@ -235,6 +235,9 @@ func (g *Gateway) Sweep() {
 	last := g.swept.Swap(now)
 	for c := range g.all() {
 		quiet := now - c.active.Load()
+		if quiet >= renewAfter && c.grown.Load() {
+			c.renew()
+		}
 		switch {
 		case now-c.connectedAt >= g.Lifetime.Milliseconds():
 			c.close(endLifetime)
@@ -245,6 +248,10 @@ func (g *Gateway) Sweep() {
 		}
 	}
 }
+
+// renewAfter is how long, in ms, a connection is quiet before it gives back its
+// stack. It is most of the memory of a player that has entered a lobby.
+const renewAfter = 1000
 
 // isPingDue reports whether a multiple of Ping has passed since the last sweep,
 // for a connection that has been quiet for so long, both in ms. It needs

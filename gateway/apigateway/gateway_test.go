@@ -75,6 +75,12 @@ func dial(t testing.TB, address, headers, rest string) (client, *http.Response) 
 	if err != nil {
 		t.Fatal(err)
 	}
+	return shake(t, conn, headers, rest)
+}
+
+// shake is dial for a connection that is open already.
+func shake(t testing.TB, conn net.Conn, headers, rest string) (client, *http.Response) {
+	t.Helper()
 	t.Cleanup(func() { conn.Close() })
 	conn.SetDeadline(time.Now().Add(20 * time.Second))
 	c := client{t, conn, bufio.NewReader(conn)}

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"io"
+	"os"
 	"sync"
 	"syscall"
+	"time"
 	"unicode/utf8"
 )
 
@@ -21,9 +23,9 @@ const bufferSize = 2 << 10
 
 var chunks = sync.Pool{New: func() any { return new(chunk) }}
 
-// receive handles messages until the connection ends. It returns how the client
-// or the network ended it, or nil if this side did.
-func (c *connection) receive(early []byte) *closeStatus {
+// receive handles messages until the connection ends, or until renew stops it.
+// It returns how the client or the network ended it, or nil if this side did.
+func (c *connection) receive(early []byte) (end *closeStatus, quiet bool) {
 	for {
 		data, err := early, error(nil)
 		if early = nil; len(data) == 0 {
@@ -31,17 +33,41 @@ func (c *connection) receive(early []byte) *closeStatus {
 		}
 		if len(data) > 0 {
 			if end := c.handle(data); end != nil {
-				return end
+				return end, false
 			}
 		}
 		c.release()
 		switch {
+		case c.grown.Load() && errors.Is(err, os.ErrDeadlineExceeded):
+			return nil, c.goOn()
 		case c.isEnding():
-			return nil
+			return nil, false
 		case err != nil:
-			return &endLost
+			return &endLost, false
 		}
 	}
+}
+
+// renew lets another goroutine read, with a small stack, from a connection that
+// has become quiet.
+func (c *connection) renew() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closing == nil {
+		c.net.SetReadDeadline(time.Unix(1, 0))
+	}
+}
+
+// goOn undoes renew. It returns false if the connection is closing.
+func (c *connection) goOn() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closing != nil {
+		c.net.SetReadDeadline(time.Now().Add(closeTime))
+		return false
+	}
+	c.net.SetReadDeadline(time.Time{})
+	return true
 }
 
 // handle handles the messages in data.
@@ -59,6 +85,7 @@ func (c *connection) handle(data []byte) *closeStatus {
 			if !c.gateway.AnyText && !utf8.Valid(payload) {
 				return endText
 			}
+			c.grown.Store(true)
 			c.gateway.arrive(held, c, string(payload))
 			if c.isEnding() {
 				return nil
