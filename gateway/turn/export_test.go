@@ -13,3 +13,10 @@ func Policy(public []netip.Addr, private bool) func(ip string) bool {
 
 // Sweep checks now who may use the server.
 func (s *Server) Sweep(ctx context.Context) { s.sweep(ctx) }
+
+// Channels returns how many channels are passed on in one step.
+func (s *Server) Channels() int {
+	s.routes.mu.RLock()
+	defer s.routes.mu.RUnlock()
+	return len(s.routes.channels)
+}

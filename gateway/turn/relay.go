@@ -18,6 +18,8 @@ type relay struct {
 	user   *user
 	public netip.AddrPort // as other players see it
 	local  netip.AddrPort // as this machine sees it
+
+	channels map[netip.AddrPort]*channel // by peer; routes.mu guards it
 }
 
 // A generator is the turn.RelayAddressGenerator of a Server.
@@ -48,7 +50,9 @@ func (g *generator) AllocatePacketConn(c turn.AllocateListenerConfig) (net.Packe
 		return nil, nil, err
 	}
 	port := udp.LocalAddr().(*net.UDPAddr).AddrPort().Port()
-	r := &relay{PacketConn: udp, udp: udp, server: s, public: netip.AddrPortFrom(s.Addresses[at], port)}
+	r := &relay{
+		PacketConn: udp, udp: udp, server: s, public: netip.AddrPortFrom(s.Addresses[at], port), channels: map[netip.AddrPort]*channel{},
+	}
 	r.local = r.public
 	if !s.policy.machine[r.public.Addr()] {
 		r.local = netip.AddrPortFrom(loopbackOf(r.public.Addr()), port)
@@ -63,8 +67,11 @@ func (g *generator) AllocatePacketConn(c turn.AllocateListenerConfig) (net.Packe
 		s.refuse(tooMany)
 		return nil, nil, errRefused
 	}
+	if r.user.relays == nil {
+		r.user.relays, r.user.bandwidth = map[*relay]bool{}, limiter(s.Bandwidth)
+	}
 	r.user.relays[r] = true
-	s.relays.Store(r.public, r)
+	s.routes.addRelay(r)
 	s.allocations.Add(1)
 	return r, net.UDPAddrFromAddrPort(r.public), nil
 }
@@ -106,7 +113,7 @@ func (r *relay) Close() error {
 	defer r.server.mu.Unlock()
 	if r.user.relays[r] {
 		delete(r.user.relays, r)
-		r.server.relays.Delete(r.public)
+		r.server.routes.removeRelay(r)
 		r.server.allocations.Add(-1)
 	}
 	return err
@@ -115,43 +122,52 @@ func (r *relay) Close() error {
 // WriteTo implements net.PacketConn: it sends what the player sends. What may
 // not leave is dropped, as a network drops.
 func (r *relay) WriteTo(b []byte, addr net.Addr) (int, error) {
-	at := addr.(*net.UDPAddr).AddrPort()
-	to := netip.AddrPortFrom(at.Addr().Unmap(), at.Port())
-	other, relayed := r.server.relays.Load(to)
-	switch {
-	case !r.server.policy.reaches(to, relayed):
-		r.server.refuse(badPeer)
-		return len(b), nil
-	case !r.spend(len(b), fromPlayer):
-		return len(b), nil
-	case relayed:
-		to = other.(*relay).local
-	}
-	if _, err := r.udp.WriteToUDPAddrPort(b, to); err != nil {
-		return len(b), nil // one peer that cannot be reached is no reason to end
+	to := addrPort(addr)
+	other, _ := r.server.routes.relay(to, r.public)
+	if r.allows(len(b), to, other) {
+		r.out(b, to, other)
 	}
 	return len(b), nil
 }
 
+// allows counts what the player sends to a peer, and reports whether it may
+// leave. other is the peer's relay, if it has one here.
+func (r *relay) allows(n int, to netip.AddrPort, other *relay) bool {
+	if !r.server.policy.reaches(to, other != nil) {
+		r.server.refuse(badPeer)
+		return false
+	}
+	return r.spend(n, fromPlayer)
+}
+
+// out sends data to a peer. One that cannot be reached is no reason to end.
+func (r *relay) out(data []byte, to netip.AddrPort, other *relay) {
+	if other != nil {
+		to = other.local
+	}
+	r.udp.WriteToUDPAddrPort(data, to)
+}
+
 // ReadFrom implements net.PacketConn: it receives what others send to the
-// player.
+// player. It passes on what belongs to a channel over UDP.
 func (r *relay) ReadFrom(b []byte) (int, net.Addr, error) {
 	for {
-		n, from, err := r.udp.ReadFromUDPAddrPort(b)
+		n, from, err := r.udp.ReadFromUDPAddrPort(b[channelHeader:])
 		if err != nil {
 			return 0, nil, err
 		}
-		if !r.spend(n, toPlayer) {
-			continue
-		}
-		from = netip.AddrPortFrom(from.Addr().Unmap(), from.Port())
+		from = unmapped(from)
 		if from.Addr() == r.local.Addr() && r.local != r.public { // another relayed address, by its way inside this machine
 			from = netip.AddrPortFrom(r.public.Addr(), from.Port())
-			if _, relayed := r.server.relays.Load(from); !relayed {
+			if other, _ := r.server.routes.relay(from, r.public); other == nil {
 				continue
 			}
 		}
-		return n, net.UDPAddrFromAddrPort(from), nil
+		if c := r.to(from); c != nil {
+			c.deliver(b[:channelHeader+n])
+		} else if r.spend(n, toPlayer) {
+			return copy(b, b[channelHeader:channelHeader+n]), net.UDPAddrFromAddrPort(from), nil
+		}
 	}
 }
 

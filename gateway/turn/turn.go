@@ -85,13 +85,14 @@ type Server struct {
 	mu      sync.Mutex
 	users   map[string]*user // by connection
 	lobbies map[lobby.Key]*party
-	relays  sync.Map // *relay by netip.AddrPort, as other players see it
+	routes  routes
 }
 
 // Start opens the addresses and serves until Close.
 func Start(c Config) (*Server, error) {
 	c.fill()
 	s := &Server{Config: c, secret: make([]byte, 32), users: map[string]*user{}, lobbies: map[lobby.Key]*party{}, total: limiter(c.Total)}
+	s.routes.relays, s.routes.channels = map[netip.AddrPort]*relay{}, map[channelKey]*channel{}
 	rand.Read(s.secret)
 	if err := s.open(); err != nil {
 		s.closeSockets()
@@ -101,13 +102,13 @@ func Start(c Config) (*Server, error) {
 	generator := &generator{s}
 	config := turn.ServerConfig{
 		Realm: realm, LoggerFactory: quiet{}, AuthHandler: s.authenticate, QuotaHandler: s.hasRoom,
-		EventHandler: turn.EventHandler{OnAuth: s.onAuth},
+		EventHandler: turn.EventHandler{OnAuth: s.onAuth, OnChannelCreated: s.onChannel, OnChannelDeleted: s.onChannelEnd},
 		// Browsers do not say which family they want, and all must reach each other:
 		// everybody gets IPv4, unless there is none.
 		StrictAddressFamily: c.Addresses[0].Is4(),
 	}
 	for _, udp := range s.udp {
-		config.PacketConnConfigs = append(config.PacketConnConfigs, turn.PacketConnConfig{PacketConn: udp, RelayAddressGenerator: generator, PermissionHandler: s.permits})
+		config.PacketConnConfigs = append(config.PacketConnConfigs, turn.PacketConnConfig{PacketConn: &packets{udp, s}, RelayAddressGenerator: generator, PermissionHandler: s.permits})
 	}
 	for _, l := range s.streams {
 		config.ListenerConfigs = append(config.ListenerConfigs, turn.ListenerConfig{Listener: l, RelayAddressGenerator: generator, PermissionHandler: s.permits})

@@ -22,10 +22,10 @@ import (
 // A user is a connection that has credentials.
 type user struct {
 	party     *party
-	until     time.Time // when its newest credentials expire
-	out       bool      // its lobby does not list it
-	relays    map[*relay]bool
-	bandwidth *rate.Limiter
+	until     time.Time       // when its newest credentials expire
+	out       bool            // its lobby does not list it
+	relays    map[*relay]bool // nil before the first
+	bandwidth *rate.Limiter   // the same
 }
 
 // A party is a lobby whose players have credentials.
@@ -86,7 +86,7 @@ func (s *Server) admit(p handlers.Player, end time.Time) bool {
 	defer s.mu.Unlock()
 	u := s.users[p.Conn]
 	if u == nil {
-		u = &user{relays: map[*relay]bool{}, bandwidth: limiter(s.Bandwidth)}
+		u = new(user)
 		s.users[p.Conn] = u
 	}
 	in := s.lobbies[p.Lobby]

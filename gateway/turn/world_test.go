@@ -28,6 +28,7 @@ type world struct {
 	t      testing.TB
 	server *turn.Server
 	heard  map[string][]string
+	conns  map[*pion.Client]net.PacketConn // what dial has opened
 }
 
 // internet is an address at which nobody answers a test: behind 1:1 NAT, the
@@ -38,7 +39,7 @@ var internet = netip.MustParseAddr("9.9.9.9")
 // otherwise.
 func open(t testing.TB, change func(*turn.Config)) *world {
 	t.Helper()
-	w := &world{World: handlerstest.New(), t: t, heard: map[string][]string{}}
+	w := &world{World: handlerstest.New(), t: t, heard: map[string][]string{}, conns: map[*pion.Client]net.PacketConn{}}
 	c := turn.Config{
 		Listen: "127.0.0.1:0", TCP: true, Addresses: []netip.Addr{internet}, Host: "127.0.0.1",
 		Lobby: w.Store.Lobby, Log: w.World.Config.Log, Now: w.Clock.Now,
@@ -121,6 +122,7 @@ func (w *world) dial(with events.ICEServer, network string) *pion.Client {
 		w.t.Fatal(err)
 	}
 	w.t.Cleanup(func() { c.Close(); conn.Close() })
+	w.conns[c] = conn
 	return c
 }
 
