@@ -31,6 +31,7 @@ the ratio more than the times. All of it takes about two minutes.
   go -C bench run . -rounds 0 -idle 0 -drop 0        the function alone
   go -C bench run . -time 10s -rounds 5              less noise
 
+  go -C bench run . -turn                            a packet relayed by TURN, beside coturn
   make bench-peers                                   Bellhop beside other signalling servers, in ten minutes
   go -C bench run . -draw ../docs                    their table and plot, from docs/performance.json
 
@@ -47,6 +48,7 @@ var (
 	peers  = flag.String("peers", "", "`folder` with other signalling servers, to compare relays and idle memory alone")
 	write  = flag.String("write", "../docs", "`folder` for performance.json, .svg and .md, which -peers writes")
 	draw   = flag.String("draw", "", "`folder` with performance.json, from which performance.svg and .md are written; nothing is measured")
+	relays = flag.Bool("turn", false, "measure what a packet relayed by TURN costs, beside coturn, and nothing else")
 	floor  = flag.Bool("serve-floor", false, "only the server that the floor is measured with, as bench itself starts it")
 )
 
@@ -98,6 +100,10 @@ func run(ctx context.Context) error {
 	}
 	servers, err := build(ctx, dir)
 	if err != nil {
+		return err
+	}
+	if *relays {
+		_, err := turnCosts(ctx, servers[1], dir)
 		return err
 	}
 	if err := serverCosts(ctx, servers); err != nil || *cold == 0 {
