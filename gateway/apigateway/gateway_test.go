@@ -48,7 +48,7 @@ func serve(t testing.TB, c Config) (g *Gateway, address string) {
 	server.Listener = KeepSpelling(server.Config, server.Listener)
 	server.Start()
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
 		if err := g.Shutdown(ctx); err != nil {
 			t.Error(err)
@@ -82,7 +82,7 @@ func dial(t testing.TB, address, headers, rest string) (client, *http.Response) 
 func shake(t testing.TB, conn net.Conn, headers, rest string) (client, *http.Response) {
 	t.Helper()
 	t.Cleanup(func() { conn.Close() })
-	conn.SetDeadline(time.Now().Add(20 * time.Second))
+	conn.SetDeadline(time.Now().Add(time.Minute))
 	c := client{t, conn, bufio.NewReader(conn)}
 	c.send([]byte(handshake + headers + "\r\n" + rest))
 	r, err := http.ReadResponse(c.in, nil)
