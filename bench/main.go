@@ -103,8 +103,7 @@ func run(ctx context.Context) error {
 		return err
 	}
 	if *relays {
-		_, err := turnCosts(ctx, servers[1], dir)
-		return err
+		return turnCosts(ctx, servers[1], dir)
 	}
 	if err := serverCosts(ctx, servers); err != nil || *cold == 0 {
 		return err

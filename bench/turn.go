@@ -37,9 +37,8 @@ type relayer struct {
 }
 
 // turnCosts measures what it costs to relay a packet between two players who
-// are both relayed, here and in coturn, in turns. It returns the microseconds of
-// each round, by the name of the server.
-func turnCosts(ctx context.Context, bellhop server, dir string) (costs map[string][]float64, err error) {
+// are both relayed, here and in coturn, in turns.
+func turnCosts(ctx context.Context, bellhop server, dir string) error {
 	all := []relayer{{
 		name:    "Bellhop",
 		command: append(slices.Clone(bellhop.command), "-turn-bandwidth", "0", "-turn-total", "0"),
@@ -54,12 +53,12 @@ func turnCosts(ctx context.Context, bellhop server, dir string) (costs map[strin
 			"--userdb=" + filepath.Join(dir, "turndb"), "--pidfile=" + filepath.Join(dir, "pid"),
 		}, secretLogin})
 	}
-	costs = map[string][]float64{}
+	costs := map[string][]float64{}
 	for range max(1, *rounds) {
 		for _, r := range all {
 			cpu, lost, err := r.cost(ctx)
 			if err != nil {
-				return nil, fmt.Errorf("%s: %w", r.name, err)
+				return fmt.Errorf("%s: %w", r.name, err)
 			}
 			fmt.Fprintf(os.Stderr, "%-8s %6.2f µs a packet, %.2f %% lost\n", r.name, cpu, 100*lost)
 			costs[r.name] = append(costs[r.name], cpu)
@@ -70,7 +69,7 @@ func turnCosts(ctx context.Context, bellhop server, dir string) (costs map[strin
 	for _, r := range all {
 		fmt.Fprintf(w, "%s\t%.2f µs\n", r.name, median(costs[r.name]))
 	}
-	return costs, w.Flush()
+	return w.Flush()
 }
 
 // cost returns the CPU time in microseconds of a packet that arrives, and which
