@@ -51,6 +51,7 @@ type round struct {
 	Steady []relayed `json:"steady"` // at each of rates
 	One    relayed   `json:"one_in_flight"`
 	Eight  relayed   `json:"eight_in_flight"`
+	Join   joined    `json:"join"`
 	Idle   float64   `json:"idle_kib"`   // of a connection without a peer
 	Paired float64   `json:"paired_kib"` // of a connection in a pair
 }
@@ -135,6 +136,9 @@ func (m *measured) measure(ctx context.Context) (err error) {
 	}
 	if r.Eight, err = relayCost(ctx, m.server, inFlight(8)); err != nil {
 		return fmt.Errorf("8 in flight: %w", err)
+	}
+	if r.Join, err = joinCost(ctx, m.server); err != nil {
+		return fmt.Errorf("joins: %w", err)
 	}
 	if *idle > 0 {
 		if r.Idle, err = idleMemory(ctx, m.server, false); err != nil {

@@ -48,6 +48,12 @@ func steadySubjects() []subject {
 	return all
 }
 
+// joinSubject is what two clients cost that become a pair.
+var joinSubject = subject{"from connecting to talking, with 10 candidates a side", false, []measure{
+	{"server CPU of a pair, ms", func(r round) float64 { return r.Join.CPU }},
+	{"ms between two pairs, four at a time", func(r round) float64 { return 1e3 / r.Join.PerSecond }},
+}}
+
 // fullSubjects are those of full servers, and memory.
 var fullSubjects = []subject{
 	{"server CPU a message when full, µs", false, []measure{
@@ -68,7 +74,11 @@ func (c *comparison) subjects() []subject {
 	if c.Idle == 0 {
 		all = all[:len(all)-1] // without memory
 	}
-	if bellhop, _ := c.bellhop(); len(bellhop.Rounds[0].Steady) > 0 {
+	bellhop, _ := c.bellhop()
+	if bellhop.Rounds[0].Join.PerSecond > 0 {
+		all = append([]subject{joinSubject}, all...)
+	}
+	if len(bellhop.Rounds[0].Steady) > 0 {
 		all = append(steadySubjects(), all...)
 	}
 	return all

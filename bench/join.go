@@ -1,0 +1,102 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// joined is the cost of two clients that become a pair.
+type joined struct {
+	CPU       float64 `json:"cpu_ms"`     // server CPU for one pair
+	PerSecond float64 `json:"per_second"` // pairs
+}
+
+// candidates is how many each client of a pair sends. joiners is how many pairs
+// join at the same time.
+const (
+	candidates = 10
+	joiners    = 4
+)
+
+// joinCost measures pairs from connecting to talking: both connect, one joins
+// the other, each sends a description and its candidates, and both leave.
+func joinCost(ctx context.Context, s server) (j joined, err error) {
+	p, err := start(ctx, s.command)
+	if err != nil {
+		return j, err
+	}
+	defer p.stop()
+	var next atomic.Int64
+	if _, err := joinFor(ctx, s, p.url, &next, *length/6); err != nil {
+		return j, err
+	}
+	before, err := cpuTime(p.Pid)
+	if err != nil {
+		return j, err
+	}
+	began := time.Now()
+	n, err := joinFor(ctx, s, p.url, &next, *length)
+	if err != nil {
+		return j, err
+	}
+	after, err := cpuTime(p.Pid)
+	return joined{CPU: (after - before).Seconds() * 1e3 / float64(n), PerSecond: float64(n) / time.Since(began).Seconds()}, err
+}
+
+// joinFor lets pairs join for d, and returns how many did. next is the number
+// of the next.
+func joinFor(ctx context.Context, s server, url string, next *atomic.Int64, d time.Duration) (n int64, err error) {
+	var all sync.WaitGroup
+	failed := make(chan error, joiners)
+	first, end := next.Load(), time.Now().Add(d)
+	for range joiners {
+		all.Go(func() {
+			for time.Now().Before(end) && ctx.Err() == nil {
+				if err := s.join(url, int(next.Add(1))); err != nil {
+					failed <- err
+					return
+				}
+			}
+		})
+	}
+	all.Wait()
+	select {
+	case err := <-failed:
+		return 0, err
+	default:
+		return next.Load() - first, ctx.Err()
+	}
+}
+
+// join makes a pair and ends it.
+func (s server) join(url string, pair int) (err error) {
+	host, joiner := new(end), new(end)
+	if host.conn, err = dial(url + s.path(pair, "a")); err != nil {
+		return err
+	}
+	defer host.conn.Close()
+	if joiner.conn, err = dial(url + s.path(pair, "b")); err != nil {
+		return err
+	}
+	defer joiner.conn.Close()
+	fromHost, fromJoiner, err := s.meet(host.conn, joiner.conn, pair)
+	for i := 0; i <= candidates && err == nil; i++ {
+		if i == 1 {
+			fromHost, fromJoiner = short(fromHost), short(fromJoiner)
+		}
+		if err = host.greet(joiner, fromHost, s.arrives); err == nil {
+			err = joiner.greet(host, fromJoiner, s.arrives)
+		}
+	}
+	return err
+}
+
+// short returns a description without most of its SDP: as long as a message
+// with a candidate.
+func short(description []byte) []byte {
+	sdp := bytes.Index(description, []byte(sdpBegins))
+	return append(bytes.Clone(description[:sdp+len(sdpBegins)]), description[bytes.LastIndexByte(description, 'x')-100:]...)
+}
