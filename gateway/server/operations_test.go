@@ -73,7 +73,10 @@ func findAWS(t *testing.T) (folder string) {
 // lobby ended by hand is gone for all, and its id is free.
 func TestOperationsTable(t *testing.T) {
 	folder, endpoint, table := findAWS(t), dynamodbtest.Start(t), dynamodbtest.Table()
-	url := start(t, server.Config{Handler: handlers.Config{Store: dynamodbtest.OpenTable(t, dynamodbtest.Config(), endpoint, table, time.Now)}})
+	url := start(t, server.Config{Handler: handlers.Config{
+		Store: dynamodbtest.OpenTable(t, dynamodbtest.Config(), endpoint, table, time.Now),
+		Grace: time.Hour, // longer than all the commands take
+	}})
 	x := &town{}
 	host, member, guest, other := dial(t, url), dial(t, url), dial(t, url), dial(t, url)
 	id := x.seat(t, host.Say(t, `{"action":"start_lobby","content":{"lobby_id":"Blue-Fox","public":true}}`, ""))
