@@ -121,14 +121,16 @@ export function gathered(pc, ms) {
 export function explainFailure(pc, refusals, away) {
   if (away) return "The other player's connection to Bellhop is gone, and they have not come back.";
   const { iceServers = [], iceTransportPolicy } = pc.getConfiguration();
-  const turn = iceServers.flatMap(({ urls }) => urls).filter((url) => url.startsWith("turn")).join(", ");
+  const turns = iceServers.flatMap(({ urls }) => urls).filter((url) => url.startsWith("turn"));
+  const turn = [...new Set(turns.map((url) => url.split("?")[0]))].join(", "); // short enough for a phone
   const refused = refusals.find(({ url, errorCode }) => url?.startsWith("turn") && errorCode < 700);
   if (!pc.remoteDescription) return "The other player has not answered: their page may be closed, or their game makes no connections.";
   if (refused && !/ typ relay/.test(pc.localDescription?.sdp ?? "")) {
-    return `The TURN server ${refused.url} refused its credentials (${refused.errorCode} ${refused.errorText}); ask for new ones.`;
+    const why = `${refused.errorCode} ${refused.errorText}`.replace(/\.$/, ""); // Chromium's ends so
+    return `The TURN server ${refused.url} refused its credentials (${why}): they have expired, or its secret is another.`;
   }
   if (!hasCandidates(pc.localDescription)) {
-    const why = `: only relays are allowed, and ${turn ? `${turn} gave none` : "no TURN server is configured"}`;
+    const why = `: only relays are allowed, and ${turn ? `${turn} gave none` : "this server names no TURN server"}`;
     return `This browser has no address to be reached at (no candidates)${iceTransportPolicy === "relay" ? why : ""}.`;
   }
   if (!hasCandidates(pc.remoteDescription)) return "The other player's browser has no address to be reached at (no candidates).";
@@ -142,5 +144,5 @@ export function explainFailure(pc, refusals, away) {
   }
   return turn
     ? `There is no direct way between the two networks, nor one through ${turn}; it may not be reachable for both.`
-    : "There is no direct way between the two networks; a TURN server would be one, and none is configured.";
+    : "There is no direct way between the two networks; a TURN server would be one, and this server names none.";
 }

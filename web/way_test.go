@@ -11,9 +11,9 @@ func TestNoWay(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t)
 	for _, test := range []struct{ name, options, want string }{
-		{"no candidates", "{ rtc: { iceTransportPolicy: 'relay' } }", "(no candidates): only relays are allowed, and no TURN server is configured."},
+		{"no candidates", "{ rtc: { iceTransportPolicy: 'relay' } }", "(no candidates): only relays are allowed, and this server names no TURN server."},
 		{"no TURN server", "{ rtc: { iceTransportPolicy: 'relay' }, iceServers: [{ urls: 'turn:127.0.0.1:1?transport=tcp', username: 'a', credential: 'b' }] }",
-			"(no candidates): only relays are allowed, and turn:127.0.0.1:1?transport=tcp gave none."},
+			"(no candidates): only relays are allowed, and turn:127.0.0.1:1 gave none."},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			host, guest := openTab(t, g, "host", g.url()), openTab(t, g, "guest", g.url())
@@ -36,21 +36,21 @@ func TestWhyNoWay(t *testing.T) {
 	t.Parallel()
 	g := startGateway(t)
 	page := openTab(t, g, "player", g.url())
-	const turn, udp = `[{ urls: ["turn:a.example?transport=tcp"] }]`, `[{ urls: ["stun:a.example"] }]`
+	const turn, udp = `[{ urls: ["turn:a.example?transport=udp", "turn:a.example?transport=tcp"] }]`, `[{ urls: ["stun:a.example"] }]`
 	for _, test := range []struct{ servers, found, codes, want string }{
 		{"[]", "host", "[]", "names no STUN server, which players behind routers need, and no TURN server."},
-		{udp, "srflx", "[]", "a TURN server would be one, and none is configured."},
+		{udp, "srflx", "[]", "a TURN server would be one, and this server names none."},
 		{udp, "host", "[701]", "reached none of stun:a.example: its network may block UDP, and none is over TCP."},
-		{turn, "host", "[701]", "reached none of turn:a.example?transport=tcp: its network may block UDP and TCP to them."},
-		{turn, "host", "[401]", "refused its credentials (401"},
-		{turn, "relay", "[701]", "nor one through turn:a.example?transport=tcp"},
+		{turn, "host", "[701]", "reached none of turn:a.example?transport=udp, turn:a.example?transport=tcp: its network may block UDP and TCP to them."},
+		{turn, "host", "[401]", "refused its credentials (401 Unauthorized): they have expired, or its secret is another."},
+		{turn, "relay", "[701]", "nor one through turn:a.example; it"},
 	} {
 		var why string
 		page.run(`
 			const { explainFailure } = await import("`+g.page()+`/candidates.js");
 			const described = (kind) => ({ sdp: "a=candidate:1 1 udp 1 a 1 typ " + kind });
 			const pc = { getConfiguration: () => ({ iceServers: `+test.servers+` }), localDescription: described("`+test.found+`"), remoteDescription: described("host") };
-			return explainFailure(pc, `+test.codes+`.map((errorCode) => ({ url: "turn:a.example", errorCode, errorText: "Unauthorized" })), false)`, &why)
+			return explainFailure(pc, `+test.codes+`.map((errorCode) => ({ url: "turn:a.example", errorCode, errorText: "Unauthorized." })), false)`, &why)
 		if !strings.Contains(why, test.want) {
 			t.Errorf("with %s, %s and %s it says %q", test.servers, test.found, test.codes, why)
 		}
