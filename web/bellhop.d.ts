@@ -66,6 +66,11 @@ export interface PeerOptions {
    * to ten times this, for as long as the lobby exists. Default 2000.
    */
   retryEvery?: number;
+  /**
+   * "server": if no connection stands after some 10 seconds, messages go through Bellhop until one does, at a much lower pace.
+   * Both players need this option. It costs the operator on AWS: docs/clients.md, "The last resort". By default nothing does.
+   */
+  fallback?: "server";
   /** Bytes that can wait for one peer before `send` returns false. Default 4 MiB; at most 64 KiB of unreliable data. */
   maxBuffered?: number;
 }
@@ -279,7 +284,7 @@ export interface LobbyEvents {
   away: { peer: Peer; resumeUntil: Date };
   back: { peer: Peer };
   open: { peer: Peer };
-  way: { peer: Peer; way: Way };
+  way: { peer: Peer; way: Way; error?: BellhopError };
   lost: { peer: Peer };
   restored: { peer: Peer };
   drain: { peer: Peer };
@@ -371,9 +376,10 @@ export class Lobby extends Target<LobbyEvents> {
 }
 
 /**
- * direct: between two networks. network: within one, as far as the browsers show addresses. relay: through a TURN server.
+ * direct: between two networks. network: within one, as far as the browsers show addresses. relay: through a TURN server. server:
+ * through Bellhop, which only `fallback` allows.
  */
-export type Way = "direct" | "network" | "relay";
+export type Way = "direct" | "network" | "relay" | "server";
 
 export type PeerState = "connecting" | "open" | "failed" | "closed";
 
@@ -396,8 +402,8 @@ export interface PeerWiring extends PeerOptions {
 export interface PeerEvents {
   /** Data can be sent to it. */
   open: {};
-  /** The way of its data is known, or has changed. */
-  way: { way: Way };
+  /** The way of its data is known, or has changed. With server, error says why no connection stands. */
+  way: { way: Way; error?: BellhopError };
   /** Not at the moment; it looks for a new path. restored or open follow if it finds one. */
   lost: {};
   /** Data can be sent again, over the same channels: reliable data from before is not lost. */

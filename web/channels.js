@@ -6,12 +6,15 @@
  * text and bytes as they are. If both sides have said that they can, two lobby channels take their place, so that all
  * messages keep one order. They also carry JSON, messages that the host forwards, and probes.
  *
+ * @import { Road } from "./detour.js"
  * @import { Frame, Message, Way } from "./envelope.js"
  * @typedef {{opened: () => void, closed: () => void, drained: () => void, heard: (data: any, reliable: boolean) => void,
- *   routed: (frame: Frame) => void, silence: () => void}} Wiring routed gets what another client sends on
+ *   routed: (frame: Frame) => void, silence: () => void, detoured: (again: boolean) => void, usable: () => boolean}} Wiring
+ *   routed gets what another client sends on; usable says whether a detour could be used now, and detoured that one is open
  */
 
 import { BellhopError } from "./common.js";
+import { Detour } from "./detour.js";
 import { CONTROL, DIRECT, DOWN, MAX_HEADER, Reader, UP, encode, framesOf } from "./envelope.js";
 import { Heartbeat, bytesReceived } from "./heartbeat.js";
 import { Outbox } from "./outbox.js";
@@ -34,10 +37,16 @@ export class Channels {
     probe: () => this.#control({ ping: true }), arrived: () => bytesReceived(this.#pc), changed: () => this.#wiring.silence(),
   });
 
-  /** @param {number} maxBuffered in bytes @param {Wiring} wiring */
-  constructor(maxBuffered, wiring) {
+  /** @param {number} maxBuffered in bytes @param {Wiring} wiring @param {Road} [road] if there may be a detour */
+  constructor(maxBuffered, wiring, road) {
     this.#wiring = wiring;
     this.#outbox = new Outbox(maxBuffered, () => wiring.drained());
+    this.detour = new Detour(road, {
+      usable: wiring.usable, opened: wiring.detoured, drained: wiring.drained,
+      stands: () => this.isOpen && this.hasLobby,
+      control: (packet) => this.#control({ detour: packet }, this.#lobby.reliable),
+      heard: (frame, reliable) => this.#onFrame(new Reader().read(frame), reliable),
+    });
   }
 
   /** Uses a connection from now on. @param {RTCPeerConnection} pc */
@@ -80,6 +89,16 @@ export class Channels {
     return this.#plain.reliable?.readyState === "closed";
   }
 
+  /** Whether messages go through Bellhop. */
+  get isDetoured() {
+    return this.detour.state === "open";
+  }
+
+  /** Whether messages can be forwarded this way. */
+  get forwards() {
+    return this.hasLobby || this.isDetoured;
+  }
+
   /** Whether the lobby channels are open. */
   get hasLobby() {
     return this.#lobby.reliable?.readyState === "open" && this.#lobby.unreliable?.readyState === "open";
@@ -92,7 +111,7 @@ export class Channels {
 
   /** Bytes that wait to be sent. */
   get buffered() {
-    return this.#all.reduce((sum, { bufferedAmount }) => sum + bufferedAmount, 0);
+    return this.#all.reduce((sum, { bufferedAmount }) => sum + bufferedAmount, this.detour.buffered);
   }
 
   get #all() {
@@ -100,22 +119,25 @@ export class Channels {
     return [reliable, unreliable, this.#lobby.reliable, this.#lobby.unreliable].filter((channel) => channel !== null);
   }
 
-  /** Finds out soon whether the peer still answers. */
+  /** Finds out soon whether the peer still answers: it, or this client, has lost its connection to Bellhop. */
   hurry() {
     this.#heartbeat.hurry();
+    this.#wiring.silence();
   }
 
   /** Throws if a message is too large. @param {Message} message @param {Way} way */
-  check({ size }, { reliable = true, route }) {
-    const most = this.#pc.sctp?.maxMessageSize ?? Infinity;
+  check({ bytes, size }, { reliable = true, route }) {
+    const most = this.isDetoured ? (bytes ? MAX_FORWARDED : -1) : this.#pc.sctp?.maxMessageSize ?? Infinity;
     const limit = Math.min(reliable || !this.hasLobby ? most : most - MAX_HEADER, route === UP || route === DOWN ? MAX_FORWARDED : Infinity);
     if (size <= limit) return;
+    if (limit < 0) throw new BellhopError("message_too_large", "A Blob cannot go through Bellhop; send its bytes.");
     throw new BellhopError("message_too_large", `A message holds at most ${limit} bytes here; send this one in parts.`);
   }
 
   /** Sends, and returns whether there was room. @param {Message} message @param {Way} way */
   send(message, way) {
     this.check(message, way);
+    if (this.isDetoured) return this.detour.send(message, way);
     const { reliable = true } = way;
     const pair = this.hasLobby ? this.#lobby : this.#plain;
     const channel = !reliable && pair.unreliable?.readyState === "open" ? pair.unreliable : pair.reliable;
@@ -125,8 +147,7 @@ export class Channels {
   }
 
   /** Sends something to the client itself. @param {any} content */
-  #control(content) {
-    const { unreliable: channel } = this.#lobby;
+  #control(content, channel = this.#lobby.unreliable) {
     if (channel?.readyState === "open") channel.send(framesOf(encode(content), { route: CONTROL }, Infinity)[0]);
   }
 
@@ -152,15 +173,20 @@ export class Channels {
     const reader = new Reader();
     channel.onmessage = ({ data }) => {
       this.#heartbeat.heard();
-      const frame = reader.read(data);
-      const probe = frame?.route === CONTROL && frame.data;
-      if (probe?.ping) this.#control({ pong: true });
-      else if (probe?.pong) return; // a sign of life, and no more
-      else if (frame?.route === DIRECT) this.#wiring.heard(frame.data, channel.ordered);
-      else if (frame) this.#wiring.routed({ ...frame, reliable: channel.ordered });
+      this.#onFrame(reader.read(data), channel.ordered);
     };
     this.#prepare(channel, () => channel === this.#lobby.unreliable && this.#heartbeat.start());
     return channel;
+  }
+
+  /** @param {Omit<Frame, "reliable"> | null} frame @param {boolean} reliable */
+  #onFrame(frame, reliable) {
+    const control = frame?.route === CONTROL && frame.data;
+    if (control?.ping) this.#control({ pong: true });
+    else if (control?.pong) return; // a sign of life, and no more
+    else if (control?.detour) this.detour.hear(control.detour);
+    else if (frame?.route === DIRECT) this.#wiring.heard(frame.data, reliable);
+    else if (frame) this.#wiring.routed({ ...frame, reliable });
   }
 
   /** @param {RTCDataChannel} channel @param {() => void} opened */

@@ -73,7 +73,7 @@ export function asError({ code, message, reason, field, retry_after_ms, resume_u
 }
 
 /** Returns the options of a host that Bellhop needs. @param {types.HostOptions} options */
-export function startContent({ signal, iceServers, rtc, offerer, batch, retryEvery, maxBuffered, roster = true, ...content }) {
+export function startContent({ signal, iceServers, rtc, relayOnly, fallback, offerer, batch, retryEvery, maxBuffered, roster = true, ...content }) {
   return snake({ ...content, roster });
 }
 

@@ -113,3 +113,19 @@ function whole(header, body) {
     return null;
   }
 }
+
+/** Returns a frame in base64. @param {Uint8Array<ArrayBuffer>} frame */
+export function asText(frame) {
+  let text = "";
+  for (let at = 0; at < frame.length; at += 8192) text += String.fromCharCode(...frame.subarray(at, at + 8192));
+  return btoa(text);
+}
+
+/** The inverse of asText. Nonsense becomes an empty frame. @param {string} text @returns {ArrayBuffer} */
+export function asFrame(text) {
+  try {
+    return Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer;
+  } catch {
+    return new ArrayBuffer(0);
+  }
+}

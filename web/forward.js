@@ -99,7 +99,7 @@ export class Forwarder {
     if (!this.#isStar) return null;
     const { hosts, sends } = this.#handover;
     const usable = [host, ...hosts.filter((peer) => this.#handover.isUsable(peer))];
-    const able = usable.filter((peer) => peer?.channels.hasLobby && peer.state === "open");
+    const able = usable.filter((peer) => peer?.channels.forwards && peer.state === "open");
     const routes = [...(isHost ? [null] : []), ...able, ...(sends ? [null] : [])];
     return routes.reduce((best, older) => (this.#reaches(best, this.#reachOf(older)) ? best : older), routes[0] ?? null);
   }
@@ -141,7 +141,7 @@ export class Forwarder {
     if (from === undefined) return;
     if (this.#lobby.onforward?.({ from, to: id || undefined, data, reliable }) === false) return;
     for (const member of new Set([...this.#lobby.members, ...this.#handover.guests])) {
-      if (member === peer || (id && member.peerId !== id) || !member.channels.hasLobby || member.state !== "open") continue;
+      if (member === peer || (id && member.peerId !== id) || !member.channels.forwards || member.state !== "open") continue;
       if (!postIfFits(member, message, { route: DOWN, id: from, reliable }) && reliable) this.#full.add(member);
     }
     this.#update();
@@ -167,8 +167,8 @@ export class Forwarder {
 
   /** Tells a guest about the others. @param {Peer} peer */
   #tell(peer) {
-    if (peer.state !== "open" || !peer.channels.hasLobby) return void this.#told.delete(peer);
-    const others = this.#guests.filter((other) => other !== peer && other.channels.hasLobby && other.state === "open" && !this.#full.has(other));
+    if (peer.state !== "open" || !peer.channels.forwards) return void this.#told.delete(peer);
+    const others = this.#guests.filter((other) => other !== peer && other.channels.forwards && other.state === "open" && !this.#full.has(other));
     const reach = others.map(({ peerId }) => peerId);
     if (this.#told.get(peer) === reach.join()) return;
     if (peer.post(encode({ reach }), { route: CONTROL })) this.#told.set(peer, reach.join());

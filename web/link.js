@@ -21,6 +21,7 @@ export function watchLink(peer, isLater, send) {
   const report = async (/** @type {string} */ outcome, /** @type {number} */ now) => {
     if (done || !isLater()) return;
     done = true;
+    if (peer.channels.isDetoured) outcome = "failed";
     if (outcome === "open") outcome = (await wayOf(peer.connection).catch(() => null))?.way === "relay" ? "relay" : "direct";
     done = send({ outcome, ms: Math.min(Math.round(now - start), MAX_MS) });
   };
@@ -30,17 +31,17 @@ export function watchLink(peer, isLater, send) {
 /** How long ICE might still move an open connection to a better path without an event: not all browsers have one. */
 const SETTLES_MS = 5 * SECOND;
 
-/** Keeps peer.way up to date while the peer is open. @param {Peer} peer */
-export function trackWay(peer) {
+/** Keeps peer.way up to date while the peer is open, and returns how to look again. @param {Peer} peer @param {() => Error} whyNot no connection stands */
+export function trackWay(peer, whyNot) {
   const set = (/** @type {types.Way | null} */ way) => {
     if (way === peer.way) return;
     peer.way = way;
-    if (way) fire(peer, "way", { way });
+    if (way) fire(peer, "way", { way, error: way === "server" ? whyNot() : undefined });
   };
   const look = async () => {
-    const { connection } = peer;
-    const path = await wayOf(connection).catch(() => null);
-    if (path && connection === peer.connection && peer.state === "open") set(path.way);
+    const { channels: { isDetoured }, connection } = peer;
+    const path = await (isDetoured ? { way: /** @type {types.Way} */ ("server") } : wayOf(connection).catch(() => null));
+    if (path && connection === peer.connection && peer.state === "open" && isDetoured === peer.channels.isDetoured) set(path.way);
   };
   let timer = 0;
   const watch = () => {
@@ -52,6 +53,7 @@ export function trackWay(peer) {
   };
   for (const name of ["open", "restored"]) peer.addEventListener(name, watch);
   for (const name of ["lost", "close"]) peer.addEventListener(name, () => (clearTimeout(timer), set(null)));
+  return watch;
 }
 
 /** Addresses of private networks, and those that a browser hides. */

@@ -9,6 +9,7 @@
  */
 
 import { BellhopError, LATE_NEWS_MS, camel, fire, snake } from "./common.js";
+import { DETOUR } from "./detour.js";
 import { Forwarder } from "./forward.js";
 import { Members } from "./members.js";
 import { Players } from "./players.js";
@@ -246,11 +247,13 @@ export class Lobby extends EventTarget {
       lobby.#players.left(peer_id, reason);
     },
     received_message: (lobby, { peer_id, data }) => {
+      if (data?.[DETOUR]) return lobby.peer(peer_id)?.channels.detour.hear(data[DETOUR]);
       fire(lobby, "chat", { peerId: peer_id, player: lobby.players.get(peer_id)?.player ?? {}, data });
     },
     received_session_description: (lobby, content) => lobby.#onSignal("description", content),
     received_ice_candidate: (lobby, content) => lobby.#onSignal("candidates", content),
-    error: (lobby, { code, connection_id, resume_until }) => {
+    error: (lobby, { code, action, connection_id, resume_until }) => {
+      if (code === "not_available" && action === "send_message") lobby.#members.closeRoad();
       const peer = lobby.members.find((peer) => peer.connectionId === connection_id);
       if (peer && code === "peer_unreachable" && resume_until) lobby.#members.markAway(peer);
       else if (peer ? code.startsWith("peer_") : code === "not_in_lobby" || (code === "not_host" && lobby.isHost)) {
@@ -272,6 +275,7 @@ export class Lobby extends EventTarget {
     },
     disconnected: (lobby) => {
       lobby.#state.isOnline = false;
+      for (const peer of lobby.members) peer.channels.hurry();
       fire(lobby, "signalling", { state: "lost" });
     },
     network_changed: (lobby) => {

@@ -15,7 +15,9 @@
 
 import { Absences } from "./absences.js";
 import { BellhopError, GRACE_MS, LATE_NEWS_MS, SECOND, fire } from "./common.js";
+import { DETOUR } from "./detour.js";
 import { watchLink } from "./link.js";
+import { Turns } from "./pace.js";
 import { Peer } from "./peer.js";
 
 /** Bytes of a relay: 28 KiB of content, less the fields that are added here. */
@@ -36,6 +38,8 @@ export class Members {
   #byConn = /** @type {Map<string, Peer>} */ (new Map()); // by connection id, previous ones too
   #leftIds = new Set(); // connection and peer ids of peers that have left: their late messages are ignored
   #absences;
+  #turns = new Turns();
+  #hasRoad = true; // whether Bellhop passes messages on
 
   /**
    * @param {Bellhop} bellhop @param {Lobby} lobby @param {Requests} requests @param {Players} players
@@ -117,7 +121,8 @@ export class Members {
     const [lobby, state] = [this.#lobby, this.#state];
     const higher = lobby.me.peerId > peerId;
     const byHost = state.options.offerer === "host" && state.term === 1 && state.info.topology === "star";
-    const peer = new Peer({
+    const reachable = () => state.isOnline && !state.resumeError && !peer.away && this.#peers.has(peer);
+    /** @type {Peer} */ const peer = new Peer({
       ...state.options,
       iceServers: state.servers.all,
       polite: higher,
@@ -127,7 +132,11 @@ export class Members {
         this.#stillTalks(peer);
         this.#forwarder.receive(peer, frame);
       },
-      reachable: () => state.isOnline && !state.resumeError && !peer.away && this.#peers.has(peer),
+      reachable,
+      road: state.options.fallback === "server" ? {
+        turns: this.#turns,
+        post: (packet) => this.#hasRoad && reachable() && this.#bellhop.send("send_message", { connection_id: peer.connectionId, data: { [DETOUR]: packet } }),
+      } : undefined,
       relay: (action, content) => this.#peers.has(peer) && this.#bellhop.send(action, { connection_id: peer.connectionId, ...content }),
     });
     this.#listen(peer);
@@ -152,6 +161,7 @@ export class Members {
       this.#forwarder.deliver(peer, data, reliable);
     });
     peer.addEventListener("failed", () => this.#state.servers.retry());
+    peer.addEventListener("open", () => peer.channels.isDetoured && this.#state.servers.retry());
     peer.addEventListener("lost", () => this.#state.resumeError && this.giveUp(peer, "disconnected"));
     peer.addEventListener("close", () => {
       const { resumeError, ended, isOnline } = this.#state;
@@ -195,6 +205,11 @@ export class Members {
     if (error ? error.code === "peer_not_found" : peer.away) this.#bellhop.renew(); // the event was lost
     if (!error && peer.away) this.markBack(peer);
     return error !== null;
+  }
+
+  /** Handles that Bellhop has not passed on a message: if it passes on none, it need not be asked again. */
+  closeRoad() {
+    this.#hasRoad = this.all.some(({ channels }) => channels.isDetoured);
   }
 
   /** Handles that Bellhop has forgotten the lobby. */
@@ -245,6 +260,7 @@ export class Members {
   retire(peer, isGuest) {
     if (!this.#remove(peer)) return;
     this.#retired.set(peer, { at: performance.now(), heardAt: performance.now(), isGuest });
+    peer.channels.hurry(); // through Bellhop it is out of reach
     if (peer.peerId) this.#players.unlinked(peer.peerId, peer.away);
     this.#state.after(() => this.#checkRetired(peer), SECOND);
   }

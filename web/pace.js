@@ -60,3 +60,35 @@ export class RenewalPacer {
     this.#timer = 0;
   }
 }
+
+/** Bellhop passes on 10 messages a second by send_message, which are for the game's own chat too. */
+const TURN_MS = 125;
+
+/** Lets all detours of a client together send no faster than Bellhop allows. */
+export class Turns {
+  #waiting = /** @type {Set<() => boolean>} */ (new Set());
+  #timer = 0;
+  #lastAt = -Infinity;
+
+  /** @param {() => boolean} flush is called in turn, and returns whether it has sent a packet */
+  request(flush) {
+    this.#waiting.add(flush);
+    this.#timer ||= setTimeout(() => this.#run(), Math.max(0, this.#lastAt + TURN_MS - performance.now()));
+  }
+
+  #run() {
+    this.#timer = 0;
+    for (const flush of this.#waiting) {
+      this.#waiting.delete(flush);
+      if (!flush()) continue;
+      this.#lastAt = performance.now();
+      break;
+    }
+    for (const flush of this.#waiting) this.request(flush);
+  }
+
+  /** @param {() => boolean} flush */
+  cancel(flush) {
+    this.#waiting.delete(flush);
+  }
+}

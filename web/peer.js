@@ -3,7 +3,9 @@
  * Peer: one WebRTC connection to one other player. Import it from bellhop.js.
  *
  * @import * as types from "./bellhop.d.ts"
+ * @import { Road } from "./detour.js"
  * @import { Frame, Message, Way } from "./envelope.js"
+ * @import { Change } from "./standing.js"
  */
 
 import { Candidates, explainFailure, gathered, isOver, isStuck } from "./candidates.js";
@@ -14,7 +16,8 @@ import { encode } from "./envelope.js";
 import { trackWay } from "./link.js";
 import { InOrder, sessionOf } from "./order.js";
 import { MAX_BUFFERED, sizeOf } from "./outbox.js";
-import { MAX_CHECKS, REPORT_CHECKS, WATCHDOG_MS, Watchdog } from "./watchdog.js";
+import { Standing } from "./standing.js";
+import { MAX_CHECKS, WATCHDOG_MS, Watchdog } from "./watchdog.js";
 
 /** Bytes by which this side's candidates make a description longer. */
 const CANDIDATES_RESERVE = 2 << 10;
@@ -35,9 +38,7 @@ export class Peer extends EventTarget {
   #options;
   #pc = /** @type {RTCPeerConnection} */ (/** @type {unknown} */ (null));
   #channels;
-  #hasOpened = false;
-  #hasPath = true;
-  #lost = false; // whether it was open, and is not at the moment
+  #standing;
   #suspended = false; // whether it waits for its page to come back
   #failed = false;
   #closed = false;
@@ -52,25 +53,27 @@ export class Peer extends EventTarget {
   #describing = false;
   #iceErrors = /** @type {RTCPeerConnectionIceErrorEvent[]} */ ([]); // of STUN and TURN servers
   #watchdog;
+  #watchWay;
   #restartedAtCheck = -1; // the check at which a description could not be applied
 
-  /** @param {types.PeerWiring & {routed?: (frame: Frame) => void}} options routed gets what is not from this peer for this client alone */
+  /** @param {types.PeerWiring & {routed?: (frame: Frame) => void, road?: Road}} options routed gets what is not from this peer for this client alone */
   constructor(options) {
     super();
     const defaults = { batch: 100, retryEvery: WATCHDOG_MS, maxBuffered: MAX_BUFFERED, maxRelayed: Infinity };
     this.#options = { ...defaults, reachable: () => true, routed: () => {}, ...options };
     this.#channels = new Channels(this.#options.maxBuffered, {
-      opened: () => this.#onOpen(), closed: () => this.#onChannelClosed(), drained: () => fire(this, "drain"),
+      opened: () => this.#standing.opened() && this.#watchWay(), closed: () => this.#onChannelClosed(), drained: () => fire(this, "drain"),
       heard: (data, reliable) => fire(this, "message", { data, reliable }), routed: this.#options.routed,
-      silence: () => this.#updateLost(),
-    });
+      silence: () => this.#standing.update(), detoured: (again) => this.#standing.detoured(again), usable: () => this.#standing.takesDetour,
+    }, this.#options.road);
+    this.#standing = new Standing(this.#channels, this.#options.reachable, (change) => this.#onStanding(change));
     this.#watchdog = new Watchdog(this.#options.retryEvery, () => {
       if (this.#options.reachable() || this.#hasDirect) this.#onWatchdog(); // otherwise no message can get through now
       this.#armWatchdog();
     });
     this.#candidates = new Candidates(this.#options.batch, (content) => this.#sendSignal("send_ice_candidate", content));
     this.#createConnection();
-    trackWay(this);
+    this.#watchWay = trackWay(this, () => this.#whyNot());
     if (options.offers) this.#channels.make();
     this.#armWatchdog();
   }
@@ -83,7 +86,7 @@ export class Peer extends EventTarget {
   /** @returns {types.PeerState} */
   get state() {
     if (this.#closed) return "closed";
-    if (this.#channels.isOpen && !this.#lost) return "open";
+    if (this.#standing.isOpen) return "open";
     return this.#failed ? "failed" : "connecting";
   }
 
@@ -121,7 +124,7 @@ export class Peer extends EventTarget {
     if (this.#closed || this.#suspended) return;
     this.#suspended = true;
     this.#channels.stop();
-    this.#updateLost(false);
+    this.#standing.update(false);
     this.#pc.close();
   }
 
@@ -135,6 +138,7 @@ export class Peer extends EventTarget {
     if (this.#closed) return;
     this.#failed = false;
     this.#watchdog.checks = 0;
+    this.#channels.detour.resume();
     if (this.#suspended) this.#startOver();
     else if (anyway && this.#pc.remoteDescription) this.#restartIce();
     else if (!this.#isStable) {
@@ -160,13 +164,14 @@ export class Peer extends EventTarget {
     this.#candidates.stop();
     this.#inOrder.stop();
     this.#channels.stop();
+    this.#channels.detour.close();
     this.#pc.close();
     fire(this, "close");
   }
 
   get #isStable() {
     const { connectionState, signalingState } = this.#pc;
-    const open = this.state === "open" || this.#channels.isSilent; // another path would not wake a silent page
+    const open = this.#standing.isDirect || this.#channels.isSilent; // another path would not wake a silent page
     return open && connectionState === "connected" && signalingState === "stable";
   }
 
@@ -177,8 +182,8 @@ export class Peer extends EventTarget {
     const pc = new RTCPeerConnection({ iceServers, ...rtc });
     this.#pc = pc;
     this.#channels.reset(pc);
-    this.#hasPath = true;
-    this.#hasOpened = this.#lost = this.#suspended = this.#answersDirectly = false;
+    this.#standing.reset();
+    this.#suspended = this.#answersDirectly = false;
     this.#iceErrors = [];
     this.#lastSeq = 0;
     pc.onnegotiationneeded = () => this.#enqueue(() => pc === this.#pc && this.#offer());
@@ -188,41 +193,30 @@ export class Peer extends EventTarget {
     pc.onconnectionstatechange = () => pc === this.#pc && this.#onConnectionState();
   }
 
-  #onOpen() {
-    if (this.#hasOpened) return;
-    this.#hasOpened = this.#hasPath = true;
-    this.#failed = false;
-    fire(this, "open");
+  /** @param {Change} change */
+  #onStanding(change) {
+    if (change !== "lost") this.#failed = false;
+    fire(this, change);
+    if (change === "restored") this.#retryOffer();
+    if (change !== "open") this.#armWatchdog();
   }
 
   #onChannelClosed() {
-    this.#updateLost(false);
+    this.#standing.update(false);
     if (!this.#closed) fire(this, "close");
     this.#armWatchdog();
   }
 
   #onConnectionState() {
     const { connectionState } = this.#pc;
-    if (connectionState === "disconnected" || connectionState === "failed") this.#updateLost(false);
-    else if (connectionState === "connected" && this.#channels.isOpen) this.#updateLost(true);
-    this.#armWatchdog();
-  }
-
-  /** Decides whether the peer is lost. @param {boolean} [hasPath] as far as the browser knows */
-  #updateLost(hasPath = this.#hasPath) {
-    this.#hasPath = hasPath;
-    const lost = this.#hasOpened && (!hasPath || this.#channels.isSilent);
-    if (lost === this.#lost) return;
-    this.#lost = lost;
-    if (!lost) this.#failed = false;
-    fire(this, lost ? "lost" : "restored");
-    if (!lost) this.#retryOffer();
+    if (connectionState === "disconnected" || connectionState === "failed") this.#standing.update(false);
+    else if (connectionState === "connected" && this.#channels.isOpen) this.#standing.update(true);
     this.#armWatchdog();
   }
 
   /** Replaces the connection: the other side's is new, or has closed. */
   #replaceConnection() {
-    this.#updateLost(false);
+    this.#standing.update(false);
     this.#pc.close();
     this.#candidates.reset();
     this.#createConnection();
@@ -282,13 +276,14 @@ export class Peer extends EventTarget {
     if (pc !== this.#pc || !pc.localDescription) return;
     this.#candidates.markSent();
     const { type: session_type, sdp } = pc.localDescription;
-    const content = { session_type, sdp, seq: ++this.#lastSeq, negotiation_channel: NEGOTIATION_CHANNEL, lobby_channel: LOBBY_CHANNEL };
+    const channels = { negotiation_channel: NEGOTIATION_CHANNEL, lobby_channel: LOBBY_CHANNEL, detour: this.#channels.detour.id || undefined };
+    const content = { session_type, sdp, seq: ++this.#lastSeq, ...channels };
     if (!this.#sendSignal("set_session_description", content)) return await this.#reportTooLarge();
     this.#reportedTooLarge = false;
   }
 
   get #hasDirect() {
-    return this.#direct.isOpen && this.state === "open";
+    return this.#direct.isOpen && this.#standing.isDirect;
   }
 
   /** Sends to the other side, and returns whether it could. @param {types.RelayAction} action @param {any} content */
@@ -310,7 +305,8 @@ export class Peer extends EventTarget {
   }
 
   /** @param {any} content @param {boolean} direct */
-  async #applyDescription({ session_type: type, sdp, negotiation_channel: channel, lobby_channel: lobby }, direct) {
+  async #applyDescription({ session_type: type, sdp, negotiation_channel: channel, lobby_channel: lobby, detour }, direct) {
+    this.#standing.meet(lobby === LOBBY_CHANNEL ? detour : 0);
     const before = sessionOf(this.#pc.remoteDescription?.sdp);
     if (type === "rollback") return; // too late: the offer has been answered
     if (before && before !== sessionOf(sdp)) {
@@ -336,7 +332,7 @@ export class Peer extends EventTarget {
 
   /** Starts over, at most once a check: the sides disagree, for example after lost answers. @param {RTCPeerConnection} pc @param {Error} error */
   #onMismatch(pc, error) {
-    const again = pc === this.#pc && this.state !== "open" && this.#restartedAtCheck !== this.#watchdog.checks;
+    const again = pc === this.#pc && !this.#standing.isDirect && this.#restartedAtCheck !== this.#watchdog.checks;
     this.#restartedAtCheck = this.#watchdog.checks;
     if (again) this.#startOver();
     throw error;
@@ -352,7 +348,7 @@ export class Peer extends EventTarget {
 
   #onWatchdog() {
     const looks = this.#watchdog.checks++;
-    if (looks === REPORT_CHECKS) this.#fail();
+    if (this.#standing.look(looks)) this.#fail();
     if (looks > 0 && isStuck(this.#pc)) this.#startOver();
     else if (looks > MAX_CHECKS) this.#retry(true, true);
     else if (looks % 2 === (this.#options.offers ? 0 : 1)) this.#retry(looks >= 6 && looks % 6 < 2);
@@ -367,7 +363,7 @@ export class Peer extends EventTarget {
     const offered = signalingState === "have-local-offer";
     this.#answersDirectly = false; // the data channel might be dead
     if (isOver(this.#pc, this.#channels.isClosed, this.#reportedTooLarge)) this.#startOver();
-    else if (offered && replaceOffer && this.state !== "open") this.#enqueue(() => this.#rollBackOffer());
+    else if (offered && replaceOffer && !this.#standing.isDirect) this.#enqueue(() => this.#rollBackOffer());
     else if (offered) this.#enqueue(() => this.#describe());
     else if (!this.#pc.remoteDescription) this.#channels.make();
     else if (connectionState === "failed" || connectionState === "disconnected" || restart) this.#restartIce();
@@ -388,11 +384,15 @@ export class Peer extends EventTarget {
 
   /** Reports a failure. While the connection is open, only a change has failed. */
   #fail() {
-    if (this.state === "open") {
+    if (this.#standing.isDirect) {
       const error = new BellhopError("timeout", "The other player has not answered a change of this connection.");
       return fire(this, "error", { error });
     }
     this.#failed = true;
-    fire(this, "failed", { error: new BellhopError("connection_failed", explainFailure(this.#pc, this.#iceErrors, this.away)) });
+    fire(this, "failed", { error: this.#whyNot() });
+  }
+
+  #whyNot() {
+    return new BellhopError("connection_failed", explainFailure(this.#pc, this.#iceErrors, this.away));
   }
 }

@@ -11,7 +11,7 @@ import { drawWire } from "./wire.js";
 
 const game = new URLSearchParams(location.search).get("game") ?? undefined;
 const here = new URL("./", location.href); // works below a proxy's path, too
-const bellhop = new Bellhop(here, { game });
+const bellhop = new Bellhop(here, { game, fallback: "server" });
 const playable = typeof RTCPeerConnection === "function";
 
 const wire = drawWire(bellhop, (connectionId) => {

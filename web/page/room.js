@@ -40,14 +40,15 @@ export function enterRoom(lobby, wire, trouble) {
     const open = lobby.members.filter((peer) => peer.state === "open");
     for (const peer of open) {
       const way = await wayOf(peer.connection).catch(() => null);
-      if (way) ways.set(peer, `${way.way === "relay" ? "through TURN" : "direct"}, ${way.protocol}${way.ms === null ? "" : `, ${way.ms} ms`}`);
+      if (peer.way === "server") ways.set(peer, "through Bellhop");
+      else if (way) ways.set(peer, `${way.way === "relay" ? "through TURN" : "direct"}, ${way.protocol}${way.ms === null ? "" : `, ${way.ms} ms`}`);
     }
     if (room.over.aborted) return;
     for (const peer of ways.keys()) if (!open.includes(peer)) ways.delete(peer);
-    const relayed = [...ways.values()].filter((way) => way.startsWith("through")).length;
-    const path = [relayed < open.length && "directly", relayed > 0 && "through a TURN server"].filter(Boolean).join(" or ");
+    const by = (/** @type {string} */ start) => [...ways.values()].some((way) => way.startsWith(start));
+    const path = [by("d") && "directly", by("through T") && "through a TURN server", by("through B") && "through Bellhop"].filter(Boolean).join(" or ");
     write($("way"), open.length === 0 ? "Messages go through Bellhop until a direct connection stands."
-      : `Connected with ${open.map(nameOf).join(", ")}. Play and chat go ${path}: Bellhop is out of the way.`);
+      : `Connected with ${open.map(nameOf).join(", ")}. Play and chat go ${path || "directly"}${by("through B") ? "" : ": Bellhop is out of the way"}.`);
     $("way").classList.toggle("stands", open.length > 0);
     show();
   }
@@ -57,8 +58,15 @@ export function enterRoom(lobby, wire, trouble) {
   lobby.addEventListener("playerleave", ({ peerId, reason }) => chat.note(bdi(people.name(peerId)), reason === "timed_out" ? " did not come back." : reason === "removed" ? " was removed." : " has left."));
   lobby.addEventListener("open", ({ peer }) => {
     trouble(null);
-    wayOf(peer.connection).catch(() => null).then((way) => wire.stands(nameOf(peer), way?.way === "relay"));
     $("invite").open = false;
+    showWays();
+  });
+  lobby.addEventListener("way", ({ peer, way, error }) => {
+    if (error) trouble({ text: `${nameOf(peer)} plays through Bellhop, slowly. ${error.message}`, act: "Try again", then: () => peer.restart() });
+    else {
+      trouble(null);
+      wire.stands(nameOf(peer), way === "relay");
+    }
     showWays();
   });
   for (const type of ["lost", "restored"]) {
