@@ -127,7 +127,7 @@ export function explainFailure(pc, refusals, away) {
   if (!pc.remoteDescription) return "The other player has not answered: their page may be closed, or their game makes no connections.";
   if (refused && !/ typ relay/.test(pc.localDescription?.sdp ?? "")) {
     const why = `${refused.errorCode} ${refused.errorText}`.replace(/\.$/, ""); // Chromium's ends so
-    return `The TURN server ${refused.url} refused its credentials (${why}): they have expired, or its secret is another.`;
+    return `The TURN server ${refused.url?.split("?")[0]} refused its credentials (${why}): they have expired, or its secret is another.`;
   }
   if (!hasCandidates(pc.localDescription)) {
     const why = `: only relays are allowed, and ${turn ? `${turn} gave none` : "this server names no TURN server"}`;
@@ -138,7 +138,8 @@ export function explainFailure(pc, refusals, away) {
     const missing = "this server names no STUN server, which players behind routers need, and no TURN server";
     return `There is no direct way between the two networks: ${missing}.`;
   }
-  if (!/ typ (srflx|relay)/.test(pc.localDescription?.sdp ?? "") && refusals.some(({ errorCode }) => errorCode === UNREACHABLE)) {
+  const unanswered = pc.iceGatheringState === "gathering" || refusals.some(({ errorCode }) => errorCode === UNREACHABLE);
+  if (unanswered && !/ typ (srflx|relay)/.test(pc.localDescription?.sdp ?? "")) {
     const all = iceServers.flatMap(({ urls }) => urls).join(", ");
     return `This browser has reached none of ${all}: its network may block UDP${/transport=tcp/.test(all) ? " and TCP to them" : ", and none is over TCP"}.`;
   }

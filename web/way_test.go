@@ -37,19 +37,21 @@ func TestWhyNoWay(t *testing.T) {
 	g := startGateway(t)
 	page := openTab(t, g, "player", g.url())
 	const turn, udp = `[{ urls: ["turn:a.example?transport=udp", "turn:a.example?transport=tcp"] }]`, `[{ urls: ["stun:a.example"] }]`
-	for _, test := range []struct{ servers, found, codes, want string }{
-		{"[]", "host", "[]", "names no STUN server, which players behind routers need, and no TURN server."},
-		{udp, "srflx", "[]", "a TURN server would be one, and this server names none."},
-		{udp, "host", "[701]", "reached none of stun:a.example: its network may block UDP, and none is over TCP."},
-		{turn, "host", "[701]", "reached none of turn:a.example?transport=udp, turn:a.example?transport=tcp: its network may block UDP and TCP to them."},
-		{turn, "host", "[401]", "refused its credentials (401 Unauthorized): they have expired, or its secret is another."},
-		{turn, "relay", "[701]", "nor one through turn:a.example; it"},
+	for _, test := range []struct{ servers, found, codes, want, state string }{
+		{"[]", "host", "[]", "names no STUN server, which players behind routers need, and no TURN server.", "complete"},
+		{udp, "srflx", "[]", "a TURN server would be one, and this server names none.", "complete"},
+		{udp, "host", "[701]", "reached none of stun:a.example: its network may block UDP, and none is over TCP.", "complete"},
+		{udp, "host", "[]", "reached none of stun:a.example: its network may block UDP, and none is over TCP.", "gathering"}, // Chromium might say no more
+		{udp, "host", "[]", "a TURN server would be one, and this server names none.", "complete"},
+		{turn, "host", "[701]", "reached none of turn:a.example?transport=udp, turn:a.example?transport=tcp: its network may block UDP and TCP to them.", "complete"},
+		{turn, "host", "[401]", "refused its credentials (401 Unauthorized): they have expired, or its secret is another.", "complete"},
+		{turn, "relay", "[701]", "nor one through turn:a.example; it", "complete"},
 	} {
 		var why string
 		page.run(`
 			const { explainFailure } = await import("`+g.page()+`/candidates.js");
 			const described = (kind) => ({ sdp: "a=candidate:1 1 udp 1 a 1 typ " + kind });
-			const pc = { getConfiguration: () => ({ iceServers: `+test.servers+` }), localDescription: described("`+test.found+`"), remoteDescription: described("host") };
+			const pc = { iceGatheringState: "`+test.state+`", getConfiguration: () => ({ iceServers: `+test.servers+` }), localDescription: described("`+test.found+`"), remoteDescription: described("host") };
 			return explainFailure(pc, `+test.codes+`.map((errorCode) => ({ url: "turn:a.example", errorCode, errorText: "Unauthorized." })), false)`, &why)
 		if !strings.Contains(why, test.want) {
 			t.Errorf("with %s, %s and %s it says %q", test.servers, test.found, test.codes, why)

@@ -37,7 +37,7 @@ func _explain() -> void:
 	var turn: Dictionary = {"urls": "turn:127.0.0.1:9", "username": "a", "credential": "b"}
 	for row: Array in [
 			[[], "", "a=candidate", "This device has no address to be reached at (no candidates)."],
-			[[], "a=candidate", "a=candidate", "There is no direct way between the two networks; a TURN server would be one, and none is configured."],
+			[[], "a=candidate", "a=candidate", "There is no direct way between the two networks; a TURN server would be one, and this server names none."],
 			[[turn], "a=candidate", "a=candidate", "There is no direct way between the two networks, nor one through turn:127.0.0.1:9."]]:
 		var link: Link = Link.new(WebRTCMultiplayerPeer.new(), 2, 1, row[0], 1.0, false)
 		link._has_heard = true

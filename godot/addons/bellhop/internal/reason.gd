@@ -19,5 +19,5 @@ static func of(link: Link) -> String:
 		if str(server).contains("turn"):
 			turns.append(str(server.get("urls")) if server is Dictionary else "")
 	if turns.is_empty():
-		return "There is no direct way between the two networks; a TURN server would be one, and none is configured."
+		return "There is no direct way between the two networks; a TURN server would be one, and this server names none."
 	return "There is no direct way between the two networks, nor one through %s." % ", ".join(turns)
