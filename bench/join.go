@@ -43,7 +43,8 @@ func joinCost(ctx context.Context, s server) (j joined, err error) {
 		return j, err
 	}
 	after, err := cpuTime(p.Pid)
-	return joined{CPU: (after - before).Seconds() * 1e3 / float64(n), PerSecond: float64(n) / time.Since(began).Seconds()}, err
+	elapsed, cpu := time.Since(began).Seconds(), (after - before).Seconds()
+	return joined{CPU: cpu * 1e3 / float64(n), PerSecond: float64(n) / elapsed}, err
 }
 
 // joinFor lets pairs join for d, and returns how many did. next is the number
@@ -97,6 +98,6 @@ func (s server) join(url string, pair int) (err error) {
 // short returns a description without most of its SDP: as long as a message
 // with a candidate.
 func short(description []byte) []byte {
-	sdp := bytes.Index(description, []byte(sdpBegins))
-	return append(bytes.Clone(description[:sdp+len(sdpBegins)]), description[bytes.LastIndexByte(description, 'x')-100:]...)
+	sdp, end := bytes.Index(description, []byte(sdpBegins)), bytes.LastIndexByte(description, 'x')
+	return append(bytes.Clone(description[:sdp+len(sdpBegins)]), description[end-100:]...)
 }

@@ -31,6 +31,7 @@ the ratio more than the times. All of it takes about two minutes.
   go -C bench run . -rounds 0 -idle 0 -drop 0        the function alone
   go -C bench run . -time 10s -rounds 5              less noise
 
+  go -C bench run . -long 10m                        whether many messages for long all arrive, and what memory they take
   go -C bench run . -turn                            a packet relayed by TURN, beside coturn
   make bench-peers                                   Bellhop beside other signalling servers, in ten minutes
   go -C bench run . -draw ../docs                    their table and plot, from docs/performance.json
@@ -49,6 +50,7 @@ var (
 	write  = flag.String("write", "../docs", "`folder` for performance.json, .svg and .md, which -peers writes")
 	draw   = flag.String("draw", "", "`folder` with performance.json, from which performance.svg and .md are written; nothing is measured")
 	relays = flag.Bool("turn", false, "measure what a packet relayed by TURN costs, beside coturn, and nothing else")
+	long   = flag.Duration("long", 0, "relay 20,000 messages a second between 5,000 connections for this `time`, and nothing else: none may be lost")
 	floor  = flag.Bool("serve-floor", false, "only the server that the floor is measured with, as bench itself starts it")
 )
 
@@ -87,7 +89,7 @@ func run(ctx context.Context) error {
 	case *pairs < 1 || *rounds < 0 || *length <= 0 || *idle < 0 || *fill < 0 || *cold < 0 || *cold == 1:
 		return errors.New("-pairs must be at least 1, -time more than 0, -rounds, -idle and -drop at least 0, and -cold 0 or at least 2")
 	}
-	if err := allowFiles(max(2**pairs, *idle, *fill) + 200); err != nil {
+	if err := allowFiles(max(2**pairs, *idle, *fill, 2*longPairs) + 200); err != nil {
 		return err
 	}
 	dir, err := os.MkdirTemp("", "bellhop-bench-")
@@ -101,6 +103,9 @@ func run(ctx context.Context) error {
 	servers, err := build(ctx, dir)
 	if err != nil {
 		return err
+	}
+	if *long > 0 {
+		return longRun(ctx, servers[1], *long)
 	}
 	if *relays {
 		return turnCosts(ctx, servers[1], dir)
