@@ -49,8 +49,8 @@ var (
 	peers  = flag.String("peers", "", "`folder` with other signalling servers, to compare relays and idle memory alone")
 	write  = flag.String("write", "../docs", "`folder` for performance.json, .svg and .md, which -peers writes")
 	draw   = flag.String("draw", "", "`folder` with performance.json, from which performance.svg and .md are written; nothing is measured")
-	relays = flag.Bool("turn", false, "measure what a packet relayed by TURN costs, beside coturn, and nothing else")
-	long   = flag.Duration("long", 0, "relay 20,000 messages a second between 5,000 connections for this `time`, and nothing else: none may be lost")
+	relays = flag.Bool("turn", false, "show only what a packet relayed by TURN costs, here and in coturn")
+	long   = flag.Duration("long", 0, "`time` for which 20,000 messages a second go between 5,000 connections, alone: none may be lost")
 	floor  = flag.Bool("serve-floor", false, "only the server that the floor is measured with, as bench itself starts it")
 )
 
