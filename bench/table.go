@@ -49,9 +49,9 @@ func steadySubjects() []subject {
 }
 
 // joinSubject is what two clients cost that become a pair.
-var joinSubject = subject{"from connecting to talking, with 10 candidates a side", false, []measure{
-	{"server CPU of a pair, ms", func(r round) float64 { return r.Join.CPU }},
-	{"ms between two pairs, four at a time", func(r round) float64 { return 1e3 / r.Join.PerSecond }},
+var joinSubject = subject{"a join, from connecting to talking, ms", false, []measure{
+	{"server CPU", func(r round) float64 { return r.Join.CPU }},
+	{"time", func(r round) float64 { return 1e3 / r.Join.PerSecond }},
 }}
 
 // fullSubjects are those of full servers, and memory.
