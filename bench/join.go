@@ -33,18 +33,10 @@ func joinCost(ctx context.Context, s server) (j joined, err error) {
 	if _, err := joinFor(ctx, s, p.url, &next, *length/6); err != nil {
 		return j, err
 	}
-	before, err := cpuTime(p.Pid)
-	if err != nil {
-		return j, err
-	}
 	began := time.Now()
-	n, err := joinFor(ctx, s, p.url, &next, *length)
-	if err != nil {
-		return j, err
-	}
-	after, err := cpuTime(p.Pid)
-	elapsed, cpu := time.Since(began).Seconds(), (after - before).Seconds()
-	return joined{CPU: cpu * 1e3 / float64(n), PerSecond: float64(n) / elapsed}, err
+	var n int64
+	cpu, err := p.cpuOf(func() (err error) { n, err = joinFor(ctx, s, p.url, &next, *length); return err })
+	return joined{CPU: cpu.Seconds() * 1e3 / float64(n), PerSecond: float64(n) / time.Since(began).Seconds()}, err
 }
 
 // joinFor lets pairs join for d, and returns how many did. next is the number
@@ -73,23 +65,15 @@ func joinFor(ctx context.Context, s server, url string, next *atomic.Int64, d ti
 }
 
 // join makes a pair and ends it.
-func (s server) join(url string, pair int) (err error) {
-	host, joiner := new(end), new(end)
-	if host.conn, err = dial(url + s.path(pair, "a")); err != nil {
-		return err
-	}
-	defer host.conn.Close()
-	if joiner.conn, err = dial(url + s.path(pair, "b")); err != nil {
-		return err
-	}
-	defer joiner.conn.Close()
-	fromHost, fromJoiner, err := s.meet(host.conn, joiner.conn, pair)
+func (s server) join(url string, number int) error {
+	p, fromHost, fromJoiner, err := s.open(url, number)
+	defer load{p}.close()
 	for i := 0; i <= candidates && err == nil; i++ {
 		if i == 1 {
 			fromHost, fromJoiner = short(fromHost), short(fromJoiner)
 		}
-		if err = host.greet(joiner, fromHost, s.arrives); err == nil {
-			err = joiner.greet(host, fromJoiner, s.arrives)
+		if err = p.host.greet(p.joiner, fromHost, s.arrives); err == nil {
+			err = p.joiner.greet(p.host, fromJoiner, s.arrives)
 		}
 	}
 	return err

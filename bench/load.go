@@ -50,15 +50,8 @@ const patience = 10 * time.Second
 // caller closes the load even after an error.
 func connect(s server, url string, n int) (l load, err error) {
 	for i := range n {
-		p := &pair{&end{}, &end{}}
+		p, fromHost, fromJoiner, err := s.open(url, i)
 		l = append(l, p)
-		if p.host.conn, err = dial(url + s.path(i, "a")); err != nil {
-			return l, err
-		}
-		if p.joiner.conn, err = dial(url + s.path(i, "b")); err != nil {
-			return l, err
-		}
-		fromHost, fromJoiner, err := s.meet(p.host.conn, p.joiner.conn, i)
 		if err != nil {
 			return l, err
 		}
@@ -70,6 +63,20 @@ func connect(s server, url string, n int) (l load, err error) {
 		}
 	}
 	return l, nil
+}
+
+// open connects a pair, and returns the messages that each can send to the
+// other. Close the pair even after an error.
+func (s server) open(url string, number int) (p *pair, fromHost, fromJoiner []byte, err error) {
+	p = &pair{&end{}, &end{}}
+	if p.host.conn, err = dial(url + s.path(number, "a")); err != nil {
+		return p, nil, nil, err
+	}
+	if p.joiner.conn, err = dial(url + s.path(number, "b")); err != nil {
+		return p, nil, nil, err
+	}
+	fromHost, fromJoiner, err = s.meet(p.host.conn, p.joiner.conn, number)
+	return p, fromHost, fromJoiner, err
 }
 
 // greet sends a first message to the other, and keeps the form in which it

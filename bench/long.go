@@ -93,18 +93,11 @@ func longRun(ctx context.Context, s server, d time.Duration) error {
 
 func openLanes(s server, url string) (lanes []*lane, err error) {
 	for i := range longPairs {
-		host, err := dial(url + s.path(i, "a"))
+		p, fromHost, fromJoiner, err := s.open(url, i)
 		if err != nil {
 			return nil, err
 		}
-		joiner, err := dial(url + s.path(i, "b"))
-		if err != nil {
-			return nil, err
-		}
-		fromHost, fromJoiner, err := s.meet(host, joiner, i)
-		if err != nil {
-			return nil, err
-		}
+		host, joiner := p.host.conn, p.joiner.conn
 		lanes = append(lanes, newLane(host, joiner, fromHost), newLane(joiner, host, fromJoiner))
 	}
 	return lanes, nil

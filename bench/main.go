@@ -231,22 +231,18 @@ func relayCost(ctx context.Context, s server, send traffic) (r relayed, err erro
 	if _, err := send(ctx, l, *length/6); err != nil { // fills pools and grows stacks
 		return r, err
 	}
-	before, err := cpuTime(p.Pid)
-	if err != nil {
-		return r, err
-	}
 	began := time.Now()
-	took, err := send(ctx, l, *length)
+	var took []time.Duration
+	used, err := p.cpuOf(func() (err error) { took, err = send(ctx, l, *length); return err })
 	if err != nil {
 		return r, err
 	}
-	after, err := cpuTime(p.Pid)
-	elapsed, cpu, n := time.Since(began).Seconds(), (after - before).Seconds(), len(took)
+	elapsed, cpu, n := time.Since(began).Seconds(), used.Seconds(), len(took)
 	slices.Sort(took)
 	return relayed{
 		CPU: cpu * 1e6 / float64(n), PerSecond: float64(n) / elapsed, Busy: cpu / elapsed,
 		P50: took[n/2].Seconds() * 1e3, P99: took[n*99/100].Seconds() * 1e3, P999: took[n*999/1000].Seconds() * 1e3,
-	}, err
+	}, nil
 }
 
 // idleMemory returns the resident memory, in KiB, that an idle connection adds

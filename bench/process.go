@@ -93,6 +93,19 @@ func startAtPort(ctx context.Context, command []string) (*process, error) {
 	}
 }
 
+// cpuOf returns the CPU time that the server takes while do runs.
+func (p *process) cpuOf(do func() error) (time.Duration, error) {
+	before, err := cpuTime(p.Pid)
+	if err != nil {
+		return 0, err
+	}
+	if err := do(); err != nil {
+		return 0, err
+	}
+	after, err := cpuTime(p.Pid)
+	return after - before, err
+}
+
 // settledMemory waits until the server's memory has not changed for five
 // seconds, and returns it in KiB. The memory of a program that makes garbage
 // while idle never stops changing; after ten seconds it can vary by a

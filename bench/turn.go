@@ -106,17 +106,10 @@ func (r relayer) cost(ctx context.Context) (cpu, lost float64, err error) {
 	if err := sendPackets(ctx, ends, time.Second); err != nil { // in which channels are bound
 		return 0, 0, err
 	}
-	before, err := cpuTime(p.Pid)
-	if err != nil {
-		return 0, 0, err
-	}
 	first := arrived.Load()
-	if err := sendPackets(ctx, ends, *length); err != nil {
-		return 0, 0, err
-	}
-	after, err := cpuTime(p.Pid)
+	used, err := p.cpuOf(func() error { return sendPackets(ctx, ends, *length) })
 	n := float64(arrived.Load() - first)
-	return (after - before).Seconds() * 1e6 / n, 1 - n/(length.Seconds()*packetRate), err
+	return used.Seconds() * 1e6 / n, 1 - n/(length.Seconds()*packetRate), err
 }
 
 // sendPackets lets each of ends send to the other of its pair, in rotation.

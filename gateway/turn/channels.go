@@ -50,13 +50,6 @@ func (r *routes) channel(k channelKey) *channel {
 	return r.channels[k]
 }
 
-// to returns the player's channel to a peer, or nil.
-func (r *relay) to(peer netip.AddrPort) *channel {
-	r.server.routes.mu.RLock()
-	defer r.server.routes.mu.RUnlock()
-	return r.channels[peer]
-}
-
 func (r *routes) addRelay(new *relay) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -69,41 +62,49 @@ func (r *routes) removeRelay(old *relay) {
 	delete(r.relays, old.public) // pion/turn ends its channels
 }
 
+// bind adds a channel to a peer, unless its relayed address is gone.
+func (r *routes) bind(k channelKey, relayed, peer netip.AddrPort) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if of := r.relays[relayed]; of != nil {
+		c := &channel{k, of, peer}
+		r.channels[k], of.channels[peer] = c, c
+	}
+}
+
+func (r *routes) unbind(k channelKey) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if c := r.channels[k]; c != nil {
+		delete(r.channels, k)
+		delete(c.relay.channels, c.peer)
+	}
+}
+
 // onChannel is turn.EventHandler's OnChannelCreated.
 func (s *Server) onChannel(player, server net.Addr, _, _, _ string, relayed, peer net.Addr, number uint16) {
-	c := s.channelOf(player, server, peer, number)
-	if c == nil {
-		return
-	}
-	s.routes.mu.Lock()
-	defer s.routes.mu.Unlock()
-	if c.relay = s.routes.relays[addrPort(relayed)]; c.relay != nil {
-		s.routes.channels[c.channelKey], c.relay.channels[c.peer] = c, c
+	if k, ok := s.keyOf(player, server, number); ok {
+		s.routes.bind(k, addrPort(relayed), addrPort(peer))
 	}
 }
 
 // onChannelEnd is turn.EventHandler's OnChannelDeleted.
-func (s *Server) onChannelEnd(player, server net.Addr, _, _, _ string, _, peer net.Addr, number uint16) {
-	c := s.channelOf(player, server, peer, number)
-	if c == nil {
-		return
-	}
-	s.routes.mu.Lock()
-	defer s.routes.mu.Unlock()
-	if is := s.routes.channels[c.channelKey]; is != nil {
-		delete(s.routes.channels, is.channelKey)
-		delete(is.relay.channels, is.peer)
+func (s *Server) onChannelEnd(player, server net.Addr, _, _, _ string, _, _ net.Addr, number uint16) {
+	if k, ok := s.keyOf(player, server, number); ok {
+		s.routes.unbind(k)
 	}
 }
 
-// channelOf returns a channel without its relay, or nil if its player does not
-// use UDP.
-func (s *Server) channelOf(player, server, peer net.Addr, number uint16) *channel {
-	at := slices.IndexFunc(s.udp, func(udp *net.UDPConn) bool { return udp.LocalAddr().String() == server.String() })
-	if _, ok := server.(*net.UDPAddr); !ok || at < 0 {
-		return nil
+// keyOf returns the key of a channel, and false if its player does not use UDP.
+func (s *Server) keyOf(player, server net.Addr, number uint16) (k channelKey, ok bool) {
+	if _, ok := server.(*net.UDPAddr); !ok {
+		return k, false
 	}
-	return &channel{channelKey: channelKey{s.udp[at], addrPort(player), number}, peer: addrPort(peer)}
+	at := slices.IndexFunc(s.udp, func(udp *net.UDPConn) bool { return udp.LocalAddr().String() == server.String() })
+	if at < 0 {
+		return k, false
+	}
+	return channelKey{s.udp[at], addrPort(player), number}, true
 }
 
 // addrPort returns an address without the form in which IPv6 has one of IPv4.

@@ -163,7 +163,7 @@ func (r *relay) ReadFrom(b []byte) (int, net.Addr, error) {
 				continue
 			}
 		}
-		if c := r.to(from); c != nil {
+		if _, c := r.server.routes.relay(r.public, from); c != nil {
 			c.deliver(b[:channelHeader+n])
 		} else if r.spend(n, toPlayer) {
 			return copy(b, b[channelHeader:channelHeader+n]), net.UDPAddrFromAddrPort(from), nil

@@ -16,88 +16,91 @@ import (
 	"bellhop/internal/turnrest"
 )
 
+// everywhere runs a test with a server behind 1:1 NAT, and with one for this
+// machine alone. address is where others reach it.
+func everywhere(t *testing.T, test func(t *testing.T, w *world, address netip.Addr)) {
+	for name, address := range map[string]netip.Addr{"NAT": internet, "loopback": netip.MustParseAddr("127.0.0.1")} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t, open(t, func(c *turn.Config) { c.Addresses = []netip.Addr{address} }), address)
+		})
+	}
+}
+
 // TestRelay checks that players in a lobby reach each other by their relayed
 // addresses, over UDP and TCP, behind 1:1 NAT, in a LAN and on one machine. The
 // gateway's own port is out of their reach.
 func TestRelay(t *testing.T) {
-	for name, address := range map[string]netip.Addr{"NAT": internet, "loopback": netip.MustParseAddr("127.0.0.1")} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			w := open(t, func(c *turn.Config) { c.Addresses = []netip.Addr{address} })
-			host, guest := w.dial(w.credentials("host"), "udp"), w.dial(w.credentials("guest"), "tcp")
-			a, b := w.allocate(host), w.allocate(guest)
-			if err := guest.CreatePermission(a.LocalAddr()); err != nil {
-				t.Fatal(err)
-			}
-			if _, err := a.WriteTo([]byte("hello"), b.LocalAddr()); err != nil {
-				t.Fatal(err)
-			}
-			got := make([]byte, 100)
-			b.SetReadDeadline(time.Now().Add(patience))
-			n, from, err := b.ReadFrom(got)
-			if err != nil || string(got[:n]) != "hello" || from.String() != a.LocalAddr().String() {
-				t.Errorf("the guest gets %q from %v, %v; want it from %v", got[:n], from, err, a.LocalAddr())
-			}
-			own := &net.UDPAddr{IP: address.AsSlice(), Port: w.server.Addr().Port}
-			before := w.metric("bellhop_turn_refused_total", "peer")
-			a.WriteTo([]byte("hello"), own)
-			w.until("a packet to the gateway is refused", func() bool { return w.metric("bellhop_turn_refused_total", "peer") > before })
-			if n := w.metric("bellhop_turn_allocations", ""); n != 2 {
-				t.Errorf("there are %v allocations", n)
-			}
-			if n := w.metric("bellhop_turn_bytes_total", "to_player"); n != 5 {
-				t.Errorf("%v bytes were relayed", n)
-			}
-		})
-	}
+	everywhere(t, func(t *testing.T, w *world, address netip.Addr) {
+		host, guest := w.dial(w.credentials("host"), "udp"), w.dial(w.credentials("guest"), "tcp")
+		a, b := w.allocate(host), w.allocate(guest)
+		if err := guest.CreatePermission(a.LocalAddr()); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := a.WriteTo([]byte("hello"), b.LocalAddr()); err != nil {
+			t.Fatal(err)
+		}
+		got := make([]byte, 100)
+		b.SetReadDeadline(time.Now().Add(patience))
+		n, from, err := b.ReadFrom(got)
+		if err != nil || string(got[:n]) != "hello" || from.String() != a.LocalAddr().String() {
+			t.Errorf("the guest gets %q from %v, %v; want it from %v", got[:n], from, err, a.LocalAddr())
+		}
+		own := &net.UDPAddr{IP: address.AsSlice(), Port: w.server.Addr().Port}
+		before := w.metric("bellhop_turn_refused_total", "peer")
+		a.WriteTo([]byte("hello"), own)
+		w.until("a packet to the gateway is refused", func() bool { return w.metric("bellhop_turn_refused_total", "peer") > before })
+		if n := w.metric("bellhop_turn_allocations", ""); n != 2 {
+			t.Errorf("there are %v allocations", n)
+		}
+		if n := w.metric("bellhop_turn_bytes_total", "to_player"); n != 5 {
+			t.Errorf("%v bytes were relayed", n)
+		}
+	})
 }
 
 // TestChannels checks that packets of channels pass from one player to another
 // as they are, in both directions, and that a channel ends with its relayed
 // address. A packet that lies about its length goes nowhere.
 func TestChannels(t *testing.T) {
-	for name, address := range map[string]netip.Addr{"NAT": internet, "loopback": netip.MustParseAddr("127.0.0.1")} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			w := open(t, func(c *turn.Config) { c.Addresses = []netip.Addr{address} })
-			host, guest := w.dial(w.credentials("host"), "udp"), w.dial(w.credentials("guest"), "udp")
-			a, b := w.allocate(host), w.allocate(guest)
-			got := make([]byte, 2000)
-			hears := func(at net.PacketConn, want string, from net.PacketConn) {
-				t.Helper()
-				at.SetReadDeadline(time.Now().Add(patience))
-				for { // until what was sent to bind the channel is over
-					n, is, err := at.ReadFrom(got)
-					if err == nil && string(got[:n]) == want && is.String() == from.LocalAddr().String() {
-						return
-					}
-					if err != nil || string(got[:n]) != "bind" {
-						t.Fatalf("%q arrives from %v, %v; want %q", got[:n], is, err, want)
-					}
+	everywhere(t, func(t *testing.T, w *world, _ netip.Addr) {
+		host, guest := w.dial(w.credentials("host"), "udp"), w.dial(w.credentials("guest"), "udp")
+		a, b := w.allocate(host), w.allocate(guest)
+		got := make([]byte, 2000)
+		hears := func(at net.PacketConn, want string, from net.PacketConn) {
+			t.Helper()
+			at.SetReadDeadline(time.Now().Add(patience))
+			for { // until what was sent to bind the channel is over
+				n, is, err := at.ReadFrom(got)
+				if err == nil && string(got[:n]) == want && is.String() == from.LocalAddr().String() {
+					return
+				}
+				if err != nil || string(got[:n]) != "bind" {
+					t.Fatalf("%q arrives from %v, %v; want %q", got[:n], is, err, want)
 				}
 			}
-			w.until("both channels are bound", func() bool {
-				a.WriteTo([]byte("bind"), b.LocalAddr())
-				b.WriteTo([]byte("bind"), a.LocalAddr())
-				return w.server.Channels() == 2
-			})
-			long := strings.Repeat("x", 1500)
-			a.WriteTo([]byte(long), b.LocalAddr())
-			hears(b, long, a)
-			b.WriteTo([]byte("hello"), a.LocalAddr())
-			hears(a, "hello", b)
-			for _, packet := range []string{
-				"\x40\x00\x00\x06hello", "\x40\x00\xff\xffhello", "\x40\x01\x00\x05hello", "\x40\x00\x00", // and none of these
-				"\x40\x00\x00\x05padded\x00\x00",
-			} {
-				w.conns[host].WriteTo([]byte(packet), w.server.Addr())
-			}
-			hears(b, "padde", a)
-			w.say("host", `{"action":"remove_player","content":{"connection_id":"guest"}}`)
-			w.server.Sweep(t.Context())
-			w.until("the guest's channel is gone", func() bool { return w.server.Channels() == 1 })
+		}
+		w.until("both channels are bound", func() bool {
+			a.WriteTo([]byte("bind"), b.LocalAddr())
+			b.WriteTo([]byte("bind"), a.LocalAddr())
+			return w.server.Channels() == 2
 		})
-	}
+		long := strings.Repeat("x", 1500)
+		a.WriteTo([]byte(long), b.LocalAddr())
+		hears(b, long, a)
+		b.WriteTo([]byte("hello"), a.LocalAddr())
+		hears(a, "hello", b)
+		for _, packet := range []string{
+			"\x40\x00\x00\x06hello", "\x40\x00\xff\xffhello", "\x40\x01\x00\x05hello", "\x40\x00\x00", // and none of these
+			"\x40\x00\x00\x05padded\x00\x00",
+		} {
+			w.conns[host].WriteTo([]byte(packet), w.server.Addr())
+		}
+		hears(b, "padde", a)
+		w.say("host", `{"action":"remove_player","content":{"connection_id":"guest"}}`)
+		w.server.Sweep(t.Context())
+		w.until("the guest's channel is gone", func() bool { return w.server.Channels() == 1 })
+	})
 }
 
 // forge returns credentials made with another secret.

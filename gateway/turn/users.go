@@ -24,8 +24,8 @@ type user struct {
 	party     *party
 	until     time.Time       // when its newest credentials expire
 	out       bool            // its lobby does not list it
-	relays    map[*relay]bool // nil before the first
-	bandwidth *rate.Limiter   // the same
+	relays    map[*relay]bool // nil before the first relay
+	bandwidth *rate.Limiter   // nil until then
 }
 
 // A party is a lobby whose players have credentials.
