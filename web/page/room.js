@@ -46,9 +46,9 @@ export function enterRoom(lobby, wire, trouble) {
     if (room.over.aborted) return;
     for (const peer of ways.keys()) if (!open.includes(peer)) ways.delete(peer);
     const by = (/** @type {string} */ start) => [...ways.values()].some((way) => way.startsWith(start));
-    const path = [by("d") && "directly", by("through T") && "through a TURN server", by("through B") && "through Bellhop"].filter(Boolean).join(" or ");
+    const path = [by("direct") && "directly", by("through TURN") && "through a TURN server", by("through Bellhop") && "through Bellhop"].filter(Boolean).join(" or ");
     write($("way"), open.length === 0 ? "Messages go through Bellhop until a direct connection stands."
-      : `Connected with ${open.map(nameOf).join(", ")}. Play and chat go ${path || "directly"}${by("through B") ? "" : ": Bellhop is out of the way"}.`);
+      : `Connected with ${open.map(nameOf).join(", ")}. Play and chat go ${path || "directly"}${by("through Bellhop") ? "" : ": Bellhop is out of the way"}.`);
     $("way").classList.toggle("stands", open.length > 0);
     show();
   }
